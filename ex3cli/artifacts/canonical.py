@@ -1,0 +1,51 @@
+"""JSON with one spelling: no NaN, no Infinity, sorted keys, so that equal content has equal bytes and digests."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import PurePath
+from typing import Any
+
+CANONICAL = {"sort_keys": True, "ensure_ascii": False, "allow_nan": False}
+
+
+def jsonable(value: Any) -> Any:
+    """Turn a value into plain JSON types.
+
+    Numbers of NumPy and torch become Python's, arrays become lists, dataclasses and mappings become dictionaries. JSON has
+    no infinity: a non-finite number becomes {"value": null, "kind": "+inf" | "-inf" | "nan"}.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return jsonable(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(each) for each in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {"value": None, "kind": _kind(value)}
+    if isinstance(value, PurePath):
+        return str(value)
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays, torch tensors
+        return jsonable(value.tolist())
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def to_json(value: Any, indent: int | None = 2) -> str:
+    """Canonical JSON text; `indent=None` gives one line."""
+    separators = (",", ":") if indent is None else None
+    return json.dumps(jsonable(value), indent=indent, separators=separators, **CANONICAL)  # type: ignore[arg-type]
+
+
+def digest(data: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _kind(value: float) -> str:
+    if math.isnan(value):
+        return "nan"
+    return "+inf" if value > 0 else "-inf"

@@ -1,0 +1,61 @@
+"""Where a run was made: versions of what it stood on, and the commit of the code."""
+
+import platform
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import ex3cli
+
+RECORDED = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "joblib",
+    "safetensors",
+    "skops",
+    "matplotlib",
+    "pillow",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of ex3, Python and every library that can change a number; read without importing them."""
+    found = {"ex3": ex3cli.__version__, "python": platform.python_version()}
+    for name in RECORDED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, str]:
+    """The kind of machine: operating system and processor. Bit-identical results are promised within one kind only."""
+    return {"system": sys.platform, "processor": platform.machine()}
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit of the checkout that the package runs from and whether it has changes; None outside a checkout."""
+    root = Path(ex3cli.__file__).resolve().parent.parent
+    git = shutil.which("git")
+    if git is None or not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(git, root, "rev-parse", "HEAD")
+        dirty = bool(_git(git, root, "status", "--porcelain", "--", "ex3cli", "pyproject.toml"))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "dirty": dirty}
+
+
+def _git(git: str, root: Path, *arguments: str) -> str:
+    finished = subprocess.run(  # noqa: S603  (a fixed command on our own checkout)
+        [git, "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
+    )
+    return finished.stdout.strip()

@@ -1,0 +1,98 @@
+"""`run.json`: what a run was, what it is made of, and a digest of its own words."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from ex3cli.artifacts.atomic import write_atomically
+from ex3cli.artifacts.canonical import digest, to_json
+from ex3cli.errors import ArtifactError
+
+FILE_NAME = "run.json"
+SCHEMA = 1
+State = Literal["running", "interrupted", "failed", "finished"]
+
+
+@dataclass
+class Manifest:
+    """Everything needed to trust a run and to repeat it; `files` maps each file to its size in bytes and SHA-256."""
+
+    command: str  # the command that made it, such as "vae train"
+    shelf: list[str]  # feature, data set, kind: the folders above the run
+    config: dict[str, Any]
+    seed: int
+    argv: list[str]
+    device: str
+    threads: int
+    versions: dict[str, str]
+    machine: dict[str, str]
+    git: dict[str, Any] | None
+    data: dict[str, str]  # data file -> SHA-256 of its content
+    parents: dict[str, str]  # run it was computed from -> that run's manifest digest
+    started: str  # UTC, ISO 8601
+    state: State = "running"
+    partial: bool = False  # shortened by the user, so never taken unasked
+    converged: bool | None = None  # of trainings that can fail to
+    note: str = ""
+    ended: str | None = None
+    summary: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical form of everything else."""
+        return digest(to_json(asdict(self), indent=None).encode())
+
+    def to_bytes(self) -> bytes:
+        """The file's only spelling: canonical JSON, digest included."""
+        return (to_json({**asdict(self), "digest": self.digest}) + "\n").encode()
+
+    def write(self, folder: Path) -> None:
+        """Replace the folder's manifest atomically."""
+        write_atomically(folder / FILE_NAME, self.to_bytes())
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read and verify a run's manifest.
+
+        Raises
+        ------
+        ArtifactError : missing, unreadable, of another schema, or with one byte other than it was written.
+        """
+        path = folder / FILE_NAME
+        try:
+            stored = path.read_bytes()
+        except OSError as error:
+            raise ArtifactError(
+                f"{folder} is not a run: {FILE_NAME} cannot be read ({error.strerror})", "see `ex3 runs list`"
+            ) from error
+        try:
+            content = json.loads(stored)
+            if content["schema"] != SCHEMA:
+                raise ArtifactError(
+                    f"{path} has schema {content['schema']}, this ex3 reads {SCHEMA}",
+                    "use the version of ex3 that wrote it",
+                )
+            manifest = cls(**{each.name: content[each.name] for each in fields(cls)})
+            # Comparing whole files and not parsed values: a changed blank must not pass either.
+            intact = manifest.to_bytes() == stored
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise _damaged(path) from None
+        if not intact:
+            raise _damaged(path)
+        return manifest
+
+
+def now() -> str:
+    """The present moment, UTC, to the microsecond: runs sort by it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _damaged(path: Path) -> ArtifactError:
+    return ArtifactError(
+        f"{path} is damaged: its content does not match its digest",
+        "restore it from a copy, move that run folder away, or name another run with --run",
+    )

@@ -1,0 +1,81 @@
+"""`metrics.jsonl`: one JSON line for each measured moment of a training, appended and flushed."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ex3cli.artifacts.atomic import cannot_write
+from ex3cli.artifacts.canonical import to_json
+from ex3cli.errors import ArtifactError
+
+FILE_NAME = "metrics.jsonl"
+
+
+class MetricsLog:
+    """Append-only history of a run that knows the digest of what it holds.
+
+    A checkpoint stores `mark()`; resuming calls `cut_back` with it, so that the lines written after the checkpoint, which the
+    resumed training will write again, do not stand twice.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        self._file: BinaryIO | None = None
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def append(self, values: Mapping[str, Any]) -> None:
+        """Write one line and hand it to the system at once, so that a kill loses none."""
+        line = (to_json(dict(values), indent=None) + "\n").encode()
+        try:
+            self._open().write(line)
+            self._open().flush()
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        self._hash.update(line)
+        self._size += len(line)
+
+    def mark(self) -> dict[str, Any]:
+        """Size in bytes and SHA-256 of all lines so far, after they have reached the disk."""
+        if self._size:
+            os.fsync(self._open().fileno())
+        return {"size": self._size, "sha256": self._hash.hexdigest()}
+
+    def cut_back(self, mark: Mapping[str, Any]) -> None:
+        """Keep exactly the bytes that `mark` describes.
+
+        Raises
+        ------
+        ArtifactError : those bytes are no longer what they were.
+        """
+        self.close()
+        kept = self.path.read_bytes()[: mark["size"]] if self.path.exists() else b""
+        self._hash = hashlib.sha256(kept)
+        self._size = len(kept)
+        if self._size != mark["size"] or self._hash.hexdigest() != mark["sha256"]:
+            raise ArtifactError(f"{self.path} is damaged: it does not match its checkpoint", "train anew")
+        if self.path.exists():
+            os.truncate(self.path, self._size)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every line as a dictionary, in order; a last line that a kill cut short is left out."""
+        if not self.path.exists():
+            return []
+        lines = self.path.read_bytes().split(b"\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        """Let go of the file; the next `append` opens it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            if self._size == 0:
+                self.path.unlink(missing_ok=True)  # a training that starts over starts its history over
+            self._file = self.path.open("ab", buffering=0)
+        return self._file

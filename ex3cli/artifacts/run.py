@@ -1,0 +1,199 @@
+"""One run folder: written by the training that claimed it, verified by everyone who reads it."""
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Self
+
+from filelock import FileLock, Timeout
+
+from ex3cli.artifacts import formats
+from ex3cli.artifacts.atomic import cannot_write, write_atomically
+from ex3cli.artifacts.canonical import digest, jsonable, to_json
+from ex3cli.artifacts.manifest import FILE_NAME, Manifest, now
+from ex3cli.artifacts.metrics_log import MetricsLog
+from ex3cli.errors import ArtifactError, UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+LOCK_NAME = ".lock"
+CHECKPOINT_FOLDER = "checkpoint"
+
+
+class Run:
+    """A run folder and its manifest.
+
+    `Store.new_run` and `reopen` give one that may be written; `Store.find` and `Store.open` give one to read, and every byte
+    that `read_*` returns has matched the manifest's SHA-256 first.
+    """
+
+    def __init__(self, path: Path, name: str, manifest: Manifest) -> None:
+        self.path = path
+        self.name = name
+        self.manifest = manifest
+        self.metrics = MetricsLog(path)
+        self._lock = FileLock(path / LOCK_NAME, timeout=0)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the run is one that ex3 ships."""
+        return self.name == "reference" or self.name.startswith("reference/")
+
+    # Writing -------------------------------------------------------------------------------------------------------------
+
+    def claim(self) -> Self:
+        """Hold the folder against a second writer; a killed process lets go of it by dying."""
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise ArtifactError(f"{self.path} is being written by another ex3", "wait for it, or start a new run") from None
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        return self
+
+    def reopen(self, config: Mapping[str, Any]) -> Self:
+        """Take up an unfinished run again, under the same configuration.
+
+        Raises
+        ------
+        UsageError : the run is finished, or `config` differs; every difference is named.
+        ArtifactError : another process is at it.
+        """
+        if self.manifest.state == "finished":
+            raise UsageError(f"{self.name} is finished: there is nothing to resume", "leave out --resume to start a new run")
+        stored, given = self.manifest.config, jsonable(config)
+        differing = sorted(key for key in stored.keys() | given.keys() if stored.get(key) != given.get(key))
+        if differing:
+            changes = ", ".join(f"{key}: {stored.get(key)!r} there, {given.get(key)!r} now" for key in differing)
+            raise UsageError(f"{self.name} was started under another configuration ({changes})", "resume it unchanged")
+        self.claim()
+        self.manifest = replace(self.manifest, state="running", ended=None, note="")
+        self.manifest.write(self.path)
+        return self
+
+    def write_bytes(self, relative: str, data: bytes) -> Path:
+        """Write one file of the run atomically."""
+        path = self._inside(relative)
+        write_atomically(path, data)
+        return path
+
+    def write_text(self, relative: str, text: str) -> Path:
+        """Write UTF-8 text."""
+        return self.write_bytes(relative, text.encode())
+
+    def write_json(self, relative: str, value: Any) -> Path:
+        """Write canonical JSON (see `canonical.jsonable`)."""
+        return self.write_text(relative, to_json(value) + "\n")
+
+    def write_csv(self, relative: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+        """Write a table."""
+        return self.write_bytes(relative, formats.csv_to_bytes(header, rows))
+
+    def write_tensors(self, relative: str, tensors: "dict[str, Tensor]") -> Path:
+        """Write named tensors as safetensors."""
+        return self.write_bytes(relative, formats.tensors_to_bytes(tensors))
+
+    def write_estimator(self, relative: str, estimator: Any) -> Path:
+        """Write a fitted scikit-learn estimator as skops."""
+        return self.write_bytes(relative, formats.estimator_to_bytes(estimator))
+
+    def write_figure(self, relative: str, figure: "Figure", *, svg: bool = False) -> list[Path]:
+        """Write `relative`.png, and .svg for line art."""
+        kinds = ("png", "svg") if svg else ("png",)
+        return [self.write_bytes(f"{relative}.{kind}", formats.figure_to_bytes(figure, kind)) for kind in kinds]
+
+    def finish(self, summary: Mapping[str, Any], *, partial: bool = False, converged: bool | None = None) -> None:
+        """Seal the run: drop its checkpoint, record every file's size and SHA-256, say what it came to."""
+        self._close("finished", partial=partial, converged=converged, summary=jsonable(summary))
+        for leftover in sorted((self.path / CHECKPOINT_FOLDER).glob("*")):
+            leftover.unlink()
+        if (self.path / CHECKPOINT_FOLDER).exists():
+            (self.path / CHECKPOINT_FOLDER).rmdir()
+
+    def mark(self, state: str, note: str = "") -> None:
+        """Record that the run was `interrupted` or has `failed`, and why; it can still be resumed."""
+        self._close(state, note=note)
+
+    def _close(self, state: str, **changes: Any) -> None:
+        self.metrics.close()
+        files = {relative: _fingerprint((self.path / relative).read_bytes()) for relative in self._present()}
+        self.manifest = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
+        self.manifest.write(self.path)
+        self._lock.release()
+
+    # Reading -------------------------------------------------------------------------------------------------------------
+
+    def read_bytes(self, relative: str) -> bytes:
+        """Return a file's bytes after they have matched the manifest.
+
+        Raises
+        ------
+        ArtifactError : the run has no such file, or its bytes are not those that were written.
+        """
+        recorded = self.manifest.files.get(relative)
+        path = self._inside(relative)
+        if recorded is None:
+            raise ArtifactError(f"{self.name} has no file {relative}", f"see `ex3 runs show {self.name}`")
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise self._damaged(path, f"cannot be read ({error.strerror})") from error
+        if _fingerprint(data) != recorded:
+            raise self._damaged(path, "does not match the SHA-256 in its manifest")
+        return data
+
+    def read_json(self, relative: str) -> Any:
+        """A JSON file, verified."""
+        return json.loads(self.read_bytes(relative))
+
+    def read_tensors(self, relative: str) -> "dict[str, Tensor]":
+        """A safetensors file's tensors, verified; a pickle in its place is refused unread."""
+        return formats.tensors_from_bytes(self.read_bytes(relative), self.path / relative)
+
+    def read_estimator(self, relative: str) -> Any:
+        """A skops file's estimator, verified; a pickle in its place is refused unread."""
+        return formats.estimator_from_bytes(self.read_bytes(relative), self.path / relative)
+
+    def verify(self) -> dict[str, str]:
+        """Each file's condition: "ok", "altered", "missing", or "unknown" for one that the manifest does not name."""
+        conditions = {}
+        for relative, recorded in self.manifest.files.items():
+            path = self._inside(relative)
+            if not path.is_file():
+                conditions[relative] = "missing"
+            else:
+                conditions[relative] = "ok" if _fingerprint(path.read_bytes()) == recorded else "altered"
+        if self.manifest.state == "finished":
+            conditions |= {extra: "unknown" for extra in self._present() if extra not in self.manifest.files}
+        return dict(sorted(conditions.items()))
+
+    # -----------------------------------------------------------------------------------------------------------------------
+
+    def _present(self) -> list[str]:
+        """Files of this run, apart from the manifest, the checkpoint and runs nested below."""
+        nested = {found.parent for found in self.path.rglob(FILE_NAME)} - {self.path}
+        present = []
+        for path in sorted(self.path.rglob("*")):
+            relative = path.relative_to(self.path)
+            hidden = relative.name.startswith(".") or relative.parts[0] in (CHECKPOINT_FOLDER, FILE_NAME)
+            if path.is_file() and not hidden and not nested.intersection(path.parents):
+                present.append(relative.as_posix())
+        return present
+
+    def _inside(self, relative: str) -> Path:
+        parts = PurePosixPath(relative)
+        if parts.is_absolute() or ".." in parts.parts or not parts.parts:
+            raise ArtifactError(f"{self.path / FILE_NAME} names {relative!r}, outside its folder", "do not use this run")
+        return self.path / parts
+
+    def _damaged(self, path: Path, how: str) -> ArtifactError:
+        again = "reinstall ex3" if self.is_reference else f"make it again: {shlex.join(self.manifest.argv)}"
+        return ArtifactError(f"{path} {how}", f"restore it from a copy, or {again}")
+
+
+def _fingerprint(data: bytes) -> dict[str, Any]:
+    return {"size": len(data), "sha256": digest(data)}

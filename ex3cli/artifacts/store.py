@@ -1,0 +1,171 @@
+"""Where runs live and which one a command takes: the user's artifacts first, then what ex3 ships."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ex3cli
+from ex3cli.artifacts import environment
+from ex3cli.artifacts.atomic import cannot_write, sync_folder
+from ex3cli.artifacts.canonical import jsonable
+from ex3cli.artifacts.manifest import FILE_NAME, Manifest, now
+from ex3cli.artifacts.run import Run
+from ex3cli.errors import ArtifactError, did_you_mean
+
+REFERENCE = "reference"
+
+
+def shipped_reference() -> Path:
+    """Folder of the shipped runs: beside the package in a checkout (editable install), inside it in a wheel."""
+    package = Path(ex3cli.__file__).resolve().parent
+    installed = package / "_reference"
+    return installed if installed.is_dir() else package.parent / "artifacts" / REFERENCE
+
+
+class Store:
+    """The user's artifacts folder and the shipped reference.
+
+    Parameters
+    ----------
+    root : the user's artifacts folder; it need not exist until something is written.
+    reference : the shipped runs, read-only.
+    """
+
+    def __init__(self, root: Path, reference: Path | None = None) -> None:
+        self.root = root
+        self.reference = shipped_reference() if reference is None else reference
+
+    def new_run(
+        self,
+        shelf: Sequence[str],
+        *,
+        label: str,
+        command: str,
+        config: Mapping[str, Any],
+        seed: int,
+        argv: Sequence[str],
+        device: str = "cpu",
+        threads: int = 1,
+        data: Mapping[str, str] | None = None,
+        parents: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Claim a fresh folder `root/shelf/NNNN-label` and write its manifest, state `running`.
+
+        Two commands at once never get the same folder: `mkdir` decides, and the loser takes the next number.
+        """
+        folder = self._claim_folder(self.root.joinpath(*shelf), label)
+        manifest = Manifest(
+            command=command,
+            shelf=list(shelf),
+            config=jsonable(config),
+            seed=seed,
+            argv=list(argv),
+            device=device,
+            threads=threads,
+            versions=environment.versions(),
+            machine=environment.machine(),
+            git=environment.git_state(),
+            data=dict(data or {}),
+            parents=dict(parents or {}),
+            started=now(),
+        )
+        run = Run(folder, self._name(folder), manifest).claim()
+        manifest.write(folder)
+        return run
+
+    def find(self, shelf: Sequence[str], *, command: str, name: str | None = None) -> Run:
+        """The run that a command takes.
+
+        `name` if given: "reference", a path, a name on this shelf or a name from `ex3 runs list`. Else the newest of the
+        user's runs on the shelf made by `command` that finished its full length (and converged, where it could fail to);
+        else the shipped one.
+
+        Raises
+        ------
+        ArtifactError : there is none, it is damaged, or it belongs to another shelf or command.
+        """
+        if name is not None:
+            run = self.open(name, shelf)
+            if run.manifest.shelf != list(shelf) or run.manifest.command != command:
+                raise ArtifactError(
+                    f"{run.name} is a run of `ex3 {run.manifest.command}` for {'/'.join(run.manifest.shelf)}, "
+                    f"not of `ex3 {command}` for {'/'.join(shelf)}",
+                    "name a run of that kind: see `ex3 runs list`",
+                )
+            if run.manifest.state != "finished":
+                raise ArtifactError(f"{run.name} is {run.manifest.state}, not finished", "resume it with --resume first")
+            return run
+        mine = [run for run in self.runs(shelf) if run.manifest.command == command and _is_complete(run.manifest)]
+        if mine:
+            return max(mine, key=lambda run: (run.manifest.started, run.name))
+        shipped = self.reference.joinpath(*shelf)
+        if (shipped / FILE_NAME).is_file():
+            return self._open_folder(shipped)
+        raise ArtifactError(
+            f"there is no finished run of `ex3 {command}` for {'/'.join(shelf)}", f"make one: ex3 {command} --help"
+        )
+
+    def open(self, name: str, shelf: Sequence[str] = ()) -> Run:
+        """Open a run by "reference", path or name, whatever its state."""
+        for folder in self._candidates(name, shelf):
+            if (folder / FILE_NAME).is_file():
+                return self._open_folder(folder)
+        known = [self._name(folder) for folder in self.folders()]
+        remedy = did_you_mean(name, known) if known else "there are no runs yet; `ex3 --help` shows what makes one"
+        raise ArtifactError(f"there is no run {name!r}", remedy)
+
+    def folders(self) -> list[Path]:
+        """Every run folder, the user's first, then the shipped ones."""
+        return [*_run_folders(self.root, skip=self.root / REFERENCE), *_run_folders(self.reference)]
+
+    def runs(self, shelf: Sequence[str] = ()) -> list[Run]:
+        """The user's runs on a shelf, verified manifests each; a damaged one raises, since it may be the newest."""
+        return [self._open_folder(folder) for folder in _run_folders(self.root.joinpath(*shelf), skip=self.root / REFERENCE)]
+
+    def open_folder(self, folder: Path) -> Run:
+        """Open the run in a folder that `folders` gave."""
+        return self._open_folder(folder)
+
+    def _candidates(self, name: str, shelf: Sequence[str]) -> Iterator[Path]:
+        if name == REFERENCE:
+            yield self.reference.joinpath(*shelf)
+        elif name.startswith(REFERENCE + "/"):
+            yield self.reference / name.removeprefix(REFERENCE + "/")
+        else:
+            yield self.root.joinpath(*shelf) / name
+            yield self.root / name
+            yield Path(name)
+
+    def _open_folder(self, folder: Path) -> Run:
+        return Run(folder, self._name(folder), Manifest.read(folder))
+
+    def _name(self, folder: Path) -> str:
+        if folder.is_relative_to(self.reference):
+            return (Path(REFERENCE) / folder.relative_to(self.reference)).as_posix()
+        return folder.relative_to(self.root).as_posix() if folder.is_relative_to(self.root) else str(folder)
+
+    def _claim_folder(self, shelf: Path, label: str) -> Path:
+        try:
+            shelf.mkdir(parents=True, exist_ok=True)
+            while True:
+                taken = [int(number) for path in shelf.iterdir() if (number := path.name.split("-")[0]).isdecimal()]
+                folder = shelf / f"{max(taken, default=0) + 1:04d}-{label}"
+                try:
+                    folder.mkdir(exist_ok=False)
+                except FileExistsError:
+                    continue
+                sync_folder(shelf)
+                return folder
+        except OSError as error:
+            raise cannot_write(shelf, error) from error
+
+
+def _is_complete(manifest: Manifest) -> bool:
+    return manifest.state == "finished" and not manifest.partial and manifest.converged is not False
+
+
+def _run_folders(root: Path, skip: Path | None = None) -> list[Path]:
+    if not root.is_dir():
+        return []
+    found = sorted(path.parent for path in root.rglob(FILE_NAME))
+    return [folder for folder in found if skip is None or not folder.is_relative_to(skip)]

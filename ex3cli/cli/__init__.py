@@ -1,0 +1,49 @@
+"""Arguments in, tables and pictures out: the only floor that parses or prints.
+
+One module a command group, of the group's name. Modules here import nothing heavy: a command imports its feature when it
+runs, so that `ex3 --help` is instant.
+"""
+
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+import ex3cli
+
+GROUPS = ("doctor", "runs")
+"""Modules of this package whose `app` becomes a command of the same name, in the order of `ex3 --help`."""
+
+app = typer.Typer(
+    name="ex3",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ex3 {ex3cli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ex3(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Distances between distributions, M1 with few labels, DCGAN and WGAN: every number from a seed."""
+
+
+for _group in GROUPS:
+    _commands = import_module(f"{__name__}.{_group}").app
+    if [_command.name for _command in _commands.registered_commands] == [_group]:
+        app.registered_commands += _commands.registered_commands
+    else:
+        app.add_typer(_commands, name=_group)
+
+
+def main() -> None:
+    """Run the command line; the entry point of `ex3`."""
+    app()

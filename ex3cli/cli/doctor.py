@@ -1,0 +1,103 @@
+"""`ex3 doctor`: what this installation has, what it lacks, and how to get it."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import typer
+
+from ex3cli.cli.frame import Answer, Context, command
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's table; `remedy` is empty where nothing is wrong."""
+
+    what: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@command(app, "doctor", common=("data", "artifacts"), examples=("ex3 doctor", "ex3 doctor --json"))
+def doctor(context: Context) -> Answer:
+    """Say what is here and what is missing: versions, devices, data sets, runs, the artifacts folder."""
+    from rich.table import Table
+
+    findings = [*_libraries(), *_devices(), *_data(context.data), *_runs(context), _artifacts(context.artifacts)]
+    table = Table("", "found", "what to do", title="ex3 doctor")
+    for each in findings:
+        mark = "[green]✓[/green]" if each.ok else "[yellow]–[/yellow]"
+        table.add_row(f"{mark} {each.what}", each.detail, each.remedy)
+    document = {"ok": all(each.ok for each in findings), "findings": [asdict(each) for each in findings]}
+    return Answer(document=document, show=[table])
+
+
+def _libraries() -> Iterator[Finding]:
+    from ex3cli.artifacts.environment import versions
+
+    found = versions()
+    yield Finding("ex3", True, ", ".join(f"{name} {version}" for name, version in found.items()))
+    try:
+        import torchvision  # noqa: F401  (whether it can be imported is the question)
+    except Exception as error:  # a build that does not match torch's fails with a RuntimeError, not an ImportError
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = "needed by `ex3 data fetch` alone: install the torchvision of your torch, or copy the files into --data"
+        yield Finding("torchvision", False, f"cannot be imported: {reason}", remedy)
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    threads = torch.get_num_threads()
+    yield Finding("cpu", True, f"{os.cpu_count()} processors, torch uses {threads} threads")
+    if torch.cuda.is_available():
+        yield Finding("cuda", True, torch.cuda.get_device_name())
+    elif torch.backends.mps.is_available():
+        yield Finding("mps", True, "Apple GPU")
+    else:
+        yield Finding("gpu", True, "none; every command works on the CPU")
+
+
+def _data(root: Path | None) -> Iterator[Finding]:
+    from ex3cli.datasets import registry
+
+    for name in registry.names():
+        conditions = registry.verify(name, root)
+        wrong = [f"{each.file} {each.condition}" for each in conditions if each.condition != "ok"]
+        detail = "; ".join(wrong) or f"{len(conditions)} files verified" if conditions else "ships with scikit-learn"
+        remedy = f"ex3 data fetch {name}, or point --data (EX3_DATA) at it" if wrong else ""
+        yield Finding(f"data {name}", not wrong, detail, remedy)
+
+
+def _runs(context: Context) -> Iterator[Finding]:
+    from ex3cli.errors import ArtifactError
+
+    store = context.store
+    shipped = mine = 0
+    bad = []
+    for folder in store.folders():
+        try:
+            run = store.open_folder(folder)
+            wrong = [f"{run.name}/{file} {said}" for file, said in run.verify().items() if said != "ok"]
+        except ArtifactError as error:
+            bad.append(error.cause)
+            continue
+        bad += wrong
+        shipped, mine = shipped + run.is_reference, mine + (not run.is_reference)
+    yield Finding("shipped runs", shipped > 0, f"{shipped} in {store.reference}", "" if shipped else "reinstall ex3")
+    yield Finding("your runs", True, f"{mine} in {context.artifacts}")
+    if bad:
+        yield Finding("damaged runs", False, "; ".join(bad), "see `ex3 runs verify`")
+
+
+def _artifacts(root: Path) -> Finding:
+    """Whether runs could be written, judged without writing: the nearest folder that exists decides."""
+    nearest = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK)
+    remedy = "" if writable else "make it writable, or name another one with --artifacts (or EX3_ARTIFACTS)"
+    state = "" if root.exists() else ", made when first needed"
+    return Finding("artifacts folder", writable, f"{root.absolute()}{state}{'' if writable else ': cannot be written'}", remedy)

@@ -1,0 +1,229 @@
+"""The frame around every command: common options in, one answer or one clear error out."""
+
+import inspect
+import shlex
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+import typer
+
+from ex3cli.artifacts.canonical import to_json
+from ex3cli.cli.options import OUTPUT, keyword, settings_parameters, shared_parameters
+from ex3cli.errors import Ex3Error
+from ex3cli.settings import Settings, option_fields
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ex3cli.artifacts.run import Run
+    from ex3cli.artifacts.store import Store
+    from ex3cli.training.progress import Progress
+
+Function = TypeVar("Function", bound=Callable[..., "Answer"])
+
+EXAMPLES: dict[str, tuple[str, ...]] = {}
+"""Every command's examples, by module and function, as its help shows them; a test runs each."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command has to say; the frame prints it.
+
+    document : the JSON document of `--json`; its keys are a public interface.
+    show : what a person sees instead, Rich renderables or text, first what matters most.
+    run : the run folder that was written; its files are listed under the tables.
+    files : further files that were written.
+    problem : raised after printing: the answer is complete, and it is bad news (`data verify` of damaged files).
+    """
+
+    document: dict[str, Any]
+    show: Sequence[Any] = ()
+    run: "Run | None" = None
+    files: Sequence[Path] = ()
+    problem: Ex3Error | None = None
+
+
+@dataclass
+class Context:
+    """What the common options came to; fields that a command did not ask for keep their defaults."""
+
+    argv: list[str]
+    data: Path | None = None
+    artifacts: Path = Path("artifacts")
+    dataset: str = "fashion-mnist"
+    run: str | None = None
+    device: str = "auto"
+    seed: int = 0
+    json: bool = False
+    quiet: bool = False
+    config: Any = None
+    _progress: "Progress | None" = field(default=None, repr=False)
+
+    @property
+    def store(self) -> "Store":
+        """The user's artifacts folder and the shipped runs."""
+        from ex3cli.artifacts.store import Store
+
+        return Store(self.artifacts)
+
+    @property
+    def progress(self) -> "Progress":
+        """The listener for long work."""
+        from ex3cli.cli.progress import choose_progress
+
+        if self._progress is None:
+            self._progress = choose_progress(self.quiet)
+        return self._progress
+
+    def note(self, text: str) -> None:
+        """Tell a person something beside the answer, on stderr: which run was taken, what to do next."""
+        if not self.quiet:
+            typer.echo(text, err=True)
+
+
+def command(
+    app: typer.Typer,
+    name: str,
+    *,
+    config: type[Settings] | None = None,
+    common: Sequence[str] = (),
+    examples: Sequence[str] = (),
+) -> Callable[[Function], Function]:
+    """Make a command of a function `(context, *own parameters) -> Answer`.
+
+    Parameters
+    ----------
+    app : the group it belongs to.
+    name : its name in the group; a module with one command of its own name gives that command (`ex3 doctor`).
+    config : each of its settings becomes an option, and the resolved instance is `context.config`.
+    common : which of `options.COMMON` it takes.
+    examples : command lines that its help shows and a test runs.
+    """
+
+    def register(function: Function) -> Function:
+        hints = get_type_hints(function, include_extras=True)
+        own = [keyword(p.name, hints[p.name], p.default) for p in list(inspect.signature(function).parameters.values())[1:]]
+        positional = [p for p in own if p.default is inspect.Parameter.empty]
+        optional = [p for p in own if p.default is not inspect.Parameter.empty]
+        settings = settings_parameters(config) if config else []
+        parameters = [keyword("ctx", typer.Context, inspect.Parameter.empty), *positional, *optional, *settings]
+
+        def run_command(ctx: typer.Context, **given: Any) -> None:
+            _run(function, config, [p.name for p in own], ctx, given)
+
+        run_command.__signature__ = inspect.Signature([*parameters, *shared_parameters(common)])  # type: ignore[attr-defined]
+        run_command.__annotations__ = {}
+        EXAMPLES[f"{function.__module__}.{function.__name__}"] = tuple(examples)
+        help_text = inspect.getdoc(function) or ""
+        epilog = "Examples: \n\n" + "\n\n".join(f"$ {example}" for example in examples)
+        app.command(name, help=help_text, epilog=epilog)(run_command)
+        return function
+
+    return register
+
+
+def _run(
+    function: Callable[..., Answer],
+    config: type[Settings] | None,
+    own: list[str],
+    ctx: typer.Context,
+    given: dict[str, Any],
+) -> None:
+    """Resolve the configuration, call the command, print its answer; turn every failure into its lines and exit code."""
+    try:
+        context = Context(argv=given_words(ctx))
+        for key in set(given) & {"data", "artifacts", "dataset", "run", "device", "seed", "json", "quiet"}:
+            setattr(context, key, given[key])
+        if config is not None:
+            chosen = {key: tuple(v) if isinstance(v := given[key], list) else v for key in option_fields(config)}
+            chosen = {key: value if value != () else None for key, value in chosen.items()}
+            context.config = config.resolve(given.get("preset"), **chosen)
+        if given["dry_run"]:
+            _print(_resolved(context, given, config), context)
+            return
+        answer = function(context, **{key: given[key] for key in own})
+        _print(answer, context)
+        if answer.problem is not None:
+            raise answer.problem
+    except (Ex3Error, KeyboardInterrupt, Exception) as error:
+        raise typer.Exit(_explain(error, debug=given["debug"])) from None
+
+
+def given_words(ctx: typer.Context) -> list[str]:
+    """The command line that was given, without what only concerns printing: the manifest's `argv`."""
+    words = ["ex3", *ctx.command_path.split()[1:]]
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(str(parameter.name))
+        value = ctx.params.get(str(parameter.name))
+        if source is None or source.name != "COMMANDLINE" or parameter.name in OUTPUT:
+            continue
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if parameter.param_type_name == "argument":
+                words.append(str(each))
+            elif isinstance(each, bool):
+                words.append((parameter.opts if each else parameter.secondary_opts)[0])
+            else:
+                words += [parameter.opts[0], str(each)]
+    return words
+
+
+def _resolved(context: Context, given: dict[str, Any], config: type[Settings] | None) -> Answer:
+    """The answer of `--dry-run`."""
+    from rich.table import Table
+
+    hidden = {*OUTPUT, "preset", *(option_fields(config) if config else ())}
+    values = {key: value for key, value in given.items() if key not in hidden}
+    values |= context.config.to_dict() if context.config is not None else {}
+    table = Table("setting", "value", title=f"{shlex.join(context.argv)}: nothing was run")
+    for key, value in values.items():
+        table.add_row(key, str(value))
+    return Answer(document={"dry_run": True, "command": context.argv, "settings": values}, show=[table])
+
+
+def _print(answer: Answer, context: Context) -> None:
+    if context.json:
+        typer.echo(to_json(answer.document))
+        return
+    console = _console()
+    for each in answer.show:
+        console.print(each)
+    written = [*answer.files]
+    if answer.run is not None:
+        written += [answer.run.path / relative for relative in answer.run.manifest.files]
+        written.append(answer.run.path / "run.json")
+    for path in written:
+        typer.echo(f"wrote {path}")
+
+
+def _console() -> "Console":
+    """Where tables go: as wide as the terminal, and wide enough for any table on a pipe."""
+    import sys
+
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=140)
+
+
+def _explain(error: BaseException, *, debug: bool) -> int:
+    """Print an error's cause and remedy and return its exit code."""
+    if debug:
+        typer.echo("".join(traceback.format_exception(error)), err=True)
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, Ex3Error):
+        cause, remedy, code = error.cause, error.remedy, error.exit_code
+    elif isinstance(error, KeyboardInterrupt):
+        cause, remedy, code = "stopped by SIGINT", "run the command again", 130
+    else:
+        cause = f"unexpected {type(error).__name__}: {error}"
+        remedy, code = "run it again with --debug and report what it prints", 1
+    typer.secho(f"error: {_one_line(cause)}", fg=typer.colors.RED, err=True)
+    typer.echo(f"  try: {_one_line(remedy)}", err=True)
+    return code
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,112 @@
+"""The options that mean the same in every command, and options made from a feature's settings."""
+
+import inspect
+import types
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import typer
+
+from ex3cli.settings import Settings, is_tuple_type, option_fields
+
+Parameter = inspect.Parameter
+
+COMMON: dict[str, tuple[Any, Any]] = {
+    "data": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                envvar="EX3_DATA", help="Folder of the data sets, in torchvision's layout.",
+                show_default="./data", rich_help_panel="Input",
+            ),
+        ],
+        None,
+    ),
+    "dataset": (
+        Annotated[str, typer.Option(help="fashion-mnist, mnist or digits (always there).", rich_help_panel="Input")],
+        "fashion-mnist",
+    ),
+    "run": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="Which run to use: a name from `ex3 runs list`, a path, or `reference`.",
+                show_default="your newest complete one, else the shipped one", rich_help_panel="Input",
+            ),
+        ],
+        None,
+    ),
+    "device": (
+        Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel="Training")],
+        "auto",
+    ),
+    "seed": (
+        Annotated[int, typer.Option(min=0, help="Every random number follows from it.", rich_help_panel="Training")],
+        0,
+    ),
+    "artifacts": (
+        Annotated[
+            Path,
+            typer.Option(envvar="EX3_ARTIFACTS", help="Folder for runs, written and read.", rich_help_panel="Output"),
+        ],
+        Path("artifacts"),
+    ),
+}  # fmt: skip
+
+OUTPUT: dict[str, tuple[Any, Any]] = {
+    "json": (Annotated[bool, typer.Option("--json", help="Print one JSON document.", rich_help_panel="Output")], False),
+    "quiet": (
+        Annotated[bool, typer.Option("--quiet", help="No progress and no notes.", rich_help_panel="Output")],
+        False,
+    ),
+    "debug": (
+        Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")],
+        False,
+    ),
+    "dry_run": (
+        Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.", rich_help_panel="Output")],
+        False,
+    ),
+}
+
+
+def keyword(name: str, annotation: Any, default: Any) -> Parameter:
+    """One keyword-only parameter of a command."""
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def shared_parameters(names: Iterable[str]) -> list[Parameter]:
+    """The named common options, then those that every command has."""
+    return [keyword(name, *COMMON[name]) for name in names] + [keyword(name, *kind) for name, kind in OUTPUT.items()]
+
+
+def settings_parameters(config: type[Settings]) -> list[Parameter]:
+    """One option for each setting, its help, panel and default taken from the dataclass.
+
+    The option's own default is None, so that a preset's value is told apart from one that the user gave.
+    """
+    parameters = []
+    if len(config.presets) > 1:
+        help_text = f"Settings that belong together: {', '.join(config.presets)}."
+        option = typer.Option(help=help_text, show_default=next(iter(config.presets)), rich_help_panel="Model")
+        parameters.append(keyword("preset", Annotated[str | None, option], None))
+    for name, (hint, default, metadata) in option_fields(config).items():
+        shown = "none" if default is None else default
+        if isinstance(default, tuple):
+            shown = ", ".join(str(each) for each in default)
+        if isinstance(default, bool):
+            shown = f"{'' if default else 'no-'}{name.replace('_', '-')}"
+        choices = f" \\[{'|'.join(metadata['choices'])}]" if metadata["choices"] else ""
+        option = typer.Option(help=metadata["why"] + choices, show_default=str(shown), rich_help_panel=metadata["panel"])
+        parameters.append(keyword(name, Annotated[_option_type(hint) | None, option], None))
+    return parameters
+
+
+def _option_type(hint: Any) -> Any:
+    """The type that Typer parses: `tuple[float, ...]` is a repeated option, `X | None` is X."""
+    if is_tuple_type(hint):
+        return list[get_args(hint)[0]]  # type: ignore[misc]
+    if get_origin(hint) in (Union, types.UnionType):
+        return next(each for each in get_args(hint) if each is not type(None))
+    return hint

@@ -1,0 +1,119 @@
+"""Listeners for a person: a live bar on a terminal, a plain line every few seconds on a pipe."""
+
+import sys
+import time
+from typing import TextIO
+
+from ex3cli.training.progress import Progress, Silent
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+def choose_progress(quiet: bool, stream: TextIO | None = None) -> Progress:
+    """The listener that suits where stderr goes."""
+    stream = sys.stderr if stream is None else stream
+    if quiet:
+        return Silent()
+    return Bars() if stream.isatty() else Lines(stream)
+
+
+class Bars:
+    """A Rich bar with rate, time left and the live numbers."""
+
+    def __init__(self) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        self._progress = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=24),
+            progress.TextColumn("{task.percentage:>3.0f}%"),
+            progress.TextColumn("{task.fields[rate]}"),
+            progress.TextColumn("{task.fields[live]}", style="cyan"),
+            progress.TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task: progress.TaskID | None = None
+
+    def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
+        """See `Progress`."""
+        self._pace = _Pace(total, unit, done)
+        self._progress.start()
+        self._task = self._progress.add_task(description, total=total, completed=done, live="", rate="")
+
+    def advance(self, amount: int = 1, **live: float) -> None:
+        """See `Progress`."""
+        self._pace.advance(amount)
+        if self._task is not None:
+            fields = {"live": _numbers(live)} if live else {}
+            self._progress.update(self._task, advance=amount, rate=self._pace.rate_text(), **fields)
+
+    def stop(self) -> None:
+        """See `Progress`."""
+        self._progress.stop()
+
+
+class Lines:
+    """One line on the stream at the start, every few seconds, and at the end."""
+
+    def __init__(self, stream: TextIO, seconds_between: float = SECONDS_BETWEEN_LINES) -> None:
+        self._stream = stream
+        self._seconds_between = seconds_between
+
+    def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
+        """See `Progress`."""
+        self._description = description
+        self._pace = _Pace(total, unit, done)
+        self._live: dict[str, float] = {}
+        self._last = time.monotonic()
+        self._print(f"{description}: {total:,} {unit}" + (f", {done:,} done before" if done else ""))
+
+    def advance(self, amount: int = 1, **live: float) -> None:
+        """See `Progress`."""
+        self._pace.advance(amount)
+        self._live |= live
+        if time.monotonic() - self._last >= self._seconds_between:
+            self._last = time.monotonic()
+            self._print(self._state())
+
+    def stop(self) -> None:
+        """See `Progress`."""
+        self._print(self._state())
+
+    def _state(self) -> str:
+        parts = [self._pace.position_text(), self._pace.rate_text(), self._pace.left_text(), _numbers(self._live)]
+        return f"{self._description}: " + ", ".join(part for part in parts if part)
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class _Pace:
+    """Units done, their rate and the time left, counted from this process's start and not from a resumed run's."""
+
+    def __init__(self, total: int, unit: str, done: int) -> None:
+        self.total, self.unit, self.before, self.done = total, unit, done, done
+        self._began = time.monotonic()
+
+    def advance(self, amount: int) -> None:
+        self.done += amount
+
+    @property
+    def rate(self) -> float:
+        return (self.done - self.before) / max(time.monotonic() - self._began, 1e-9)
+
+    def position_text(self) -> str:
+        return f"{self.done:,}/{self.total:,} {self.unit}"
+
+    def rate_text(self) -> str:
+        return f"{self.rate:,.0f} {self.unit}/s" if self.rate >= 10 else f"{self.rate:.2g} {self.unit}/s"
+
+    def left_text(self) -> str:
+        if self.done >= self.total or self.rate == 0:
+            return ""
+        seconds = round((self.total - self.done) / self.rate)
+        return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left"
+
+
+def _numbers(live: dict[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:,.4g}" for name, value in live.items())

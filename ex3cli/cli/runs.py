@@ -1,0 +1,123 @@
+"""`ex3 runs`: what is in the artifacts folder, and whether it is still what was written."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from ex3cli.cli.frame import Answer, Context, command
+
+app = typer.Typer(help="List, show and verify the run folders in artifacts/.", no_args_is_help=True)
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A name from `ex3 runs list`, a path, or `reference/…`.")]
+
+
+@command(app, "list", common=("artifacts",), examples=("ex3 runs list", "ex3 runs list --json"))
+def list_runs(context: Context) -> Answer:
+    """List every run, yours and the shipped ones; damaged ones are named, not hidden."""
+    from rich.table import Table
+
+    from ex3cli.errors import ArtifactError
+
+    table = Table("run", "command", "state", "started", "summary", title="Runs")
+    rows: list[dict[str, object]] = []
+    for folder in context.store.folders():
+        try:
+            run = context.store.open_folder(folder)
+        except ArtifactError as error:
+            rows.append({"run": str(folder), "state": "damaged", "cause": error.cause})
+            table.add_row(str(folder), "", "[red]damaged[/red]", "", error.cause)
+            continue
+        manifest = run.manifest
+        state = manifest.state + (" (partial)" if manifest.partial else "")
+        rows.append(
+            {
+                "run": run.name,
+                "command": manifest.command,
+                "state": manifest.state,
+                "partial": manifest.partial,
+                "converged": manifest.converged,
+                "started": manifest.started,
+                "summary": manifest.summary,
+            }
+        )
+        table.add_row(run.name, manifest.command, state, manifest.started[:16].replace("T", " "), _brief(manifest.summary))
+    empty = "There are no runs yet: `ex3 --help` shows the commands that make one."
+    return Answer(document={"artifacts": str(context.artifacts), "runs": rows}, show=[table if rows else empty])
+
+
+@command(
+    app, "show", common=("artifacts",),
+    examples=("ex3 runs show vae/fashion-mnist/0001-paper", "ex3 runs show reference/vae/fashion-mnist --json"),
+)  # fmt: skip
+def show(context: Context, run: RunArgument) -> Answer:
+    """Show a run's manifest: command, configuration, seed, versions, data, files."""
+    from rich.table import Table
+
+    opened = context.store.open(run)
+    manifest = opened.manifest
+    table = Table("", "", title=opened.name, show_header=False)
+    git = manifest.git or {}
+    for key, value in {
+        "made by": shlex.join(manifest.argv),
+        "state": manifest.state + (" (partial)" if manifest.partial else "") + (f": {manifest.note}" if manifest.note else ""),
+        "started, ended": f"{manifest.started}, {manifest.ended}",
+        "seed": manifest.seed,
+        "device": f"{manifest.device}, {manifest.threads} threads, {manifest.machine.get('processor')}",
+        "commit": f"{git.get('commit', 'unknown')}{' (with changes)' if git.get('dirty') else ''}",
+        "versions": _brief(manifest.versions, limit=None),
+        "configuration": _brief(manifest.config, limit=None),
+        "summary": _brief(manifest.summary, limit=None),
+        "made from": _brief(manifest.parents, limit=None),
+        "digest": manifest.digest,
+    }.items():
+        table.add_row(key, str(value))
+    files = Table("file", "bytes", "SHA-256")
+    for relative, recorded in manifest.files.items():
+        files.add_row(relative, f"{recorded['size']:,}", recorded["sha256"])
+    return Answer(document={"run": opened.name, "digest": manifest.digest, "manifest": manifest}, show=[table, files])
+
+
+@command(
+    app, "verify", common=("artifacts",),
+    examples=("ex3 runs verify", "ex3 runs verify vae/fashion-mnist/0001-paper"),
+)  # fmt: skip
+def verify(
+    context: Context,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run; all of them if left out.")] = None,
+) -> Answer:
+    """Compare every file of a run with the SHA-256 in its manifest; a difference is exit code 4."""
+    from rich.table import Table
+
+    from ex3cli.errors import ArtifactError
+
+    store = context.store
+    folders = [store.open(run).path] if run else store.folders()
+    results, bad = [], []
+    table = Table("run", "files", "condition", title="Verified against the manifests")
+    for folder in folders:
+        try:
+            opened = store.open_folder(folder)
+            conditions = opened.verify()
+        except ArtifactError as error:
+            results.append({"run": str(folder), "ok": False, "files": {"run.json": "altered"}})
+            bad.append(error.cause)
+            table.add_row(str(folder), "", f"[red]{error.cause}[/red]")
+            continue
+        wrong = {file: condition for file, condition in conditions.items() if condition != "ok"}
+        bad += [f"{opened.path / file} is {condition}" for file, condition in wrong.items()]
+        results.append({"run": opened.name, "ok": not wrong, "files": conditions})
+        said = f"[red]{_brief(wrong, limit=None)}[/red]" if wrong else "[green]ok[/green]"
+        said += "" if opened.manifest.state == "finished" else f" ({opened.manifest.state}: files are recorded when it stops)"
+        table.add_row(opened.name, str(len(conditions)), said)
+    problem = ArtifactError("; ".join(bad), "restore these files from a copy, or make the run again") if bad else None
+    document = {"ok": not bad, "runs": results}
+    return Answer(document=document, show=[table if results else "There are no runs to verify."], problem=problem)
+
+
+def _brief(values: Mapping[str, object], limit: int | None = 4) -> str:
+    """`key value` pairs on one line; nested values only when there is no limit."""
+    flat = {key: value for key, value in values.items() if limit is None or not isinstance(value, dict | list)}
+    shown = list(flat.items())[:limit]
+    return ", ".join(f"{key} {value:.5g}" if isinstance(value, float) else f"{key} {value}" for key, value in shown)

@@ -1,0 +1,124 @@
+"""Settings: dataclasses whose fields carry their reason, range and help, so that each default stands in one place.
+
+A feature's `config.py` declares a frozen dataclass of `setting(...)` fields. The command line makes its options from the
+same fields, the manifest stores the resolved values, and a resume compares them.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
+from ex3cli.errors import UsageError, did_you_mean
+
+
+def setting(
+    default: Any,
+    why: str,
+    *,
+    panel: str = "Model",
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    exclusive: bool = False,
+) -> Any:
+    """Declare one field of a settings dataclass.
+
+    Parameters
+    ----------
+    default : its value when nobody says otherwise.
+    why : one line, shown by `--help`: what it is, in which unit, and why this default.
+    panel : heading in `--help`: Model, Training or Output.
+    choices : the allowed words, for a text field.
+    minimum, maximum : the allowed range of a number (of each number, for a tuple).
+    exclusive : the minimum itself is not allowed.
+    """
+    metadata = {
+        "why": why,
+        "panel": panel,
+        "choices": choices,
+        "minimum": minimum,
+        "maximum": maximum,
+        "exclusive": exclusive,
+    }
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base of every feature's configuration: presets, range checks, and a plain-dictionary form."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Named sets of overrides, such as {"paper": {...}}; the first one is the default."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if "why" in each.metadata:
+                _check(each.name, getattr(self, each.name), each.metadata)
+
+    @classmethod
+    def resolve(cls, preset: str | None = None, **given: Any) -> Self:
+        """Return the preset's values with every given value that is not None put over them.
+
+        Raises
+        ------
+        UsageError : an unknown preset, or a value outside its choices or range.
+        """
+        if preset is None:
+            base: Mapping[str, Any] = next(iter(cls.presets.values()), {})
+        elif preset in cls.presets:
+            base = cls.presets[preset]
+        else:
+            raise UsageError(f"unknown preset {preset!r}", did_you_mean(preset, cls.presets))
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return cls(**{**base, **chosen})
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Rebuild from `to_dict`, turning JSON's lists back into tuples; unknown keys are a `UsageError`."""
+        known = {each.name for each in fields(cls)}
+        unknown = sorted(set(stored) - known)
+        if unknown:
+            raise UsageError(f"{cls.__name__} has no setting {unknown[0]!r}", did_you_mean(unknown[0], known))
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values as JSON-ready types (tuples become lists)."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def option_fields(cls: type[Settings]) -> dict[str, tuple[Any, Any, Mapping[str, Any]]]:
+    """For each declared field: its type, its default in the default preset, and its metadata."""
+    hints = get_type_hints(cls)
+    base = next(iter(cls.presets.values()), {})
+    declared: dict[str, tuple[Any, Any, Mapping[str, Any]]] = {}
+    for each in fields(cls):
+        if "why" in each.metadata and each.default is not MISSING:
+            declared[each.name] = (hints[each.name], base.get(each.name, each.default), each.metadata)
+    return declared
+
+
+def is_tuple_type(hint: Any) -> bool:
+    """Whether a field holds several values, such as `tuple[float, ...]`."""
+    return get_origin(hint) is tuple and bool(get_args(hint))
+
+
+def _check(name: str, value: Any, rule: Mapping[str, Any]) -> None:
+    option = "--" + name.replace("_", "-")
+    for one in value if isinstance(value, tuple) else (value,):
+        if rule["choices"] and one not in rule["choices"]:
+            raise UsageError(f"{option} {one!r} is not known", did_you_mean(str(one), rule["choices"]))
+        if isinstance(one, bool) or not isinstance(one, int | float):
+            continue
+        low, high = rule["minimum"], rule["maximum"]
+        too_low = low is not None and (one <= low if rule["exclusive"] else one < low)
+        if not math.isfinite(one) or too_low or (high is not None and one > high):
+            raise UsageError(f"{option} {one!r} is out of range", f"give a number {_range(low, high, rule)}")
+
+
+def _range(low: float | None, high: float | None, rule: Mapping[str, Any]) -> str:
+    if low is None and high is None:
+        return "that is finite"
+    below = "" if low is None else f"{'above' if rule['exclusive'] else 'of at least'} {low:g}"
+    above = "" if high is None else f"of at most {high:g}"
+    return " and ".join(part for part in (below, above) if part)
