@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ex3cli.artifacts.atomic import cannot_write
 from ex3cli.artifacts.canonical import to_json
@@ -23,25 +23,27 @@ class MetricsLog:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
-        self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
         self._size = 0
 
-    def append(self, values: Mapping[str, Any]) -> None:
-        """Write one line and hand it to the system at once, so that a kill loses none."""
-        line = (to_json(dict(values), indent=None) + "\n").encode()
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        """Write one line for each row and hand them to the system at once, so that a kill loses none."""
+        lines = b"".join((to_json(dict(row), indent=None) + "\n").encode() for row in rows)
+        # A training that starts over, after a kill before its first checkpoint, starts its history over too.
+        mode = "ab" if self._size else "wb"
         try:
-            self._open().write(line)
-            self._open().flush()
+            with self.path.open(mode) as file:
+                file.write(lines)
         except OSError as error:
             raise cannot_write(self.path, error) from error
-        self._hash.update(line)
-        self._size += len(line)
+        self._hash.update(lines)
+        self._size += len(lines)
 
     def mark(self) -> dict[str, Any]:
         """Size in bytes and SHA-256 of all lines so far, after they have reached the disk."""
         if self._size:
-            os.fsync(self._open().fileno())
+            with self.path.open("rb") as file:
+                os.fsync(file.fileno())
         return {"size": self._size, "sha256": self._hash.hexdigest()}
 
     def cut_back(self, mark: Mapping[str, Any]) -> None:
@@ -51,7 +53,6 @@ class MetricsLog:
         ------
         ArtifactError : those bytes are no longer what they were.
         """
-        self.close()
         kept = self.path.read_bytes()[: mark["size"]] if self.path.exists() else b""
         self._hash = hashlib.sha256(kept)
         self._size = len(kept)
@@ -66,16 +67,3 @@ class MetricsLog:
             return []
         lines = self.path.read_bytes().split(b"\n")[:-1]
         return [json.loads(line) for line in lines]
-
-    def close(self) -> None:
-        """Let go of the file; the next `append` opens it again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _open(self) -> BinaryIO:
-        if self._file is None:
-            if self._size == 0:
-                self.path.unlink(missing_ok=True)  # a training that starts over starts its history over
-            self._file = self.path.open("ab", buffering=0)
-        return self._file

@@ -119,7 +119,6 @@ class Run:
         self._close(state, note=note)
 
     def _close(self, state: str, **changes: Any) -> None:
-        self.metrics.close()
         files = {relative: _fingerprint((self.path / relative).read_bytes()) for relative in self._present()}
         self.manifest = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
         self.manifest.write(self.path)

@@ -4,8 +4,9 @@ One module a command group, of the group's name. Modules here import nothing hea
 runs, so that `ex3 --help` is instant.
 """
 
+import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,5 +46,27 @@ for _group in GROUPS:
 
 
 def main() -> None:
-    """Run the command line; the entry point of `ex3`."""
-    app()
+    """Run the command line; the entry point of `ex3`.
+
+    A command line that cannot be parsed gets the two lines of every other error: its cause and what to do.
+    """
+    usage_error: type[Exception] = typer.BadParameter.__mro__[1]  # Typer's own base of parsing errors, which it does not export
+    try:
+        code = app(prog_name="ex3", standalone_mode=False)
+    except usage_error as error:
+        _explain_usage(error)
+        code = 2
+    except typer.Abort:
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain_usage(error: Any) -> None:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    said = " ".join(error.format_message().split()).replace(" (Possible options: ", ". Did you mean ").replace(")", "?")
+    cause, _, suggestion = said.partition(". Did you mean ")
+    where = error.ctx.command_path if error.ctx is not None else "ex3"
+    typer.secho(f"error: {cause.rstrip('.')}", fg=typer.colors.RED, err=True)
+    typer.echo(f"  try: did you mean {suggestion}" if suggestion else f"  try: {where} --help", err=True)

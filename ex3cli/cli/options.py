@@ -2,7 +2,7 @@
 
 import inspect
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -88,19 +88,33 @@ def settings_parameters(config: type[Settings]) -> list[Parameter]:
     """
     parameters = []
     if len(config.presets) > 1:
-        help_text = f"Settings that belong together: {', '.join(config.presets)}."
-        option = typer.Option(help=help_text, show_default=next(iter(config.presets)), rich_help_panel="Model")
+        words = f"Settings that belong together: {', '.join(config.presets)}."
+        option = typer.Option(help=words + _default(next(iter(config.presets))), rich_help_panel="Model")
         parameters.append(keyword("preset", Annotated[str | None, option], None))
     for name, (hint, default, metadata) in option_fields(config).items():
-        shown = "none" if default is None else default
-        if isinstance(default, tuple):
-            shown = ", ".join(str(each) for each in default)
+        choices = f" \\[{'|'.join(metadata['choices'])}]" if metadata["choices"] else ""
         if isinstance(default, bool):
             shown = f"{'' if default else 'no-'}{name.replace('_', '-')}"
-        choices = f" \\[{'|'.join(metadata['choices'])}]" if metadata["choices"] else ""
-        option = typer.Option(help=metadata["why"] + choices, show_default=str(shown), rich_help_panel=metadata["panel"])
+        elif isinstance(default, tuple):
+            shown = ", ".join(str(each) for each in default)
+        else:
+            shown = "none" if default is None else str(default)
+        words = metadata["why"] + choices + _range(metadata) + _default(shown)
+        option = typer.Option(help=words, rich_help_panel=metadata["panel"])
         parameters.append(keyword(name, Annotated[_option_type(hint) | None, option], None))
     return parameters
+
+
+def _default(shown: str) -> str:
+    """The default as Typer prints it; Typer's own wording would put a preset's value in brackets of its own."""
+    return f" [dim]\\[default: {shown}][/dim]"
+
+
+def _range(metadata: Mapping[str, Any]) -> str:
+    low, high = metadata["minimum"], metadata["maximum"]
+    below = "" if low is None else f"{'>' if metadata['exclusive'] else '≥'} {low:g}"
+    above = "" if high is None else f"≤ {high:g}"
+    return f" \\[{' and '.join(part for part in (below, above) if part)}]" if below or above else ""
 
 
 def _option_type(hint: Any) -> Any:

@@ -34,6 +34,7 @@ class Bars:
             console=Console(stderr=True),
         )
         self._task: progress.TaskID | None = None
+        self._live = ""
 
     def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
         """See `Progress`."""
@@ -45,8 +46,8 @@ class Bars:
         """See `Progress`."""
         self._pace.advance(amount)
         if self._task is not None:
-            fields = {"live": _numbers(live)} if live else {}
-            self._progress.update(self._task, advance=amount, rate=self._pace.rate_text(), **fields)
+            self._live = _numbers(live) or self._live
+            self._progress.update(self._task, advance=amount, rate=self._pace.rate_text(), live=self._live)
 
     def stop(self) -> None:
         """See `Progress`."""

@@ -1,0 +1,199 @@
+import json
+import pickle
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.svm import SVC
+
+from ex3cli.artifacts.canonical import digest
+from ex3cli.artifacts.manifest import Manifest
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.errors import ArtifactError, UsageError
+
+mpl.use("agg")
+NewRun = Callable[..., Run]
+
+
+def fill(run: Run) -> Run:
+    """A small run with a file of every kind that commands load."""
+    run.write_tensors("weights.safetensors", {"w": torch.arange(4.0), "half": torch.ones(2, dtype=torch.float16)})
+    run.write_estimator("svm.skops", SVC(C=3.0).fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]))
+    run.write_json("tables/table.json", {"accuracy": 0.5})
+    run.metrics.append({"step": 1, "loss": 2.0})
+    run.finish({"loss": 2.0})
+    return run
+
+
+def test_what_is_written_is_read_back(new_run: NewRun, store: Store) -> None:
+    written = fill(new_run())
+    run = store.open(written.name)
+    assert run.manifest.state == "finished"
+    assert set(run.manifest.files) == {"weights.safetensors", "svm.skops", "tables/table.json", "metrics.jsonl"}
+    tensors = run.read_tensors("weights.safetensors")
+    assert torch.equal(tensors["w"], torch.arange(4.0))
+    assert tensors["half"].dtype == torch.float16
+    svm = run.read_estimator("svm.skops")
+    assert svm.C == 3.0
+    assert svm.predict([[2.9]]).tolist() == [1]
+    assert run.read_json("tables/table.json") == {"accuracy": 0.5}
+    assert run.metrics.rows() == [{"loss": 2.0, "step": 1}]
+    assert set(run.verify().values()) == {"ok"}
+
+
+LOADERS = {
+    "run.json": lambda store, run: store.open(run.name),
+    "weights.safetensors": lambda store, run: run.read_tensors("weights.safetensors"),
+    "svm.skops": lambda store, run: run.read_estimator("svm.skops"),
+    "tables/table.json": lambda store, run: run.read_json("tables/table.json"),
+    "metrics.jsonl": lambda store, run: run.read_bytes("metrics.jsonl"),
+}
+
+
+@pytest.fixture(scope="module")
+def finished() -> tuple[Store, Run]:
+    root = Path(tempfile.mkdtemp())
+    store = Store(root / "artifacts", reference=root / "reference")
+    run = store.new_run(("toy",), label="small", command="toy train", config={}, seed=0, argv=["ex3", "toy"])
+    return store, fill(run)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(file=st.sampled_from(sorted(LOADERS)), position=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+def test_any_changed_byte_is_found_before_use_and_named(
+    finished: tuple[Store, Run], file: str, position: float, flip: int
+) -> None:
+    store, run = finished
+    path = run.path / file
+    original = path.read_bytes()
+    altered = bytearray(original)
+    altered[int(position * len(altered))] ^= flip
+    try:
+        path.write_bytes(altered)
+        with pytest.raises(ArtifactError) as caught:
+            LOADERS[file](store, run)
+        assert str(path) in caught.value.cause
+        assert caught.value.exit_code == 4
+    finally:
+        path.write_bytes(original)
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "svm.skops"])
+def test_a_pickle_with_a_matching_digest_is_refused_unloaded(new_run: NewRun, store: Store, file: str) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (pytest.fail, ("the pickle was loaded",))
+
+    run = new_run()
+    run.write_bytes(file, pickle.dumps(Bomb()))
+    run.finish({})
+    loaders = {"weights.safetensors": run.read_tensors, "svm.skops": run.read_estimator}
+    with pytest.raises(ArtifactError, match="looks like a pickle"):
+        loaders[file](file)
+
+
+def test_a_torch_archive_is_refused_unloaded(new_run: NewRun, tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(1)}, tmp_path / "w.pt")
+    run = new_run()
+    run.write_bytes("svm.skops", (tmp_path / "w.pt").read_bytes())
+    run.finish({})
+    with pytest.raises(ArtifactError, match="looks like a pickle"):
+        run.read_estimator("svm.skops")
+
+
+def test_a_truncated_or_missing_file_is_named(new_run: NewRun) -> None:
+    run = fill(new_run())
+    path = run.path / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match=r"weights\.safetensors does not match"):
+        run.read_tensors("weights.safetensors")
+    path.unlink()
+    with pytest.raises(ArtifactError, match=r"weights\.safetensors cannot be read"):
+        run.read_tensors("weights.safetensors")
+    assert run.verify()["weights.safetensors"] == "missing"
+
+
+def test_files_that_no_manifest_names_are_reported_and_not_read(new_run: NewRun) -> None:
+    run = fill(new_run())
+    (run.path / "extra.json").write_text("{}")
+    assert run.verify()["extra.json"] == "unknown"
+    with pytest.raises(ArtifactError, match=r"has no file extra\.json"):
+        run.read_json("extra.json")
+
+
+@pytest.mark.parametrize("outside", ["../other.json", "/etc/passwd", ""])
+def test_a_manifest_cannot_point_outside_its_folder(new_run: NewRun, store: Store, outside: str) -> None:
+    run = new_run()
+    run.finish({})
+    run.manifest.files[outside] = {"size": 0, "sha256": digest(b"")}
+    run.manifest.write(run.path)
+    opened = store.open(run.name)
+    with pytest.raises(ArtifactError, match="outside its folder"):
+        opened.read_bytes(outside)
+
+
+def test_a_manifest_of_another_schema_says_so(new_run: NewRun) -> None:
+    run = fill(new_run())
+    content = json.loads((run.path / "run.json").read_text()) | {"schema": 99}
+    (run.path / "run.json").write_text(json.dumps(content))
+    with pytest.raises(ArtifactError, match="schema 99"):
+        Manifest.read(run.path)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b"\xff\xfe", b'{"schema": 1}'])
+def test_anything_else_in_place_of_a_manifest_is_damage(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"run\.json"):
+        Manifest.read(tmp_path)
+
+
+def test_a_run_being_written_cannot_be_taken_by_a_second_writer(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    with pytest.raises(ArtifactError, match="being written by another"):
+        store.open(run.name).reopen({"width": 2})
+
+
+def test_resuming_under_another_configuration_names_each_difference(new_run: NewRun, store: Store) -> None:
+    run = new_run(config={"width": 2, "rate": 0.1, "same": [1]})
+    run.mark("interrupted", "SIGINT")
+    with pytest.raises(UsageError) as caught:
+        store.open(run.name).reopen({"width": 3, "rate": 0.1, "same": (1,), "fresh": True})
+    assert "width: 2 there, 3 now" in caught.value.cause
+    assert "fresh: None there, True now" in caught.value.cause
+    assert "rate" not in caught.value.cause
+    assert "same" not in caught.value.cause
+
+
+def test_a_finished_run_is_not_resumed(new_run: NewRun, store: Store) -> None:
+    run = fill(new_run())
+    with pytest.raises(UsageError, match="is finished"):
+        store.open(run.name).reopen({"width": 2})
+
+
+def test_an_interrupted_run_is_reopened_as_running(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    run.mark("interrupted", "SIGINT")
+    reopened = store.open(run.name).reopen({"width": 2})
+    assert store.open(run.name).manifest.state == "running"
+    reopened.finish({})
+
+
+def test_equal_figures_have_equal_bytes(new_run: NewRun) -> None:
+    from matplotlib.figure import Figure
+
+    def draw() -> Figure:
+        figure = Figure()
+        figure.subplots().plot([0, 1])
+        return figure
+
+    run = new_run()
+    first = [path.read_bytes() for path in run.write_figure("figures/line", draw(), svg=True)]
+    second = [path.read_bytes() for path in run.write_figure("figures/again", draw(), svg=True)]
+    assert first == second
+    assert first[0].startswith(b"\x89PNG")

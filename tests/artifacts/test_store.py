@@ -1,0 +1,132 @@
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import ex3cli
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store, shipped_reference
+from ex3cli.errors import ArtifactError
+
+NewRun = Callable[..., Run]
+SHELF = ("toy", "digits")
+
+
+def ship(store: Store, new_run: NewRun) -> None:
+    """Move a finished run to where shipped ones lie."""
+    run = new_run(label="shipped")
+    run.finish({})
+    store.reference.joinpath("toy").mkdir(parents=True)
+    run.path.rename(store.reference.joinpath(*SHELF))
+
+
+def test_takes_the_newest_complete_run_and_never_a_partial_or_failed_one(new_run: NewRun, store: Store) -> None:
+    new_run().finish({})
+    best = new_run()
+    best.finish({}, converged=True)
+    new_run().finish({}, partial=True)
+    new_run().finish({}, converged=False)
+    new_run().mark("interrupted")
+    new_run(command="toy eval").finish({})
+    new_run(shelf=("toy", "mnist")).finish({})
+    new_run()
+    assert store.find(SHELF, command="toy train").name == best.name
+
+
+def test_falls_back_to_the_shipped_run(new_run: NewRun, store: Store) -> None:
+    ship(store, new_run)
+    found = store.find(SHELF, command="toy train")
+    assert found.is_reference
+    assert found.name == "reference/toy/digits"
+    mine = new_run()
+    mine.finish({})
+    assert store.find(SHELF, command="toy train").name == mine.name
+    assert store.find(SHELF, command="toy train", name="reference").is_reference
+
+
+def test_says_how_to_make_a_run_when_there_is_none(store: Store) -> None:
+    with pytest.raises(ArtifactError, match="no finished run") as caught:
+        store.find(SHELF, command="toy train")
+    assert "ex3 toy train" in caught.value.remedy
+
+
+@pytest.mark.parametrize("form", ["short", "long", "path"])
+def test_a_run_is_found_by_short_name_full_name_and_path(new_run: NewRun, store: Store, form: str) -> None:
+    run = new_run()
+    run.finish({}, partial=True)
+    name = {"short": run.path.name, "long": run.name, "path": str(run.path)}[form]
+    assert store.find(SHELF, command="toy train", name=name).name == run.name
+
+
+def test_a_misspelt_name_gets_a_suggestion(new_run: NewRun, store: Store) -> None:
+    new_run().finish({})
+    with pytest.raises(ArtifactError, match="there is no run") as caught:
+        store.open("toy/digits/0001-smal")
+    assert caught.value.remedy == "did you mean 'toy/digits/0001-small'?"
+
+
+def test_a_run_of_another_data_set_is_refused(new_run: NewRun, store: Store) -> None:
+    run = new_run(shelf=("toy", "mnist"))
+    run.finish({})
+    with pytest.raises(ArtifactError, match="toy/mnist, not of"):
+        store.find(SHELF, command="toy train", name=run.name)
+
+
+def test_an_unfinished_run_is_refused_by_name(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    run.mark("interrupted")
+    with pytest.raises(ArtifactError, match="is interrupted, not finished"):
+        store.find(SHELF, command="toy train", name=run.name)
+
+
+def test_a_damaged_manifest_on_the_shelf_is_not_passed_over_in_silence(new_run: NewRun, store: Store) -> None:
+    new_run().finish({})
+    newest = new_run()
+    newest.finish({})
+    (newest.path / "run.json").write_text("{")
+    with pytest.raises(ArtifactError, match=r"0002-small/run\.json is damaged"):
+        store.find(SHELF, command="toy train")
+
+
+def test_many_writers_at_once_get_a_folder_each(store: Store, new_run: NewRun) -> None:
+    start = threading.Barrier(8)
+    runs: list[Run] = []
+
+    def claim() -> None:
+        start.wait()
+        runs.append(new_run())
+
+    threads = [threading.Thread(target=claim) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({run.path for run in runs}) == 8
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_one_clear_error(store: Store, new_run: NewRun) -> None:
+    store.root.mkdir()
+    store.root.chmod(0o500)
+    with pytest.raises(ArtifactError, match="cannot write"):
+        new_run()
+
+
+def test_a_file_in_place_of_the_folder_is_one_clear_error(store: Store, new_run: NewRun) -> None:
+    store.root.write_text("")
+    with pytest.raises(ArtifactError, match="cannot write") as caught:
+        new_run()
+    assert "--artifacts" in caught.value.remedy
+
+
+def test_the_shipped_reference_lies_beside_the_package_in_a_checkout_and_inside_it_in_a_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "ex3cli"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(ex3cli, "__file__", str(package / "__init__.py"))
+    assert shipped_reference() == tmp_path / "site" / "artifacts" / "reference"
+    (package / "_reference").mkdir()
+    assert shipped_reference() == package / "_reference"

@@ -1,0 +1,134 @@
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ex3cli.cli.frame import EXAMPLES, Answer, Context, command
+from ex3cli.errors import DataError, NotConvergedError
+from ex3cli.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class ToySettings(Settings):
+    presets: ClassVar = {"quick": {"width": 8}, "paper": {}}
+    width: int = setting(64, "units of each layer", minimum=1)
+    lengths: tuple[int, ...] = setting((1, 2), "lengths to try", panel="Training")
+    warp: bool = setting(False, "bend the images")
+
+
+def run_toy(body: Callable[[Context], Answer], *words: str) -> Any:
+    app = typer.Typer()
+
+    @command(app, "toy", config=ToySettings, common=("dataset", "artifacts", "seed"), examples=("ex3 toy",))
+    def toy(
+        context: Context,
+        name: Annotated[str, typer.Argument()],
+        count: Annotated[int, typer.Option("-n", help="how many")] = 3,
+    ) -> Answer:
+        """Play."""
+        context.config = (context.config, name, count)
+        return body(context)
+
+    EXAMPLES.pop(f"{__name__}.toy")
+    return CliRunner().invoke(app, list(words), prog_name="ex3")
+
+
+def echo(context: Context) -> Answer:
+    config, name, count = context.config
+    document = config.to_dict() | {
+        "name": name, "count": count, "argv": context.argv, "seed": context.seed, "dataset": context.dataset,
+    }  # fmt: skip
+    return Answer(document=document, show=["a table"])
+
+
+def test_settings_options_and_arguments_reach_the_command() -> None:
+    result = run_toy(echo, "ann", "-n", "5", "--lengths", "4", "--lengths", "5", "--warp", "--seed", "7", "--json")
+    assert json.loads(result.stdout) == {
+        "width": 8, "lengths": [4, 5], "warp": True, "name": "ann", "count": 5, "seed": 7, "dataset": "fashion-mnist",
+        "argv": ["ex3", "ann", "-n", "5", "--lengths", "4", "--lengths", "5", "--warp", "--seed", "7"],
+    }  # fmt: skip
+
+
+def test_a_preset_sets_what_was_not_given() -> None:
+    result = run_toy(echo, "ann", "--preset", "paper", "--lengths", "9", "--json")
+    assert json.loads(result.stdout)["width"] == 64
+    assert json.loads(result.stdout)["lengths"] == [9]
+
+
+def test_a_dry_run_shows_the_resolved_settings_and_runs_nothing() -> None:
+    def never(context: Context) -> Answer:
+        pytest.fail("it ran")
+
+    result = run_toy(never, "ann", "--width", "5", "--dry-run", "--json")
+    settings = json.loads(result.stdout)["settings"]
+    assert settings["width"] == 5
+    assert settings["lengths"] == [1, 2]
+    assert settings["seed"] == 0
+
+
+def test_a_person_sees_the_table_and_no_json() -> None:
+    result = run_toy(echo, "ann")
+    assert result.stdout.splitlines() == ["a table"]
+
+
+def test_an_error_is_two_lines_on_stderr_and_its_exit_code() -> None:
+    def fail(context: Context) -> Answer:
+        raise DataError("the file\nis short", "fetch it")
+
+    result = run_toy(fail, "ann", "--json")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.splitlines() == ["error: the file is short", "  try: fetch it"]
+
+
+def test_a_surprise_is_one_line_too_and_debug_shows_the_traceback() -> None:
+    def fail(context: Context) -> Answer:
+        raise ZeroDivisionError("by zero")
+
+    quiet = run_toy(fail, "ann")
+    assert quiet.exit_code == 1
+    assert quiet.stderr.splitlines()[0] == "error: unexpected ZeroDivisionError: by zero"
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in run_toy(fail, "ann", "--debug").stderr
+
+
+def test_ctrl_c_is_130() -> None:
+    def stop(context: Context) -> Answer:
+        raise KeyboardInterrupt
+
+    assert run_toy(stop, "ann").exit_code == 130
+
+
+def test_bad_news_is_told_after_the_whole_answer() -> None:
+    def bad(context: Context) -> Answer:
+        return Answer(document={"failed": 10}, problem=NotConvergedError("none converged", "try another seed"))
+
+    result = run_toy(bad, "ann", "--json")
+    assert json.loads(result.stdout) == {"failed": 10}
+    assert result.exit_code == 5
+    assert "none converged" in result.stderr
+
+
+def test_notes_go_to_stderr_and_are_silenced_by_quiet() -> None:
+    def note(context: Context) -> Answer:
+        context.note("took the shipped run")
+        return Answer(document={})
+
+    assert "took the shipped run" in run_toy(note, "ann").stderr
+    assert run_toy(note, "ann", "--quiet").stderr == ""
+
+
+def test_help_shows_panels_defaults_presets_and_examples() -> None:
+    text = run_toy(echo, "--help").stdout
+    for expected in ("Model", "Training", "default: 8", "default: 1, 2", "default: no-warp", "quick, paper", "$ ex3 toy"):
+        assert expected in text
+
+
+def test_no_numbers_that_json_lacks() -> None:
+    result = run_toy(lambda context: Answer(document={"kl": float("inf")}), "ann", "--json")
+    assert json.loads(result.stdout) == {"kl": {"value": None, "kind": "+inf"}}
+    assert sys.float_info.max < float("inf")

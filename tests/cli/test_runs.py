@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+
+Ex3 = Callable[..., Any]
+
+
+@pytest.fixture
+def run(store: Store, new_run: Callable[..., Run]) -> Run:
+    made = new_run()
+    made.write_json("table.json", [1])
+    made.finish({"accuracy": 0.5})
+    return made
+
+
+def test_lists_runs_with_their_state(ex3: Ex3, run: Run) -> None:
+    rows = [row for row in ex3("runs", "list", "--json").document["runs"] if not row["run"].startswith("reference")]
+    assert rows[0]["run"] == "toy/digits/0001-small"
+    assert rows[0]["state"] == "finished"
+    assert "0001-small" in ex3("runs", "list").stdout
+
+
+def test_lists_a_damaged_run_as_damaged(ex3: Ex3, run: Run) -> None:
+    (run.path / "run.json").write_text("{")
+    listed = ex3("runs", "list", "--json")
+    assert listed.exit_code == 0
+    assert listed.document["runs"][0]["state"] == "damaged"
+    assert "run.json is damaged" in listed.document["runs"][0]["cause"]
+
+
+def test_shows_a_run(ex3: Ex3, run: Run) -> None:
+    shown = ex3("runs", "show", run.name, "--json").document
+    assert shown["manifest"]["files"]["table.json"]["size"] == len((run.path / "table.json").read_bytes())
+    assert shown["manifest"]["summary"] == {"accuracy": 0.5}
+    assert "accuracy 0.5" in ex3("runs", "show", run.name).stdout
+
+
+def test_verifies_and_names_what_was_altered(ex3: Ex3, run: Run) -> None:
+    assert ex3("runs", "verify", run.name).exit_code == 0
+    (run.path / "table.json").write_text("[2]")
+    verified = ex3("runs", "verify", run.name, "--json")
+    assert verified.exit_code == 4
+    assert verified.document["runs"][0]["files"] == {"table.json": "altered"}
+    assert str(Path("artifacts") / run.name / "table.json") in verified.stderr
+
+
+def test_verifies_every_run_and_finds_the_damaged_manifest(ex3: Ex3, run: Run) -> None:
+    (run.path / "run.json").write_text("{")
+    verified = ex3("runs", "verify")
+    assert verified.exit_code == 4
+    assert "run.json is damaged" in verified.stderr
+
+
+def test_an_unknown_run_is_exit_4_with_a_suggestion(ex3: Ex3, run: Run) -> None:
+    outcome = ex3("runs", "show", "toy/digits/0001-smal")
+    assert outcome.exit_code == 4
+    assert "did you mean 'toy/digits/0001-small'" in outcome.stderr

@@ -1,0 +1,87 @@
+"""What tests of every floor share: a store in a temporary folder, the command line as a function, the real data if here."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test stands in its own folder, so that the default ./artifacts and ./data are its own too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EX3_ARTIFACTS", raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty artifacts folder, and an empty reference beside it."""
+    return Store(tmp_path / "artifacts", reference=tmp_path / "reference")
+
+
+@pytest.fixture
+def new_run(store: Store) -> Callable[..., Run]:
+    """Claim a run with arguments that matter to the test and plain ones for the rest."""
+
+    def make(**changes: Any) -> Run:
+        given: dict[str, Any] = {
+            "shelf": ("toy", "digits"), "label": "small", "command": "toy train", "config": {"width": 2},
+            "seed": 0, "argv": ["ex3", "toy", "train"],
+        }  # fmt: skip
+        given |= changes
+        return store.new_run(given.pop("shelf"), **given)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command came to."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one JSON document on stdout; constants that JSON lacks are refused."""
+
+        def refuse(constant: str) -> None:
+            raise ValueError(f"{constant} is not JSON")
+
+        parsed: dict[str, Any] = json.loads(self.stdout, parse_constant=refuse)
+        return parsed
+
+
+@pytest.fixture
+def ex3() -> Callable[..., Outcome]:
+    """Run `ex3 WORDS…` in this process."""
+    from ex3cli.cli import app
+
+    def run(*words: object) -> Outcome:
+        result = CliRunner().invoke(app, [str(word) for word in words], prog_name="ex3")
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+REAL_DATA = os.environ.get("EX3_DATA", "")
+
+
+@pytest.fixture
+def real_data(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The real data sets' folder; the test is skipped where there is none."""
+    root = Path(REAL_DATA) if REAL_DATA else None
+    if root is None or not (root / "FashionMNIST" / "raw").is_dir():
+        pytest.skip("needs the real Fashion-MNIST: set EX3_DATA to its folder")
+    return root.resolve()

@@ -1,0 +1,46 @@
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from ex3cli.errors import UsageError
+from ex3cli.settings import Settings, option_fields, setting
+
+
+@dataclass(frozen=True)
+class Toy(Settings):
+    presets: ClassVar = {"quick": {"width": 8}, "paper": {}}
+    width: int = setting(64, "units a layer", minimum=1, maximum=4096)
+    rate: float = setting(0.1, "step size", minimum=0, exclusive=True)
+    loss: str = setting("log", "objective", choices=("log", "least-squares"))
+    lengths: tuple[int, ...] = setting((1, 2), "lengths", minimum=1)
+
+
+def test_the_first_preset_is_the_default_and_given_values_win() -> None:
+    assert Toy.resolve().width == 8
+    assert Toy.resolve("paper").width == 64
+    assert Toy.resolve("paper", width=5, rate=None).to_dict() == {"width": 5, "rate": 0.1, "loss": "log", "lengths": [1, 2]}
+    assert option_fields(Toy)["width"][1] == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"width": 0}, "of at least 1 and of at most 4096"),
+        ({"rate": 0.0}, "above 0"),
+        ({"rate": float("nan")}, "above 0"),
+        ({"loss": "lgo"}, "did you mean 'log'"),
+        ({"lengths": (3, 0)}, "of at least 1"),
+        ({"preset": "papre"}, "did you mean 'paper'"),
+    ],
+)
+def test_a_value_out_of_range_says_the_range(given: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Toy.resolve(**given)  # type: ignore[arg-type]
+    assert said in caught.value.remedy
+
+
+def test_the_stored_form_gives_the_same_settings_back() -> None:
+    assert Toy.from_dict(Toy(width=3).to_dict()) == Toy(width=3)
+    with pytest.raises(UsageError, match="no setting 'widht'"):
+        Toy.from_dict({"widht": 3})

@@ -1,0 +1,138 @@
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.errors import ArtifactError
+from ex3cli.training.checkpoint import Checkpointer
+from ex3cli.training.seeding import isolated_global_rng, torch_generator
+
+NewRun = Callable[..., Run]
+
+
+def test_a_tree_of_everything_comes_back_the_same(new_run: NewRun) -> None:
+    run = new_run()
+    shared = torch.arange(6.0).reshape(2, 3)
+    tree = {
+        "model": {"w": shared, "tied": shared, "b": torch.ones(2, dtype=torch.bfloat16)},
+        "optimiser": {"state": {0: {"step": torch.tensor(3.0)}, 1: {}}, "groups": [{"betas": (0.9, 0.999), "foreach": None}]},
+        "generator": torch.Generator().manual_seed(3).get_state(),
+        "best": float("inf"), "epoch": 2, "done": False, "name": "µ",
+    }  # fmt: skip
+    Checkpointer(run).save(7, tree)
+    restored = Checkpointer(run).load()
+    assert restored is not None
+    step, back = restored
+    assert step == 7
+    assert torch.equal(back["model"]["w"], shared)
+    assert back["model"]["b"].dtype == torch.bfloat16
+    assert back["optimiser"]["state"].keys() == {0, 1}
+    assert back["optimiser"]["groups"][0] == {"betas": (0.9, 0.999), "foreach": None}
+    assert torch.equal(back["generator"], tree["generator"])  # type: ignore[arg-type]
+    assert (back["best"], back["epoch"], back["done"], back["name"]) == (float("inf"), 2, False, "µ")
+
+
+def test_only_the_newest_state_is_kept_and_finishing_drops_it(new_run: NewRun) -> None:
+    run = new_run()
+    keeper = Checkpointer(run)
+    assert keeper.load() is None
+    keeper.save(1, {"a": 1})
+    keeper.save(2, {"a": 2})
+    assert len(list(keeper.folder.iterdir())) == 1
+    assert keeper.load() == (2, {"a": 2})
+    run.finish({})
+    assert not keeper.folder.exists()
+
+
+def test_metrics_are_cut_back_to_the_checkpoint(new_run: NewRun) -> None:
+    run = new_run()
+    run.metrics.append({"step": 1})
+    Checkpointer(run).save(1, {})
+    run.metrics.append({"step": 2})
+    again = Run(run.path, run.name, run.manifest)
+    Checkpointer(again).load()
+    again.metrics.append({"step": "2 again"})
+    assert [row["step"] for row in again.metrics.rows()] == [1, "2 again"]
+
+
+def test_a_history_altered_before_its_checkpoint_is_refused(new_run: NewRun) -> None:
+    run = new_run()
+    run.metrics.append({"step": 1})
+    Checkpointer(run).save(1, {})
+    run.metrics.path.write_text('{"step":9}\n')
+    with pytest.raises(ArtifactError, match="does not match its checkpoint"):
+        Checkpointer(Run(run.path, run.name, run.manifest)).load()
+
+
+@pytest.mark.parametrize("position", [0, 20, -1])
+def test_a_changed_byte_in_a_checkpoint_is_found_and_named(new_run: NewRun, position: int) -> None:
+    run = new_run()
+    Checkpointer(run).save(1, {"w": torch.ones(3)})
+    (path,) = Checkpointer(run).folder.iterdir()
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError, match=str(path)):
+        Checkpointer(run).load()
+
+
+def train(run: Run, steps: int = 400) -> None:
+    """A small training with all that a real one keeps: layers, Adam, dropout's global generator, own generator, history."""
+    with isolated_global_rng(0, "initialisation"):
+        model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.BatchNorm1d(16), torch.nn.Linear(16, 1))
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    noise = torch_generator(0, "noise")
+    keeper = Checkpointer(run)
+    done = 0
+    if (restored := keeper.load()) is not None:
+        done, tree = restored
+        model.load_state_dict(tree["model"])
+        optimiser.load_state_dict(tree["optimiser"])
+        noise.set_state(tree["noise"])
+    for step in range(done + 1, steps + 1):
+        optimiser.zero_grad()
+        loss = model(torch.randn(16, 8, generator=noise)).square().mean()
+        loss.backward()
+        optimiser.step()
+        run.metrics.append({"step": step, "loss": loss.item()})
+        if step % 7 == 0:
+            keeper.save(step, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "noise": noise.get_state()})
+    run.write_tensors("weights.safetensors", model.state_dict())
+    run.finish({})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+def test_killed_at_random_moments_it_ends_bit_identical(new_run: NewRun, store: Store) -> None:
+    torch.set_num_threads(1)  # a forked child must not wait for a thread pool that stayed with its parent
+    straight = new_run()
+    began = time.perf_counter()
+    train(straight)
+    duration = time.perf_counter() - began
+
+    killed = new_run()
+    killed.mark("interrupted")
+    moments = random.Random(0)
+    kills = 0
+    while True:
+        child = os.fork()
+        if child == 0:
+            train(store.open(killed.name).reopen({"width": 2}))
+            os._exit(0)
+        if kills < 20:
+            time.sleep(moments.uniform(0.0, 0.02) * duration)
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        kills += os.WIFSIGNALED(status)
+        if not os.WIFSIGNALED(status):
+            break
+    assert kills == 20
+    ended = store.open(killed.name)
+    for file in ("weights.safetensors", "metrics.jsonl"):
+        assert ended.read_bytes(file) == Path(straight.path / file).read_bytes()
