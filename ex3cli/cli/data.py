@@ -1,0 +1,66 @@
+"""`ex3 data`: which data sets there are, fetching them, and whether their files are the published ones."""
+
+from typing import Annotated
+
+import typer
+
+from ex3cli.cli.frame import Answer, Context, command
+
+app = typer.Typer(help="List, fetch and verify the data sets.", no_args_is_help=True)
+
+
+@command(app, "list", common=("data",), examples=("ex3 data list", "ex3 data list --json"))
+def list_data(context: Context) -> Answer:
+    """List the data sets and whether they are here."""
+    from rich.table import Table
+
+    from ex3cli.datasets import registry
+
+    table = Table("data set", "here", "what it is", "from")
+    rows = []
+    for name in registry.names():
+        spec = registry.spec(name)
+        root = context.data or registry.DEFAULT_ROOT
+        here = all((root / spec.folder / file).is_file() for file in spec.digests)
+        rows.append({"name": name, "here": here, "title": spec.title, "source": spec.source, "classes": spec.class_names})
+        table.add_row(name, "yes" if here else f"no: ex3 data fetch {name}", spec.title, spec.source)
+    return Answer(document={"data": str(context.data or registry.DEFAULT_ROOT), "datasets": rows}, show=[table])
+
+
+@command(app, "fetch", common=("data",), examples=("ex3 data fetch fashion-mnist", "ex3 data fetch mnist --data ~/data"))
+def fetch(context: Context, name: Annotated[str, typer.Argument(metavar="NAME", help="fashion-mnist or mnist.")]) -> Answer:
+    """Download a data set from torchvision's mirrors and verify it."""
+    from ex3cli.datasets.fetching import fetch as fetch_dataset
+
+    folder = fetch_dataset(name, context.data)
+    said = f"{name} is in {folder}, verified" if name != "digits" else "digits ships with scikit-learn: nothing to fetch"
+    return Answer(document={"dataset": name, "folder": str(folder), "ok": True}, show=[said])
+
+
+@command(app, "verify", common=("data",), examples=("ex3 data verify", "ex3 data verify fashion-mnist"))
+def verify(
+    context: Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One data set; all of them if left out.")] = None,
+) -> Answer:
+    """Compare each file with the published SHA-256 of its uncompressed content; a difference is exit code 3."""
+    from rich.table import Table
+
+    from ex3cli.datasets import registry
+    from ex3cli.errors import DataError
+
+    table = Table("data set", "file", "condition")
+    results, bad = [], []
+    root = context.data or registry.DEFAULT_ROOT
+    for each in [name] if name else registry.names():
+        conditions = registry.verify(each, root)
+        wrong = [found for found in conditions if found.condition != "ok"]
+        bad += [f"{root / registry.spec(each).folder / found.file} is {found.condition}" for found in wrong]
+        files = {found.file: found.condition for found in conditions}
+        results.append({"dataset": each, "ok": not wrong, "files": files})
+        for file, condition in files.items():
+            table.add_row(each, file, condition if condition == "ok" else f"[red]{condition}[/red]")
+        if not files:
+            table.add_row(each, "(ships with scikit-learn)", "ok")
+    remedy = f"ex3 data fetch {name or 'NAME'}, or point --data (EX3_DATA) at the right folder"
+    problem = DataError("; ".join(bad), remedy) if bad else None
+    return Answer(document={"ok": not bad, "datasets": results}, show=[table], problem=problem)

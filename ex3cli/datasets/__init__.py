@@ -1,0 +1,1 @@
+"""Images and labels: which data sets there are, fetching, verifying, balanced draws."""

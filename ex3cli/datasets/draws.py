@@ -1,0 +1,56 @@
+"""Balanced draws: which few images get a label."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ex3cli.errors import UsageError
+from ex3cli.streams import numpy_stream
+
+
+def balanced_draw(
+    labels: NDArray[np.int64], total: int, seed: int, draw: int, candidates: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Draw `total` positions, the same number from each class.
+
+    Every (seed, draw) has one permutation of each class, and a larger draw extends a smaller one: the 600 labels of draw 3
+    contain its 100, so that a curve over N shows what labels add and not what another sample changes.
+
+    Parameters
+    ----------
+    labels : int64 (N,), each image's class.
+    total : how many positions, a positive multiple of the number of classes.
+    seed, draw : name the draw; the same two give the same positions, whatever else was drawn before.
+    candidates : positions that may be drawn; None means all.
+
+    Returns
+    -------
+    int64 (total,), ascending.
+
+    Raises
+    ------
+    UsageError : a total that cannot be balanced, or is more than the classes hold; says the nearest that work.
+    """
+    allowed = np.arange(len(labels)) if candidates is None else np.asarray(candidates)
+    classes = np.unique(labels[allowed])
+    members = [allowed[labels[allowed] == each] for each in classes]
+    check_total(total, len(classes), min(len(each) for each in members))
+    per_class = total // len(classes)
+    drawn = [
+        numpy_stream(seed, "draw", draw, "class", int(each)).permutation(np.sort(group))[:per_class]
+        for each, group in zip(classes, members, strict=True)
+    ]
+    return np.sort(np.concatenate(drawn)).astype(np.int64)
+
+
+def check_total(total: int, classes: int, smallest_class: int) -> None:
+    """Refuse a number of labels that cannot be the same for every class."""
+    most = classes * smallest_class
+    if total > most:
+        raise UsageError(
+            f"--labels {total} is more than there are: the smallest of {classes} classes has {smallest_class}",
+            f"give at most {most}",
+        )
+    if total < 1 or total % classes:
+        below, above = total // classes * classes, (total // classes + 1) * classes
+        nearest = str(classes) if below < classes else f"{below}" if above > most else f"{below} or {above}"
+        raise UsageError(f"--labels {total} is not the same number from each of {classes} classes", f"give {nearest}")

@@ -1,0 +1,77 @@
+"""The idx files of MNIST and its successors, read only when their content is the expected one."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ex3cli.errors import DataError
+
+UNSIGNED_BYTE = 0x08
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What `examine` found: `condition` is "ok", "missing", "truncated" or "altered"."""
+
+    file: str
+    condition: str
+
+
+def read_verified(path: Path, expected: str) -> NDArray[np.uint8]:
+    """Read an idx file of unsigned bytes whose SHA-256 is `expected`.
+
+    Raises
+    ------
+    DataError : the file is missing, cut short or altered.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}", "fetch the data set") from error
+    if hashlib.sha256(content).hexdigest() != expected:
+        problem = "is truncated" if _is_truncated(content) else "does not match the published SHA-256"
+        raise DataError(f"{path} {problem}", "fetch the data set again")
+    return parse(content)
+
+
+def examine(path: Path, expected: str) -> Condition:
+    """Say what state a file is in, without raising."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return Condition(path.name, "missing")
+    if hashlib.sha256(content).hexdigest() == expected:
+        return Condition(path.name, "ok")
+    return Condition(path.name, "truncated" if _is_truncated(content) else "altered")
+
+
+def parse(content: bytes) -> NDArray[np.uint8]:
+    """Array of an idx file: two zero bytes, the type, the number of dimensions, each dimension (4 bytes, big-endian), data.
+
+    Raises
+    ------
+    ValueError : the header is not one of unsigned bytes, or the length is not what it announces.
+    """
+    shape = _announced_shape(content)
+    if shape is None or len(content) != _header_length(shape) + math.prod(shape):
+        raise ValueError("not an idx file of unsigned bytes")
+    return np.frombuffer(content, np.uint8, offset=_header_length(shape)).reshape(shape).copy()
+
+
+def _announced_shape(content: bytes) -> tuple[int, ...] | None:
+    if len(content) < 4 or content[:3] != bytes([0, 0, UNSIGNED_BYTE]) or len(content) < 4 + 4 * content[3]:
+        return None
+    return tuple(int(size) for size in np.frombuffer(content, ">i4", count=content[3], offset=4))
+
+
+def _header_length(shape: tuple[int, ...]) -> int:
+    return 4 + 4 * len(shape)
+
+
+def _is_truncated(content: bytes) -> bool:
+    shape = _announced_shape(content)
+    return len(content) < 4 if shape is None else len(content) < _header_length(shape) + math.prod(shape)

@@ -1,0 +1,172 @@
+"""The data sets that ex3 knows, and loading them as one tensor each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ex3cli.datasets.idx import Condition, examine, read_verified
+from ex3cli.errors import DataError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DEFAULT_ROOT = Path("data")
+DIGITS = "digits"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One data set: its folder in torchvision's layout, the SHA-256 of each file's uncompressed content, its classes.
+
+    The digest is of the content and not of a `.gz`: a re-compressed copy of the same images has another one.
+    """
+
+    name: str
+    title: str
+    class_names: tuple[str, ...]
+    source: str
+    folder: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def _files(*digests: str) -> Mapping[str, str]:
+    return dict(zip(FILES, digests, strict=True))
+
+
+SPECS = {
+    each.name: each
+    for each in (
+        Spec(
+            name="fashion-mnist",
+            title="Fashion-MNIST, 60,000 + 10,000 grey images of clothes, 28×28",
+            class_names=(
+                "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+            ),
+            source="Xiao, Rasul and Vollgraf 2017 (arXiv 1708.07747), MIT licence, Zalando SE",
+            folder="FashionMNIST/raw",
+            digests=_files(
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            ),
+        ),
+        Spec(
+            name="mnist",
+            title="MNIST, 60,000 + 10,000 handwritten digits, 28×28",
+            class_names=tuple(str(digit) for digit in range(10)),
+            source="LeCun, Cortes and Burges 1998",
+            folder="MNIST/raw",
+            digests=_files(
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+        ),
+        Spec(
+            name=DIGITS,
+            title="1,797 handwritten digits, 8×8 enlarged to 28×28; small, and always there",
+            class_names=tuple(str(digit) for digit in range(10)),
+            source="scikit-learn's load_digits (Alpaydin and Kaynak 1998)",
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImageDataset:
+    """A data set in memory: images uint8 (N, 28, 28), 0 black to 255 white; labels int64 (N,), indices into class_names."""
+
+    name: str
+    class_names: tuple[str, ...]
+    train_images: "Tensor"
+    train_labels: "Tensor"
+    test_images: "Tensor"
+    test_labels: "Tensor"
+    digests: dict[str, str]  # file -> SHA-256, for the manifest
+
+
+def names() -> tuple[str, ...]:
+    """The known data sets."""
+    return tuple(SPECS)
+
+
+def spec(name: str) -> Spec:
+    """The data set of that name.
+
+    Raises
+    ------
+    UsageError : there is none; the remedy says which was probably meant.
+    """
+    if name not in SPECS:
+        raise UsageError(f"there is no data set {name!r}", did_you_mean(name, SPECS))
+    return SPECS[name]
+
+
+def load(name: str, root: Path | None = None) -> ImageDataset:
+    """Load a data set whole, each file verified by the SHA-256 of the very bytes that are parsed.
+
+    Parameters
+    ----------
+    name : one of `names()`.
+    root : folder that holds `FashionMNIST/raw` and `MNIST/raw`; None means ./data. `digits` needs none.
+
+    Raises
+    ------
+    UsageError : an unknown name. DataError : a file that is missing, cut short or altered; it is named.
+    """
+    chosen = spec(name)
+    if name == DIGITS:
+        return _digits(chosen)
+    import torch
+
+    folder = (root or DEFAULT_ROOT) / chosen.folder
+    arrays = []
+    for file, expected in chosen.digests.items():
+        try:
+            arrays.append(read_verified(folder / file, expected))
+        except DataError as error:
+            raise DataError(error.cause, _remedy(name)) from None
+    train_images, train_labels, test_images, test_labels = (torch.from_numpy(array) for array in arrays)
+    return ImageDataset(
+        name, chosen.class_names, train_images, train_labels.long(), test_images, test_labels.long(), dict(chosen.digests)
+    )
+
+
+def verify(name: str, root: Path | None = None) -> list[Condition]:
+    """The condition of each of a data set's files; empty for one that needs no files."""
+    chosen = spec(name)
+    folder = (root or DEFAULT_ROOT) / chosen.folder
+    return [examine(folder / file, expected) for file, expected in chosen.digests.items()]
+
+
+def _remedy(name: str) -> str:
+    return f"fetch it with `ex3 data fetch {name}`, point --data (EX3_DATA) at it, or use --dataset {DIGITS}"
+
+
+def _digits(chosen: Spec) -> ImageDataset:
+    """scikit-learn's 8×8 digits, enlarged 3× to 24×24 by bilinear interpolation, with a black border of 2.
+
+    Every sixth image of each class is the test set (297 or so of 1,797): a split by position, without a draw.
+    """
+    import torch
+    from sklearn.datasets import load_digits
+    from torch.nn.functional import interpolate, pad
+
+    images, labels = load_digits(return_X_y=True)
+    grey = torch.from_numpy(images.reshape(-1, 1, 8, 8)).float() * (255 / 16)
+    enlarged = pad(interpolate(grey, scale_factor=3, mode="bilinear"), (2, 2, 2, 2))
+    whole = enlarged.squeeze(1).round().clamp(0, 255).to(torch.uint8)
+    test = np.zeros(len(labels), dtype=bool)
+    for each in range(len(chosen.class_names)):
+        test[np.flatnonzero(labels == each)[::6]] = True
+    target = torch.from_numpy(labels.astype(np.int64))
+    mask = torch.from_numpy(test)
+    return ImageDataset(chosen.name, chosen.class_names, whole[~mask], target[~mask], whole[mask], target[mask], {})

@@ -1,0 +1,34 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Ex3 = Callable[..., Any]
+
+
+def test_lists_what_is_here_and_how_to_get_the_rest(ex3: Ex3, tmp_path: Path) -> None:
+    listed = ex3("data", "list", "--data", tmp_path, "--json").document["datasets"]
+    assert {row["name"]: row["here"] for row in listed} == {"fashion-mnist": False, "mnist": False, "digits": True}
+    assert "ex3 data fetch mnist" in ex3("data", "list", "--data", tmp_path).stdout
+
+
+def test_verify_reports_missing_files_with_exit_3_and_a_whole_document(ex3: Ex3, tmp_path: Path) -> None:
+    verified = ex3("data", "verify", "mnist", "--data", tmp_path, "--json")
+    assert verified.exit_code == 3
+    assert set(verified.document["datasets"][0]["files"].values()) == {"missing"}
+    assert str(tmp_path / "MNIST/raw/train-images-idx3-ubyte") in verified.stderr
+    assert "ex3 data fetch mnist" in verified.stderr
+
+
+def test_digits_need_no_files(ex3: Ex3) -> None:
+    assert ex3("data", "verify", "digits").exit_code == 0
+    assert "nothing to fetch" in ex3("data", "fetch", "digits").stdout
+
+
+def test_a_misspelt_data_set_is_exit_2(ex3: Ex3) -> None:
+    outcome = ex3("data", "verify", "minst")
+    assert outcome.exit_code == 2
+    assert "did you mean 'mnist'" in outcome.stderr
+
+
+def test_verifies_the_real_data(ex3: Ex3, real_data: Path) -> None:
+    assert ex3("data", "verify", "--data", real_data).exit_code == 0

@@ -1,0 +1,52 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ex3cli.artifacts.run import Run
+
+Ex3 = Callable[..., Any]
+
+
+def findings(ex3: Ex3, *words: object) -> dict[str, dict[str, Any]]:
+    outcome = ex3("doctor", *words, "--json")
+    assert outcome.exit_code == 0
+    return {each["what"]: each for each in outcome.document["findings"]}
+
+
+def test_says_what_is_missing_and_how_to_get_it(ex3: Ex3, tmp_path: Path) -> None:
+    found = findings(ex3, "--data", tmp_path)
+    assert not found["data mnist"]["ok"]
+    assert "missing" in found["data mnist"]["detail"]
+    assert "ex3 data fetch mnist" in found["data mnist"]["remedy"]
+    assert found["data digits"]["ok"]
+    assert found["artifacts folder"]["ok"]
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_broken_torchvision_is_told_and_does_no_harm(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    found = findings(ex3)
+    assert not found["torchvision"]["ok"]
+    assert "ex3 data fetch" in found["torchvision"]["remedy"]
+
+
+def test_an_artifacts_folder_that_cannot_be_written_is_told(ex3: Ex3, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    found = findings(ex3, "--artifacts", tmp_path / "file" / "below")
+    assert not found["artifacts folder"]["ok"]
+    assert "--artifacts" in found["artifacts folder"]["remedy"]
+
+
+def test_a_damaged_run_is_named(ex3: Ex3, new_run: Callable[..., Run]) -> None:
+    run = new_run()
+    run.write_text("notes.txt", "a")
+    run.finish({})
+    (run.path / "notes.txt").write_text("b")
+    assert "0001-small/notes.txt altered" in findings(ex3)["damaged runs"]["detail"]
+
+
+def test_the_real_data_is_found(ex3: Ex3, real_data: Path) -> None:
+    assert findings(ex3, "--data", real_data)["data fashion-mnist"]["ok"]

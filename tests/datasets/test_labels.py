@@ -1,0 +1,37 @@
+import pytest
+
+from ex3cli.datasets.labels import parse_label
+from ex3cli.datasets.registry import SPECS
+from ex3cli.errors import UsageError
+
+CLOTHES = SPECS["fashion-mnist"].class_names
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("dress", 3), ("DRESS", 3), ("dresses", 3), ("T-shirt", 0), ("tshirt", 0), ("T-shirt/top", 0), ("top", 0),
+        ("t shirt", 0), ("shirt", 6), ("ankle boot", 9), ("ankle-boot", 9), ("AnkleBoot", 9), ("9", 9), ("trousers", 1),
+        ("sandals", 5), ("bag", 8),
+    ],
+)  # fmt: skip
+def test_a_class_is_understood_however_it_is_spelt(text: str, index: int) -> None:
+    assert parse_label(text, CLOTHES) == index
+
+
+@pytest.mark.parametrize(("text", "meant"), [("drss", "Dress"), ("snaeker", "Sneaker"), ("ankel boot", "Ankle boot")])
+def test_a_near_miss_gets_a_suggestion(text: str, meant: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_label(text, CLOTHES)
+    assert caught.value.remedy == f"did you mean {meant!r}?"
+
+
+@pytest.mark.parametrize("text", ["10", "-", "", "zebra", "99"])
+def test_anything_else_lists_the_classes(text: str) -> None:
+    with pytest.raises(UsageError, match="not a class") as caught:
+        parse_label(text, CLOTHES)
+    assert "9 Ankle boot" in caught.value.remedy
+
+
+def test_digits_are_named_by_their_numbers() -> None:
+    assert parse_label("7", SPECS["mnist"].class_names) == 7
