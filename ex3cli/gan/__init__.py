@@ -1,0 +1,1 @@
+"""DCGAN and WGAN on small grey images: the paper's networks, trained, resumed, sampled by class name."""

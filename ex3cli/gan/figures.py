@@ -1,0 +1,87 @@
+"""Figures of a training: its losses against the iteration, its fixed z through time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ex3cli.gan.pictures import Pixels
+
+PANELS = {
+    "dcgan": (
+        ("critic_loss", "discriminator: −log D(x) − log(1 − D(G(z)))  [nats]"),
+        ("generator_loss", "generator: −log D(G(z))  [nats]"),
+    ),
+    "wgan": (
+        ("score_gap", "Wasserstein estimate: E[D(x)] − E[D(G(z))]"),
+        ("generator_loss", "generator: −E[D(G(z))]"),
+        ("critic_loss", "critic: −estimate + gradient penalty"),
+    ),
+    "wgan-clip": (
+        ("score_gap", "Wasserstein estimate, up to the critic's scale"),
+        ("generator_loss", "generator: −E[D(G(z))]"),
+    ),
+}
+
+
+def loss_figure(kind: str, losses: dict[str, NDArray[np.float32]]) -> Figure:
+    """Each loss against the iteration, raw (light) and smoothed (dark).
+
+    Parameters
+    ----------
+    kind : dcgan, wgan or wgan-clip.
+    losses : (iterations,) of each name in `session.LOSSES`.
+    """
+    panels = PANELS[kind]
+    figure = Figure(figsize=(8, 2.6 * len(panels)), layout="constrained")
+    for axes, (name, title) in zip(figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0], panels, strict=True):
+        values = losses[name]
+        span = smoothing_span(len(values))
+        smooth = running_mean(values, span)
+        iterations = np.arange(1, len(values) + 1)
+        axes.plot(iterations, values, color="tab:blue", alpha=0.25, linewidth=0.6, label="each iteration", rasterized=True)
+        axes.plot(iterations, smooth, color="tab:blue", linewidth=1.6, label=f"mean of the last {span}")
+        axes.set_ylim(*_shown(values[len(values) // 100 :]))
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(loc="upper right", fontsize=8)
+    figure.axes[-1].set_xlabel("generator iteration")
+    figure.suptitle(f"{kind}: loss against iteration")
+    return figure
+
+
+def strip_figure(kind: str, grids: Sequence[tuple[str, Pixels]], columns: int = 4) -> Figure:
+    """The grids of fixed z side by side, named by their moment."""
+    columns = min(columns, len(grids))
+    lines = -(-len(grids) // columns)
+    height, width = grids[0][1].shape
+    figure = Figure(figsize=(3.2 * columns, 3.2 * lines * height / width + 0.3 * lines), layout="constrained")
+    for axes in (places := figure.subplots(lines, columns, squeeze=False)).flat:
+        axes.set_axis_off()
+    for axes, (name, grid) in zip(places.flat, grids, strict=False):
+        axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(name, fontsize=9)
+    figure.suptitle(f"{kind}: the same z through the training")
+    return figure
+
+
+def smoothing_span(count: int) -> int:
+    """Iterations that the smoothed curve averages over: a fiftieth of the training."""
+    return max(1, count // 50)
+
+
+def running_mean(values: NDArray[np.float32], span: int) -> NDArray[np.float64]:
+    """Mean of the last `span` values at each place, of fewer at the beginning; same length out."""
+    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - span, 0)
+    mean: NDArray[np.float64] = (total[ends] - total[starts]) / (ends - starts)
+    return mean
+
+
+def _shown(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Limits that hold all but the wildest half percent at either end, so that one spike does not flatten the curve."""
+    low, high = np.quantile(values, [0.005, 0.995])
+    room = 0.05 * (high - low) or 0.5
+    return float(low - room), float(high + room)

@@ -1,0 +1,68 @@
+"""Images of fixed z while a training goes on: at the start, after epochs 1, 5, 10, 15, …, and at the end."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from ex3cli.artifacts.run import Run
+from ex3cli.gan import pictures
+from ex3cli.gan.sampling import draw
+from ex3cli.gan.session import Session
+from ex3cli.training.seeding import torch_generator
+
+COLUMNS = 8
+EVERY = 5  # epochs, after the first
+
+
+class Grids:
+    """Draws the same z again and again from the averaged weights, one row a class, into the attempt's folder.
+
+    Parameters
+    ----------
+    run : the folder that is written.
+    attempt : which of its attempts.
+    session : the training.
+    class_names : names of the rows.
+    """
+
+    def __init__(self, run: Run, attempt: int, session: Session, class_names: Sequence[str]) -> None:
+        self.run, self.session = run, session
+        self.folder = f"attempt-{attempt:02d}/grids"
+        conditional = session.players.classes > 0
+        self.names = list(class_names) if conditional else [""] * len(class_names)
+        count = len(self.names) * COLUMNS
+        noise = torch_generator(session.seed, "grid")
+        self._latents = torch.randn(count, session.config.latent_size, generator=noise).to(session.device)
+        labels = torch.arange(len(self.names), device=session.device).repeat_interleave(COLUMNS)
+        self._labels = labels if conditional else None
+        self.moments = dict(moments(session.config.iterations, session.batches.per_epoch / session.config.critic_steps))
+
+    def draw_if_due(self) -> None:
+        """Write the grid of this iteration, if it has one."""
+        if self.session.iteration in self.moments:
+            drawn = draw(self.session.average.generator, self._latents, self._labels)
+            rows = list(drawn.reshape(len(self.names), COLUMNS, *drawn.shape[1:]))
+            self.run.write_bytes(self._file(self.session.iteration), pictures.to_png(pictures.named_rows(rows, self.names)))
+
+    def history(self) -> list[tuple[str, pictures.Pixels]]:
+        """Every grid so far with its moment's name, in order."""
+        due = [(iteration, name) for iteration, name in self.moments.items() if iteration <= self.session.iteration]
+        return [
+            (name, np.asarray(pictures.from_png((self.run.path / self._file(iteration)).read_bytes())))
+            for iteration, name in due
+        ]
+
+    def _file(self, iteration: int) -> str:
+        return f"{self.folder}/{self.moments[iteration].replace(' ', '-')}.png"
+
+
+def moments(iterations: int, iterations_an_epoch: float) -> Iterator[tuple[int, str]]:
+    """Which iterations get a grid, and its name: the first iteration by which the critic has seen so many epochs."""
+    yield 0, "start"
+    epoch = 1
+    while (iteration := math.ceil(epoch * iterations_an_epoch)) < iterations:
+        yield iteration, f"epoch {epoch:04d}"
+        epoch = epoch + EVERY if epoch > 1 else EVERY
+    yield iterations, "end"

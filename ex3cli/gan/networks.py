@@ -1,0 +1,198 @@
+"""Generator and critic of Gulrajani et al. 2017 (arXiv 1704.00028), and a compact pair on the same plan.
+
+`cifar` is the paper's CIFAR-10 network without residual blocks, for one grey channel; the crop 4→8→7→14→28 is that of the
+authors' own MNIST variant. With D the width, shapes are (channels, height, width):
+
+    generator   z → linear → (4D, 4, 4) → 5×5 up → (2D, 8, 8), cropped to (2D, 7, 7) → (D, 14, 14) → (1, 28, 28), tanh
+    critic      (1, 28, 28) → 5×5 down → (D, 14, 14) → (2D, 7, 7) → (4D, 4, 4) → linear → 1 score
+
+`compact` has 4×4 and 3×3 kernels and begins at 7×7:
+
+    generator   z → 7×7 → (4D, 7, 7) → 4×4 up → (2D, 14, 14) → (D, 28, 28) → 3×3 → (1, 28, 28), tanh
+    critic      (1, 28, 28) → 4×4 down → (D, 14, 14) → (2D, 7, 7) → 3×3 down → (4D, 4, 4) → linear → 1 score
+
+Told the class, the generator scales and shifts each normalised channel by class (Dumoulin et al. 2017, arXiv 1610.07629),
+and the critic adds ⟨embedding(label), features⟩ to its score (projection: Miyato & Koyama 2018, arXiv 1802.05637).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.initialisation import draw_paper_weights, draw_radford_weights
+from ex3cli.training.seeding import isolated_global_rng
+
+SIDE = 28
+SLOPE = 0.2  # of LeakyReLU, in the papers of DCGAN and WGAN-GP
+SCORE_PLACES = 4 * 4  # the critic's last feature map
+
+
+class ClassNorm(nn.Module):
+    """BatchNorm with a scale and a shift for each class; with one row of them it is the ordinary one.
+
+    Parameters
+    ----------
+    channels : of its input, (B, channels) or (B, channels, H, W).
+    classes : 0 for an unconditional network.
+    """
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(max(classes, 1), channels))
+        self.shift = nn.Parameter(torch.zeros(max(classes, 1), channels))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
+
+    def forward(self, values: Tensor, labels: Tensor | None) -> Tensor:
+        """Normalise by the batch in training and by the running statistics in evaluation; same shape out."""
+        if labels is None:
+            return F.batch_norm(values, self.mean, self.variance, self.scale[0], self.shift[0], self.training)
+        normal = F.batch_norm(values, self.mean, self.variance, training=self.training)
+        each = (len(values), -1) + (1,) * (values.dim() - 2)  # (B, C) or (B, C, 1, 1)
+        scale, shift = _rows(self.scale, labels), _rows(self.shift, labels)
+        return torch.addcmul(shift.to(normal.dtype).view(each), normal, scale.to(normal.dtype).view(each))
+
+
+class Generator(nn.Module):
+    """Images in [−1, 1] from noise, and from labels if it is conditional.
+
+    Parameters
+    ----------
+    latent_size : size of z.
+    width : D above.
+    classes : how many; 0 for an unconditional one.
+    network : "cifar" or "compact".
+    """
+
+    def __init__(self, latent_size: int, width: int, classes: int = 0, network: str = "cifar") -> None:
+        super().__init__()
+        self.latent_size, self.width, self.classes, self.network = latent_size, width, classes, network
+        if network == "cifar":
+            self.first: nn.Module = nn.Linear(latent_size, 4 * width * 4 * 4)
+            up = {"kernel_size": 5, "stride": 2, "padding": 2, "output_padding": 1}
+            last: nn.Module = nn.ConvTranspose2d(width, 1, 5, stride=2, padding=2, output_padding=1)
+        else:
+            self.first = nn.ConvTranspose2d(latent_size, 4 * width, 7)
+            up = {"kernel_size": 4, "stride": 2, "padding": 1}
+            last = nn.ConvTranspose2d(width, 1, 3, padding=1)
+        # The paper's code normalises the linear layer's 4D·4·4 outputs one by one, before they become a map.
+        self.first_norm = ClassNorm(4 * width * (4 * 4 if network == "cifar" else 1), classes)
+        self.ups = nn.ModuleList([nn.ConvTranspose2d(4 * width, 2 * width, **up), nn.ConvTranspose2d(2 * width, width, **up)])
+        self.up_norms = nn.ModuleList([ClassNorm(2 * width, classes), ClassNorm(width, classes)])
+        self.last = last
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Draw images.
+
+        Parameters
+        ----------
+        z : (B, latent_size).
+        labels : (B,) class numbers, or (B, classes) weights that blend classes; None if unconditional.
+
+        Returns
+        -------
+        (B, 1, 28, 28) images in [−1, 1].
+        """
+        if (labels is None) != (self.classes == 0):
+            raise ValueError("a conditional generator needs labels, an unconditional one takes none")
+        return self.last(self.features(z, labels)[-1]).tanh()
+
+    def features(self, z: Tensor, labels: Tensor | None) -> list[Tensor]:
+        """The rectified maps after each layer but the last, (B, channels, height, width)."""
+        if self.network == "cifar":
+            flat = F.relu(self.first_norm(self.first(z), labels))
+            maps = [flat.view(-1, 4 * self.width, 4, 4).contiguous(memory_format=torch.channels_last)]
+        else:
+            maps = [F.relu(self.first_norm(self.first(z[:, :, None, None]), labels))]
+        for up, norm in zip(self.ups, self.up_norms, strict=True):
+            values = F.relu(norm(up(maps[-1]), labels))
+            maps.append(values[:, :, :7, :7] if values.shape[-1] == 8 else values)
+        return maps
+
+
+class Critic(nn.Module):
+    """One score an image: a logit for DCGAN's discriminator, an unbounded number for WGAN's critic.
+
+    Parameters
+    ----------
+    width : D above.
+    classes : 0 for an unconditional one.
+    network : "cifar" or "compact".
+    norm : "batch", "layer" or "none", after the second and the third convolution.
+    """
+
+    def __init__(self, width: int, classes: int = 0, network: str = "cifar", norm: str = "batch") -> None:
+        super().__init__()
+        self.classes = classes
+        sizes = ((5, 2), (5, 2), (5, 2)) if network == "cifar" else ((4, 1), (4, 1), (3, 1))  # kernel, padding
+        channels = (1, width, 2 * width, 4 * width)
+        self.downs = nn.ModuleList(
+            nn.Conv2d(channels[place], channels[place + 1], kernel, stride=2, padding=padding)
+            for place, (kernel, padding) in enumerate(sizes)
+        )
+        self.norms = nn.ModuleList([nn.Identity(), _norm(norm, 2 * width), _norm(norm, 4 * width)])
+        self.score = nn.Linear(4 * width * SCORE_PLACES, 1)
+        self.embedding = nn.Linear(4 * width * SCORE_PLACES, classes, bias=False) if classes else None
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Judge images.
+
+        Parameters
+        ----------
+        images : (B, 1, 28, 28).
+        labels : (B,) class numbers; None if unconditional.
+
+        Returns
+        -------
+        (B,) scores in single precision.
+        """
+        if (labels is None) != (self.classes == 0):
+            raise ValueError("a conditional critic needs labels, an unconditional one takes none")
+        final = self.features(images)[-1].flatten(1)  # (B, 4D·4·4)
+        scores: Tensor = self.score(final).squeeze(1)
+        if self.embedding is not None and labels is not None:
+            scores = scores + self.embedding(final).gather(1, labels[:, None]).squeeze(1)
+        return scores.float()
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The maps after each convolution, its normalisation and LeakyReLU."""
+        maps = [images]
+        for down, norm in zip(self.downs, self.norms, strict=True):
+            maps.append(F.leaky_relu(norm(down(maps[-1])), SLOPE))
+        return maps[1:]
+
+
+def build(config: GANConfig, classes: int, seed: int, *attempt: str | int) -> tuple[Generator, Critic]:
+    """Both networks with the first weights that (seed, attempt) gives."""
+    generator, critic = build_generator(config, classes), build_critic(config, classes)
+    draw = draw_paper_weights if config.network == "cifar" else draw_radford_weights
+    with isolated_global_rng(seed, "first weights", *attempt):
+        draw(generator)
+        draw(critic)
+    return generator, critic
+
+
+def build_generator(config: GANConfig, classes: int) -> Generator:
+    """The generator of a configuration, its weights not yet meant for use."""
+    return Generator(config.latent_size, config.width, classes if config.conditional else 0, config.network)
+
+
+def build_critic(config: GANConfig, classes: int) -> Critic:
+    """The critic of a configuration, its weights not yet meant for use."""
+    return Critic(config.width, classes if config.conditional else 0, config.network, config.critic_norm)
+
+
+def _norm(kind: str, channels: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    # One group over all channels and places is LayerNorm of the image, with the per-channel scale of BatchNorm.
+    return nn.GroupNorm(1, channels) if kind == "layer" else nn.Identity()
+
+
+def _rows(table: Tensor, labels: Tensor) -> Tensor:
+    """(B, C) rows of a (classes, C) table: picked by number, or blended by (B, classes) weights."""
+    return labels.to(table.dtype) @ table if labels.dim() == 2 else table[labels]

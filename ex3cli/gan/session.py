@@ -1,0 +1,130 @@
+"""The state of one training attempt and its single iteration; everything random in it is a function of (seed, iteration)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ex3cli.gan.average import Average
+from ex3cli.gan.batches import Batches
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.networks import build
+from ex3cli.gan.steps import Players, critic_step, generator_step
+from ex3cli.streams import stream_seed
+
+LOSSES = ("critic_loss", "generator_loss", "score_gap")
+"""Columns of the history: what each player minimised, and E[D(x)] − E[D(G(z))], for WGANs the Wasserstein estimate."""
+
+
+def attempt_seed(seed: int, attempt: int) -> int:
+    """The seed of an attempt: the run's own for the first, a new one for each retry."""
+    return seed if attempt == 1 else stream_seed(seed, "attempt", attempt)
+
+
+class Session:
+    """One attempt at a training: networks, averages, history, and how far it has come.
+
+    Parameters
+    ----------
+    config : kind, networks, optimisers.
+    images : (N, 28, 28) uint8.
+    labels : (N,) int64.
+    classes : how many classes the labels name.
+    seed : of this attempt; with the iteration's number it gives every draw, so that there is no generator to save.
+    device : where everything lives.
+    """
+
+    def __init__(
+        self, config: GANConfig, images: Tensor, labels: Tensor, classes: int, seed: int, device: torch.device
+    ) -> None:
+        self.config, self.seed, self.device, self.iteration = config, seed, device, 0
+        generator, critic = build(config, classes, seed)
+        generator.to(device, memory_format=torch.channels_last)
+        critic.to(device, memory_format=torch.channels_last)
+        self.players = Players(
+            config, generator, critic, optimiser_of(config, generator), optimiser_of(config, critic),
+            device, use_bfloat16(config.precision, device),
+        )  # fmt: skip
+        self.average = Average(generator, config.average_decay)
+        self.batches = Batches(images, labels, config.batch_size, seed, device)
+        self.noise = torch.Generator(device=device)
+        self.history = torch.zeros(config.iterations, len(LOSSES), device=device)
+
+    @property
+    def losses(self) -> Tensor:
+        """(iterations so far, 3) of `LOSSES`; reading it off a GPU waits for the GPU."""
+        return self.history[: self.iteration].cpu()
+
+    @property
+    def epochs(self) -> float:
+        """How often the critic has seen the training images."""
+        return self.iteration * self.config.critic_steps / self.batches.per_epoch
+
+    def step(self) -> None:
+        """Update the critic `critic_steps` times, then the generator once; no number is read back."""
+        noise = self.noise.manual_seed(stream_seed(self.seed, "noise", self.iteration))
+        self._set_step_size()
+        for turn in range(self.config.critic_steps):
+            real, labels = self.batches.take(self.iteration * self.config.critic_steps + turn)
+            critic_loss, gap = critic_step(self.players, real, labels if self.players.classes else None, noise)
+        generator_loss = generator_step(self.players, noise)
+        self.average.update(self.iteration)
+        self.history[self.iteration] = torch.stack((critic_loss, generator_loss, gap))
+        self.iteration += 1
+
+    def state(self) -> dict[str, Any]:
+        """Everything that `restore` needs, for a checkpoint."""
+        players = self.players
+        return {
+            "iteration": self.iteration,
+            "generator": players.generator.state_dict(),
+            "critic": players.critic.state_dict(),
+            "generator_optimiser": players.generator_optimiser.state_dict(),
+            "critic_optimiser": players.critic_optimiser.state_dict(),
+            "average": self.average.generator.state_dict(),
+            "history": self.history[: self.iteration],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        players = self.players
+        self.iteration = state["iteration"]
+        players.generator.load_state_dict(state["generator"])
+        players.critic.load_state_dict(state["critic"])
+        load_optimiser(players.generator_optimiser, state["generator_optimiser"])
+        load_optimiser(players.critic_optimiser, state["critic_optimiser"])
+        self.average.generator.load_state_dict(state["average"])
+        self.history[: self.iteration] = state["history"].to(self.device)
+
+    def _set_step_size(self) -> None:
+        total, share = self.config.iterations, self.config.decaying_share
+        left = (total - self.iteration) / (total * share) if share else 1.0
+        for optimiser in (self.players.generator_optimiser, self.players.critic_optimiser):
+            for group in optimiser.param_groups:
+                group["lr"] = self.config.learning_rate * min(1.0, left)
+
+
+def optimiser_of(config: GANConfig, network: torch.nn.Module) -> torch.optim.Optimizer:
+    """Adam in one fused step, or RMSProp with the decay and ε of the papers' TensorFlow code (.9 and 1e-10)."""
+    if config.optimiser == "adam":
+        betas = (config.beta1, config.beta2)
+        return torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=betas, fused=True)
+    return torch.optim.RMSprop(network.parameters(), lr=config.learning_rate, alpha=0.9, eps=1e-10, foreach=True)
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimiser's state in the memory layout of its weights: a fused step reads both by address."""
+    optimiser.load_state_dict(state)
+    for parameter, kept in optimiser.state.items():
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                kept[name] = torch.empty_like(parameter).copy_(value)
+
+
+def use_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether convolutions run in bfloat16: on request, or (`auto`) where the processor computes with it."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
