@@ -60,6 +60,7 @@ class Context:
     json: bool = False
     quiet: bool = False
     config: Any = None
+    given: dict[str, Any] = field(default_factory=dict)  # what the user or the environment set, by parameter name
     _progress: "Progress | None" = field(default=None, repr=False)
 
     @property
@@ -134,12 +135,11 @@ def _run(
 ) -> None:
     """Resolve the configuration, call the command, print its answer; turn every failure into its lines and exit code."""
     try:
-        context = Context(argv=given_words(ctx))
+        context = Context(argv=given_words(ctx), given=_given(ctx, given))
         for key in set(given) & {"data", "artifacts", "dataset", "run", "device", "seed", "json", "quiet"}:
             setattr(context, key, given[key])
         if config is not None:
-            chosen = {key: tuple(v) if isinstance(v := given[key], list) else v for key in option_fields(config)}
-            chosen = {key: value if value != () else None for key, value in chosen.items()}
+            chosen = {key: value for key, value in context.given.items() if key in option_fields(config)}
             context.config = config.resolve(given.get("preset"), **chosen)
         if given["dry_run"]:
             _print(_resolved(context, given, config), context)
@@ -168,6 +168,15 @@ def given_words(ctx: typer.Context) -> list[str]:
             else:
                 words += [parameter.opts[0], str(each)]
     return words
+
+
+def _given(ctx: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that were set and not left at their defaults; repeated options as tuples."""
+    sources = {name: ctx.get_parameter_source(name) for name in values}
+    chosen = {
+        name: values[name] for name, source in sources.items() if source is not None and not source.name.startswith("DEFAULT")
+    }
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()}
 
 
 def _resolved(context: Context, given: dict[str, Any], config: type[Settings] | None) -> Answer:
