@@ -73,12 +73,12 @@ class Store:
         manifest.write(folder)
         return run
 
-    def find(self, shelf: Sequence[str], *, command: str, name: str | None = None) -> Run:
+    def find(self, shelf: Sequence[str], *, command: str, name: str | None = None, make: str | None = None) -> Run:
         """The run that a command takes.
 
         `name` if given: "reference", a path, a name on this shelf or a name from `ex3 runs list`. Else the newest of the
         user's runs on the shelf made by `command` that finished its full length (and converged, where it could fail to);
-        else the shipped one.
+        else the shipped one. `make` is the command that would make one, for the error's remedy.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class Store:
         if (shipped / FILE_NAME).is_file():
             return self._open_folder(shipped)
         raise ArtifactError(
-            f"there is no finished run of `ex3 {command}` for {'/'.join(shelf)}", f"make one: ex3 {command} --help"
+            f"there is no finished run of `ex3 {command}` for {'/'.join(shelf)}", f"make one: {make or f'ex3 {command} --help'}"
         )
 
     def open(self, name: str, shelf: Sequence[str] = ()) -> Run:

@@ -1,14 +1,18 @@
 """`ex3 gan`: train DCGAN and WGANs, and draw images by class name."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ex3cli.cli.frame import Answer, Context, command
 from ex3cli.errors import UsageError
-from ex3cli.gan.config import GANConfig
+from ex3cli.gan.config import GANConfig, canonical_kind
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ex3cli.artifacts.run import Run
     from ex3cli.datasets.registry import ImageDataset
 
@@ -78,3 +82,81 @@ def _claim(context: Context, config: GANConfig, data: "ImageDataset", resume: st
             f"{run.name} was started with --seed {run.manifest.seed}, not {context.seed}", "resume it with the same words"
         )
     return run.reopen(config.to_dict())
+
+
+@command(
+    app,
+    "sample",
+    common=("artifacts", "dataset", "run", "seed"),
+    examples=(
+        "ex3 gan sample --kind wgan --label dress -n 2",
+        "ex3 gan sample --kind dcgan -n 64 --seed 7",
+        'ex3 gan sample --kind wgan --interpolate sandal "ankle boot" --steps 16',
+    ),
+)
+def sample(
+    context: Context,
+    kind: Annotated[str, typer.Option(help="dcgan, wgan (or wgan-gp) or wgan-clip.", rich_help_panel="Input")] = "dcgan",
+    label: Annotated[
+        str | None, typer.Option(help="A class by name or number.", show_default="all in turn", rich_help_panel="Input")
+    ] = None,
+    count: Annotated[
+        int,
+        typer.Option("-n", "--count", min=1, max=10_000, help="Images; of an interpolation, rows.", rich_help_panel="Output"),
+    ] = 1,
+    scale: Annotated[int, typer.Option(min=1, max=64, help="Pixels repeated, without blur.", rich_help_panel="Output")] = 1,
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--interpolate", metavar="FROM TO", help="One z from one class to another.", rich_help_panel="Output"),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=2, max=1_000, help="Images of an interpolation.", rich_help_panel="Output")] = 16,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the images.", show_default="samples/ in --artifacts", rich_help_panel="Output"),
+    ] = None,
+) -> Answer:
+    """Draw images by class name from trained weights; image i of a seed is the same whatever -n is."""
+    from ex3cli.datasets.labels import parse_label
+    from ex3cli.datasets.registry import spec
+
+    kind = canonical_kind(kind)
+    names = spec(context.dataset).class_names
+    if between and label:
+        raise UsageError("--label and --interpolate exclude each other", "leave one of them out")
+    wanted = parse_label(label, names) if label is not None else None
+    way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
+    make = f"ex3 gan train --kind {kind} --dataset {context.dataset}"
+    run = context.store.find(("gan", context.dataset, kind), command="gan train", name=context.run, make=make)
+    from ex3cli.gan import gallery
+    from ex3cli.gan.weights import load_generator
+
+    generator = load_generator(run, len(names))
+    folder = output or context.artifacts / "samples" / context.dataset
+    document: dict[str, object] = {"kind": kind, "dataset": context.dataset, "run": run.name, "seed": context.seed}
+    if way:
+        stem = folder / f"{kind}-{_slug(names[way[0]])}-to-{_slug(names[way[1]])}-seed{context.seed}"
+        strip, animation, shown = gallery.write_interpolation(
+            generator, (names[way[0]], names[way[1]]), way, count=count, steps=steps, seed=context.seed, scale=scale, stem=stem
+        )
+        document |= {"images": [], "sheet": strip, "animation": animation, "steps": steps}
+        files = [strip, animation]
+    else:
+        labels = gallery.labels_of(generator, wanted, count, run.name)
+        stem = folder / f"{kind}-{_slug(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
+        drawn = gallery.write_samples(generator, names, labels, count=count, seed=context.seed, scale=scale, stem=stem)
+        document |= {"images": drawn.images, "sheet": drawn.sheet}
+        files, shown = [*(each.path for each in drawn.images), drawn.sheet], drawn.pixels
+    return Answer(document=document, show=[*_preview(shown), f"{kind} from run {run.name}, seed {context.seed}"], files=files)
+
+
+def _preview(pixels: "NDArray[np.uint8]") -> list[object]:
+    """The first images in half blocks, if this is a terminal."""
+    from shutil import get_terminal_size
+
+    from ex3cli.cli.preview import can_preview, half_blocks
+
+    return [half_blocks(list(pixels), get_terminal_size().columns)] if can_preview() else []
+
+
+def _slug(name: str) -> str:
+    return "".join(character if character.isalnum() else "-" for character in name.lower())

@@ -17,7 +17,8 @@ PAPER_TRAINING: Mapping[str, Mapping[str, Any]] = {
     "wgan-clip": {"optimiser": "rmsprop", "learning_rate": 5e-5, "critic_steps": 5},
 }
 
-# What `quick` changes for two CPU cores. With a gradient penalty, two critic steps at 2e-4 and no momentum learn most in a minute.
+# What `quick` changes for two CPU cores. With a gradient penalty, two critic steps at 2e-4 without momentum learn most in
+# a minute.
 QUICK_TRAINING: Mapping[str, Mapping[str, Any]] = {
     "dcgan": {"iterations": 9_000},
     "wgan": {"iterations": 9_000, "learning_rate": 2e-4, "beta1": 0.0, "critic_steps": 2},

@@ -73,17 +73,16 @@ class Generator(nn.Module):
         self.latent_size, self.width, self.classes, self.network = latent_size, width, classes, network
         if network == "cifar":
             self.first: nn.Module = nn.Linear(latent_size, 4 * width * 4 * 4)
-            up = {"kernel_size": 5, "stride": 2, "padding": 2, "output_padding": 1}
-            last: nn.Module = nn.ConvTranspose2d(width, 1, 5, stride=2, padding=2, output_padding=1)
+            ups = [_up5(4 * width, 2 * width), _up5(2 * width, width)]
+            self.last = _up5(width, 1)
         else:
             self.first = nn.ConvTranspose2d(latent_size, 4 * width, 7)
-            up = {"kernel_size": 4, "stride": 2, "padding": 1}
-            last = nn.ConvTranspose2d(width, 1, 3, padding=1)
+            ups = [_up4(4 * width, 2 * width), _up4(2 * width, width)]
+            self.last = nn.ConvTranspose2d(width, 1, 3, padding=1)
         # The paper's code normalises the linear layer's 4D·4·4 outputs one by one, before they become a map.
         self.first_norm = ClassNorm(4 * width * (4 * 4 if network == "cifar" else 1), classes)
-        self.ups = nn.ModuleList([nn.ConvTranspose2d(4 * width, 2 * width, **up), nn.ConvTranspose2d(2 * width, width, **up)])
+        self.ups = nn.ModuleList(ups)
         self.up_norms = nn.ModuleList([ClassNorm(2 * width, classes), ClassNorm(width, classes)])
-        self.last = last
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Draw images.
@@ -99,7 +98,7 @@ class Generator(nn.Module):
         """
         if (labels is None) != (self.classes == 0):
             raise ValueError("a conditional generator needs labels, an unconditional one takes none")
-        return self.last(self.features(z, labels)[-1]).tanh()
+        return torch.tanh(self.last(self.features(z, labels)[-1]))
 
     def features(self, z: Tensor, labels: Tensor | None) -> list[Tensor]:
         """The rectified maps after each layer but the last, (B, channels, height, width)."""
@@ -168,7 +167,8 @@ class Critic(nn.Module):
 
 def build(config: GANConfig, classes: int, seed: int, *attempt: str | int) -> tuple[Generator, Critic]:
     """Both networks with the first weights that (seed, attempt) gives."""
-    generator, critic = build_generator(config, classes), build_critic(config, classes)
+    with isolated_global_rng(seed, "construction"):  # torch's layers draw weights of their own, thrown away here
+        generator, critic = build_generator(config, classes), build_critic(config, classes)
     draw = draw_paper_weights if config.network == "cifar" else draw_radford_weights
     with isolated_global_rng(seed, "first weights", *attempt):
         draw(generator)
@@ -184,6 +184,16 @@ def build_generator(config: GANConfig, classes: int) -> Generator:
 def build_critic(config: GANConfig, classes: int) -> Critic:
     """The critic of a configuration, its weights not yet meant for use."""
     return Critic(config.width, classes if config.conditional else 0, config.network, config.critic_norm)
+
+
+def _up5(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
+    """5×5, (H, W) → (2H, 2W)."""
+    return nn.ConvTranspose2d(channels_in, channels_out, 5, stride=2, padding=2, output_padding=1)
+
+
+def _up4(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
+    """4×4, (H, W) → (2H, 2W)."""
+    return nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1)
 
 
 def _norm(kind: str, channels: int) -> nn.Module:

@@ -5,8 +5,8 @@ from ex3cli.gan import pictures
 from ex3cli.gan.figures import loss_figure, strip_figure
 from ex3cli.gan.grids import Grids
 from ex3cli.gan.session import LOSSES, Session
+from ex3cli.gan.weights import GENERATOR_FILE
 
-GENERATOR_FILE = "generator.safetensors"  # the averaged weights: what images are drawn from
 NETWORKS_FILE = "networks.safetensors"  # the newest weights of both players
 LOSSES_FILE = "losses.safetensors"  # (iterations,) each
 MILLISECONDS_A_FRAME = 600

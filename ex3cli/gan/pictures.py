@@ -1,4 +1,4 @@
-"""Grey images put together: sheets with named rows, strips, animations. NumPy and Pillow alone, so that sampling starts fast."""
+"""Grey images put together: sheets with named rows, strips, animations; NumPy and Pillow alone, so sampling starts fast."""
 
 import io
 from collections.abc import Sequence

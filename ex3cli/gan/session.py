@@ -39,8 +39,8 @@ class Session:
     ) -> None:
         self.config, self.seed, self.device, self.iteration = config, seed, device, 0
         generator, critic = build(config, classes, seed)
-        generator.to(device, memory_format=torch.channels_last)
-        critic.to(device, memory_format=torch.channels_last)
+        for network in (generator, critic):
+            network.to(device).to(memory_format=torch.channels_last)
         self.players = Players(
             config, generator, critic, optimiser_of(config, generator), optimiser_of(config, critic),
             device, use_bfloat16(config.precision, device),
@@ -126,5 +126,5 @@ def use_bfloat16(precision: str, device: torch.device) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())

@@ -61,7 +61,7 @@ def critic_step(players: Players, real: Tensor, labels: Tensor | None, noise: to
                 lambda images: critic(images, labels), real, fake, generator=noise, weight=config.penalty_weight
             )
     players.critic_optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     players.critic_optimiser.step()
     if config.kind == "wgan-clip":
         clip_weights(critic.parameters(), config.clip)
@@ -79,7 +79,7 @@ def generator_step(players: Players, noise: torch.Generator) -> Tensor:
     with players.precision():
         loss = objective_of(players.config.kind).generator_loss(players.critic(players.generator(z, labels).float(), labels))
     players.generator_optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     players.generator_optimiser.step()
     players.critic.requires_grad_(True)
     return loss.detach()

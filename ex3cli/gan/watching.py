@@ -49,8 +49,9 @@ class Finite:
 
     def look(self, session: Session) -> Sign | None:
         """See `Observer`."""
-        wrong = (~torch.isfinite(session.losses)).any(dim=1).nonzero()
-        return Sign("non-finite loss", {"iteration": float(wrong[0])}) if len(wrong) else None
+        start = (session.iteration - 1) // self.every * self.every
+        wrong = (~torch.isfinite(session.history[start : session.iteration])).any(dim=1).nonzero()
+        return Sign("non-finite loss", {"iteration": float(start + int(wrong[0]) + 1)}) if len(wrong) else None
 
     def state(self) -> dict[str, Any]:
         """Nothing to keep."""

@@ -1,0 +1,57 @@
+"""Presets are what the paper and the issue of running on two cores say they are."""
+
+import pytest
+
+from ex3cli.errors import UsageError
+from ex3cli.gan.config import GANConfig, canonical_kind
+
+
+def test_wgan_gp_is_another_name_of_wgan() -> None:
+    assert canonical_kind("wgan-gp") == canonical_kind("WGAN_GP") == canonical_kind("wgan") == "wgan"
+    assert GANConfig.resolve(kind="wgan-gp") == GANConfig.resolve(kind="wgan")
+
+
+@pytest.mark.parametrize(("given", "meant"), [("wgn", "wgan"), ("dcgn", "dcgan"), ("wgan-clips", "wgan-clip")])
+def test_a_misspelt_kind_is_answered_with_the_one_that_was_meant(given: str, meant: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        canonical_kind(given)
+    assert given in caught.value.cause
+    assert meant in caught.value.remedy
+
+
+def test_paper_has_the_settings_of_gulrajani_et_al() -> None:
+    dcgan, wgan, clip = (GANConfig.resolve("paper", kind=kind) for kind in ("dcgan", "wgan", "wgan-clip"))
+    for each in (dcgan, wgan, clip):
+        assert (each.width, each.latent_size, each.batch_size, each.iterations) == (64, 128, 64, 200_000)
+        assert (each.network, each.conditional) == ("cifar", False)
+    assert (dcgan.optimiser, dcgan.learning_rate, dcgan.beta1, dcgan.beta2, dcgan.critic_steps) == ("adam", 2e-4, 0.5, 0.999, 1)
+    assert (wgan.optimiser, wgan.learning_rate, wgan.beta1, wgan.beta2, wgan.critic_steps) == ("adam", 1e-4, 0.5, 0.9, 5)
+    assert (wgan.penalty_weight, clip.clip) == (10.0, 0.01)
+    assert (clip.optimiser, clip.learning_rate, clip.critic_steps) == ("rmsprop", 5e-5, 5)
+
+
+def test_wide_and_narrow_differ_in_width_alone() -> None:
+    wide, narrow = (GANConfig.resolve(preset, kind="wgan").to_dict() for preset in ("wide", "narrow"))
+    assert {key for key in wide if wide[key] != narrow[key]} == {"preset", "width"}
+    assert (wide["width"], narrow["width"], wide["latent_size"], wide["network"]) == (64, 32, 100, "compact")
+
+
+@pytest.mark.parametrize("preset", GANConfig.presets)
+def test_what_is_given_wins_over_kind_and_preset(preset: str) -> None:
+    config = GANConfig.resolve(preset, kind="wgan", critic_steps=3, conditional=True)
+    assert (config.critic_steps, config.conditional, config.preset) == (3, True, preset)
+    assert GANConfig.from_dict(config.to_dict()) == config
+
+
+def test_only_a_training_shorter_than_its_preset_is_shortened() -> None:
+    assert not GANConfig.resolve("paper", kind="wgan").is_shortened
+    assert GANConfig.resolve("paper", kind="wgan", iterations=199_999).is_shortened
+    assert not GANConfig.resolve("quick", kind="dcgan", iterations=10**6).is_shortened
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("iterations", 0), ("batch_size", 1), ("learning_rate", 0.0), ("clip", 0.0), ("decaying_share", 1.1)]
+)
+def test_settings_out_of_range_are_refused_by_their_option(setting: str, value: float) -> None:
+    with pytest.raises(UsageError, match="--" + setting.replace("_", "-")):
+        GANConfig.resolve(**{setting: value})

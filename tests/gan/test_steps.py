@@ -1,0 +1,95 @@
+"""What one update of each player does."""
+
+import copy
+
+import pytest
+import torch
+
+from ex3cli.gan.batches import to_range
+from ex3cli.gan.config import KINDS, GANConfig
+from ex3cli.gan.session import Session
+from ex3cli.gan.steps import critic_step, generator_step
+
+NOISE = torch.Generator()
+
+
+def session(kind: str, **changes: object) -> Session:
+    images = torch.randint(0, 256, (64, 28, 28), dtype=torch.uint8, generator=NOISE.manual_seed(5))
+    config = GANConfig.resolve(
+        "quick", kind=kind, **{"width": 4, "batch_size": 16, "iterations": 50, "precision": "float32", **changes}
+    )
+    return Session(config, images, torch.arange(64) % 10, 10, seed=3, device=torch.device("cpu"))
+
+
+def weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.named_parameters()}
+
+
+def changed(before: dict[str, torch.Tensor], network: torch.nn.Module) -> set[str]:
+    return {name for name, value in network.named_parameters() if not torch.equal(before[name], value)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("conditional", [True, False])
+def test_a_critic_step_lowers_its_own_loss_on_a_fixed_batch(kind: str, conditional: bool) -> None:
+    players = session(kind, conditional=conditional).players
+    real = to_range(torch.randint(0, 256, (16, 28, 28), dtype=torch.uint8, generator=NOISE.manual_seed(1)))
+    labels = torch.arange(16) % 10 if conditional else None
+    losses = [critic_step(players, real, labels, NOISE.manual_seed(9))[0].item() for _ in range(12)]
+    first = 1 if kind == "wgan-clip" else 0  # the first clipping shrinks every score at once
+    assert losses[-1] < losses[first] - 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_step_changes_its_own_player_alone(kind: str) -> None:
+    players = session(kind).players
+    real, labels = torch.rand(16, 1, 28, 28), torch.arange(16) % 10
+    generator, critic = weights(players.generator), weights(players.critic)
+    critic_step(players, real, labels, NOISE.manual_seed(0))
+    assert not changed(generator, players.generator)
+    # A bias before BatchNorm moves nothing, and Wasserstein losses do not see the score's own bias.
+    assert changed(critic, players.critic) >= {"downs.0.weight", "downs.1.weight", "downs.2.weight", "score.weight"}
+    critic = weights(players.critic)
+    generator_step(players, NOISE.manual_seed(0))
+    assert not changed(critic, players.critic)
+    assert {name for name in changed(generator, players.generator) if "weight" in name} == {
+        name for name in generator if "weight" in name
+    }
+    assert all(p.requires_grad for p in players.critic.parameters())
+
+
+def test_a_generator_step_lowers_its_own_loss_against_a_fixed_critic() -> None:
+    players = session("dcgan").players
+    losses = [generator_step(players, NOISE.manual_seed(9)).item() for _ in range(12)]
+    assert losses[-1] < losses[0]
+
+
+def test_clipped_weights_stay_in_bounds_after_every_step_and_others_do_not() -> None:
+    for kind in ("wgan-clip", "wgan"):
+        players = session(kind, clip=0.02).players
+        for turn in range(4):
+            critic_step(players, torch.rand(16, 1, 28, 28), torch.arange(16) % 10, NOISE.manual_seed(turn))
+            largest = max(p.abs().max().item() for p in players.critic.parameters())
+            assert (largest <= 0.02) == (kind == "wgan-clip")
+
+
+def test_the_penalty_pulls_the_slope_towards_one() -> None:
+    gaps = {}
+    for weight in (0.0, 10.0):
+        players = session("wgan", penalty_weight=weight, learning_rate=1e-3).players
+        real = to_range(torch.randint(0, 256, (16, 28, 28), dtype=torch.uint8, generator=NOISE.manual_seed(1)))
+        for _ in range(30):
+            gaps[weight] = critic_step(players, real, torch.arange(16) % 10, NOISE.manual_seed(9))[1].item()
+    distance = real.flatten(1).norm(dim=1).mean().item()
+    assert gaps[10.0] < 2 * distance  # a 1-Lipschitz critic cannot see further than the images are apart
+    assert gaps[0.0] > 4 * gaps[10.0]
+
+
+def test_half_precision_keeps_the_loss() -> None:
+    full = session("wgan").players
+    half = copy.deepcopy(full)
+    half.half = True
+    real = torch.rand(16, 1, 28, 28)
+    losses = [critic_step(each, real, torch.arange(16) % 10, NOISE.manual_seed(9))[0].item() for each in (full, half)]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert all(p.dtype == torch.float32 for p in half.critic.parameters())

@@ -1,0 +1,270 @@
+"""A training ends the same whether or not it was stopped, shows what it does, and says when it failed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.datasets.registry import ImageDataset, load
+from ex3cli.errors import InterruptedTrainingError, NotConvergedError
+from ex3cli.gan.config import KINDS, GANConfig
+from ex3cli.gan.session import LOSSES, Session
+from ex3cli.gan.training import train
+from ex3cli.gan.watching import Sign, averaged_samples
+from ex3cli.training.checkpoint import Checkpointer
+
+CPU = torch.device("cpu")
+TENSORS = ("generator.safetensors", "networks.safetensors", "losses.safetensors")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def digits() -> ImageDataset:
+    return load("digits")
+
+
+def config(kind: str = "dcgan", **changes: Any) -> GANConfig:
+    return GANConfig.resolve("quick", kind=kind, **{"width": 2, "batch_size": 16, "iterations": 120, **changes})
+
+
+class Watcher:
+    """Counts the units, and raises SIGTERM in its own process at some iteration."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.every, self.stop_at, self.looks = 1, stop_at, 0
+
+    def look(self, session: Session) -> Sign | None:
+        self.looks += 1
+        if session.iteration == self.stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return None
+
+    def state(self) -> dict[str, Any]:
+        return {"looks": self.looks}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.looks = state["looks"]
+
+
+class Listener:
+    """Keeps what a training reports."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[int, int]] = []
+        self.live: dict[str, float] = {}
+        self.units = 0
+
+    def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
+        self.started.append((total, done))
+
+    def advance(self, amount: int = 1, **live: float) -> None:
+        self.units, self.live = self.units + amount, live
+
+    def stop(self) -> None:
+        pass
+
+
+@pytest.fixture
+def begin(new_run: Callable[..., Run]) -> Callable[[GANConfig], Run]:
+    def make(chosen: GANConfig) -> Run:
+        shelf = ("gan", "digits", chosen.kind)
+        return new_run(shelf=shelf, label="quick", command="gan train", config=chosen.to_dict(), seed=4)
+
+    return make
+
+
+def go(chosen: GANConfig, digits: ImageDataset, run: Run, *watchers: Any, listener: Listener | None = None) -> Any:
+    return train(chosen, digits, run, listener or Listener(), device=CPU, resume_command="ex3 again", observers=watchers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stopped_and_resumed_it_ends_bit_identical(
+    kind: str, digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store
+) -> None:
+    chosen = config(kind, iterations=60, precision="float32" if kind == "dcgan" else "auto")
+    whole, parts = begin(chosen), begin(chosen)
+    go(chosen, digits, whole, first := Watcher())
+    for stop_at in (17, 50):
+        with pytest.raises(InterruptedTrainingError) as caught:
+            go(chosen, digits, parts, Watcher(stop_at))
+        assert caught.value.exit_code == 143
+        assert "ex3 again" in caught.value.remedy
+        parts = store.open(parts.name)
+        assert parts.manifest.state == "interrupted"
+        parts.reopen(chosen.to_dict())
+    go(chosen, digits, parts, second := Watcher())
+    for file in (*TENSORS, "metrics.jsonl", "attempts.jsonl", "attempt-01/grids/end.png"):
+        assert (whole.path / file).read_bytes() == (parts.path / file).read_bytes(), file
+    assert first.looks == second.looks == 60
+
+
+def test_what_was_written_after_the_last_checkpoint_is_written_again_once(
+    digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after SIGKILL: the checkpoint is older than the metrics."""
+    chosen = config()
+    whole, parts = begin(chosen), begin(chosen)
+    go(chosen, digits, whole)
+    monkeypatch.setattr("ex3cli.gan.training.SECONDS_BETWEEN_SAVES", float("inf"))
+    with pytest.raises(InterruptedTrainingError):
+        go(chosen, digits, parts, Watcher(30))
+
+    class PowerCutError(Exception):
+        pass
+
+    class PowerCut(Watcher):
+        def look(self, session: Session) -> Sign | None:
+            if session.iteration == 110:
+                raise PowerCutError
+            return super().look(session)
+
+    parts = store.open(parts.name).reopen(chosen.to_dict())
+    with pytest.raises(PowerCutError):
+        go(chosen, digits, parts, PowerCut())
+    assert [row["iteration"] for row in parts.metrics.rows()] == [50, 100]
+    parts._lock.release()
+    go(chosen, digits, store.open(parts.name).reopen(chosen.to_dict()), Watcher())
+    for file in (*TENSORS, "metrics.jsonl"):
+        assert (whole.path / file).read_bytes() == (parts.path / file).read_bytes(), file
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_iteration_s_losses_are_kept_and_told(
+    kind: str, digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store
+) -> None:
+    chosen, listener = config(kind), Listener()
+    done = go(chosen, digits, begin(chosen), listener=listener)
+    run = store.open(done.run.name)
+    losses = run.read_tensors("losses.safetensors")
+    assert {name: tuple(values.shape) for name, values in losses.items()} == dict.fromkeys(LOSSES, (120,))
+    assert all(values.count_nonzero() == 120 for values in losses.values())
+    assert [row["iteration"] for row in run.metrics.rows()] == [50, 100, 120]
+    last = run.metrics.rows()[-1]
+    for name in LOSSES:
+        assert last[name] == pytest.approx(losses[name][100:].mean().item(), rel=1e-5)
+    assert (listener.started, listener.units) == ([(120, 0)], 120)
+    assert listener.live == {name: last[name] for name in LOSSES}
+    if kind == "wgan-clip":  # without a penalty the critic's loss is minus the gap
+        torch.testing.assert_close(losses["critic_loss"], -losses["score_gap"])
+
+
+def test_a_finished_run_holds_figures_grids_and_weights(
+    digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store
+) -> None:
+    chosen = config(batch_size=64, iterations=240)  # 23 batches an epoch: epochs 1, 5 and 10 end inside
+    run = store.open(go(chosen, digits, begin(chosen)).run.name)
+    grids = {f"attempt-01/grids/{name}.png" for name in ("start", "epoch-0001", "epoch-0005", "epoch-0010", "end")}
+    figures = {"figures/losses.png", "figures/losses.svg"}
+    figures |= {f"figures/samples-through-training.{ending}" for ending in ("png", "gif")}
+    assert set(run.manifest.files) == {*grids, *figures, *TENSORS, "metrics.jsonl", "attempts.jsonl"}
+    assert run.manifest.partial
+    assert not (run.path / "checkpoint").exists()
+
+
+def test_the_losses_of_a_whole_training_do_not_depend_on_who_watches(
+    digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store
+) -> None:
+    class Judge(Watcher):
+        def look(self, session: Session) -> Sign | None:
+            images, labels = averaged_samples(session, 20, "judge")
+            assert images.shape == (20, 28, 28)
+            assert labels is not None
+            assert labels.tolist() == [*range(10)] * 2
+            return None
+
+    chosen = config(iterations=20)
+    alone, watched = begin(chosen), begin(chosen)
+    go(chosen, digits, alone)
+    go(chosen, digits, watched, Judge())
+    for file in TENSORS:
+        assert (alone.path / file).read_bytes() == (watched.path / file).read_bytes()
+
+
+def test_a_training_that_blows_up_is_recorded_as_failed(
+    digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store
+) -> None:
+    chosen = config("wgan", learning_rate=1e25)
+    run = begin(chosen)
+    with pytest.raises(NotConvergedError, match="non-finite loss"):
+        go(chosen, digits, run)
+    failed = store.open(run.name)
+    assert failed.manifest.state == "failed"
+    (attempt,) = (run.path / "attempts.jsonl").read_text().splitlines()
+    assert '"verdict":"failed"' in attempt
+    assert '"reason":"non-finite loss"' in attempt
+
+
+def test_an_observer_s_sign_ends_the_attempt_by_its_name(digits: ImageDataset, begin: Callable[[GANConfig], Run]) -> None:
+    class Strict(Watcher):
+        def look(self, session: Session) -> Sign | None:
+            return Sign("too slow", {"agreement": 0.25}) if session.iteration == 30 else None
+
+    chosen = config()
+    run = begin(chosen)
+    with pytest.raises(NotConvergedError, match="too slow at iteration 30"):
+        go(chosen, digits, run, Strict())
+    assert '"values":{"agreement":0.25}' in (run.path / "attempts.jsonl").read_text()
+
+
+def test_the_step_size_falls_to_zero_over_its_share(digits: ImageDataset) -> None:
+    chosen = config(iterations=10, decaying_share=0.5)
+    session = Session(chosen, digits.train_images, digits.train_labels, 10, 0, CPU)
+    sizes = []
+    for _ in range(10):
+        session.step()
+        sizes.append(session.players.critic_optimiser.param_groups[0]["lr"] / chosen.learning_rate)
+    assert sizes == pytest.approx([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
+
+
+def test_a_checkpoint_holds_whole_state_of_both_players(digits: ImageDataset, begin: Callable[[GANConfig], Run]) -> None:
+    chosen = config()
+    one = Session(chosen, digits.train_images, digits.train_labels, 10, 0, CPU)
+    for _ in range(3):
+        one.step()
+    keeper = Checkpointer(begin(chosen))
+    keeper.save(3, one.state())
+    other = Session(chosen, digits.train_images, digits.train_labels, 10, 0, CPU)
+    other.restore(keeper.load()[1])  # type: ignore[index]
+    for each in (one, other):
+        for _ in range(3):
+            each.step()
+    assert torch.equal(one.losses, other.losses)
+
+
+def test_killed_at_any_moment_the_command_goes_on(tmp_path: Path) -> None:
+    words = ["gan", "train", "--dataset", "digits", "--width", "2", "--iterations", "3000", "--batch-size", "16", "--quiet"]
+    command = [sys.executable, "-c", _PROGRAM, *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    folder = tmp_path / "artifacts/gan/digits/dcgan/0001-quick"
+    deadline = time.monotonic() + 60
+    while not any((folder / "checkpoint").glob("step-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    words[words.index("--iterations") + 1] = "3000"
+    resumed = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *words, "--resume", "0001-quick"], cwd=tmp_path, env=environment,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    before = next((folder / "checkpoint").glob("step-*")).name
+    while any(path.name == before for path in (folder / "checkpoint").glob("step-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    resumed.send_signal(signal.SIGINT)
+    _, said = resumed.communicate()
+    assert resumed.returncode == 130, said
+    assert "--resume 0001-quick" in said
+    steps = sorted(int(path.name.split("-")[1]) for path in (folder / "checkpoint").glob("step-*"))
+    assert steps[0] > int(before.split("-")[1])
+
+
+_PROGRAM = "import ex3cli.gan.training as t; t.SECONDS_BETWEEN_SAVES = 0.3; from ex3cli.cli import main; main()"
