@@ -87,20 +87,22 @@ def settings_parameters(config: type[Settings]) -> list[Parameter]:
     The option's own default is None, so that a preset's value is told apart from one that the user gave.
     """
     parameters = []
-    if len(config.presets) > 1:
+    if config.presets:
         words = f"Settings that belong together: {', '.join(config.presets)}."
         option = typer.Option(help=words + _default(next(iter(config.presets))), rich_help_panel="Model")
         parameters.append(keyword("preset", Annotated[str | None, option], None))
     for name, (hint, default, metadata) in option_fields(config).items():
         choices = f" \\[{'|'.join(metadata['choices'])}]" if metadata["choices"] else ""
+        names = [metadata["switch"]] if metadata["switch"] else []
         if isinstance(default, bool):
-            shown = f"{'' if default else 'no-'}{name.replace('_', '-')}"
+            plain = name.replace("_", "-")
+            shown = (names or [f"{plain}/no-{plain}"])[0].split("/")[0 if default else 1].removeprefix("--")
         elif isinstance(default, tuple):
             shown = ", ".join(str(each) for each in default)
         else:
             shown = "none" if default is None else str(default)
         words = metadata["why"] + choices + _range(metadata) + _default(shown)
-        option = typer.Option(help=words, rich_help_panel=metadata["panel"])
+        option = typer.Option(*names, help=words, rich_help_panel=metadata["panel"])
         parameters.append(keyword(name, Annotated[_option_type(hint) | None, option], None))
     return parameters
 

@@ -85,8 +85,10 @@ def evaluate(context: Context) -> Answer:
         argv=context.argv, data=trained.manifest.data, parents={trained.name: trained.manifest.digest},
     )  # fmt: skip
     _write_results(run, document, results)
-    table = _results_table(document, partial=trained.manifest.partial)
-    return Answer(document=document, show=[table], run=run)
+    shortened = ", a shortened training" if trained.manifest.partial else ""
+    title = f"SVM on the posterior mean of {trained.name}{shortened}; accuracy on all test images of {context.dataset}"
+    table = _results_table(document)
+    return Answer(document=document, show=[title, table], run=run)
 
 
 def _result_row(result: "SizeResult", context: Context) -> dict[str, Any]:
@@ -125,13 +127,11 @@ def _training_table(run: "Run", summary: dict[str, Any]) -> "Table":
     return table
 
 
-def _results_table(document: dict[str, Any], *, partial: bool) -> "Table":
+def _results_table(document: dict[str, Any]) -> "Table":
     from rich.table import Table
 
-    shortened = ", a shortened training" if partial else ""
-    title = f"SVM on the posterior mean of {document['run']}{shortened}; accuracy on all test images of {document['dataset']}"
     paper = any(row["paper"] for row in document["results"])
-    table = Table("labels", "accuracy %", "error %", "draws", *(["paper, M1+TSVM: error %"] if paper else []), title=title)
+    table = Table("labels", "accuracy %", "error %", "draws", *(["paper, M1+TSVM: error %"] if paper else []))
     for row in document["results"]:
         mean, spread = 100 * row["accuracy_mean"], 100 * row["accuracy_std"]
         cells = [str(row["labels"]), f"{mean:.2f} ± {spread:.2f}", f"{100 - mean:.2f}", str(row["draws"])]

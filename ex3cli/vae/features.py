@@ -35,7 +35,7 @@ def posterior_means(model: VAE, images: Tensor) -> Tensor:
     The grey level is the expectation of the Bernoulli pixels that the model was trained on, so this needs no draw.
     """
     device = next(model.parameters()).device
-    parts = [model.encoder(part.flatten(1).to(device).float() / 255).mu.cpu() for part in images.split(BATCH)]
+    parts = [model.encoder(part.flatten(1).to(device).float() / 255).mu.cpu() for part in torch.split(images, BATCH)]
     return torch.cat(parts)
 
 

@@ -1,0 +1,158 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ex3cli.artifacts.store import Store
+
+Ex3 = Callable[..., Any]
+ROOT = Path(__file__).parents[2]
+SMALL = ("--dataset", "digits", "--hidden", 32, "--latent-size", 6, "--batch-size", 50, "--device", "cpu")
+
+
+@pytest.fixture
+def trained(ex3: Ex3) -> str:
+    """A short training on digits; returns its name."""
+    outcome = ex3("vae", "train", *SMALL, "--epochs", 4, "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    return str(outcome.document["run"])
+
+
+def test_training_writes_a_verified_run_that_says_how_it_was_made(ex3: Ex3, trained: str) -> None:
+    run = Store(Path("artifacts")).open(trained)
+    manifest = run.manifest
+    assert manifest.state == "finished"
+    assert manifest.partial, "4 epochs are fewer than the preset's"
+    assert manifest.config["hidden"] == [32]
+    assert (manifest.config["dataset"], manifest.config["seed"], manifest.device) == ("digits", 0, "cpu")
+    assert manifest.argv[:3] == ["ex3", "vae", "train"]
+    assert {"weights.safetensors", "latents.safetensors", "metrics.jsonl", "figures/bound.png"} <= set(manifest.files)
+    assert set(run.verify().values()) == {"ok"}
+
+
+def test_eval_measures_every_size_and_writes_table_and_svms(ex3: Ex3, trained: str) -> None:
+    words = ("vae", "eval", "--dataset", "digits", "--run", trained, "--labels", 100, "--labels", 300, "--draws", 3)
+    outcome = ex3(*words, "--json")
+    document = outcome.document
+    assert document["run"] == trained
+    assert [row["labels"] for row in document["results"]] == [100, 300]
+    assert all(row["draws"] == 3 and 0.3 < row["accuracy_mean"] <= 1 for row in document["results"])
+    assert document["results"][1]["accuracy_mean"] > document["results"][0]["accuracy_mean"]
+    run = Store(Path("artifacts")).open("vae/digits/0002-eval")
+    assert run.read_json("table.json") == document
+    assert run.read_estimator("svm-100.skops").kernel == "rbf"
+    assert run.manifest.parents.keys() == {trained}
+    again = ex3(*words, "--json").document
+    assert again["results"] == document["results"]
+    table = ex3(*words)
+    assert "±" in table.stdout
+    assert "wrote artifacts/vae/digits/0004-eval/table.csv" in table.stdout
+
+
+def test_a_shortened_run_is_never_taken_unasked(ex3: Ex3, trained: str) -> None:
+    outcome = ex3("vae", "eval", "--dataset", "digits")
+    assert outcome.exit_code == 4
+    assert "ex3 vae train" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("eval", "--labels", 7), 2, "give 10"),
+        (("eval", "--labels", 100_000), 2, "give at most"),
+        (("eval", "--dataset", "digit"), 2, "did you mean 'digits'"),
+        (("eval", "--run", "0009"), 4, "there is no run '0009'"),
+        (("train", "--initialisation", "fanin"), 2, "did you mean 'fan-in'"),
+        (("train", "--preset", "papr"), 2, "did you mean 'paper'"),
+        (("train", "--latent-size", 0), 2, "of at least 1"),
+        (("train", "--device", "tpu"), 2, "--device 'tpu' is not known"),
+        (("train", "--resume", "0009-paper"), 4, "there is no run '0009-paper'"),
+    ],
+)
+def test_bad_input_is_one_clear_line(ex3: Ex3, trained: str, words: tuple[object, ...], code: int, said: str) -> None:
+    defaults = ("--dataset", "digits") if "--dataset" not in words else ()
+    named = ("--run", trained) if words[0] == "eval" and "--run" not in words and "--dataset" not in words else ()
+    before = sorted(Path("artifacts").rglob("*"))
+    outcome = ex3("vae", *words, *defaults, *named)
+    assert outcome.exit_code == code
+    assert said in outcome.stderr
+    assert outcome.stderr.count("error: ") == 1
+    assert sorted(Path("artifacts").rglob("*")) == before
+
+
+def test_a_missing_data_set_is_exit_3_and_leaves_no_run(ex3: Ex3, tmp_path: Path) -> None:
+    outcome = ex3("vae", "train", "--data", tmp_path)
+    assert outcome.exit_code == 3
+    assert "ex3 data fetch fashion-mnist" in outcome.stderr
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_run_of_another_data_set_is_refused(ex3: Ex3, trained: str) -> None:
+    outcome = ex3("vae", "eval", "--run", trained)
+    assert outcome.exit_code == 4
+    assert "vae/digits" in outcome.stderr
+
+
+def test_damaged_latents_are_named_before_use(ex3: Ex3, trained: str) -> None:
+    path = Path("artifacts") / trained / "latents.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    outcome = ex3("vae", "eval", "--dataset", "digits", "--run", trained)
+    assert outcome.exit_code == 4
+    assert str(path) in outcome.stderr
+
+
+def test_an_artifacts_folder_that_cannot_be_written_is_exit_4(ex3: Ex3, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    outcome = ex3("vae", "train", *SMALL, "--epochs", 1, "--artifacts", tmp_path / "file")
+    assert outcome.exit_code == 4
+    assert "--artifacts" in outcome.stderr
+
+
+def start(*words: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "ex3cli", "vae", "train", *(str(word) for word in (*SMALL, *words))]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def test_sigterm_saves_and_prints_the_command_that_ends_the_same(ex3: Ex3) -> None:
+    process = start("--epochs", 2000)
+    metrics = Path("artifacts/vae/digits/0001-paper/metrics.jsonl")
+    while not metrics.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143
+    line = next(line for line in stderr.splitlines() if "go on with: " in line)
+    words = line.partition("go on with: ex3 ")[2].split()
+    assert words[:2] == ["vae", "train"]
+    refused = ex3(*words, "--latent-size", 7, "--seed", 1)
+    assert refused.exit_code == 2
+    assert "latent_size: 6 there, 7 now" in refused.stderr
+    assert "seed: 0 there, 1 now" in refused.stderr
+    taken_up = Store(Path("artifacts")).open("vae/digits/0001-paper")
+    assert taken_up.manifest.state == "interrupted"
+    assert taken_up.manifest.config["epochs"] == 2000
+
+
+def test_two_trainings_at_once_get_two_folders(ex3: Ex3) -> None:
+    processes = [start("--epochs", 1, "--json") for _ in range(2)]
+    runs = {json.loads(process.communicate(timeout=120)[0])["run"] for process in processes}
+    assert runs == {"vae/digits/0001-paper", "vae/digits/0002-paper"}
+
+
+def test_paper_on_real_fashion_mnist_reaches_what_was_measured(ex3: Ex3, real_data: Path) -> None:
+    """One epoch of the paper's model already separates clothes; the full table is measured by `ex3 vae eval`."""
+    trained = ex3("vae", "train", "--data", real_data, "--epochs", 1, "--json")
+    assert trained.exit_code == 0, trained.stderr
+    words = ("vae", "eval", "--run", trained.document["run"], "--labels", 600, "--draws", 2, "--json")
+    assert ex3(*words).document["results"][0]["accuracy_mean"] > 0.65

@@ -1,0 +1,139 @@
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.datasets import registry
+from ex3cli.errors import InterruptedTrainingError
+from ex3cli.training.interruption import GracefulStop
+from ex3cli.training.progress import Silent
+from ex3cli.vae import features, training
+from ex3cli.vae.config import VAEConfig
+
+CPU = torch.device("cpu")
+SMALL = VAEConfig.resolve("paper", hidden=(32, 16), latent_size=4, epochs=6, batch_size=50)
+IMAGES = registry.load("digits").train_images[:425]  # the last minibatch of an epoch is half full
+
+
+def run_training(run: Run, progress: object = None, config: VAEConfig = SMALL) -> training.TrainedVAE:
+    trained = training.train(
+        config, IMAGES, run, seed=3, device=CPU, resume_command="ex3 vae train --resume X", progress=progress or Silent()
+    )  # type: ignore[arg-type]
+    run.write_tensors(features.WEIGHTS, trained.model.state_dict())
+    run.finish({})
+    return trained
+
+
+def results(run: Run) -> tuple[bytes, bytes]:
+    return (run.path / features.WEIGHTS).read_bytes(), (run.path / "metrics.jsonl").read_bytes()
+
+
+class StopAt(Silent):
+    """Sends this process a signal when the training has taken so many steps."""
+
+    def __init__(self, step: int, number: int) -> None:
+        self.left, self.number = step, number
+
+    def advance(self, amount: int = 1, **live: float) -> None:
+        self.left -= amount > 0
+        if self.left == 0 and amount > 0:
+            os.kill(os.getpid(), self.number)
+
+
+def test_training_raises_the_bound_and_is_repeatable(new_run: Callable[..., Run]) -> None:
+    first, second = new_run(), new_run()
+    trained = run_training(first)
+    run_training(second)
+    rows = [row["elbo"] for row in first.metrics.rows()]
+    assert rows[-1] > rows[0] + 50
+    assert trained.elbo == pytest.approx(trained.reconstruction - trained.kl)
+    assert results(first) == results(second)
+
+
+def test_the_images_order_and_noise_follow_from_the_seed_alone(new_run: Callable[..., Run]) -> None:
+    torch.manual_seed(99)
+    first = new_run()
+    run_training(first)
+    torch.manual_seed(1)
+    second = new_run()
+    run_training(second)
+    assert results(first) == results(second)
+
+
+@pytest.mark.parametrize("step", [1, 9, 13, 18], ids=["first", "end of an epoch", "middle", "end of the second epoch"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_resuming_ends_bit_identical(
+    new_run: Callable[..., Run], store: Store, step: int, number: int, code: int
+) -> None:
+    straight, stopped = new_run(), new_run()
+    run_training(straight)
+    with pytest.raises(InterruptedTrainingError) as caught:
+        run_training(stopped, StopAt(step, number))
+    assert caught.value.exit_code == code
+    assert caught.value.remedy == "go on with: ex3 vae train --resume X"
+    assert store.open(stopped.name).manifest.state == "interrupted"
+    resumed = store.open(stopped.name).reopen({"width": 2})
+    run_training(resumed)
+    assert results(resumed) == results(straight)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+def test_killed_at_20_random_moments_it_ends_bit_identical(new_run: Callable[..., Run], store: Store) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # a forked child must not wait for a thread pool that stayed with its parent
+    config = VAEConfig.resolve("paper", hidden=(32, 16), latent_size=4, epochs=60, batch_size=50)
+    straight, killed = new_run(), new_run()
+    began = time.perf_counter()
+    run_training(straight, config=config)
+    duration = time.perf_counter() - began
+    killed.mark("interrupted")
+    moments, kills, ended = random.Random(0), 0, False
+    while not ended:
+        child = os.fork()
+        if child == 0:
+            run_training(store.open(killed.name).reopen({"width": 2}), config=config)
+            os._exit(0)
+        if kills < 20:
+            time.sleep(moments.uniform(0.0, 0.04) * duration)
+            os.kill(child, signal.SIGKILL)
+        ended = not os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        kills += not ended
+    torch.set_num_threads(threads)
+    assert kills == 20
+    assert results(store.open(killed.name)) == results(straight)
+
+
+def test_it_does_not_leave_signal_handlers_behind(new_run: Callable[..., Run]) -> None:
+    before = [signal.getsignal(number) for number in GracefulStop.SIGNALS]
+    run_training(new_run())
+    assert [signal.getsignal(number) for number in GracefulStop.SIGNALS] == before
+
+
+def test_stored_latents_are_the_posterior_means_of_the_stored_weights(new_run: Callable[..., Run], store: Store) -> None:
+    data = registry.load("digits")
+    config = {"dataset": "digits", "seed": 3, **SMALL.to_dict()}
+    run = new_run(config=config)
+    trained = training.train(SMALL, IMAGES, run, seed=3, device=CPU, resume_command="")
+    features.save_trained(run, trained.model, data)
+    run.finish({})
+    opened = store.open(run.name)
+    stored = features.load_features(opened)
+    again = features.posterior_means(features.load_model(opened), data.test_images)
+    assert torch.equal(torch.from_numpy(stored.test), again)
+    assert stored.test_labels.tolist() == data.test_labels.tolist()
+    assert stored.train.shape == (len(data.train_images), 4)
+    assert Path(run.path / features.LATENTS).is_file()
+
+
+def test_active_dimensions_are_those_whose_mean_moves() -> None:
+    means = training.EpochMeans(2, CPU)
+    mu = torch.stack([torch.linspace(-1, 1, 100), torch.full((100,), 3.0)], dim=1)
+    means.add(torch.full((100,), -5.0), torch.full((100,), 2.0), training.Posterior(mu, torch.zeros(100, 2)))
+    assert means.row() == {"elbo": -7.0, "reconstruction": -5.0, "kl": 2.0, "active_dimensions": 1}
