@@ -21,6 +21,7 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     exclusive: bool = False,
+    switch: str = "",
 ) -> Any:
     """Declare one field of a settings dataclass.
 
@@ -32,6 +33,7 @@ def setting(
     choices : the allowed words, for a text field.
     minimum, maximum : the allowed range of a number (of each number, for a tuple).
     exclusive : the minimum itself is not allowed.
+    switch : names of a yes-or-no option where `--x/--no-x` reads badly, such as "--conditional/--unconditional".
     """
     metadata = {
         "why": why,
@@ -40,6 +42,7 @@ def setting(
         "minimum": minimum,
         "maximum": maximum,
         "exclusive": exclusive,
+        "switch": switch,
     }
     return field(default=default, metadata=metadata)
 

@@ -160,6 +160,9 @@ def given_words(ctx: typer.Context) -> list[str]:
         value = ctx.params.get(str(parameter.name))
         if source is None or source.name != "COMMANDLINE" or parameter.name in OUTPUT:
             continue
+        if parameter.param_type_name == "option" and parameter.nargs > 1:  # one option of several words
+            words += [parameter.opts[0], *map(str, value or ())]
+            continue
         for each in value if isinstance(value, list | tuple) else [value]:
             if parameter.param_type_name == "argument":
                 words.append(str(each))

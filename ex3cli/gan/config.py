@@ -48,7 +48,9 @@ class GANConfig(Settings):
         choices=("cifar", "compact"),
     )
     conditional: bool = setting(
-        True, "Whether the generator is told the class (class-conditional BatchNorm) and judged on it (projection)."
+        True,
+        "Whether the generator is told the class (class-conditional BatchNorm) and judged on it (projection).",
+        switch="--conditional/--unconditional",
     )
     width: int = setting(32, "Base number of channels: 32 trains on two cores, the paper's code takes 64.", minimum=1)
     latent_size: int = setting(128, "Size of z ~ N(0, 1), as in the paper.", minimum=1)
