@@ -1,0 +1,121 @@
+"""`ex3 divergence`: KL, JS and Wasserstein of two shifted lines, exact and estimated."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.divergence.config import DivergenceConfig
+
+if TYPE_CHECKING:
+    from ex3cli.divergence.estimates import Estimate
+    from ex3cli.divergence.study import Study
+
+app = typer.Typer()
+
+NAMES = {
+    "knn": "neighbours",
+    "normal_fit": "fitted normals",
+    "classifier": "classifier",
+    "histogram": "histogram",
+    "sorted_pairing": "sorted pairing",
+    "assignment": "assignment",
+    "witness": "dual, f = x",
+    "entropic": "entropic (POT)",
+    "critic": "dual, critic",
+}
+
+
+@command(
+    app,
+    "divergence",
+    config=DivergenceConfig,
+    common=("artifacts", "seed"),
+    examples=(
+        "ex3 divergence",
+        "ex3 divergence --theta 0.3 --samples 1000000",
+        "ex3 divergence --theta 0.1 --theta 0.5 --sigma 0.1",
+    ),
+)
+def divergence(context: Context) -> Answer:
+    """Compare KL, JS and Wasserstein of P = {x = 0, y ~ U(0,1)} and Q = {x = θ, y ~ U(0,1)}: exact, estimated, drawn."""
+    import torch
+
+    from ex3cli.divergence.study import run_study
+
+    config: DivergenceConfig = context.config
+    kind = "gaussian" if config.sigma is not None else "box" if config.box is not None else "lines"
+    run = context.store.new_run(
+        ("divergence",),
+        label=kind,
+        command="divergence",
+        config=config.to_dict(),
+        seed=context.seed,
+        argv=context.argv,
+        threads=torch.get_num_threads(),
+    )
+    study = run_study(config, run, context.seed, context.progress)
+    run.finish({"family": study.family.name, "thetas": len(study.results), "samples": config.samples})
+    show = [_closed_forms(study), _estimates(study), *(f"{paragraph}\n" for paragraph in study.explanation)]
+    return Answer(document=study.document(), show=show, run=run)
+
+
+def _closed_forms(study: "Study") -> Any:
+    from rich.table import Table
+
+    table = Table(title=f"Closed forms ({study.family.name}; KL and JS in nats), and slopes that trained networks give")
+    for heading in ("θ", "KL", "JS", "W", "dKL/dθ", "dJS/dθ", "dW/dθ", "by discriminator", "by critic"):
+        table.add_column(heading, justify="right")
+    for each in study.results:
+        values = (_number(quantity.exact) for quantity in (each.kl, each.js, each.w))
+        slopes = (_number(quantity.gradient, "none") for quantity in (each.kl, each.js, each.w))
+        learned = (_slope(each.js.estimates.get("classifier")), _slope(each.w.estimates.get("critic")))
+        table.add_row(f"{each.theta:g}", *values, *slopes, *learned)
+    return table
+
+
+def _slope(estimate: "Estimate | None") -> str:
+    return "–" if estimate is None or estimate.gradient is None else f"{estimate.gradient:.3f}"
+
+
+def _estimates(study: "Study") -> Any:
+    from rich.table import Table
+
+    table = Table(
+        title="Estimates from samples: an interval where a consistent estimator meets a finite value, the bias where known"
+    )
+    for heading in ("θ", "", "closed form", "estimate"):
+        table.add_column(heading, justify="right")
+    table.add_column("by")
+    table.add_column("n", justify="right")
+    table.add_column("95% interval")
+    table.add_column("bias", justify="right")
+    table.add_column("note")
+    last: tuple[float, str] | None = None
+    for theta, name, exact, estimator, estimate in study.rows():
+        if last is not None and last[0] != theta:
+            table.add_section()
+        new_theta, new_name = last is None or last[0] != theta, last != (theta, name)
+        table.add_row(
+            f"{theta:g}" if new_theta else "",
+            name.upper() if new_name else "",
+            _number(exact) if new_name else "",
+            "–" if estimate.value is None else _number(estimate.value),
+            NAMES[estimator],
+            f"{estimate.n:,}",
+            "" if estimate.interval is None else f"{estimate.interval[0]:.6g} … {estimate.interval[1]:.6g}",
+            "" if estimate.bias is None else f"{estimate.bias:+.2g}" if estimate.bias else "0",
+            estimate.note,
+        )
+        last = (theta, name)
+    return table
+
+
+def _number(value: float, undefined: str = "–") -> str:
+    import math
+
+    if math.isnan(value):
+        return undefined
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.6g}" if abs(value) >= 5e-5 or value == 0 else f"{value:.1e}"

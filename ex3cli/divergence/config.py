@@ -1,0 +1,43 @@
+"""What `ex3 divergence` computes: which lines, from how many points, with which critic."""
+
+from dataclasses import dataclass
+
+from ex3cli.errors import UsageError
+from ex3cli.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class DivergenceConfig(Settings):
+    """P = {x = 0, y ~ U(0,1)} against Q = {x = θ, y ~ U(0,1)}, thickened if asked."""
+
+    theta: tuple[float, ...] = setting(
+        (0.0, 0.25, 0.5, 0.75, 1.0), "Shift θ of the second line, any number; repeat it for several."
+    )
+    sigma: float | None = setting(
+        None, "Thicken the lines: x gets normal noise of this standard deviation.", minimum=0, exclusive=True
+    )
+    box: float | None = setting(None, "Thicken the lines: x is uniform over a strip of this width.", minimum=0, exclusive=True)
+    samples: int = setting(
+        10_000, "Points drawn from each distribution; costlier estimates use the first few.", panel="Training", minimum=2
+    )
+    bins: int = setting(
+        32, "Cells on each axis of the JS histogram: its sampling bias grows with their number.", panel="Training", minimum=2
+    )
+    critic_steps: int = setting(400, "Training steps of the Wasserstein critic; 0 leaves it out.", panel="Training", minimum=0)
+    critic_width: int = setting(64, "Units in each of the critic's two hidden layers.", panel="Training", minimum=1)
+    penalty: float = setting(
+        10.0, "Weight λ of the critic's gradient penalty, the paper's.", panel="Training", minimum=0, exclusive=True
+    )
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and that the lines are thickened in one way only.
+
+        Raises
+        ------
+        UsageError : a value out of range, no θ at all, or both --sigma and --box.
+        """
+        super().__post_init__()
+        if self.sigma is not None and self.box is not None:
+            raise UsageError("--sigma and --box exclude each other", "thicken the lines in one way")
+        if not self.theta:
+            raise UsageError("--theta is missing", "give at least one finite number")

@@ -1,0 +1,161 @@
+"""Every estimate of one (P, Q) from samples, each with what it is: its size, its bias, and an interval where one is due."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ex3cli.divergence import transport
+from ex3cli.divergence.classifiers import Fit, fit_intervals, fit_logistic, held_out_js
+from ex3cli.divergence.closed_forms import BoxLines, Family, GaussianLines, ThinLines
+from ex3cli.errors import UsageError
+from ex3cli.metrics import distances
+from ex3cli.metrics.distances import NORMAL_95, Measured
+
+Array = NDArray[np.float64]
+
+# How many points each estimate takes at most: what it can do in about a second, or in the memory of an n × n matrix.
+NEIGHBOUR_POINTS = 100_000
+CLASSIFIER_POINTS = 100_000
+ASSIGNMENT_POINTS = 1_000
+ENTROPIC_POINTS = 500
+ENTROPIC_REGULARISATION = 0.05
+RESOLVED = 8.0
+"""n × standard error from which a classifier's own bias, of order 1/n, is small beside its standard error."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number from samples, and how far to trust it.
+
+    value : the estimate; None where it could not be made (`note` says why).
+    n : points used from each distribution.
+    interval : 95 % interval, only where a consistent estimator meets a finite value inside its range.
+    bias : expected error to first order, where its law is known; not subtracted from `value`.
+    gradient : the estimate's derivative in θ, where it has one that a generator could follow.
+    note : what it is, and the direction and law of its error.
+    """
+
+    value: float | None
+    n: int
+    note: str
+    interval: tuple[float, float] | None = None
+    bias: float | None = None
+    gradient: float | None = None
+
+
+Estimates = dict[str, Estimate]
+
+
+def estimate_kl(family: Family, p: Array, q: Array, theta: float) -> Estimates:
+    """KL(P‖Q) by nearest neighbours; for normal thickness also from the fitted normals, which is consistent."""
+    p, q = p[:NEIGHBOUR_POINTS], q[:NEIGHBOUR_POINTS]
+    n = len(p)
+    found = {"knn": Estimate(distances.kl_nearest_neighbours(p, q), n, _neighbour_note(family, theta, n))}
+    if isinstance(family, GaussianLines) and n >= 4:
+        fitted = distances.kl_equal_covariance(p, q)
+        note = "consistent because the thickness is normal"
+        found["normal_fit"] = Estimate(fitted.value, n, note, _interval(fitted, 5.0), fitted.bias)
+    return found
+
+
+def estimate_js(family: Family, p: Array, q: Array, bins: int) -> Estimates:
+    """JS by a classifier on held-out points (a lower bound in expectation) and by histogram."""
+    p, q = p[:CLASSIFIER_POINTS], q[:CLASSIFIER_POINTS]
+    n = len(p)
+    found: Estimates = {}
+    fit, name = classifier_for(family)
+    if n >= 4:
+        seen = held_out_js(p, q, fit)
+        error = seen.js.standard_error or 0.0
+        interval = _interval(seen.js, 5.0) if n * error >= RESOLVED else None
+        note = f"lower bound ({name}), order 1/n low"
+        found["classifier"] = Estimate(seen.js.value, n, note, interval, None, seen.gradient)
+    counted = distances.js_histogram(p, q, bins)
+    note = "cells lose, sampling adds the bias"
+    found["histogram"] = Estimate(counted.value, n, note, None, counted.bias)
+    return found
+
+
+def estimate_w(family: Family, p: Array, q: Array, theta: float) -> Estimates:
+    """W1: exact between the samples, its dual bound by f(x, y) = x, and the entropic approximation."""
+    thin = isinstance(family, ThinLines)
+    exact = {"sorted_pairing": _sorted_pairing(p, q, theta)} if thin else {"assignment": _assignment(p, q, theta)}
+    return {**exact, "witness": _witness(p, q, thin), "entropic": _entropic(p, q)}
+
+
+def classifier_for(family: Family) -> tuple[Fit, str]:
+    """The classifier that can be right for this family, and its name: any other would only loosen the bound."""
+    if isinstance(family, BoxLines):
+        return fit_intervals, "intervals"
+    return fit_logistic, "logistic"
+
+
+def _sorted_pairing(p: Array, q: Array, theta: float) -> Estimate:
+    n = len(p)
+    value = transport.w1_of_lines(p[:, 1], q[:, 1], theta)
+    law = "√π/4·n^-½" if theta == 0 else "1/(6n|θ|)"
+    return Estimate(
+        value,
+        n,
+        f"samples' exact W, high by {law}",
+        transport.w1_interval(value, n) if theta else None,
+        transport.w1_bias(theta, n),
+        transport.w1_slope(p[:, 1], q[:, 1], theta),
+    )
+
+
+def _assignment(p: Array, q: Array, theta: float) -> Estimate:
+    p, q = p[:ASSIGNMENT_POINTS], q[:ASSIGNMENT_POINTS]
+    law = "high by √(log n / n)" if theta == 0 else "high by order 1/n"
+    return Estimate(distances.wasserstein_assignment(p, q), len(p), f"samples' exact W, {law}")
+
+
+def _witness(p: Array, q: Array, thin: bool) -> Estimate:
+    """The dual at f(x, y) = x, which is optimal here: the distance of the mean x."""
+    difference = float(q[:, 0].mean() - p[:, 0].mean())
+    error = float(np.sqrt(q[:, 0].var(ddof=1) / len(q) + p[:, 0].var(ddof=1) / len(p)))
+    slope = float(np.sign(difference)) if difference else None
+    if thin:
+        return Estimate(abs(difference), len(p), "the best f: attains |θ|", None, 0.0, slope)
+    resolved = abs(difference) >= 5 * error  # so clear of 0 that its sign, and hence its modulus, is beyond doubt
+    note = "the best f: " + ("attains |θ|" if resolved else "high by order n^-½")
+    interval = _interval(Measured(abs(difference), error), 5.0)
+    return Estimate(abs(difference), len(p), note, interval, 0.0 if resolved else None, slope if resolved else None)
+
+
+def _entropic(p: Array, q: Array) -> Estimate:
+    p, q = p[:ENTROPIC_POINTS], q[:ENTROPIC_POINTS]
+    try:
+        value = distances.wasserstein_entropic(p, q, ENTROPIC_REGULARISATION)
+    except UsageError as missing:
+        return Estimate(None, len(p), f"{missing.cause}: {missing.remedy}")
+    note = f"approximation (ε = {ENTROPIC_REGULARISATION:g}), too high"
+    return Estimate(value, len(p), note)
+
+
+def _interval(measured: Measured, least: float) -> tuple[float, float] | None:
+    """The normal 95 % interval, unless the value is less than `least` standard errors from the end of its range, 0."""
+    error = measured.standard_error
+    if not error or measured.value < least * error:
+        return None
+    return measured.value - NORMAL_95 * error, measured.value + NORMAL_95 * error
+
+
+def _neighbour_note(family: Family, theta: float, n: int) -> str:
+    if theta == 0:
+        return "P = Q: noise of order n^-½"
+    if isinstance(family, GaussianLines):
+        return f"low: n points vouch for log n = {np.log(n):.1f}"
+    return f"no limit: +{neighbour_growth(family, theta) * np.log(10):.1f} per decade of n"
+
+
+def neighbour_growth(family: Family, theta: float) -> float:
+    """How fast the nearest-neighbour KL of an infinite KL grows with log n: the share of P outside Q, twice on thin lines.
+
+    For a point outside, ν stays while ρ shrinks as n^(-1/m), m the dimension of the set: 1 for lines, 2 for strips; the
+    estimator multiplies log(ν/ρ) by d = 2.
+    """
+    if theta == 0 or isinstance(family, GaussianLines):
+        return 0.0
+    return min(abs(theta) / family.width, 1.0) if isinstance(family, BoxLines) else 2.0

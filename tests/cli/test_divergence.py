@@ -1,0 +1,70 @@
+"""`ex3 divergence`: its JSON, its table, and what it says to bad input."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SMALL = ("--samples", "60", "--critic-steps", "3", "--quiet")
+LOG_2 = 0.6931471805599453
+
+
+def test_json_keys_and_values_are_the_public_interface(ex3: Callable[..., Any]) -> None:
+    outcome = ex3("divergence", "--theta", "0", "--theta", "-0.5", *SMALL, "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    document = outcome.document
+    assert {"settings", "results"} <= set(document)
+    assert document["settings"]["theta"] == [0.0, -0.5]
+    zero, half = document["results"]
+    assert set(half) == {"theta", "kl", "js", "w"}
+    assert {name: zero[name]["exact"] for name in ("kl", "js", "w")} == {"kl": 0, "js": 0, "w": 0}
+    assert half["kl"]["exact"] == {"value": None, "kind": "+inf"}
+    assert half["js"]["exact"] == LOG_2
+    assert half["w"]["exact"] == 0.5
+    assert [half[name]["gradient"] for name in ("js", "w")] == [0, -1]
+    assert half["kl"]["gradient"] == {"value": None, "kind": "nan"}
+    assert set(half["w"]["estimates"]) == {"sorted_pairing", "witness", "entropic", "critic"}
+    paired = half["w"]["estimates"]["sorted_pairing"]
+    assert set(paired) == {"value", "n", "interval", "bias", "gradient", "note"}
+    assert paired["n"] == 60
+    assert paired["value"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_table_shows_infinity_and_every_file_is_named(ex3: Callable[..., Any]) -> None:
+    outcome = ex3("divergence", "--theta", "0.5", *SMALL)
+    assert outcome.exit_code == 0, outcome.stderr
+    for text in ("∞", "0.693147", "sorted pairing", "Why Wasserstein is better"):
+        assert text in outcome.stdout
+    written = [Path(line.removeprefix("wrote ")) for line in outcome.stdout.splitlines() if line.startswith("wrote ")]
+    assert written[0].parent.parent.name == "divergence" or written[0].parent.name.startswith("0001")
+    assert all(path.is_file() for path in written)
+    assert {"run.json", "results.json", "table.csv", "distances.svg"} <= {path.name for path in written}
+
+
+def test_thick_lines_have_finite_answers(ex3: Callable[..., Any]) -> None:
+    document = ex3("divergence", "--theta", "0.5", "--sigma", "0.1", *SMALL, "--json").document
+    (result,) = document["results"]
+    assert result["kl"]["exact"] == pytest.approx(12.5)
+    assert result["js"]["exact"] == pytest.approx(0.67594, abs=1e-5)
+    assert result["w"]["exact"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--theta", "nan"), "finite"),
+        (("--theta", "abc"), "valid"),
+        (("--samples", "1"), "of at least 2"),
+        (("--sigma", "0"), "above 0"),
+        (("--sigma", "-0.1"), "above 0"),
+        (("--box", "0"), "above 0"),
+        (("--sigma", "0.1", "--box", "0.1"), "exclude each other"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_a_usage_error_that_says_the_range(ex3: Callable[..., Any], words: tuple[str, ...], said: str) -> None:
+    outcome = ex3("divergence", *words)
+    assert outcome.exit_code == 2
+    assert said in outcome.stderr
+    assert not Path("artifacts").exists()
