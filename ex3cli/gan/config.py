@@ -21,8 +21,8 @@ PAPER_TRAINING: Mapping[str, Mapping[str, Any]] = {
 # a minute.
 QUICK_TRAINING: Mapping[str, Mapping[str, Any]] = {
     "dcgan": {"iterations": 9_000},
-    "wgan": {"iterations": 9_000, "learning_rate": 2e-4, "beta1": 0.0, "critic_steps": 2},
-    "wgan-clip": {"iterations": 9_000, "learning_rate": 2e-4, "critic_steps": 2},
+    "wgan": {"iterations": 8_000, "learning_rate": 2e-4, "beta1": 0.0, "critic_steps": 2},
+    "wgan-clip": {"iterations": 8_000, "learning_rate": 2e-4, "critic_steps": 2},
 }
 
 

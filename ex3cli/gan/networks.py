@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.initialisation import draw_paper_weights, draw_radford_weights
+from ex3cli.gan.rectify import leaky_relu
 from ex3cli.training.seeding import isolated_global_rng
 
 SIDE = 28
@@ -161,7 +162,7 @@ class Critic(nn.Module):
         """The maps after each convolution, its normalisation and LeakyReLU."""
         maps = [images]
         for down, norm in zip(self.downs, self.norms, strict=True):
-            maps.append(F.leaky_relu(norm(down(maps[-1])), SLOPE))
+            maps.append(leaky_relu(norm(down(maps[-1])), SLOPE))
         return maps[1:]
 
 
