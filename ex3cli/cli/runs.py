@@ -10,6 +10,9 @@ from ex3cli.cli.frame import Answer, Context, command
 
 app = typer.Typer(help="List, show and verify the run folders in artifacts/.", no_args_is_help=True)
 
+SHIPPED_BY = {"vae train": "ex3cli.vae.shipping"}
+"""For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
+
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A name from `ex3 runs list`, a path, or `reference/…`.")]
 
 
@@ -114,6 +117,29 @@ def verify(
     problem = ArtifactError("; ".join(bad), "restore these files from a copy, or make the run again") if bad else None
     document = {"ok": not bad, "runs": results}
     return Answer(document=document, show=[table if results else "There are no runs to verify."], problem=problem)
+
+
+@command(
+    app,
+    "ship",
+    common=("artifacts",),
+    examples=("ex3 runs ship vae/fashion-mnist/0001-paper", "ex3 runs ship vae/mnist/0001-paper --json"),
+)
+def ship(context: Context, run: RunArgument) -> Answer:
+    """For maintainers: make a finished run the shipped one of its kind, rounded and reduced to what is needed offline."""
+    from importlib import import_module
+
+    from ex3cli.artifacts.shipping import ship as write_shipped
+    from ex3cli.errors import UsageError
+
+    store = context.store
+    opened = store.open(run)
+    if opened.manifest.command not in SHIPPED_BY:
+        raise UsageError(f"runs of `ex3 {opened.manifest.command}` are not shipped", f"ship one of: {', '.join(SHIPPED_BY)}")
+    contents = import_module(SHIPPED_BY[opened.manifest.command]).shipped_files(opened)
+    shipped = write_shipped(opened, store.reference.joinpath(*opened.manifest.shelf), contents)
+    document = {"run": shipped.name, "files": shipped.manifest.files}
+    return Answer(document=document, show=[f"{opened.name} is now {shipped.name}"], run=shipped)
 
 
 def _brief(values: Mapping[str, object], limit: int | None = 4) -> str:

@@ -55,6 +55,8 @@ def evaluate(features: Features, config: EvaluationConfig, *, seed: int, progres
     counts = np.bincount(features.train_labels)
     for size in config.labels:
         check_total(size, len(counts), int(counts.min()))
+    for draw in range(config.draws):  # what is not stored is found before hours of fits; draws are nested, the largest tells
+        features.take(balanced_draw(features.train_labels, max(config.labels), seed, draw))
     listener = progress if progress is not None else Silent()
     jobs = [(size, draw) for size in sorted(config.labels, reverse=True) for draw in range(config.draws)]
     listener.start("SVMs", len(jobs), "fits")
@@ -73,5 +75,5 @@ def evaluate(features: Features, config: EvaluationConfig, *, seed: int, progres
 def _fit_and_score(features: Features, size: int, draw: int, penalty: float, seed: int) -> DrawResult:
     """The only labels that reach the fit are those of the drawn images; the test set is touched by the last line alone."""
     chosen = balanced_draw(features.train_labels, size, seed, draw)
-    svm = SVC(C=penalty, kernel="rbf", gamma="scale").fit(features.train[chosen], features.train_labels[chosen])
+    svm = SVC(C=penalty, kernel="rbf", gamma="scale").fit(features.take(chosen), features.train_labels[chosen])
     return DrawResult(size, draw, float(svm.score(features.test, features.test_labels)), svm)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ex3cli.artifacts.run import Run
 from ex3cli.datasets.registry import ImageDataset
-from ex3cli.errors import ArtifactError
+from ex3cli.errors import ArtifactError, DataError
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import VAE
 
@@ -20,12 +20,32 @@ BATCH = 1000
 
 @dataclass(frozen=True)
 class Features:
-    """What an SVM is trained and tested on: arrays (N, D) and (M, D) with their labels (N,) and (M,)."""
+    """What an SVM is trained and tested on.
+
+    A shipped run holds the features of some training images only: `train` (K, D) are those at `positions` (K,), ascending, of
+    the N training images, whose labels `train_labels` (N,) are all there. `test` is (M, D) with labels (M,).
+    """
 
     train: NDArray[np.float32]
+    positions: NDArray[np.int64]
     train_labels: NDArray[np.int64]
     test: NDArray[np.float32]
     test_labels: NDArray[np.int64]
+
+    def take(self, wanted: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Features (n, D) of the training images at these positions.
+
+        Raises
+        ------
+        DataError : some are not stored; computing them takes the data set.
+        """
+        rows = np.searchsorted(self.positions, wanted).clip(max=len(self.positions) - 1)
+        if not np.array_equal(self.positions[rows], wanted):
+            raise DataError(
+                "the shipped run holds the features of the default draws only, and these are others",
+                "point --data (EX3_DATA) at the data set, or `ex3 data fetch` it, to compute them; or use the default seed and draws",
+            )
+        return self.train[rows]
 
 
 @torch.inference_mode()
@@ -66,9 +86,14 @@ def load_model(run: Run) -> VAE:
 def load_features(run: Run) -> Features:
     """The stored latents of a run, verified."""
     stored = run.read_tensors(LATENTS)
-    return Features(
-        stored["train_mu"].float().numpy(),
-        stored["train_labels"].long().numpy(),
-        stored["test_mu"].float().numpy(),
-        stored["test_labels"].long().numpy(),
-    )
+    labels = stored["train_labels"].long().numpy()
+    positions = stored["train_positions"].long().numpy() if "train_positions" in stored else np.arange(len(labels))
+    train, test = stored["train_mu"].float().numpy(), stored["test_mu"].float().numpy()
+    return Features(train, positions, labels, test, stored["test_labels"].long().numpy())
+
+
+def compute_features(run: Run, data: ImageDataset) -> Features:
+    """The features of every image of a data set, by the run's weights."""
+    model = load_model(run)
+    train, test = (posterior_means(model, images).numpy() for images in (data.train_images, data.test_images))
+    return Features(train, np.arange(len(train)), data.train_labels.numpy(), test, data.test_labels.numpy())

@@ -3,7 +3,7 @@ import pytest
 from sklearn.svm import SVC
 
 from ex3cli.datasets.draws import balanced_draw
-from ex3cli.errors import UsageError
+from ex3cli.errors import DataError, UsageError
 from ex3cli.vae import evaluation
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.evaluation import evaluate
@@ -19,7 +19,7 @@ def make(noise: float = 1.0) -> Features:
         return (CENTRES[labels] + noise * NUMBERS.normal(size=(len(labels), 5))).astype(np.float32)
 
     test = np.repeat(np.arange(10), 20)
-    return Features(points(LABELS), LABELS, points(test), test)
+    return Features(points(LABELS), np.arange(len(LABELS)), LABELS, points(test), test)
 
 
 FEATURES = make()
@@ -62,7 +62,7 @@ def test_no_label_outside_the_drawn_ones_and_no_test_label_reaches_a_fit() -> No
         evaluation.SVC = Spy  # type: ignore[attr-defined]
         evaluation.balanced_draw = lambda labels, *rest: chosen  # type: ignore[assignment]
         poisoned[outside] = (poisoned[outside] + 1) % 10
-        changed = Features(FEATURES.train, poisoned, FEATURES.test, (FEATURES.test_labels + 1) % 10)
+        changed = Features(FEATURES.train, FEATURES.positions, poisoned, FEATURES.test, (FEATURES.test_labels + 1) % 10)
         spied = evaluate(changed, config, seed=0)[0].first_svm
     finally:
         evaluation.SVC = SVC  # type: ignore[attr-defined]
@@ -73,7 +73,20 @@ def test_no_label_outside_the_drawn_ones_and_no_test_label_reaches_a_fit() -> No
 
 
 @pytest.mark.parametrize("labels", [(7,), (100, 100_000), (0,)])
-def test_impossible_numbers_of_labels_are_refused_before_any_fit(labels: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impossible_numbers_of_labels_are_refused_before_any_fit(
+    labels: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(evaluation, "_fit_and_score", lambda *_: pytest.fail("fitted"))
     with pytest.raises(UsageError, match="--labels"):
         evaluate(FEATURES, EvaluationConfig(labels=labels, draws=1), seed=0)
+
+
+def test_a_shipped_part_gives_the_same_numbers_and_refuses_what_it_lacks() -> None:
+    config = EvaluationConfig(labels=(50,), draws=2, jobs=1)
+    drawn = np.unique(np.concatenate([balanced_draw(LABELS, 50, 0, draw) for draw in range(2)]))
+    part = Features(FEATURES.train[drawn], drawn, LABELS, FEATURES.test, FEATURES.test_labels)
+    whole = evaluate(FEATURES, config, seed=0)[0]
+    assert np.array_equal(evaluate(part, config, seed=0)[0].accuracies, whole.accuracies)
+    with pytest.raises(DataError, match="default draws only") as caught:
+        evaluate(part, config, seed=1)
+    assert "EX3_DATA" in caught.value.remedy

@@ -39,7 +39,9 @@ def test_fan_in_initialisation() -> None:
 
 
 def test_the_papers_text_initialises_tiny() -> None:
-    weights = torch.cat([layer.weight.flatten() for layer in build(initialisation="tiny").modules() if isinstance(layer, nn.Linear)])
+    weights = torch.cat(
+        [layer.weight.flatten() for layer in build(initialisation="tiny").modules() if isinstance(layer, nn.Linear)]
+    )
     assert weights.std().item() == pytest.approx(0.001, rel=0.01)
 
 
