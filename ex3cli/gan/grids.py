@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from ex3cli.artifacts.run import Run
@@ -14,6 +14,14 @@ from ex3cli.training.seeding import torch_generator
 
 COLUMNS = 8
 EVERY = 5  # epochs, after the first
+
+
+class Moment(NamedTuple):
+    """When a grid is drawn, the name of its file and its title."""
+
+    iteration: int
+    name: str
+    title: str
 
 
 class Grids:
@@ -37,32 +45,33 @@ class Grids:
         self._latents = torch.randn(count, session.config.latent_size, generator=noise).to(session.device)
         labels = torch.arange(len(self.names), device=session.device).repeat_interleave(COLUMNS)
         self._labels = labels if conditional else None
-        self.moments = dict(moments(session.config.iterations, session.batches.per_epoch / session.config.critic_steps))
+        due = moments(session.config.iterations, session.batches.per_epoch / session.config.critic_steps)
+        self.moments = {moment.iteration: moment for moment in due}
 
     def draw_if_due(self) -> None:
         """Write the grid of this iteration, if it has one."""
-        if self.session.iteration in self.moments:
+        if (moment := self.moments.get(self.session.iteration)) is not None:
             drawn = draw(self.session.average.generator, self._latents, self._labels)
             rows = list(drawn.reshape(len(self.names), COLUMNS, *drawn.shape[1:]))
-            self.run.write_bytes(self._file(self.session.iteration), pictures.to_png(pictures.named_rows(rows, self.names)))
+            self.run.write_bytes(self._file(moment), pictures.to_png(pictures.named_rows(rows, self.names)))
 
     def history(self) -> list[tuple[str, pictures.Pixels]]:
-        """Every grid so far with its moment's name, in order."""
-        due = [(iteration, name) for iteration, name in self.moments.items() if iteration <= self.session.iteration]
+        """The title and the picture of every grid so far, in order."""
         return [
-            (name, np.asarray(pictures.from_png((self.run.path / self._file(iteration)).read_bytes())))
-            for iteration, name in due
+            (moment.title, pictures.from_png((self.run.path / self._file(moment)).read_bytes()))
+            for iteration, moment in self.moments.items()
+            if iteration <= self.session.iteration
         ]
 
-    def _file(self, iteration: int) -> str:
-        return f"{self.folder}/{self.moments[iteration].replace(' ', '-')}.png"
+    def _file(self, moment: Moment) -> str:
+        return f"{self.folder}/{moment.name}.png"
 
 
-def moments(iterations: int, iterations_an_epoch: float) -> Iterator[tuple[int, str]]:
-    """Which iterations get a grid, and its name: the first iteration by which the critic has seen so many epochs."""
-    yield 0, "start"
+def moments(iterations: int, iterations_an_epoch: float) -> Iterator[Moment]:
+    """Which iterations get a grid: an epoch's is the first iteration by which the critic has seen so many epochs."""
+    yield Moment(0, "start", "start")
     epoch = 1
     while (iteration := math.ceil(epoch * iterations_an_epoch)) < iterations:
-        yield iteration, f"epoch {epoch:04d}"
+        yield Moment(iteration, f"epoch-{epoch:04d}", f"epoch {epoch}")
         epoch = epoch + EVERY if epoch > 1 else EVERY
-    yield iterations, "end"
+    yield Moment(iterations, "end", f"end, epoch {iterations / iterations_an_epoch:.1f}")

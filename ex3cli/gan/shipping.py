@@ -1,0 +1,20 @@
+"""Which part of a training ex3 ships: the generator that images are drawn from, and how it came about; no critic."""
+
+from ex3cli.artifacts.formats import tensors_to_bytes
+from ex3cli.artifacts.run import Run
+from ex3cli.gan.outputs import LOSSES_FILE
+from ex3cli.gan.weights import GENERATOR_FILE
+
+KEPT = (
+    LOSSES_FILE,
+    "attempts.jsonl",
+    "figures/losses.png",
+    "figures/samples-through-training.png",
+    "figures/samples-through-training.gif",
+)
+
+
+def shipped_files(run: Run) -> dict[str, bytes]:
+    """The averaged generator as float16 (an image moves by a grey level or two), the loss of every iteration, the figures."""
+    generator = {name: tensor.half() for name, tensor in run.read_tensors(GENERATOR_FILE).items()}
+    return {GENERATOR_FILE: tensors_to_bytes(generator), **{name: run.read_bytes(name) for name in KEPT}}
