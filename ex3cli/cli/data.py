@@ -32,9 +32,10 @@ def fetch(context: Context, name: Annotated[str, typer.Argument(metavar="NAME", 
     """Download a data set from torchvision's mirrors and verify it."""
     from ex3cli.datasets.fetching import fetch as fetch_dataset
 
-    folder = fetch_dataset(name, context.data)
-    said = f"{name} is in {folder}, verified" if name != "digits" else "digits ships with scikit-learn: nothing to fetch"
-    return Answer(document={"dataset": name, "folder": str(folder), "ok": True}, show=[said])
+    folder = fetch_dataset(name, context.data, None if context.quiet else context.note)
+    said = f"{name} is in {folder}, verified" if folder else f"{name} ships with scikit-learn: nothing to fetch"
+    document = {"dataset": name, "folder": str(folder) if folder else None, "ok": True}
+    return Answer(document=document, show=[said])
 
 
 @command(app, "verify", common=("data",), examples=("ex3 data verify", "ex3 data verify fashion-mnist"))
@@ -49,11 +50,12 @@ def verify(
     from ex3cli.errors import DataError
 
     table = Table("data set", "file", "condition")
-    results, bad = [], []
+    results, bad, damaged = [], [], []
     root = context.data or registry.DEFAULT_ROOT
     for each in [name] if name else registry.names():
         conditions = registry.verify(each, root)
         wrong = [found for found in conditions if found.condition != "ok"]
+        damaged += [each] if wrong else []
         bad += [f"{root / registry.spec(each).folder / found.file} is {found.condition}" for found in wrong]
         files = {found.file: found.condition for found in conditions}
         results.append({"dataset": each, "ok": not wrong, "files": files})
@@ -61,6 +63,7 @@ def verify(
             table.add_row(each, file, condition if condition == "ok" else f"[red]{condition}[/red]")
         if not files:
             table.add_row(each, "(ships with scikit-learn)", "ok")
-    remedy = f"ex3 data fetch {name or 'NAME'}, or point --data (EX3_DATA) at the right folder"
+    fetches = " and ".join(f"`ex3 data fetch {each}`" for each in damaged)
+    remedy = f"{fetches}, or point --data (EX3_DATA) at the right folder"
     problem = DataError("; ".join(bad), remedy) if bad else None
     return Answer(document={"ok": not bad, "datasets": results}, show=[table], problem=problem)

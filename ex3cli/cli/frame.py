@@ -201,7 +201,11 @@ def _print(answer: Answer, context: Context) -> None:
         return
     console = _console()
     for each in answer.show:
-        console.print(each)
+        if isinstance(each, str):
+            # Never read as markup, which a path with brackets is not; and whole on a pipe, where a wrapped path is no path.
+            console.print(each, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
+        else:
+            console.print(each)
     written = [*answer.files]
     if answer.run is not None:
         written += [answer.run.path / relative for relative in answer.run.manifest.files]

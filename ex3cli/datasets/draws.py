@@ -20,7 +20,7 @@ def balanced_draw(
     labels : int64 (N,), each image's class.
     total : how many positions, a positive multiple of the number of classes.
     seed, draw : name the draw; the same two give the same positions, whatever else was drawn before.
-    candidates : positions that may be drawn; None means all.
+    candidates : positions that may be drawn, each counted once; None means all.
 
     Returns
     -------
@@ -30,13 +30,13 @@ def balanced_draw(
     ------
     UsageError : a total that cannot be balanced, or is more than the classes hold; says the nearest that work.
     """
-    allowed = np.arange(len(labels)) if candidates is None else np.asarray(candidates)
-    classes = np.unique(labels[allowed])
+    allowed = np.arange(len(labels)) if candidates is None else np.unique(candidates)
+    classes = np.unique(labels)  # all of them: a class without candidates is an error and not one class fewer
     members = [allowed[labels[allowed] == each] for each in classes]
     check_total(total, len(classes), min(len(each) for each in members))
     per_class = total // len(classes)
     drawn = [
-        numpy_stream(seed, "draw", draw, "class", int(each)).permutation(np.sort(group))[:per_class]
+        numpy_stream(seed, "draw", draw, "class", int(each)).permutation(group)[:per_class]
         for each, group in zip(classes, members, strict=True)
     ]
     return np.sort(np.concatenate(drawn)).astype(np.int64)
@@ -53,4 +53,4 @@ def check_total(total: int, classes: int, smallest_class: int) -> None:
     if total < 1 or total % classes:
         below, above = total // classes * classes, (total // classes + 1) * classes
         nearest = str(classes) if below < classes else f"{below}" if above > most else f"{below} or {above}"
-        raise UsageError(f"--labels {total} is not the same number from each of {classes} classes", f"give {nearest}")
+        raise UsageError(f"--labels {total} is not one number or more from each of {classes} classes alike", f"give {nearest}")

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ex3cli.errors import DataError
 
-UNSIGNED_BYTE = 0x08
+MAGIC = bytes([0, 0, 0x08])  # two zero bytes and the type, unsigned bytes; the number of dimensions follows
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What `examine` found: `condition` is "ok", "missing", "truncated" or "altered"."""
+    """What `examine` found: `condition` is "ok", "missing", "truncated", "altered" or "unreadable"."""
 
     file: str
     condition: str
@@ -42,8 +42,10 @@ def examine(path: Path, expected: str) -> Condition:
     """Say what state a file is in, without raising."""
     try:
         content = path.read_bytes()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return Condition(path.name, "missing")
+    except OSError:
+        return Condition(path.name, "unreadable")
     if hashlib.sha256(content).hexdigest() == expected:
         return Condition(path.name, "ok")
     return Condition(path.name, "truncated" if _is_truncated(content) else "altered")
@@ -63,7 +65,7 @@ def parse(content: bytes) -> NDArray[np.uint8]:
 
 
 def _announced_shape(content: bytes) -> tuple[int, ...] | None:
-    if len(content) < 4 or content[:3] != bytes([0, 0, UNSIGNED_BYTE]) or len(content) < 4 + 4 * content[3]:
+    if len(content) < 4 or content[:3] != MAGIC or len(content) < 4 + 4 * content[3]:
         return None
     return tuple(int(size) for size in np.frombuffer(content, ">i4", count=content[3], offset=4))
 
@@ -73,5 +75,8 @@ def _header_length(shape: tuple[int, ...]) -> int:
 
 
 def _is_truncated(content: bytes) -> bool:
+    """Whether it begins like an idx file of unsigned bytes and ends before what it announces."""
+    if not MAGIC.startswith(content[:3]):
+        return False
     shape = _announced_shape(content)
-    return len(content) < 4 if shape is None else len(content) < _header_length(shape) + math.prod(shape)
+    return shape is None or len(content) < _header_length(shape) + math.prod(shape)

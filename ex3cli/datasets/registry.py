@@ -1,11 +1,12 @@
 """The data sets that ex3 knows, and loading them as one tensor each."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from ex3cli.datasets.idx import Condition, examine, read_verified
 from ex3cli.errors import DataError, UsageError, did_you_mean
@@ -61,7 +62,7 @@ SPECS = {
             name="mnist",
             title="MNIST, 60,000 + 10,000 handwritten digits, 28×28",
             class_names=tuple(str(digit) for digit in range(10)),
-            source="LeCun, Cortes and Burges 1998",
+            source="LeCun, Cortes and Burges 1998, CC BY-SA 3.0 licence",
             folder="MNIST/raw",
             digests=_files(
                 "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -125,8 +126,6 @@ def load(name: str, root: Path | None = None) -> ImageDataset:
     chosen = spec(name)
     if name == DIGITS:
         return _digits(chosen)
-    import torch
-
     folder = (root or DEFAULT_ROOT) / chosen.folder
     arrays = []
     for file, expected in chosen.digests.items():
@@ -134,10 +133,7 @@ def load(name: str, root: Path | None = None) -> ImageDataset:
             arrays.append(read_verified(folder / file, expected))
         except DataError as error:
             raise DataError(error.cause, _remedy(name)) from None
-    train_images, train_labels, test_images, test_labels = (torch.from_numpy(array) for array in arrays)
-    return ImageDataset(
-        name, chosen.class_names, train_images, train_labels.long(), test_images, test_labels.long(), dict(chosen.digests)
-    )
+    return _in_memory(chosen, arrays, dict(chosen.digests))
 
 
 def verify(name: str, root: Path | None = None) -> list[Condition]:
@@ -152,21 +148,19 @@ def _remedy(name: str) -> str:
 
 
 def _digits(chosen: Spec) -> ImageDataset:
-    """scikit-learn's 8×8 digits, enlarged 3× to 24×24 by bilinear interpolation, with a black border of 2.
+    """The digits have no file to name in a manifest: their digest is of the images and labels as they are used."""
+    from ex3cli.datasets.digits import load_enlarged
 
-    Every sixth image of each class is the test set (297 or so of 1,797): a split by position, without a draw.
-    """
+    arrays = [array for split in load_enlarged() for array in split]
+    content = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+    return _in_memory(chosen, arrays, {"digits enlarged": content})
+
+
+def _in_memory(chosen: Spec, arrays: Sequence[NDArray[Any]], digests: dict[str, str]) -> ImageDataset:
+    """Training images and labels, test images and labels, as tensors."""
     import torch
-    from sklearn.datasets import load_digits
-    from torch.nn.functional import interpolate, pad
 
-    images, labels = load_digits(return_X_y=True)
-    grey = torch.from_numpy(images.reshape(-1, 1, 8, 8)).float() * (255 / 16)
-    enlarged = pad(interpolate(grey, scale_factor=3, mode="bilinear"), (2, 2, 2, 2))
-    whole = enlarged.squeeze(1).round().clamp(0, 255).to(torch.uint8)
-    test = np.zeros(len(labels), dtype=bool)
-    for each in range(len(chosen.class_names)):
-        test[np.flatnonzero(labels == each)[::6]] = True
-    target = torch.from_numpy(labels.astype(np.int64))
-    mask = torch.from_numpy(test)
-    return ImageDataset(chosen.name, chosen.class_names, whole[~mask], target[~mask], whole[mask], target[mask], {})
+    train_images, train_labels, test_images, test_labels = (torch.from_numpy(array) for array in arrays)
+    return ImageDataset(
+        chosen.name, chosen.class_names, train_images, train_labels.long(), test_images, test_labels.long(), digests
+    )

@@ -32,3 +32,36 @@ def test_a_misspelt_data_set_is_exit_2(ex3: Ex3) -> None:
 
 def test_verifies_the_real_data(ex3: Ex3, real_data: Path) -> None:
     assert ex3("data", "verify", "--data", real_data).exit_code == 0
+
+
+def test_verify_of_everything_says_which_to_fetch(ex3: Ex3, tmp_path: Path) -> None:
+    outcome = ex3("data", "verify", "--data", tmp_path)
+    assert outcome.exit_code == 3
+    assert "`ex3 data fetch fashion-mnist` and `ex3 data fetch mnist`" in outcome.stderr
+    assert "missing" in outcome.stdout, "the table comes all the same"
+
+
+def test_a_folder_where_nothing_can_be_written_is_exit_3(ex3: Ex3, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    outcome = ex3("data", "fetch", "mnist", "--data", tmp_path / "file")
+    assert outcome.exit_code == 3
+    assert "cannot write" in outcome.stderr
+
+
+def test_the_documents_have_their_keys(ex3: Ex3, tmp_path: Path) -> None:
+    listed = ex3("data", "list", "--data", tmp_path, "--json").document
+    assert set(listed) == {"data", "datasets"}
+    assert set(listed["datasets"][0]) == {"name", "here", "title", "source", "classes"}
+    assert ex3("data", "verify", "digits", "--json").document == {
+        "ok": True, "datasets": [{"dataset": "digits", "ok": True, "files": {}}],
+    }  # fmt: skip
+    assert ex3("data", "fetch", "digits", "--json").document == {"dataset": "digits", "folder": None, "ok": True}
+
+
+def test_any_folder_name_is_printed_as_it_is_and_on_one_line(ex3: Ex3, tmp_path: Path, real_data: Path) -> None:
+    folder = tmp_path / "[" / "x]" / ("long" * 40)
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(real_data)
+    outcome = ex3("data", "fetch", "fashion-mnist", "--data", folder)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.stdout == f"fashion-mnist is in {folder}/FashionMNIST/raw, verified\n"

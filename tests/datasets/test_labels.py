@@ -1,4 +1,8 @@
+from random import Random
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ex3cli.datasets.labels import parse_label
 from ex3cli.datasets.registry import SPECS
@@ -19,14 +23,16 @@ def test_a_class_is_understood_however_it_is_spelt(text: str, index: int) -> Non
     assert parse_label(text, CLOTHES) == index
 
 
-@pytest.mark.parametrize(("text", "meant"), [("drss", "Dress"), ("snaeker", "Sneaker"), ("ankel boot", "Ankle boot")])
+@pytest.mark.parametrize(
+    ("text", "meant"), [("drss", "Dress"), ("snaeker", "Sneaker"), ("ankel boot", "Ankle boot"), ("boots", "Ankle boot")]
+)
 def test_a_near_miss_gets_a_suggestion(text: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_label(text, CLOTHES)
     assert caught.value.remedy == f"did you mean {meant!r}?"
 
 
-@pytest.mark.parametrize("text", ["10", "-", "", "zebra", "99"])
+@pytest.mark.parametrize("text", ["10", "-", "", "zebra", "99", "-9", "-1", "+3", "0.9", "9s", "s", "es", "²"])
 def test_anything_else_lists_the_classes(text: str) -> None:
     with pytest.raises(UsageError, match="not a class") as caught:
         parse_label(text, CLOTHES)
@@ -34,4 +40,15 @@ def test_anything_else_lists_the_classes(text: str) -> None:
 
 
 def test_digits_are_named_by_their_numbers() -> None:
-    assert parse_label("7", SPECS["mnist"].class_names) == 7
+    assert parse_label(" 7 ", SPECS["mnist"].class_names) == 7
+    with pytest.raises(UsageError):
+        parse_label("-7", SPECS["mnist"].class_names)
+
+
+@given(st.sampled_from(CLOTHES), st.lists(st.sampled_from(" -_/."), max_size=4), st.randoms())
+def test_every_class_is_found_under_its_own_name(name: str, noise: list[str], random: Random) -> None:
+    spelt = list(name)
+    for each in noise:
+        spelt.insert(random.randint(0, len(spelt)), each)
+    text = "".join(random.choice((str.upper, str.lower))(character) for character in spelt)
+    assert CLOTHES[parse_label(text, CLOTHES)] == name
