@@ -1,0 +1,143 @@
+"""Figures to hand in: time against N and d with fitted lines and the crossover; operations and memory against N."""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator, ScalarFormatter
+
+from ex3cli.complexity.counting import FORMULAS, core_operations
+
+if TYPE_CHECKING:
+    from ex3cli.complexity.analysis import Analysis
+
+# Okabe and Ito's palette, told apart with every common kind of colour blindness.
+LOOKS = {"lstm": ("#0072B2", "o"), "attention": ("#E69F00", "^"), "transformer": ("#D55E00", "s")}
+NAMES = {"lstm": "LSTM", "attention": "attention's N²d term", "transformer": "Transformer layer"}
+GREY = "#666666"
+
+
+def style() -> AbstractContextManager[Any]:
+    """Fonts, grid and text that stays text in SVG."""
+    return mpl.rc_context(
+        {
+            "font.size": 10,
+            "axes.grid": True,
+            "grid.alpha": 0.25,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "legend.frameon": False,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "ex3",
+        }
+    )
+
+
+def draw_all(analysis: "Analysis") -> dict[str, Figure]:
+    """Every figure, by file name."""
+    return {"time": draw_times(analysis), "operations-memory": draw_operations_and_memory(analysis)}
+
+
+def draw_times(analysis: "Analysis") -> Figure:
+    """Medians of the rounds, and over the declared tail the fitted line with its slope."""
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    config = analysis.config
+    figure.suptitle(f"Time of one layer on one sequence, {config.threads} thread{'s' if config.threads > 1 else ''}")
+    axes = figure.subplots(2, 2)
+    for row, (direction, way) in enumerate((("forward", "forward"), ("training", "forward and backward"))):
+        for column, (against, symbol) in enumerate((("length", "N"), ("width", "d"))):
+            here: Axes = axes[row, column]
+            for layer in LOOKS:
+                _times(here, analysis, layer, direction, against, symbol)
+            fixed = f"d = {config.width}" if against == "length" else f"N = {config.length}"
+            _log_log(here, config.lengths if against == "length" else config.widths)
+            here.set(xlabel=f"{'sequence length' if symbol == 'N' else 'width'} {symbol}", ylabel="seconds")
+            here.set_title(f"{way}, {fixed}")
+            if against == "length":
+                _crossover(here, analysis, direction)
+            _legend(here)
+    return figure
+
+
+def _times(axes: Axes, analysis: "Analysis", layer: str, direction: str, against: str, symbol: str) -> None:
+    from ex3cli.complexity.analysis import series
+
+    colour, marker = LOOKS[layer]
+    sizes, seconds = series(analysis.config, analysis.times, layer, direction, against)
+    if not sizes:
+        return
+    fit = analysis.fit(layer, direction, against)
+    medians = np.median(seconds, axis=1)
+    label = NAMES[layer]
+    if fit is not None:
+        label += f": {symbol}^{fit.slope:.2f} ({fit.low:.2f} to {fit.high:.2f}; by count {fit.law:.2f})"
+        tail = np.array([fit.tail[0], fit.tail[-1]], dtype=float)
+        axes.plot(tail, np.exp(fit.intercept) * tail**fit.slope, color=colour, linewidth=1.6)
+    spread = np.abs(np.quantile(seconds, [0, 1], axis=1) - medians)
+    look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 5, "linestyle": "none", "capsize": 2}
+    axes.errorbar(sizes, medians, yerr=spread, label=label, linewidth=1, **look)
+
+
+def _crossover(axes: Axes, analysis: "Analysis", direction: str) -> None:
+    low, high = axes.get_xlim()
+    crossing = analysis.crossings[direction]
+    axes.axvline(
+        analysis.predicted, color=GREY, linestyle="--", linewidth=1.2, label=f"predicted N = 4d = {analysis.predicted}"
+    )
+    if crossing is not None and low < crossing.size < high:
+        axes.axvline(crossing.size, color=GREY, linewidth=1.2, label=f"measured N ≈ {crossing.size:.0f}")
+
+
+def draw_operations_and_memory(analysis: "Analysis") -> Figure:
+    """Counted operations against N with the crossover at N = 4d, and peak memory with and without the N² matrix."""
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    width, lengths = analysis.config.width, analysis.config.lengths
+    fine = np.geomspace(lengths[0], lengths[-1], 100)
+    for layer in ("lstm", "transformer"):
+        colour, marker = LOOKS[layer]
+        name, law = FORMULAS[layer]
+        left.plot(fine, [law(n, width) for n in fine], color=colour, label=f"{NAMES[layer]}: {name}")
+        counted = [(each.length, each.counted) for each in analysis.counts if each.layer == layer and each.width == width]
+        if counted:
+            left.plot(*zip(*counted, strict=True), marker, color=colour, label="  counted")
+    left.plot(fine, [core_operations(n, width) for n in fine], color=LOOKS["attention"][0], label="attention's term 4N²d")
+    left.axvline(analysis.predicted, color=GREY, linestyle="--", linewidth=1.2, label=f"N = 4d = {analysis.predicted}")
+    left.set(title=f"Operations, forward, d = {width}", xlabel="sequence length N", ylabel="operations")
+    _memory(right, analysis)
+    right.set(title=f"Peak memory of one layer, d = {width}", xlabel="sequence length N", ylabel="MB")
+    for axes in (left, right):
+        _log_log(axes, lengths)
+        _legend(axes)
+    return figure
+
+
+def _memory(axes: Axes, analysis: "Analysis") -> None:
+    looks = {
+        "attention, N² matrix": ("#D55E00", "s"),
+        "attention, fused": ("#009E73", "^"),
+        "lstm": LOOKS["lstm"],
+    }
+    for layer, (colour, marker) in looks.items():
+        for direction, dash in (("forward", ":"), ("training", "-")):
+            found = [
+                (peak.length, peak.bytes / 1e6) for peak in analysis.peaks if (peak.layer, peak.direction) == (layer, direction)
+            ]
+            if found:
+                name = f"{NAMES.get(layer, layer)}, {'forward' if direction == 'forward' else 'forward and backward'}"
+                axes.plot(*zip(*found, strict=True), marker=marker, color=colour, linestyle=dash, markersize=5, label=name)
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(fontsize=8, loc="upper left", frameon=True, facecolor="white", edgecolor="none", framealpha=1)
+
+
+def _log_log(axes: Axes, sizes: tuple[int, ...]) -> None:
+    axes.set(xscale="log", yscale="log", xticks=sizes)
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** 0.45)  # room for the legend above the curves

@@ -1,0 +1,101 @@
+"""Slopes on log-log axes over declared tails, and where two curves cross, each with a bootstrap interval over rounds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+RESAMPLES = 1000
+TOLERANCE = 0.15
+"""How far a measured slope may lie from its law's and still agree with it."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """time ∝ size^slope over the tail.
+
+    low, high : 95 % bootstrap interval over the rounds: the spread of the measurement, not of machines.
+    law : slope that the operation counts have over the same tail; intercept : of the fit, in log seconds.
+    """
+
+    tail: tuple[int, ...]
+    slope: float
+    low: float
+    high: float
+    law: float
+    intercept: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the measurement follows the law."""
+        return abs(self.slope - self.law) <= TOLERANCE or self.low <= self.law <= self.high
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where the first curve, coming from below, reaches the second; `extrapolated` if no measured size lies beyond it."""
+
+    size: float
+    low: float
+    high: float
+    extrapolated: bool
+
+
+def fit_slope(
+    sizes: tuple[int, ...], times: Array, operations: Array, tail_from: float, generator: np.random.Generator
+) -> Slope:
+    """Fit log time = intercept + slope · log size to the median of each size from `tail_from` on.
+
+    Parameters
+    ----------
+    sizes : S of them; times : (S, rounds) seconds; operations : (S,) counts, whose slope over the same tail is the law's.
+    """
+    kept = np.array(sizes) >= tail_from
+    logs = np.log(np.array(sizes, dtype=float)[kept])
+    slope, intercept = _lines(logs, np.log(np.median(times[kept], axis=1))[None])[0]
+    medians = np.median(_resampled(times[kept], generator), axis=2)  # (resamples, S)
+    low, high = np.quantile(_lines(logs, np.log(medians))[:, 0], [0.025, 0.975])
+    law = _lines(logs, np.log(operations[kept])[None])[0, 0]
+    tail = tuple(int(size) for size in np.array(sizes)[kept])
+    return Slope(tail, float(slope), float(low), float(high), float(law), float(intercept))
+
+
+def find_crossing(sizes: tuple[int, ...], rising: Array, steady: Array, generator: np.random.Generator) -> Crossing | None:
+    """Return where the rising curve overtakes the steady one: between two sizes, else beyond them along their last slopes.
+
+    None if the rising one is above from the start, or does not rise faster. Times are (S, rounds).
+    """
+    logs = np.log(np.array(sizes, dtype=float))
+    point = _crossing(logs, np.median(rising, axis=1), np.median(steady, axis=1))
+    if point is None:
+        return None
+    pairs = zip(_resampled(rising, generator), _resampled(steady, generator), strict=True)
+    again = [_crossing(logs, np.median(a, axis=1), np.median(b, axis=1)) for a, b in pairs]
+    found = [each for each in again if each is not None]
+    low, high = np.exp(np.quantile(found, [0.025, 0.975])) if found else (np.nan, np.nan)
+    return Crossing(float(np.exp(point)), float(low), float(high), bool(point > logs[-1]))
+
+
+def _crossing(logs: Array, rising: Array, steady: Array) -> float | None:
+    gap = np.log(rising) - np.log(steady)
+    if gap[0] >= 0:
+        return None
+    beyond = np.flatnonzero(gap >= 0)
+    last = int(beyond[0]) if len(beyond) else len(gap) - 1
+    rate = (gap[last] - gap[last - 1]) / (logs[last] - logs[last - 1])
+    return float(logs[last] - gap[last] / rate) if rate > 0 else None
+
+
+def _resampled(times: Array, generator: np.random.Generator) -> Array:
+    """(S, rounds) → (resamples, S, rounds), rounds drawn with replacement for each size on its own."""
+    sizes, rounds = times.shape
+    chosen = generator.integers(rounds, size=(RESAMPLES, sizes, rounds))
+    return np.asarray(times[np.arange(sizes)[None, :, None], chosen])
+
+
+def _lines(logs: Array, values: Array) -> Array:
+    """Least-squares (slope, intercept) of each row of (R, S) values, (R, 2)."""
+    centred = logs - logs.mean()
+    slopes = values @ centred / (centred @ centred)
+    return np.column_stack([slopes, values.mean(axis=1) - slopes * logs.mean()])

@@ -1,0 +1,93 @@
+"""Wall-clock times by torch.utils.benchmark, in rounds, so that a disturbance hits every point and not one."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.benchmark import Timer
+
+from ex3cli.complexity.networks import FUSED
+from ex3cli.training.progress import Progress
+from ex3cli.training.seeding import isolated_global_rng
+
+FEWEST_ROUNDS, MOST_ROUNDS = 3, 9
+SHORTEST_BLOCK = 0.01
+"""Seconds that one measurement lasts at least, by repetition: well above the timer's resolution."""
+DIRECTIONS = ("forward", "training")
+"""`training` is forward and backward."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One thing to time."""
+
+    layer: str
+    direction: str
+    length: int
+    width: int
+
+
+Times = dict[Point, NDArray[np.float64]]
+
+
+def measure(points: Sequence[Point], *, threads: int, budget: float, seed: int, progress: Progress) -> Times:
+    """Return seconds a run of each point, one measurement a round.
+
+    A first pass warms up and finds how often to repeat each point; a point whose single run takes more than a fifteenth of the
+    budget is left out. Then come rounds over all points while the budget in seconds lasts, at least 3 and at most 9.
+    """
+    timers: dict[Point, tuple[Timer, int]] = {}
+    single: dict[Point, float] = {}
+    progress.start("warming up", len(points), "points")
+    for point in points:
+        shorter = [single[other] for other in single if _is_shorter(other, point)]
+        if all(seconds <= budget / 15 for seconds in shorter):
+            timer = Timer("run()", globals={"run": runner(point, seed)}, num_threads=threads)
+            timer.timeit(1)  # the first run allocates and compiles
+            single[point] = timer.timeit(1).median
+            if single[point] > budget / 15:  # a hiccup of the machine must not cost a point
+                single[point] = timer.timeit(1).median
+            timers[point] = timer, max(1, math.ceil(SHORTEST_BLOCK / single[point]))
+        progress.advance()
+    progress.stop()
+    kept = [point for point in timers if single[point] <= budget / 15]
+    rounds: dict[Point, list[float]] = {point: [] for point in kept}
+    started = perf_counter()
+    progress.start("timing", MOST_ROUNDS, "rounds")
+    for done in range(MOST_ROUNDS):
+        if done >= FEWEST_ROUNDS and (perf_counter() - started) * (done + 1) / done > budget:
+            break
+        for point in kept:
+            timer, repeats = timers[point]
+            rounds[point].append(timer.timeit(repeats).median)
+        progress.advance()
+    progress.stop()
+    return {point: np.array(seconds) for point, seconds in rounds.items()}
+
+
+def runner(point: Point, seed: int) -> Callable[[], None]:
+    """A function that runs the point's fused layer once on one sequence."""
+    with isolated_global_rng(seed, "complexity", point.layer, point.width):
+        network = FUSED[point.layer](point.width)
+        inputs = torch.randn(1, point.length, point.width)
+    network.train(point.direction == "training")
+
+    def forward() -> None:
+        with torch.no_grad():
+            network(inputs)
+
+    def forward_and_backward() -> None:
+        leaf = inputs.detach().requires_grad_(True)
+        network.zero_grad()
+        network(leaf).sum().backward()
+
+    return forward_and_backward if point.direction == "training" else forward
+
+
+def _is_shorter(other: Point, point: Point) -> bool:
+    same = (other.layer, other.direction) == (point.layer, point.direction)
+    return same and other.length <= point.length and other.width <= point.width

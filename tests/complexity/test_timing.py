@@ -1,0 +1,42 @@
+"""Timing: what is measured, how often, and what is left out; no test asserts a time."""
+
+import numpy as np
+import pytest
+import torch
+
+from ex3cli.complexity import timing
+from ex3cli.complexity.timing import DIRECTIONS, Point, measure, runner
+from ex3cli.training.progress import Silent
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "SHORTEST_BLOCK", 1e-5)
+
+
+def test_every_point_gets_the_same_number_of_rounds() -> None:
+    points = [Point(layer, way, 8, 4) for layer in ("lstm", "attention", "transformer") for way in DIRECTIONS]
+    times = measure(points, threads=1, budget=1000.0, seed=0, progress=Silent())
+    assert set(times) == set(points)
+    assert {seconds.shape for seconds in times.values()} == {(timing.MOST_ROUNDS,)}
+    assert all((seconds > 0).all() for seconds in times.values())
+
+
+def test_a_spent_budget_leaves_three_rounds_and_slow_points_out() -> None:
+    quick, slow, slower = Point("lstm", "forward", 8, 4), Point("lstm", "forward", 4000, 64), Point("lstm", "forward", 8000, 64)
+    single = measure([slow], threads=1, budget=1000.0, seed=0, progress=Silent())[slow].min()
+    budget = 15 * single / 20  # the slow point takes 20 times what the budget admits
+    times = measure([quick, slow, slower], threads=1, budget=budget, seed=0, progress=Silent())
+    assert set(times) == {quick}
+    assert timing.FEWEST_ROUNDS <= len(times[quick]) <= timing.MOST_ROUNDS
+    nothing_left = measure([quick], threads=1, budget=15 * float(times[quick].max()), seed=0, progress=Silent())
+    assert all(np.isfinite(each).all() for each in nothing_left.values())
+
+
+def test_training_runs_backward_and_forward_does_not() -> None:
+    ran = []
+    for way in DIRECTIONS:
+        with torch.autograd.profiler.profile(use_kineto=False) as record:
+            runner(Point("transformer", way, 4, 4), 0)()
+        ran.append(any("Backward" in each.name for each in record.function_events))
+    assert ran == [False, True]
