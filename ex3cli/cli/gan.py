@@ -103,7 +103,7 @@ def sample(
     count: Annotated[
         int,
         typer.Option("-n", "--count", min=1, max=10_000, help="Images; of an interpolation, rows.", rich_help_panel="Output"),
-    ] = 1,
+    ] = 10,
     scale: Annotated[int, typer.Option(min=1, max=64, help="Pixels repeated, without blur.", rich_help_panel="Output")] = 1,
     between: Annotated[
         tuple[str, str] | None,
@@ -133,17 +133,18 @@ def sample(
     generator = load_generator(run, len(names))
     folder = output or context.artifacts / "samples" / context.dataset
     document: dict[str, object] = {"kind": kind, "dataset": context.dataset, "run": run.name, "seed": context.seed}
+    size = {"count": count, "seed": context.seed, "scale": scale}
     if way:
-        stem = folder / f"{kind}-{_slug(names[way[0]])}-to-{_slug(names[way[1]])}-seed{context.seed}"
-        strip, animation, shown = gallery.write_interpolation(
-            generator, (names[way[0]], names[way[1]]), way, count=count, steps=steps, seed=context.seed, scale=scale, stem=stem
-        )
+        ends = (names[way[0]], names[way[1]])
+        stem = folder / f"{kind}-{_slug(ends[0])}-to-{_slug(ends[1])}-seed{context.seed}"
+        strip, animation, shown = gallery.write_interpolation(generator, ends, way, steps=steps, stem=stem, **size)
         document |= {"images": [], "sheet": strip, "animation": animation, "steps": steps}
         files = [strip, animation]
     else:
-        labels = gallery.labels_of(generator, wanted, count, run.name)
         stem = folder / f"{kind}-{_slug(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
-        drawn = gallery.write_samples(generator, names, labels, count=count, seed=context.seed, scale=scale, stem=stem)
+        drawn = gallery.write_samples(
+            generator, names, gallery.labels_of(generator, wanted, count, run.name), stem=stem, **size
+        )
         document |= {"images": drawn.images, "sheet": drawn.sheet}
         files, shown = [*(each.path for each in drawn.images), drawn.sheet], drawn.pixels
     return Answer(document=document, show=[*_preview(shown), f"{kind} from run {run.name}, seed {context.seed}"], files=files)

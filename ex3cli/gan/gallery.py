@@ -99,7 +99,7 @@ def write_interpolation(
     ways = np.stack([interpolate(generator, seed, index, *labels, steps) for index in range(count)])
     enlarged = pictures.enlarge(ways, max(scale, SHEET_SCALE))
     strip = stem.with_name(f"{stem.name}-strip.png")
-    titles = [f"{names[0]} → {names[1]}", *[""] * (count - 1)]
+    titles = [f"{names[0]} to {names[1]}", *[""] * (count - 1)]
     write_atomically(strip, pictures.to_png(pictures.named_rows(list(enlarged), titles)))
     there = [pictures.tile([list(frame)]) for frame in enlarged.swapaxes(0, 1)]
     animation = stem.with_name(f"{stem.name}.gif")
