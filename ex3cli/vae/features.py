@@ -43,9 +43,10 @@ class Features:
         if not np.array_equal(self.positions[rows], wanted):
             raise DataError(
                 "the shipped run holds the features of the default draws only, and these are others",
-                "point --data (EX3_DATA) at the data set, or `ex3 data fetch` it, to compute them; or use the default seed and draws",
+                "point --data (EX3_DATA) at the data set, or fetch it (`ex3 data fetch`), or use the default seed and draws",
             )
-        return self.train[rows]
+        taken: NDArray[np.float32] = self.train[rows]
+        return taken
 
 
 @torch.inference_mode()
