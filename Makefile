@@ -9,6 +9,12 @@ INSTALLED := $(VENV)/.ex3-installed
 
 all: install  ## every answer from the shipped runs and from what can be computed at once
 	$(BIN)/ex3 doctor
+	$(BIN)/ex3 divergence
+	$(BIN)/ex3 complexity
+	$(BIN)/ex3 vae eval
+	$(BIN)/ex3 vae eval --dataset mnist
+	$(BIN)/ex3 gan sample --kind dcgan --label dress -n 2
+	$(BIN)/ex3 gan sample --kind wgan --label dress -n 2
 
 install: $(INSTALLED)  ## the virtual environment with ex3 and the tools for its tests
 
