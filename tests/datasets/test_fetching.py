@@ -109,10 +109,11 @@ def test_an_archive_beside_is_unpacked_without_network(small: Path, serve: Serve
     "archive",
     [
         OSError("Network is unreachable"), RuntimeError("File not found or corrupted."), gzip.compress(b"other"),
-        gzip.compress(b"cut")[:-4], b"<html>a login page</html>", b"", gzip.compress(bytes(99))[:12] + b"\xff" * 9,
+        gzip.compress(b"cut")[:-4], b"<html>a login page</html>", b"", gzip.compress(b"")[:10] + b"\xff" * 9,
     ],
+    ids=["no network", "corrupted", "other", "cut", "login page", "empty", "not deflate"],
 )  # fmt: skip
-@pytest.mark.parametrize("beside", [b"", b"not gzip", gzip.compress(b"another")])
+@pytest.mark.parametrize("beside", [b"", b"not gzip", gzip.compress(b"another")], ids=["empty", "not gzip", "another"])
 def test_a_failed_fetch_changes_no_file(small: Path, serve: Serve, archive: Any, beside: bytes) -> None:
     (small / FILE).write_bytes((small / FILE).read_bytes()[:-1])
     (small / f"{FILE}.gz").write_bytes(beside)
