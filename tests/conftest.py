@@ -19,6 +19,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test stands in its own folder, so that the default ./artifacts and ./data are its own too."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EX3_ARTIFACTS", raising=False)
+    monkeypatch.delenv("EX3_DATA", raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
 

@@ -26,12 +26,13 @@ class Finding:
 def doctor(context: Context) -> Answer:
     """Say what is here and what is missing: versions, devices, data sets, runs, the artifacts folder."""
     from rich.table import Table
+    from rich.text import Text
 
     findings = [*_libraries(), *_devices(), *_data(context.data), *_runs(context), _artifacts(context.artifacts)]
     table = Table("", "found", "what to do", title="ex3 doctor")
     for each in findings:
-        mark = "[green]✓[/green]" if each.ok else "[yellow]–[/yellow]"
-        table.add_row(f"{mark} {each.what}", each.detail, each.remedy)
+        mark = Text("✓ ", "green") if each.ok else Text("– ", "yellow")
+        table.add_row(mark + Text(each.what), Text(each.detail), Text(each.remedy))
     document = {"ok": all(each.ok for each in findings), "findings": [asdict(each) for each in findings]}
     return Answer(document=document, show=[table])
 

@@ -20,6 +20,7 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A name from `ex
 def list_runs(context: Context) -> Answer:
     """List every run, yours and the shipped ones; damaged ones are named, not hidden."""
     from rich.table import Table
+    from rich.text import Text
 
     from ex3cli.errors import ArtifactError
 
@@ -30,7 +31,7 @@ def list_runs(context: Context) -> Answer:
             run = context.store.open_folder(folder)
         except ArtifactError as error:
             rows.append({"run": str(folder), "state": "damaged", "cause": error.cause})
-            table.add_row(str(folder), "", "[red]damaged[/red]", "", error.cause)
+            table.add_row(Text(str(folder)), "", Text("damaged", "red"), "", Text(error.cause))
             continue
         manifest = run.manifest
         state = manifest.state + (" (partial)" if manifest.partial else "")
@@ -45,7 +46,8 @@ def list_runs(context: Context) -> Answer:
                 "summary": manifest.summary,
             }
         )
-        table.add_row(run.name, manifest.command, state, manifest.started[:16].replace("T", " "), _brief(manifest.summary))
+        started = manifest.started[:16].replace("T", " ")
+        table.add_row(*(Text(cell) for cell in (run.name, manifest.command, state, started, _brief(manifest.summary))))
     empty = "There are no runs yet: `ex3 --help` shows the commands that make one."
     return Answer(document={"artifacts": str(context.artifacts), "runs": rows}, show=[table if rows else empty])
 
@@ -57,10 +59,11 @@ def list_runs(context: Context) -> Answer:
 def show(context: Context, run: RunArgument) -> Answer:
     """Show a run's manifest: command, configuration, seed, versions, data, files."""
     from rich.table import Table
+    from rich.text import Text
 
     opened = context.store.open(run)
     manifest = opened.manifest
-    table = Table("", "", title=opened.name, show_header=False)
+    table = Table("", "", title=Text(opened.name), show_header=False)
     git = manifest.git or {}
     for key, value in {
         "made by": shlex.join(manifest.argv),
@@ -75,10 +78,10 @@ def show(context: Context, run: RunArgument) -> Answer:
         "made from": _brief(manifest.parents, limit=None),
         "digest": manifest.digest,
     }.items():
-        table.add_row(key, str(value))
+        table.add_row(key, Text(str(value)))
     files = Table("file", "bytes", "SHA-256")
     for relative, recorded in manifest.files.items():
-        files.add_row(relative, f"{recorded['size']:,}", recorded["sha256"])
+        files.add_row(Text(relative), f"{recorded['size']:,}", recorded["sha256"])
     return Answer(document={"run": opened.name, "digest": manifest.digest, "manifest": manifest}, show=[table, files])
 
 
@@ -92,6 +95,7 @@ def verify(
 ) -> Answer:
     """Compare every file of a run with the SHA-256 in its manifest; a difference is exit code 4."""
     from rich.table import Table
+    from rich.text import Text
 
     from ex3cli.errors import ArtifactError
 
@@ -106,14 +110,15 @@ def verify(
         except ArtifactError as error:
             results.append({"run": str(folder), "ok": False, "files": {"run.json": "altered"}})
             bad.append(error.cause)
-            table.add_row(str(folder), "", f"[red]{error.cause}[/red]")
+            table.add_row(Text(str(folder)), "", Text(error.cause, "red"))
             continue
         wrong = {file: condition for file, condition in conditions.items() if condition != "ok"}
         bad += [f"{opened.path / file} is {condition}" for file, condition in wrong.items()]
         results.append({"run": opened.name, "ok": not wrong, "files": conditions})
-        said = f"[red]{_brief(wrong, limit=None)}[/red]" if wrong else "[green]ok[/green]"
-        said += "" if opened.manifest.state == "finished" else f" ({opened.manifest.state}: files are recorded when it stops)"
-        table.add_row(opened.name, str(len(conditions)), said)
+        said = Text(_brief(wrong, limit=None), "red") if wrong else Text("ok", "green")
+        if opened.manifest.state != "finished":
+            said.append(f" ({opened.manifest.state}: files are recorded when it stops)")
+        table.add_row(Text(opened.name), str(len(conditions)), said)
     problem = ArtifactError("; ".join(bad), "restore these files from a copy, or make the run again") if bad else None
     document = {"ok": not bad, "runs": results}
     return Answer(document=document, show=[table if results else "There are no runs to verify."], problem=problem)

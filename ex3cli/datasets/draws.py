@@ -53,4 +53,4 @@ def check_total(total: int, classes: int, smallest_class: int) -> None:
     if total < 1 or total % classes:
         below, above = total // classes * classes, (total // classes + 1) * classes
         nearest = str(classes) if below < classes else f"{below}" if above > most else f"{below} or {above}"
-        raise UsageError(f"--labels {total} is not one number or more from each of {classes} classes alike", f"give {nearest}")
+        raise UsageError(f"--labels {total} cannot be shared out evenly: there are {classes} classes", f"give {nearest}")

@@ -60,3 +60,12 @@ def test_an_unknown_run_is_exit_4_with_a_suggestion(ex3: Ex3, run: Run) -> None:
     outcome = ex3("runs", "show", "toy/digits/0001-smal")
     assert outcome.exit_code == 4
     assert "did you mean 'toy/digits/0001-small'" in outcome.stderr
+
+
+def test_folders_with_brackets_are_shown_as_they_are(ex3: Ex3, run: Run) -> None:
+    odd = run.path.with_name("[red]odd[bold]")
+    run.path.rename(odd)
+    for words in (("runs", "list"), ("runs", "verify"), ("runs", "show", f"toy/digits/{odd.name}"), ("doctor",)):
+        outcome = ex3(*words)
+        assert outcome.exit_code == 0, outcome.stderr
+    assert "[red]odd[bold]" in ex3("runs", "list").stdout
