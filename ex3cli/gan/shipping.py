@@ -10,7 +10,6 @@ KEPT = (
     "attempts.jsonl",
     "figures/losses.png",
     "figures/samples-through-training.png",
-    "figures/samples-through-training.gif",
 )
 
 

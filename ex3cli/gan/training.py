@@ -95,10 +95,9 @@ def train(
     record_attempt(run, attempt, session, verdict="unjudged")
     means = block_means(session)
     write_outputs(run, session, grids)
-    run.finish(
-        {"kind": config.kind, "iterations": session.iteration, "epochs": session.epochs, "attempt": attempt, **means},
-        partial=config.is_shortened,
-    )
+    summary = {"kind": config.kind, "iterations": session.iteration, "epochs": session.epochs, "attempt": attempt, **means}
+    summary["precision"] = "bfloat16" if session.players.half else "float32"  # what `auto` came to here
+    run.finish(summary, partial=config.is_shortened)
     return Trained(run, session.iteration, session.epochs, means, seconds)
 
 

@@ -4,9 +4,8 @@
 
 Textbook loop: a DataLoader with per-image transforms, `.item()` after every step, contiguous float32, an eager unfused
 optimiser. Bare convolutions: every convolution's and matrix product's forward and backward of one iteration, each at its own
-shape, in the training's precision and layout, without activations, norms, losses or updates; for the gradient penalty the
-double backward is counted as the forward and backward that it consists of. All in one run, in turns, so that the ratios hold
-on a machine whose speed drifts.
+shape, in the training's precision and layout, without activations, norms, losses or updates, and no gradient that training
+does not need. All in one run, in turns, so that the ratios hold on a machine whose speed drifts.
 """
 
 import argparse
@@ -77,46 +76,79 @@ def ours(config: GANConfig, device: torch.device) -> Callable[[], None]:
 
 def bare(config: GANConfig, device: torch.device) -> Callable[[], None]:
     """The convolutions and matrix products of one iteration, each alone."""
-    session = Session(config, IMAGES, LABELS, CLASSES, 0, device)
-    players, steps = session.players, config.critic_steps
-    generator, critic = _layers(players.generator, players), _layers(players.critic, players)
-    # (layers, forwards, of which with a backward) in an iteration
-    work = [(generator, steps + 1, 1), (critic, 2 * steps + 1, 2 * steps + 1)]
-    if config.kind == "wgan":
-        work.append((critic, 2 * steps, 2 * steps))  # scores between, their slope, and the way back through both
+    players = Session(config, IMAGES, LABELS, CLASSES, 0, device).players
+    steps = config.critic_steps
+    generator, critic = products(players.generator, players), products(players.critic, players)
+
+    def passes(each: list[Product], count: int, *, weights: bool, first: bool) -> None:
+        for _ in range(count):
+            for product in each:
+                product.forward()
+            for product in reversed(each):
+                product.backward(inputs=first or product is not each[0], weights=weights)
 
     def iteration() -> None:
-        with players.precision():
-            for layers, forwards, backwards in work:
-                for layer, given, slope in layers:
-                    for turn in range(forwards):
-                        if turn < backwards:
-                            torch.autograd.grad(layer(given), (given, layer.weight), slope)
-                        else:
-                            with torch.no_grad():
-                                layer(given)
+        for _ in range(steps):  # the images that the critic is shown
+            for product in generator:
+                product.forward()
+        passes(critic, 2 * steps, weights=True, first=False)  # real and generated
+        passes(generator, 1, weights=True, first=False)
+        passes(critic, 1, weights=False, first=True)  # the generator's step through the critic
+        if config.kind == "wgan":
+            passes(critic, steps, weights=False, first=True)  # the slope at points between
+            for _ in range(steps):  # and the slope's own gradient: through each product and to its weights
+                for product in critic:
+                    product.forward()
+                    product.backward(inputs=False, weights=True)
 
     return iteration
 
 
-def _layers(network: nn.Module, players: Players) -> list[tuple[nn.Module, Tensor, Tensor]]:
-    """Each convolution or linear layer with an input and an output slope of the shape, type and layout of training."""
-    found: list[tuple[nn.Module, Tensor, Tensor]] = []
+class Product:
+    """A convolution or matrix product with tensors of the shapes, type and layout that it has in training."""
 
-    def keep(layer: nn.Module, given: tuple[Tensor], made: Tensor) -> None:
-        found.append((layer, given[0].detach().clone().requires_grad_(True), torch.randn_like(made)))
+    def __init__(self, layer: nn.Module, given: Tensor, made: Tensor) -> None:
+        kind = made.dtype  # bfloat16 where the training computes in it
+        self.given, self.weight = given.detach().to(kind), layer.weight.detach().to(kind)
+        self.slope = torch.randn_like(made)
+        self.linear = isinstance(layer, nn.Linear)
+        if not self.linear:
+            transposed = isinstance(layer, nn.ConvTranspose2d)
+            self.how = (layer.stride, layer.padding, (1, 1), transposed, layer.output_padding, 1)
 
+    def forward(self) -> None:
+        """Output from input and weight."""
+        if self.linear:
+            self.given @ self.weight.T
+        else:
+            torch.ops.aten.convolution(self.given, self.weight, None, *self.how)
+
+    def backward(self, *, inputs: bool, weights: bool) -> None:
+        """Gradient of the input, of the weight, or of both."""
+        if not self.linear:
+            wanted = (inputs, weights, False)
+            torch.ops.aten.convolution_backward(self.slope, self.given, self.weight, None, *self.how, wanted)
+            return
+        if inputs:
+            self.slope @ self.weight
+        if weights:
+            self.slope.T @ self.given
+
+
+def products(network: nn.Module, players: Players) -> list[Product]:
+    """Each convolution or linear layer of a network, with what it is given in training."""
+    found: list[Product] = []
     kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
-    hooks = [layer.register_forward_hook(keep) for layer in network.modules() if isinstance(layer, kinds)]
+    hooks = [
+        layer.register_forward_hook(lambda layer, given, made: found.append(Product(layer, given[0], made)))
+        for layer in network.modules()
+        if isinstance(layer, kinds)
+    ]
     count = players.config.batch_size
     labels = torch.arange(count, device=players.device) % CLASSES if players.classes else None
-    first = (
-        torch.randn(count, players.config.latent_size, device=players.device)
-        if network is players.generator
-        else torch.randn(count, 1, 28, 28, device=players.device)
-    )
-    with players.precision():
-        network(first, labels)
+    shape = (players.config.latent_size,) if network is players.generator else (1, 28, 28)
+    with torch.no_grad(), players.precision():
+        network(torch.randn(count, *shape, device=players.device), labels)
     for hook in hooks:
         hook.remove()
     return found

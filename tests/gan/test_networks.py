@@ -166,3 +166,51 @@ def test_labels_where_none_belong_are_refused(network: nn.Module) -> None:
     given = torch.zeros(3, 4) if isinstance(network, Generator) else torch.zeros(3, 1, 28, 28)
     with pytest.raises(ValueError, match="takes none"):
         network(given, LABELS)
+
+
+class Crop(nn.Module):
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return maps[:, :, :7, :7]
+
+
+def plain_paper_networks(width: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """The paper's pair written down layer by layer from its code (`gan_cifar.py`, crop of `gan_mnist.py`), as an oracle."""
+    up = {"kernel_size": 5, "stride": 2, "padding": 2, "output_padding": 1}
+    down = {"kernel_size": 5, "stride": 2, "padding": 2}
+    generator = nn.Sequential(
+        nn.Linear(128, 4 * 4 * 4 * width), nn.BatchNorm1d(4 * 4 * 4 * width), nn.ReLU(), nn.Unflatten(1, (4 * width, 4, 4)),
+        nn.ConvTranspose2d(4 * width, 2 * width, **up), nn.BatchNorm2d(2 * width), nn.ReLU(), Crop(),
+        nn.ConvTranspose2d(2 * width, width, **up), nn.BatchNorm2d(width), nn.ReLU(),
+        nn.ConvTranspose2d(width, 1, **up), nn.Tanh(),
+    )  # fmt: skip
+    critic = nn.Sequential(
+        nn.Conv2d(1, width, **down), nn.LeakyReLU(0.2),
+        nn.Conv2d(width, 2 * width, **down), nn.BatchNorm2d(2 * width), nn.LeakyReLU(0.2),
+        nn.Conv2d(2 * width, 4 * width, **down), nn.BatchNorm2d(4 * width), nn.LeakyReLU(0.2),
+        nn.Flatten(), nn.Linear(4 * 4 * 4 * width, 1),
+    )  # fmt: skip
+    return generator, critic
+
+
+def test_the_paper_s_networks_compute_what_its_code_writes_down() -> None:
+    ours = build(GANConfig.resolve("paper", kind="dcgan", width=4), CLASSES, seed=0)
+    plain = plain_paper_networks(4)
+    # The same weights: ours in the order of its layers, each with its norm.
+    generator, critic = ours
+    pairs = [
+        (generator.first, plain[0][0]), (generator.first_norm, plain[0][1]),
+        (generator.ups[0], plain[0][4]), (generator.up_norms[0], plain[0][5]),
+        (generator.ups[1], plain[0][8]), (generator.up_norms[1], plain[0][9]), (generator.last, plain[0][11]),
+        (critic.downs[0], plain[1][0]), (critic.downs[1], plain[1][2]), (critic.norms[1], plain[1][3]),
+        (critic.downs[2], plain[1][5]), (critic.norms[2], plain[1][6]), (critic.score, plain[1][9]),
+    ]  # fmt: skip
+    with torch.no_grad():
+        for mine, theirs in pairs:
+            for one, other in zip(theirs.parameters(), mine.parameters(), strict=True):
+                other.normal_(std=0.2)
+                one.copy_(other.reshape(one.shape))
+    z, images = torch.randn(6, 128), torch.randn(6, 1, 28, 28)
+    for training in (True, False):  # batch statistics, then the running ones that the first pass left
+        for mine, theirs, given in ((generator, plain[0], z), (critic, plain[1], images)):
+            made = mine.train(training)(given)
+            torch.testing.assert_close(made, theirs.train(training)(given).reshape(made.shape), rtol=1e-4, atol=1e-4)

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ex3cli.gan.batches import to_range
 from ex3cli.gan.config import KINDS, GANConfig
@@ -93,3 +94,25 @@ def test_half_precision_keeps_the_loss() -> None:
     losses = [critic_step(each, real, torch.arange(16) % 10, NOISE.manual_seed(9))[0].item() for each in (full, half)]
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
     assert all(p.dtype == torch.float32 for p in half.critic.parameters())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_iteration_reads_no_number_back(kind: str) -> None:
+    """What would make the host wait for a GPU: reading a scalar, or a result whose size depends on values."""
+    waiting = {"_local_scalar_dense", "nonzero", "masked_select", "unique", "_unique2", "equal", "is_nonzero"}
+
+    class Recorder(TorchDispatchMode):
+        def __init__(self) -> None:
+            super().__init__()
+            self.called: set[str] = set()
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            self.called.add(function.overloadpacket.__name__)
+            return function(*args, **(kwargs or {}))
+
+    made = session(kind)
+    made.step()
+    with Recorder() as recorder:
+        made.step()
+    assert "convolution_backward" in recorder.called
+    assert not recorder.called & waiting
