@@ -14,10 +14,10 @@ from ex3cli.gan.steps import critic_step, generator_step
 NOISE = torch.Generator()
 
 
-def session(kind: str, **changes: object) -> Session:
+def session(kind: str, preset: str = "quick", **changes: object) -> Session:
     images = torch.randint(0, 256, (64, 28, 28), dtype=torch.uint8, generator=NOISE.manual_seed(5))
     config = GANConfig.resolve(
-        "quick", kind=kind, **{"width": 4, "batch_size": 16, "iterations": 50, "precision": "float32", **changes}
+        preset, kind=kind, **{"width": 4, "batch_size": 16, "iterations": 50, "precision": "float32", **changes}
     )
     return Session(config, images, torch.arange(64) % 10, 10, seed=3, device=torch.device("cpu"))
 
@@ -97,6 +97,21 @@ def test_half_precision_keeps_the_loss() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("preset", GANConfig.presets)
+@pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_preset_trains_with_and_without_classes(kind: str, preset: str, conditional: bool, precision: str) -> None:
+    made = session(kind, preset, conditional=conditional, precision=precision)
+    before = weights(made.average.generator)
+    for _ in range(2):
+        made.step()
+    assert torch.isfinite(made.losses).all()
+    assert all(torch.isfinite(value).all() for value in made.average.generator.state_dict().values())
+    # A bias before a norm has no gradient to speak of.
+    assert changed(before, made.average.generator) >= {name for name in before if name.endswith("weight")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_iteration_reads_no_number_back(kind: str) -> None:
     """What would make the host wait for a GPU: reading a scalar, or a result whose size depends on values."""
     waiting = {"_local_scalar_dense", "nonzero", "masked_select", "unique", "_unique2", "equal", "is_nonzero"}
@@ -116,3 +131,17 @@ def test_an_iteration_reads_no_number_back(kind: str) -> None:
         made.step()
     assert "convolution_backward" in recorder.called
     assert not recorder.called & waiting
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_z_and_no_batch_is_used_twice(kind: str) -> None:
+    made = session(kind, batch_size=8)
+    drawn: list[tuple[float, ...]] = []
+    shown: list[tuple[float, ...]] = []
+    made.players.generator.register_forward_pre_hook(lambda _, given: drawn.extend(map(tuple, given[0].tolist())))
+    made.players.critic.register_forward_pre_hook(lambda _, given: shown.append(tuple(given[0].flatten().tolist())))
+    for _ in range(3):
+        made.step()
+    assert len(drawn) == 3 * (made.config.critic_steps + 1) * 8
+    assert len(set(drawn)) == len(drawn)
+    assert len(set(shown)) == len(shown)
