@@ -25,6 +25,7 @@ WAYS = {"forward": "forward", "training": "forward + backward"}
 )
 def complexity(context: Context) -> Answer:
     """Compare an LSTM layer, O(N·d²), with a Transformer layer, O(N²·d): operations counted, time and memory measured."""
+    from ex3cli.cli.resuming import recording
     from ex3cli.complexity.analysis import run_analysis
 
     config: ComplexityConfig = context.config
@@ -37,7 +38,8 @@ def complexity(context: Context) -> Answer:
         argv=context.argv,
         threads=config.threads,
     )
-    analysis = run_analysis(config, run, context.seed, context.progress)
+    with recording(run):
+        analysis = run_analysis(config, run, context.seed, context.progress)
     run.finish({f"crossover_{way}": crossing and crossing.size for way, crossing in analysis.crossings.items()})
     tables = [_counts(analysis), _slopes(analysis), _crossovers(analysis), _memory(analysis)]
     return Answer(document=analysis.document(), show=[*tables, *(f"{each}\n" for each in analysis.explanation)], run=run)

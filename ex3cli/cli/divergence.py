@@ -39,8 +39,7 @@ NAMES = {
 )
 def divergence(context: Context) -> Answer:
     """Compare KL, JS and Wasserstein of P = {x = 0, y ~ U(0,1)} and Q = {x = θ, y ~ U(0,1)}: exact, estimated, drawn."""
-    import torch
-
+    from ex3cli.cli.resuming import recording
     from ex3cli.divergence.study import run_study
 
     config: DivergenceConfig = context.config
@@ -52,9 +51,10 @@ def divergence(context: Context) -> Answer:
         config=config.to_dict(),
         seed=context.seed,
         argv=context.argv,
-        threads=torch.get_num_threads(),
+        threads=1,
     )
-    study = run_study(config, run, context.seed, context.progress)
+    with recording(run):
+        study = run_study(config, run, context.seed, context.progress)
     run.finish({"family": study.family.name, "thetas": len(study.results), "samples": config.samples})
     show = [_closed_forms(study), _estimates(study), *(f"{paragraph}\n" for paragraph in study.explanation)]
     return Answer(document=study.document(), show=show, run=run)
@@ -103,7 +103,7 @@ def _estimates(study: "Study") -> Any:
             "–" if estimate.value is None else _number(estimate.value),
             NAMES[estimator],
             f"{estimate.n:,}",
-            "" if estimate.interval is None else f"{estimate.interval[0]:.6g} … {estimate.interval[1]:.6g}",
+            "" if estimate.interval is None else f"{estimate.interval[0]:.7g} … {estimate.interval[1]:.7g}",
             "" if estimate.bias is None else f"{estimate.bias:+.2g}" if estimate.bias else "0",
             estimate.note,
         )
@@ -118,4 +118,4 @@ def _number(value: float, undefined: str = "–") -> str:
         return undefined
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value:.6g}" if abs(value) >= 5e-5 or value == 0 else f"{value:.1e}"
+    return f"{value:.7g}" if abs(value) >= 5e-5 or value == 0 else f"{value:.1e}"

@@ -22,6 +22,7 @@ from ex3cli.complexity.memory import LAYERS, Peak, measure_peak
 from ex3cli.complexity.timing import DIRECTIONS, Point, Times, measure
 from ex3cli.streams import numpy_stream
 from ex3cli.training.progress import Progress
+from ex3cli.training.threads import torch_threads
 
 TIMED = ("lstm", "attention", "transformer")
 DEPTH_LENGTHS = (8, 32, 128)
@@ -100,19 +101,26 @@ def analyse(config: ComplexityConfig, seed: int, progress: Progress) -> Analysis
     sweep = [(length, config.width) for length in config.lengths] + [(config.length, width) for width in config.widths]
     points = [Point(layer, direction, *sizes) for layer in TIMED for direction in DIRECTIONS for sizes in dict.fromkeys(sweep)]
     times = measure(points, threads=config.threads, budget=config.budget, seed=seed, progress=progress)
-    counted = [sizes for sizes in dict.fromkeys(sweep) if sizes[0] <= LONGEST_COUNTED]
-    remembered = [length for length in config.lengths if length <= LONGEST_REMEMBERED]
+    with torch_threads(1):  # what follows is counted, not timed
+        counts = [count_operations(layer, *sizes) for layer in FORMULAS for sizes in _counted(sweep)]
+        depths = {layer: [(n, sequential_depth(layer, n)) for n in DEPTH_LENGTHS] for layer in ("lstm", "transformer")}
+        remembered = [length for length in config.lengths if length <= LONGEST_REMEMBERED]
+        peaks = [measure_peak(layer, way, n, config.width) for layer in LAYERS for way in DIRECTIONS for n in remembered]
     return Analysis(
         config=config,
         seed=seed,
-        counts=[count_operations(layer, *sizes) for layer in FORMULAS for sizes in counted],
+        counts=counts,
         times=times,
         fits=_fits(config, times, seed),
         predicted=predicted_crossover(config.width),
         crossings={direction: _crossing(config, times, direction, seed) for direction in DIRECTIONS},
-        depths={layer: [(n, sequential_depth(layer, n)) for n in DEPTH_LENGTHS] for layer in ("lstm", "transformer")},
-        peaks=[measure_peak(layer, way, n, config.width) for layer in LAYERS for way in DIRECTIONS for n in remembered],
+        depths=depths,
+        peaks=peaks,
     )
+
+
+def _counted(sweep: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [sizes for sizes in dict.fromkeys(sweep) if sizes[0] <= LONGEST_COUNTED]
 
 
 def series(config: ComplexityConfig, times: Times, layer: str, direction: str, against: str) -> tuple[tuple[int, ...], Array]:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 RESAMPLES = 1000
+FARTHEST = float(np.log(1000))
+"""How far beyond the largest size, in log size, a crossing is still extrapolated."""
 TOLERANCE = 0.15
 """How far a measured slope may lie from its law's and still agree with it."""
 
@@ -64,7 +66,8 @@ def fit_slope(
 def find_crossing(sizes: tuple[int, ...], rising: Array, steady: Array, generator: np.random.Generator) -> Crossing | None:
     """Return where the rising curve overtakes the steady one: between two sizes, else beyond them along their last slopes.
 
-    None if the rising one is above from the start, or does not rise faster. Times are (S, rounds).
+    None if the rising one is above from the start, does not rise faster, or would take a thousand times the largest size.
+    Times are (S, rounds).
     """
     logs = np.log(np.array(sizes, dtype=float))
     point = _crossing(logs, np.median(rising, axis=1), np.median(steady, axis=1))
@@ -84,7 +87,9 @@ def _crossing(logs: Array, rising: Array, steady: Array) -> float | None:
     beyond = np.flatnonzero(gap >= 0)
     last = int(beyond[0]) if len(beyond) else len(gap) - 1
     rate = (gap[last] - gap[last - 1]) / (logs[last] - logs[last - 1])
-    return float(logs[last] - gap[last] / rate) if rate > 0 else None
+    if rate <= 0 or logs[last] - gap[last] / rate > logs[-1] + FARTHEST:
+        return None
+    return float(logs[last] - gap[last] / rate)
 
 
 def _resampled(times: Array, generator: np.random.Generator) -> Array:

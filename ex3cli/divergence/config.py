@@ -11,12 +11,17 @@ class DivergenceConfig(Settings):
     """P = {x = 0, y ~ U(0,1)} against Q = {x = θ, y ~ U(0,1)}, thickened if asked."""
 
     theta: tuple[float, ...] = setting(
-        (0.0, 0.25, 0.5, 0.75, 1.0), "Shift θ of the second line, any number; repeat it for several."
+        (0.0, 0.25, 0.5, 0.75, 1.0),
+        "Shift θ of the second line, of either sign; repeat it for several.",
+        minimum=-1e6,
+        maximum=1e6,
     )
     sigma: float | None = setting(
-        None, "Thicken the lines: x gets normal noise of this standard deviation.", minimum=0, exclusive=True
+        None, "Thicken the lines: x gets normal noise of this standard deviation.", minimum=0, maximum=1e6, exclusive=True
     )
-    box: float | None = setting(None, "Thicken the lines: x is uniform over a strip of this width.", minimum=0, exclusive=True)
+    box: float | None = setting(
+        None, "Thicken the lines: x is uniform over a strip of this width.", minimum=0, maximum=1e6, exclusive=True
+    )
     samples: int = setting(
         10_000, "Points drawn from each distribution; costlier estimates use the first few.", panel="Training", minimum=2
     )

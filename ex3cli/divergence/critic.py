@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ex3cli.adversarial.penalty import gradient_penalty, per_sample_norm
 from ex3cli.training.progress import Progress
 from ex3cli.training.seeding import isolated_global_rng, torch_generator
+from ex3cli.training.threads import torch_threads
 
 Array = NDArray[np.float64]
 BATCH = 256
@@ -47,6 +48,7 @@ def softness(theta: float, weight: float, unit: float) -> float:
     return theta**2 / (2 * weight * unit)
 
 
+@torch_threads(1)  # products this small are not worth a second one
 def train_critic(
     p: Array, q: Array, theta: float, *, steps: int, width: int, weight: float, seed: int, progress: Progress
 ) -> CriticResult:

@@ -34,7 +34,7 @@ def test_json_keys_and_values_are_the_public_interface(ex3: Callable[..., Any]) 
 def test_the_table_shows_infinity_and_every_file_is_named(ex3: Callable[..., Any]) -> None:
     outcome = ex3("divergence", "--theta", "0.5", *SMALL)
     assert outcome.exit_code == 0, outcome.stderr
-    for text in ("∞", "0.693147", "sorted pairing", "Why Wasserstein is better"):
+    for text in ("∞", "0.6931472", "sorted pairing", "Why Wasserstein is better"):
         assert text in outcome.stdout
     written = [Path(line.removeprefix("wrote ")) for line in outcome.stdout.splitlines() if line.startswith("wrote ")]
     assert written[0].parent.parent.name == "divergence" or written[0].parent.name.startswith("0001")
@@ -53,7 +53,8 @@ def test_thick_lines_have_finite_answers(ex3: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--theta", "nan"), "finite"),
+        (("--theta", "nan"), "of at least -1e+06 and of at most 1e+06"),
+        (("--theta", "1e7"), "of at most 1e+06"),
         (("--theta", "abc"), "valid"),
         (("--samples", "1"), "of at least 2"),
         (("--sigma", "0"), "above 0"),
@@ -68,3 +69,13 @@ def test_bad_input_is_a_usage_error_that_says_the_range(ex3: Callable[..., Any],
     assert outcome.exit_code == 2
     assert said in outcome.stderr
     assert not Path("artifacts").exists()
+
+
+def test_a_run_that_fails_is_marked_as_failed(ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("ex3cli.divergence.study.grow", broken)
+    assert ex3("divergence", "--theta", "0.5", *SMALL).exit_code == 1
+    (manifest,) = Path("artifacts/divergence").glob("*/run.json")
+    assert '"state": "failed"' in manifest.read_text()

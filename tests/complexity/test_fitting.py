@@ -63,3 +63,4 @@ def test_crossings_between_sizes_beyond_them_and_nowhere() -> None:
     assert beyond.low > 500
     assert find_crossing(SIZES, noisy(sizes**2, 0.0), noisy(0.1 * sizes, 0.0), generator()) is None  # above from the start
     assert find_crossing(SIZES, noisy(sizes, 0.0), noisy(10 * sizes, 0.0), generator()) is None  # never gets nearer
+    assert find_crossing(SIZES, noisy(sizes**1.0001, 0.0), noisy(10 * sizes, 0.0), generator()) is None  # out of all reach

@@ -36,6 +36,7 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:
     before = torch.get_rng_state()
     first, again, other = trained(0.5, 20), trained(0.5, 20), trained(0.5, 20, seed=1)
     assert first == again != other
+    assert trained(0.5, 0).value != trained(0.5, 0, seed=1).value  # the initial weights are the seed's, too
     assert torch.equal(torch.get_rng_state(), before)
 
 

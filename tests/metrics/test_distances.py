@@ -94,6 +94,10 @@ class TestJensenShannon:
         assert found.value == pytest.approx(jensenshannon([1, 0], [0.5, 0.5]) ** 2)
         assert distances.js_histogram(p, q, bins=4).value == pytest.approx(found.value)  # default limits: both samples
 
+    def test_the_upper_border_belongs_to_the_last_cell(self) -> None:
+        inside, border = np.array([[0.9, 0.1]]), np.array([[1.0, 0.1]])
+        assert distances.js_histogram(inside, border, bins=4, limits=((0.0, 1.0), (0.0, 1.0))).value == 0
+
     @pytest.mark.parametrize("weights", [np.full(8, 1 / 8), np.array([0.3, 0.3, 0.2, 0.1, 0.05, 0.03, 0.01, 0.01])])
     def test_histogram_bias_is_what_it_says(self, weights: Array) -> None:
         generator = np.random.default_rng(0)
