@@ -11,22 +11,32 @@ from time import perf_counter
 
 LENGTH, WIDTH = 4096, 64
 
-# In a process of its own: how far one call of the layer raises the largest resident set.
+# In a process of its own: how far one call of the layer raises the resident set, watched from a second thread.
 RESIDENT = """
-import resource, sys, torch
+import os, sys, threading, torch
 from ex3cli.complexity.memory import LAYERS
 torch.set_num_threads(1)
 network = LAYERS[sys.argv[1]]({width})
 run = lambda n: network(torch.zeros(1, n, {width}, requires_grad=True)).sum().backward()
+resident = lambda: int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 run(64)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = most = resident()
+done = threading.Event()
+def watch():
+    global most
+    while not done.is_set():
+        most = max(most, resident())
+watcher = threading.Thread(target=watch)
+watcher.start()
 run({length})
-print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+done.set()
+watcher.join()
+print(most - before)
 """
 
 
 def resident(layer: str) -> int:
-    """Bytes by which the resident set grew, as the system counts (Linux)."""
+    """Bytes by which the resident set grew, as the system counts them (Linux)."""
     script = RESIDENT.format(width=WIDTH, length=LENGTH)
     done = subprocess.run([sys.executable, "-c", script, layer], capture_output=True, text=True, check=True)
     return int(done.stdout)
