@@ -17,8 +17,10 @@ PAPER_TRAINING: Mapping[str, Mapping[str, Any]] = {
     "wgan-clip": {"optimiser": "rmsprop", "learning_rate": 5e-5, "critic_steps": 5},
 }
 
-# What `quick` changes for two CPU cores. With a gradient penalty, two critic steps at 2e-4 without momentum learn most in
-# a minute.
+# What `quick` changes for two CPU cores. Two critic steps instead of five, at 2e-4: in the minutes that there are, one more
+# generator update is worth more than a better critic. Share of drawn images that a classifier
+# (91.4 % on training images 50,000-59,999, trained on the others) gives the class they were asked for, Fashion-MNIST, seed 0:
+# dcgan .86 after its 9,000 iterations; wgan .81 after 2,150 and .86 after 4,370 of its 8,000.
 QUICK_TRAINING: Mapping[str, Mapping[str, Any]] = {
     "dcgan": {"iterations": 9_000},
     "wgan": {"iterations": 8_000, "learning_rate": 2e-4, "beta1": 0.0, "critic_steps": 2},

@@ -69,3 +69,13 @@ def test_drawing_is_in_pixels(generator: Generator) -> None:
     drawn = draw(generator, torch.zeros(3, 128), torch.tensor([0, 1, 2]))
     assert drawn.dtype == np.uint8
     assert drawn.shape == (3, 28, 28)
+
+
+@pytest.mark.parametrize("count", [1, BATCH, BATCH + 1])
+def test_the_generator_is_always_given_whole_batches(generator: Generator, count: int) -> None:
+    """How a matrix product rounds may depend on its number of rows, on some processors."""
+    seen: list[int] = []
+    hook = generator.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    assert len(sample(generator, 0, [1] * count, count)) == count
+    hook.remove()
+    assert set(seen) == {BATCH}
