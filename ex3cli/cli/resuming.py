@@ -50,10 +50,14 @@ def resume_command(context: Context, command: str, run: Run) -> str:
 
 @contextmanager
 def recording(run: Run) -> Iterator[None]:
-    """Mark the run as failed, with the cause, when its training ends by an error; an interrupted one marked itself."""
+    """Mark the run as failed or interrupted, with the cause, when its work ends early; a graceful stop has marked it itself."""
     try:
         yield
     except InterruptedTrainingError:
+        raise
+    except KeyboardInterrupt:
+        with contextlib.suppress(ArtifactError):
+            run.mark("interrupted", "stopped by SIGINT")
         raise
     except Exception as error:
         cause = error.cause if isinstance(error, Ex3Error) else f"{type(error).__name__}: {error}"

@@ -172,7 +172,8 @@ def _crossing(config: ComplexityConfig, times: Times, direction: str, seed: int)
 
 
 def _write(analysis: Analysis, run: Run) -> None:
-    from ex3cli.complexity.figures import draw_all, style
+    from ex3cli.complexity.figures import draw_all
+    from ex3cli.figure_style import style
 
     run.write_json("results.json", analysis.document())
     slopes = [_slope_document(each) for each in analysis.fits]

@@ -1,39 +1,20 @@
 """Figures to hand in: time against N and d with fitted lines and the crossover; operations and memory against N."""
 
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from ex3cli.complexity.counting import FORMULAS, core_operations
+from ex3cli.figure_style import BLUE, GREY, ORANGE, VERMILLION
 
 if TYPE_CHECKING:
     from ex3cli.complexity.analysis import Analysis
 
-# Okabe and Ito's palette, told apart with every common kind of colour blindness.
-LOOKS = {"lstm": ("#0072B2", "o"), "attention": ("#E69F00", "^"), "transformer": ("#D55E00", "s")}
+LOOKS = {"lstm": (BLUE, "o"), "attention": (ORANGE, "^"), "transformer": (VERMILLION, "s")}
 NAMES = {"lstm": "LSTM", "attention": "attention's N²d term", "transformer": "Transformer layer"}
-GREY = "#666666"
-
-
-def style() -> AbstractContextManager[Any]:
-    """Fonts, grid and text that stays text in SVG."""
-    return mpl.rc_context(
-        {
-            "font.size": 10,
-            "axes.grid": True,
-            "grid.alpha": 0.25,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "legend.frameon": False,
-            "svg.fonttype": "none",
-            "svg.hashsalt": "ex3",
-        }
-    )
 
 
 def draw_all(analysis: "Analysis") -> dict[str, Figure]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ex3cli.divergence.closed_forms import BoxLines, Family, GaussianLines, ThinLines
 from ex3cli.divergence.growth_figures import draw_critic, draw_growth
-from ex3cli.divergence.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 
 if TYPE_CHECKING:
     from ex3cli.divergence.study import Study

@@ -11,7 +11,7 @@ from ex3cli.divergence import transport
 from ex3cli.divergence.closed_forms import Family, GaussianLines, ThinLines
 from ex3cli.divergence.estimates import neighbour_growth
 from ex3cli.divergence.growth import DRAWS
-from ex3cli.divergence.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 
 if TYPE_CHECKING:
     from ex3cli.divergence.study import Study

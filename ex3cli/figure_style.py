@@ -1,4 +1,4 @@
-"""How the figures look: colours and style."""
+"""How every figure looks: colours and style, in one place for all features."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,7 +10,7 @@ BLUE, VERMILLION, GREEN, ORANGE, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73",
 
 
 def style() -> AbstractContextManager[Any]:
-    """Fonts, grid and text that stays text in SVG."""
+    """Fonts, grid and spines, to draw within."""
     return mpl.rc_context(
         {
             "font.size": 10,
@@ -19,7 +19,5 @@ def style() -> AbstractContextManager[Any]:
             "axes.spines.top": False,
             "axes.spines.right": False,
             "legend.frameon": False,
-            "svg.fonttype": "none",
-            "svg.hashsalt": "ex3",
         }
     )
