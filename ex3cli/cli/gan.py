@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ex3cli.artifacts.run import Run
-    from ex3cli.datasets.registry import ImageDataset
 
 app = typer.Typer(help="DCGAN and WGAN: train, and draw images by class name.", no_args_is_help=True)
+
+TRAIN = "gan train"
 
 
 @command(
@@ -38,27 +39,32 @@ def train(
     ] = None,
 ) -> Answer:
     """Train a generator against a critic, with losses and sample grids written while it runs."""
-    import shlex
-
     import torch
 
+    from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data
     from ex3cli.datasets.registry import load
     from ex3cli.gan import training
     from ex3cli.training.device import choose_device
 
-    config: GANConfig = context.config
     device = choose_device(context.device)
+    run = _resumed(context, resume) if resume else None
     data = load(context.dataset, context.data)
+    config: GANConfig = context.config
     if config.batch_size > len(data.train_images):
         raise UsageError(
             f"--batch-size {config.batch_size} is more than the {len(data.train_images):,} training images of {data.name}",
             "make it smaller",
         )
-    run = _claim(context, config, data, resume, str(device), torch.get_num_threads())
-    # The same words again: a resume under another configuration is refused.
-    again = list(context.argv) if resume else [*context.argv, "--resume", run.path.name]
+    if run is None:
+        run = context.store.new_run(
+            ("gan", data.name, config.kind), label=config.preset, command=TRAIN, config=run_settings(context),
+            seed=context.seed, argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
+        )  # fmt: skip
     context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
-    done = training.train(config, data, run, context.progress, device=device, resume_command=shlex.join(again))
+    with recording(run):
+        same_data(run, data.digests)
+        again = resume_command(context, TRAIN, run)
+        done = training.train(config, data, run, context.progress, device=device, resume_command=again)
     document = {
         "kind": config.kind, "dataset": data.name, "run": run.name, "preset": config.preset, "seed": context.seed,
         "iterations": done.iterations, "epochs": done.epochs, "partial": run.manifest.partial, "losses": done.losses,
@@ -68,20 +74,14 @@ def train(
     return Answer(document=document, show=[told], run=run)
 
 
-def _claim(context: Context, config: GANConfig, data: "ImageDataset", resume: str | None, device: str, threads: int) -> "Run":
-    """A new run folder, or the interrupted one under the same configuration and seed."""
-    shelf = ("gan", data.name, config.kind)
-    if resume is None:
-        return context.store.new_run(
-            shelf, label=config.preset, command="gan train", config=config.to_dict(), seed=context.seed, argv=context.argv,
-            device=device, threads=threads, data=data.digests,
-        )  # fmt: skip
-    run = context.store.open(resume, shelf)
-    if run.manifest.seed != context.seed:
-        raise UsageError(
-            f"{run.name} was started with --seed {run.manifest.seed}, not {context.seed}", "resume it with the same words"
-        )
-    return run.reopen(config.to_dict())
+def _resumed(context: Context, name: str) -> "Run":
+    """The interrupted run of that name, among those of the kind that was asked for first."""
+    from ex3cli.cli.resuming import take_up
+
+    if "kind" in context.given:
+        context.given["kind"] = context.config.kind  # wgan for wgan-gp
+    found = context.store.open(name, ("gan", context.dataset, context.config.kind))
+    return take_up(context, str(found.path), command=TRAIN, feature="gan")
 
 
 @command(
@@ -126,7 +126,7 @@ def sample(
     wanted = parse_label(label, names) if label is not None else None
     way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
     make = f"ex3 gan train --kind {kind} --dataset {context.dataset}"
-    run = context.store.find(("gan", context.dataset, kind), command="gan train", name=context.run, make=make)
+    run = context.store.find(("gan", context.dataset, kind), command=TRAIN, name=context.run, make=make)
     from ex3cli.gan import gallery
     from ex3cli.gan.weights import load_generator
 

@@ -8,6 +8,12 @@ from ex3cli.gan.networks import Generator, build_generator
 GENERATOR_FILE = "generator.safetensors"  # the averaged weights: what images are drawn from
 
 
+def trained_config(run: Run) -> GANConfig:
+    """The settings that a run was trained with, out of its manifest."""
+    stored = {key: value for key, value in run.manifest.config.items() if key not in ("dataset", "seed")}
+    return GANConfig.from_dict(stored)
+
+
 def load_generator(run: Run, classes: int) -> Generator:
     """The averaged generator of a run, in single precision and evaluation mode; its bytes have matched the manifest.
 
@@ -15,7 +21,7 @@ def load_generator(run: Run, classes: int) -> Generator:
     ------
     ArtifactError : the file is missing or damaged, or holds another network than the run's configuration says.
     """
-    generator = build_generator(GANConfig.from_dict(run.manifest.config), classes)
+    generator = build_generator(trained_config(run), classes)
     try:
         generator.load_state_dict(run.read_tensors(GENERATOR_FILE))
     except RuntimeError as error:

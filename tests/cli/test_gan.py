@@ -131,11 +131,26 @@ def test_an_unconditional_generator_draws_all_classes_unnamed(ex3: Callable[...,
     assert [each["label"] for each in document["images"]] == [None] * 3
 
 
-def test_resume_needs_the_same_words(ex3: Callable[..., Any], trained: Path) -> None:
+def test_a_finished_run_is_not_resumed(ex3: Callable[..., Any], trained: Path) -> None:
     again = (*TRAIN, "--artifacts", trained, "--resume", "0001-quick")
     assert "finished" in ex3(*again).stderr
-    assert "--seed 0, not 1" in ex3(*again, "--seed", "1").stderr
-    assert ex3(*again, "--width", "3").exit_code == 2
+    assert "finished" in ex3("gan", "train", "--artifacts", trained, "--resume", "gan/digits/dcgan/0001-quick").stderr
+
+
+def test_a_resume_under_other_settings_names_them(ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the machine went away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ex3cli.gan.training.train", broken)
+        assert ex3(*TRAIN, "--kind", "wgan").exit_code == 1
+    resume = ("gan", "train", "--resume", "artifacts/gan/digits/wgan/0001-quick")
+    for words, named in ((("--seed", "1"), "seed: 0 there, 1 now"), (("--width", "3"), "width: 2 there, 3 now")):
+        outcome = ex3(*resume, *words)
+        assert outcome.exit_code == 2
+        assert named in outcome.stderr
+    done = ex3("gan", "train", "--dataset", "digits", "--kind", "wgan-gp", "--resume", "0001-quick", "--json").document
+    assert (done["kind"], done["iterations"], done["run"]) == ("wgan", 20, "gan/digits/wgan/0001-quick")
 
 
 def test_a_batch_larger_than_the_data_is_refused(ex3: Callable[..., Any]) -> None:

@@ -48,3 +48,11 @@ def test_an_animation_has_every_frame_and_never_ends() -> None:
         assert made.n_frames == 3
         assert made.info["duration"] == 90
         assert made.info["loop"] == 0
+
+
+@given(st.integers(1, 6))
+@settings(max_examples=6)
+def test_enlarging_makes_each_pixel_a_square(scale: int) -> None:
+    noise = np.random.default_rng(scale).integers(0, 256, (2, 5, 7), dtype=np.uint8)
+    for before, after in zip(noise, pictures.enlarge(noise, scale), strict=True):
+        assert np.array_equal(after, np.kron(before, np.ones((scale, scale), dtype=np.uint8)))
