@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ex3cli.figure_style import BLUE, style
 from ex3cli.gan.pictures import Pixels
 
 PANELS = {
@@ -34,21 +36,25 @@ def loss_figure(kind: str, losses: dict[str, NDArray[np.float32]]) -> Figure:
     losses : (iterations,) of each name in `session.LOSSES`.
     """
     panels = PANELS[kind]
-    figure = Figure(figsize=(8, 2.6 * len(panels)), layout="constrained")
-    for axes, (name, title) in zip(figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0], panels, strict=True):
-        values = losses[name]
-        span = smoothing_span(len(values))
-        smooth = running_mean(values, span)
-        iterations = np.arange(1, len(values) + 1)
-        axes.plot(iterations, values, color="tab:blue", alpha=0.25, linewidth=0.6, label="each iteration", rasterized=True)
-        axes.plot(iterations, smooth, color="tab:blue", linewidth=1.6, label=f"mean of the last {span}")
-        axes.set_ylim(*_shown(values[len(values) // 100 :]))
-        axes.set_title(title, loc="left", fontsize=10)
-        axes.grid(alpha=0.3)
-    figure.axes[0].legend(loc="upper right", fontsize=8)
-    figure.axes[-1].set_xlabel("generator iteration")
-    figure.suptitle(f"{kind}: loss against iteration")
+    with style():
+        figure = Figure(figsize=(8, 2.6 * len(panels)), layout="constrained")
+        places = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (name, title) in zip(places, panels, strict=True):
+            draw_loss(axes, losses[name])
+            axes.set_title(title, loc="left", fontsize=10)
+        figure.axes[0].legend(loc="upper right", fontsize=8)
+        figure.axes[-1].set_xlabel("generator iteration")
+        figure.suptitle(f"{kind}: loss against iteration")
     return figure
+
+
+def draw_loss(axes: Axes, values: NDArray[np.float32]) -> None:
+    """One loss against the iteration: every value, and the running mean over them."""
+    span = smoothing_span(len(values))
+    iterations = np.arange(1, len(values) + 1)
+    axes.plot(iterations, values, color=BLUE, alpha=0.25, linewidth=0.6, label="each iteration", rasterized=True)
+    axes.plot(iterations, running_mean(values, span), color=BLUE, linewidth=1.6, label=f"mean of the last {span}")
+    axes.set_ylim(*_shown(values[len(values) // 100 :]))
 
 
 def strip_figure(kind: str, grids: Sequence[tuple[str, Pixels]], columns: int = 4) -> Figure:
