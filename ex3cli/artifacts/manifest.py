@@ -46,6 +46,18 @@ class Manifest:
         """SHA-256 of the canonical form of everything else."""
         return digest(to_json(asdict(self), indent=None).encode())
 
+    def _is_well_formed(self) -> bool:
+        """Whether every field has its type: a digest proves that the words are unchanged, not that they make sense."""
+        texts = (self.command, self.device, self.started, self.state, self.note)
+        mappings = (self.config, self.versions, self.machine, self.data, self.parents, self.summary, self.files)
+        return (
+            all(isinstance(text, str) for text in (*texts, *self.argv, *self.shelf))
+            and isinstance(self.argv, list)
+            and isinstance(self.shelf, list)
+            and all(isinstance(mapping, dict) for mapping in (*mappings, self.git or {}))
+            and all(isinstance(each, dict) and each.keys() == {"size", "sha256"} for each in self.files.values())
+        )
+
     def to_bytes(self) -> bytes:
         """The file's only spelling: canonical JSON, digest included."""
         return (to_json({**asdict(self), "digest": self.digest}) + "\n").encode()
@@ -77,6 +89,8 @@ class Manifest:
                     "use the version of ex3 that wrote it",
                 )
             manifest = cls(**{each.name: content[each.name] for each in fields(cls)})
+            if not manifest._is_well_formed():
+                raise TypeError
             # Comparing whole files and not parsed values: a changed blank must not pass either.
             intact = manifest.to_bytes() == stored
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

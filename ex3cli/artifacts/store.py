@@ -110,6 +110,8 @@ class Store:
         for folder in self._candidates(name, shelf):
             if (folder / FILE_NAME).is_file():
                 return self._open_folder(folder)
+        if name == REFERENCE:
+            raise ArtifactError(f"ex3 ships no run of {'/'.join(shelf) or 'that kind'}", "see `ex3 runs list`")
         known = [self._name(folder) for folder in self.folders()]
         remedy = did_you_mean(name, known) if known else "there are no runs yet; `ex3 --help` shows what makes one"
         raise ArtifactError(f"there is no run {name!r}", remedy)

@@ -30,6 +30,8 @@ def take_up(context: Context, name: str, *, command: str, feature: str) -> Run:
     if run.manifest.command != command:
         raise ArtifactError(f"{run.name} is a run of `ex3 {run.manifest.command}`", f"name a run of `ex3 {command}`")
     stored = dict(run.manifest.config)
+    if not {"dataset", "seed"} <= stored.keys():
+        raise ArtifactError(f"{run.name} does not say its data set and seed", "it cannot be resumed: start a new run")
     dataset, seed = stored.pop("dataset"), stored.pop("seed")
     kind = type(context.config)
     if "preset" not in context.given:

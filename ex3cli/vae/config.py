@@ -53,5 +53,5 @@ class EvaluationConfig(Settings):
         10.0, "The SVM's C; 10 is the authors' order of magnitude and was not tuned.", minimum=0, exclusive=True
     )
     jobs: int = setting(
-        -1, "Draws at the same time; -1 takes every processor. The numbers do not depend on it.", panel="Training"
+        0, "Draws at the same time; 0 takes every processor. The numbers do not depend on it.", panel="Training", minimum=0
     )

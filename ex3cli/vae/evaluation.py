@@ -61,7 +61,7 @@ def evaluate(features: Features, config: EvaluationConfig, *, seed: int, progres
     jobs = [(size, draw) for size in sorted(config.labels, reverse=True) for draw in range(config.draws)]
     listener.start("SVMs", len(jobs), "fits")
     results: dict[tuple[int, int], DrawResult] = {}
-    parallel = Parallel(n_jobs=config.jobs, prefer="threads", return_as="generator_unordered")
+    parallel = Parallel(n_jobs=config.jobs or -1, prefer="threads", return_as="generator_unordered")
     for result in parallel(delayed(_fit_and_score)(features, size, draw, config.penalty, seed) for size, draw in jobs):
         results[result.labels, result.draw] = result
         listener.advance(1, labels=result.labels, accuracy=result.accuracy)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.svm import SVC
 
-from ex3cli.artifacts.canonical import digest
+from ex3cli.artifacts.canonical import digest, to_json
 from ex3cli.artifacts.manifest import Manifest
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
@@ -151,6 +151,24 @@ def test_anything_else_in_place_of_a_manifest_is_damage(tmp_path: Path, content:
     (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(ArtifactError, match=r"run\.json"):
         Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": [1]}, {"files": {"weights.safetensors": 3}}, {"config": [1]}, {"shelf": "abc"}, {"started": None},
+        {"summary": []}, {"argv": None}, {"argv": [1]}, {"versions": None}, {"git": 3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_manifest_with_a_right_digest_and_wrong_types_is_damage(new_run: NewRun, change: dict[str, object]) -> None:
+    run = fill(new_run())
+    content = json.loads((run.path / "run.json").read_text()) | change
+    del content["digest"]
+    signed = content | {"digest": digest(to_json(content, indent=None).encode())}
+    (run.path / "run.json").write_text(to_json(signed) + "\n")
+    with pytest.raises(ArtifactError, match=r"run\.json is damaged"):
+        Manifest.read(run.path)
 
 
 def test_a_run_being_written_cannot_be_taken_by_a_second_writer(new_run: NewRun, store: Store) -> None:

@@ -67,6 +67,11 @@ def test_a_misspelt_name_gets_a_suggestion(new_run: NewRun, store: Store) -> Non
     assert caught.value.remedy == "did you mean 'toy/digits/0001-small'?"
 
 
+def test_a_shelf_without_a_shipped_run_says_so(store: Store) -> None:
+    with pytest.raises(ArtifactError, match="ships no run of toy/digits"):
+        store.find(SHELF, command="toy train", name="reference")
+
+
 def test_a_run_of_another_data_set_is_refused(new_run: NewRun, store: Store) -> None:
     run = new_run(shelf=("toy", "mnist"))
     run.finish({})
