@@ -87,7 +87,7 @@ def test_a_way_between_classes_is_a_strip_and_an_animation(ex3: Callable[..., An
         (("--interpolate", "1", "boot"), 2, "'boot'", "0 0"),
         (("--interpolate", "1", "2", "--label", "3"), 2, "exclude each other", "leave one"),
         (("--run", "0009-quick"), 4, "'0009-quick'", "0001-quick"),
-        (("--kind", "wgan-clip", "--run", "reference"), 4, "no run 'reference'", ""),
+        (("--kind", "wgan-clip", "--run", "reference"), 4, "ships no run of gan", ""),
         (("--kind", "wgan", "--label", "3", "--run", "0001-quick"), 4, "unconditional", "--conditional"),
         (("--kind", "wgan", "--run", "gan/digits/dcgan/0001-quick"), 4, "gan/digits/dcgan", "runs list"),
         (("--dataset", "mnist", "--run", "gan/digits/dcgan/0001-quick"), 4, "gan/mnist/dcgan", "runs list"),
