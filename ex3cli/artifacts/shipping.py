@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ex3cli.artifacts.atomic import write_atomically
 from ex3cli.artifacts.canonical import digest
-from ex3cli.artifacts.manifest import FILE_NAME
+from ex3cli.artifacts.manifest import FILE_NAME, Manifest
 from ex3cli.artifacts.run import Run
 from ex3cli.errors import ArtifactError, UsageError
 
@@ -29,23 +29,22 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes]) -> Run:
     manifest = run.manifest
     if manifest.state != "finished" or manifest.partial or manifest.converged is False:
         raise UsageError(f"{run.name} is not a finished run of full length", "ship one that is: see `ex3 runs list`")
-    for old in _shipped_before(folder):
-        old.unlink()
+    before = _shipped_before(folder)
     for relative, data in contents.items():
         write_atomically(folder / relative, data)
     files = {relative: {"size": len(data), "sha256": digest(data)} for relative, data in sorted(contents.items())}
     shipped = replace(manifest, files=files, parents={**manifest.parents, "shipped from": manifest.digest})
     shipped.write(folder)
+    for stale in before - contents.keys():  # last: a write that fails must lose nothing
+        (folder / stale).unlink(missing_ok=True)
     return Run(folder, f"reference/{'/'.join(manifest.shelf)}", shipped)
 
 
-def _shipped_before(folder: Path) -> list[Path]:
+def _shipped_before(folder: Path) -> set[str]:
+    """Files of the run that was shipped there before; none where there was no sound one."""
     if not (folder / FILE_NAME).is_file():
-        return []
+        return set()
     try:
-        from ex3cli.artifacts.manifest import Manifest
-
-        names = Manifest.read(folder).files
+        return set(Manifest.read(folder).files)
     except ArtifactError:
-        return []
-    return [folder / name for name in names if (folder / name).is_file()]
+        return set()

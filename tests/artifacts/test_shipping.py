@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.shipping import ship
 from ex3cli.artifacts.store import Store
-from ex3cli.errors import UsageError
+from ex3cli.errors import ArtifactError, UsageError
 
 NewRun = Callable[..., Run]
 SHELF = ("toy", "digits")
@@ -42,3 +43,20 @@ def test_a_shortened_or_failed_run_is_not_shipped(new_run: NewRun, store: Store,
     with pytest.raises(UsageError, match="not a finished run of full length"):
         ship(finished(new_run, **end), store.reference, {})
     assert not store.reference.exists()
+
+
+def test_a_failed_shipping_loses_nothing_of_the_one_before(
+    new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.reference.joinpath(*SHELF)
+    ship(finished(new_run), folder, {"weights.txt": b"a", "old.txt": b"b"})
+    again = finished(new_run)
+
+    def full(path: Path, data: bytes) -> None:
+        raise ArtifactError("No space left on device", "free some")
+
+    monkeypatch.setattr("ex3cli.artifacts.shipping.write_atomically", full)
+    with pytest.raises(ArtifactError):
+        ship(again, folder, {"weights.txt": b"c"})
+    monkeypatch.undo()
+    assert set(store.find(SHELF, command="toy train", name="reference").verify().values()) == {"ok"}
