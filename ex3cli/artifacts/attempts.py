@@ -1,0 +1,166 @@
+"""Attempts that can fail: `attempts.jsonl` in a run's folder, and `convergence.json`, what all of them add up to."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ex3cli.artifacts.atomic import cannot_write, write_atomically
+from ex3cli.artifacts.canonical import to_json
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.errors import ArtifactError
+
+FILE_NAME = "attempts.jsonl"
+CONVERGENCE_FILE = "convergence.json"
+LOCK_NAME = ".convergence.lock"
+VERDICTS = ("converged", "failed", "unjudged")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a training and how it ended; an attempt still under way has none."""
+
+    attempt: int  # 1 is the first
+    seed: int
+    verdict: str  # one of VERDICTS; unjudged where nothing could judge it
+    reason: str | None  # of a failed one, by name
+    iteration: int  # where it ended
+    values: dict[str, Any] = field(default_factory=dict)  # what decided
+    shortened: bool = False  # by the user, to less than its preset's length: such an attempt is no evidence of failure
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What attempts add up to. Shortened and unjudged ones are told apart and are not among the failed or converged."""
+
+    failed_before_first_success: int | None  # None while nothing has converged
+    failed: int
+    converged: int
+    unjudged: int
+    shortened: int
+    reasons: dict[str, int]  # of the failed
+
+
+class AttemptLog:
+    """`attempts.jsonl`: each attempt is entered once, when it is decided, and never changed.
+
+    A training killed at any instant finds here which attempts are decided, and goes on after them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+
+    def entries(self) -> list[Attempt]:
+        """The decided attempts, in order.
+
+        Raises
+        ------
+        ArtifactError : a line that is no attempt, or a number that is out of turn.
+        """
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ArtifactError(f"{self.path} cannot be read ({error.strerror})", "make it readable") from error
+        return parse(data, self.path)
+
+    def record(self, attempt: Attempt) -> None:
+        """Enter the next decided attempt, atomically and on the disk before this returns.
+
+        Raises
+        ------
+        ArtifactError : it is not the next one, which would lose or double an attempt; or the disk is full.
+        """
+        entries = self.entries()
+        if attempt.attempt != len(entries) + 1 or attempt.verdict not in VERDICTS:
+            raise ArtifactError(f"{self.path} has {len(entries)} attempts, so {attempt} is not the next", "start a new run")
+        lines = [to_json(asdict(each), indent=None) + "\n" for each in [*entries, attempt]]
+        write_atomically(self.path, "".join(lines).encode())
+
+
+def parse(data: bytes, path: Path) -> list[Attempt]:
+    """The attempts that the bytes of an `attempts.jsonl` tell; `path` is named in errors."""
+    known = {each.name for each in fields(Attempt)}
+    entries: list[Attempt] = []
+    try:
+        for line in data.decode().splitlines():
+            stored = json.loads(line)
+            entry = Attempt(**{key: value for key, value in stored.items() if key in known})
+            if entry.verdict not in VERDICTS or entry.attempt != len(entries) + 1:
+                raise ValueError(line)
+            entries.append(entry)
+    except (ValueError, TypeError, AttributeError):
+        raise ArtifactError(
+            f"{path} is damaged: line {len(entries) + 1} is not the next attempt", "restore it from a copy, or start a new run"
+        ) from None
+    return entries
+
+
+def attempts_of(run: Run) -> list[Attempt]:
+    """The decided attempts of any run; of one that is not under way right now, only if its digest matches."""
+    if FILE_NAME not in run.manifest.files or run.manifest.state == "running":
+        return AttemptLog(run.path).entries()
+    return parse(run.read_bytes(FILE_NAME), run.path / FILE_NAME)
+
+
+def tally(attempts: Iterable[Attempt]) -> Tally:
+    """Count attempts, given in the order in which they were made."""
+    every = list(attempts)
+    counted = [each for each in every if not each.shortened]
+    verdicts = [each.verdict for each in counted if each.verdict != "unjudged"]
+    first = verdicts.index("converged") if "converged" in verdicts else None
+    reasons = Counter(each.reason or "unnamed" for each in counted if each.verdict == "failed")
+    return Tally(
+        failed_before_first_success=first,
+        failed=verdicts.count("failed"),
+        converged=verdicts.count("converged"),
+        unjudged=sum(each.verdict == "unjudged" for each in counted),
+        shortened=len(every) - len(counted),
+        reasons=dict(sorted(reasons.items())),
+    )
+
+
+def tallies(runs: Iterable[Run]) -> dict[str, Tally]:
+    """The count of each shelf, such as "gan/fashion-mnist/dcgan", over the runs that hold attempts, the oldest run first."""
+    shelves: dict[str, list[Attempt]] = {}
+    for run in sorted(runs, key=lambda run: (run.manifest.started, run.name)):
+        if entries := attempts_of(run):
+            shelves.setdefault("/".join(run.manifest.shelf), []).extend(entries)
+    return {shelf: tally(entries) for shelf, entries in sorted(shelves.items())}
+
+
+def derive_convergence(store: Store) -> Path:
+    """Write `convergence.json` anew from every run in the user's artifacts folder.
+
+    Call it after an attempt has been recorded. Under a lock, so that of two trainings that end together the one that writes
+    last has read what both recorded. A damaged run cannot stop another's count: it is named in the file, under `damaged`.
+    """
+    path = store.root / CONVERGENCE_FILE
+    try:
+        with FileLock(store.root / LOCK_NAME):
+            sound, damaged = readable_runs(store)
+            counts = {shelf: asdict(count) for shelf, count in tallies(sound).items()}
+            write_atomically(path, (to_json({"schema": 1, "shelves": counts, "damaged": damaged}) + "\n").encode())
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path
+
+
+def readable_runs(store: Store) -> tuple[list[Run], dict[str, str]]:
+    """The user's runs whose manifest and attempts are sound, and for each other folder what is wrong with it."""
+    sound, damaged = [], {}
+    for folder in store.folders():
+        if folder.is_relative_to(store.reference):
+            continue
+        try:
+            attempts_of(run := store.open_folder(folder))
+            sound.append(run)
+        except ArtifactError as error:
+            damaged[folder.relative_to(store.root).as_posix()] = error.cause
+    return sound, damaged

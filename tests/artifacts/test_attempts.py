@@ -1,0 +1,106 @@
+"""No attempt is lost, doubled or changed, and the counts are what the lines say."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ex3cli.artifacts.attempts import Attempt, AttemptLog, Tally, attempts_of, derive_convergence, tally
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.errors import ArtifactError
+
+
+def attempt(number: int = 1, verdict: str = "failed", reason: str | None = None, **more: Any) -> Attempt:
+    return Attempt(number, 7 * number, verdict, reason, 100, **more)
+
+
+def test_an_attempt_is_read_back_as_it_was_recorded(tmp_path: Path) -> None:
+    log, first = AttemptLog(tmp_path), attempt(reason="divergence", values={"fid": 12.5})
+    assert log.entries() == []
+    log.record(first)
+    log.record(second := attempt(2, "converged", shortened=True))
+    assert AttemptLog(tmp_path).entries() == [first, second]
+
+
+@pytest.mark.parametrize("wrong", [attempt(1), attempt(3), replace(attempt(2), verdict="perhaps")])
+def test_an_attempt_out_of_turn_is_refused_and_changes_nothing(tmp_path: Path, wrong: Attempt) -> None:
+    (log := AttemptLog(tmp_path)).record(attempt(1))
+    before = log.path.read_bytes()
+    with pytest.raises(ArtifactError, match="is not the next"):
+        log.record(wrong)
+    assert log.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"attempt":1}', '{"attempt":2,"verdict":"failed"}', "\xff"])
+def test_a_line_that_is_no_attempt_is_named(tmp_path: Path, line: str) -> None:
+    log = AttemptLog(tmp_path)
+    log.path.write_bytes(line.encode("latin-1") + b"\n")
+    with pytest.raises(ArtifactError, match=r"attempts\.jsonl is damaged: line 1"):
+        log.entries()
+
+
+def test_lines_written_before_shortened_was_told_apart_still_count(tmp_path: Path) -> None:
+    log = AttemptLog(tmp_path)
+    log.path.write_text('{"attempt":1,"iteration":9000,"reason":null,"seed":0,"values":{},"verdict":"unjudged"}\n')
+    assert log.entries() == [Attempt(1, 0, "unjudged", None, 9000)]
+
+
+def test_what_failed_before_the_first_success_is_counted_apart() -> None:
+    made = [
+        attempt(1, reason="divergence"), attempt(2, reason="constant output"), attempt(1, "unjudged"),
+        attempt(1, "converged", shortened=True), attempt(3, "converged"), attempt(1, reason="divergence"),
+        attempt(2, "converged"), attempt(1, reason="wrong labels", shortened=True),
+    ]  # fmt: skip
+    assert tally(made) == Tally(2, 3, 2, unjudged=1, shortened=2, reasons={"constant output": 1, "divergence": 2})
+    assert tally(made[:2]).failed_before_first_success is None
+    assert tally(made[4:]).failed_before_first_success == 0
+
+
+def test_convergence_adds_up_all_runs_from_the_oldest_on(store: Store, new_run: Callable[..., Run]) -> None:
+    older, newer, other = new_run(), new_run(), new_run(shelf=("toy", "digits", "b"))
+    AttemptLog(newer.path).record(attempt(1, "converged"))
+    AttemptLog(older.path).record(attempt(1, reason="divergence"))
+    AttemptLog(other.path).record(attempt(1, "converged"))
+    older.finish({}, converged=False)
+    counted = json.loads(derive_convergence(store).read_text())
+    assert counted["shelves"]["toy/digits"] == {
+        "failed_before_first_success": 1, "failed": 1, "converged": 1, "unjudged": 0, "shortened": 0,
+        "reasons": {"divergence": 1},
+    }  # fmt: skip
+    assert counted["shelves"]["toy/digits/b"]["failed_before_first_success"] == 0
+    assert counted["damaged"] == {}
+
+
+def test_a_damaged_run_is_named_and_does_not_stop_the_count(store: Store, new_run: Callable[..., Run]) -> None:
+    sound, altered, torn = new_run(), new_run(), new_run()
+    for run in (sound, altered, torn):
+        AttemptLog(run.path).record(attempt(1, "converged"))
+    altered.finish({})
+    log = AttemptLog(altered.path).path
+    log.write_text(log.read_text().replace("converged", "failed"))
+    (torn.path / "run.json").write_text("{")
+    with pytest.raises(ArtifactError, match="does not match"):
+        attempts_of(store.open(altered.name))
+    counted = json.loads(derive_convergence(store).read_text())
+    assert counted["shelves"]["toy/digits"]["converged"] == 1
+    assert set(counted["damaged"]) == {"toy/digits/0002-small", "toy/digits/0003-small"}
+
+
+def test_two_trainings_that_end_together_are_both_counted(store: Store, new_run: Callable[..., Run]) -> None:
+    runs = [new_run() for _ in range(12)]
+
+    def end(run: Run) -> None:
+        AttemptLog(run.path).record(attempt(1, "converged"))
+        derive_convergence(store)
+
+    threads = [threading.Thread(target=end, args=(run,)) for run in runs]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert json.loads((store.root / "convergence.json").read_text())["shelves"]["toy/digits"]["converged"] == 12
