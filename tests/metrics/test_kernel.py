@@ -1,0 +1,64 @@
+"""The kernel distance against its definition, its law under equal distributions, and torch-fidelity."""
+
+import numpy as np
+import pytest
+import torch
+
+from ex3cli.metrics.kernel import kernel_distance, squared_discrepancy
+
+
+def test_it_is_the_mean_over_pairs_written_out() -> None:
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(6, 3)), generator.normal(1, 1, size=(6, 3))
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        return float((a @ b / 3 + 1) ** 3)
+
+    own = [[kernel(a, b) for i, a in enumerate(s) for j, b in enumerate(s) if i != j] for s in (x, y)]
+    across = [kernel(a, b) for a in x for b in y]
+    expected = np.mean(own[0]) + np.mean(own[1]) - 2 * np.mean(across)
+    assert squared_discrepancy(x, y) == pytest.approx(expected)
+
+
+def test_of_shifted_points_it_is_the_difference_of_the_kernel_s_means() -> None:
+    """One dimension, every point of a set the same: k(a,a) + k(b,b) − 2k(a,b)."""
+    x, y = np.full((5, 1), 1.0), np.full((7, 1), -1.0)
+    assert squared_discrepancy(x, y) == pytest.approx(2**3 + 2**3 - 2 * 0)
+
+
+def test_of_equal_distributions_it_is_zero_within_its_error_and_as_often_negative() -> None:
+    generator = np.random.default_rng(3)
+    measured = [kernel_distance(*generator.normal(size=(2, 800, 4)), block=100) for _ in range(60)]
+    scaled = np.array([each.value / each.standard_error for each in measured if each.standard_error])
+    assert len(scaled) == 60
+    assert (np.abs(scaled) < 2.365).mean() > 0.85  # Student's t, 7 degrees of freedom: .95 expected
+    assert 15 <= (scaled < 0).sum() <= 45
+
+
+def test_the_standard_error_is_the_scatter_of_the_estimate() -> None:
+    generator = np.random.default_rng(4)
+    measured = [
+        kernel_distance(generator.normal(size=(600, 3)), generator.normal(0.7, 1, size=(600, 3)), block=100) for _ in range(80)
+    ]
+    scatter = np.std([each.value for each in measured], ddof=1)
+    assert np.mean([each.standard_error for each in measured]) == pytest.approx(scatter, rel=0.25)
+
+
+def test_a_single_block_has_no_error() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    assert kernel_distance(x, x[::-1]).standard_error is None
+
+
+def test_features_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(3, 2\) and \(3, 4\)"):
+        kernel_distance(np.zeros((3, 2)), np.zeros((3, 4)))
+
+
+def test_torch_fidelity_says_the_same_of_one_block() -> None:
+    oracle = pytest.importorskip("torch_fidelity.metric_kid", exc_type=ImportError)
+    generator = np.random.default_rng(5)
+    x, y = generator.normal(size=(200, 16)), generator.normal(0.2, 1.3, size=(200, 16))
+    said = oracle.kid_features_to_metric(
+        torch.from_numpy(x), torch.from_numpy(y), kid_subsets=1, kid_subset_size=200, verbose=False
+    )["kernel_inception_distance_mean"]
+    assert squared_discrepancy(x, y) == pytest.approx(said, rel=1e-9)
