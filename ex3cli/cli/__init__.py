@@ -12,7 +12,7 @@ import typer
 
 import ex3cli
 
-GROUPS = ("doctor", "data", "divergence", "complexity", "vae", "gan", "runs")
+GROUPS = ("doctor", "data", "divergence", "complexity", "classifier", "vae", "gan", "runs")
 """Modules of this package whose `app` becomes a command of the same name, in the order of `ex3 --help`."""
 
 app = typer.Typer(

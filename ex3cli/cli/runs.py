@@ -10,7 +10,11 @@ from ex3cli.cli.frame import Answer, Context, command
 
 app = typer.Typer(help="List, show and verify the run folders in artifacts/.", no_args_is_help=True)
 
-SHIPPED_BY = {"vae train": "ex3cli.vae.shipping", "gan train": "ex3cli.gan.shipping"}
+SHIPPED_BY = {
+    "classifier train": "ex3cli.classifier.shipping",
+    "vae train": "ex3cli.vae.shipping",
+    "gan train": "ex3cli.gan.shipping",
+}
 """For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A name from `ex3 runs list`, a path, or `reference/…`.")]

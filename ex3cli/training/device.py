@@ -23,3 +23,12 @@ def choose_device(name: str) -> torch.device:
         here = ", ".join(kind for kind, present in available.items() if present)
         raise UsageError(f"--device {name}: this machine or this build of torch has none", f"available here: {here}")
     return torch.device(name)
+
+
+def use_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether convolutions run in bfloat16: on request, or (`auto`) where the processor computes with it."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())

@@ -1,0 +1,1 @@
+"""The domain classifier: what metrics, sampling and judging of generated images see them with."""

@@ -1,0 +1,82 @@
+"""Every default of `ex3 classifier`, with its reason. Imports nothing heavy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ex3cli.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class ClassifierConfig(Settings):
+    """How the classifier is built and trained. The recipe was chosen on training images 50,000-59,999."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"small": {}}
+
+    width: int = setting(
+        24, "Channels of the first convolution; 24 gives a quarter of a million weights, half a megabyte.", minimum=1
+    )
+    feature_size: int = setting(
+        64,
+        "Features an image, which the Fréchet distance, the kernel distance and coverage are computed from; few enough for "
+        "their covariance to be known from 1,000 images.",
+        minimum=2,
+        maximum=4096,
+    )
+    epochs: int = setting(12, "Passes over the training images: what fits in ten minutes.", panel="Training", minimum=1)
+    batch_size: int = setting(256, "Images a step.", panel="Training", minimum=2)
+    learning_rate: float = setting(
+        0.2,
+        "Highest step size of SGD with Nesterov momentum; it rises over the first quarter of the training and falls to 0.",
+        panel="Training",
+        minimum=0,
+        exclusive=True,
+    )
+    momentum: float = setting(0.9, "Of the steps.", panel="Training", minimum=0, maximum=0.9999)
+    weight_decay: float = setting(5e-4, "Pull of every weight towards 0.", panel="Training", minimum=0)
+    label_smoothing: float = setting(
+        0.1,
+        "Share of each label spread over all classes: labels of clothes are sometimes wrong.",
+        panel="Training",
+        minimum=0,
+        maximum=0.9,
+    )
+    shift: int = setting(
+        2, "Pixels that an image may be moved in each direction while training.", panel="Training", minimum=0, maximum=14
+    )
+    mirror: str = setting(
+        "auto",
+        "Whether images are mirrored while training: auto mirrors clothes and no digits.",
+        panel="Training",
+        choices=("auto", "yes", "no"),
+    )
+    average_decay: float = setting(
+        0.998, "Of the running average of the weights, which is what is kept.", panel="Training", minimum=0, maximum=0.99999
+    )
+    held_out: float = setting(
+        1 / 6,
+        "Share of the training images, the last ones, that is never trained on; its features are what generated images are "
+        "judged by during a training.",
+        panel="Training",
+        minimum=0.01,
+        maximum=0.5,
+    )
+    precision: str = setting(
+        "auto",
+        "Of convolutions in training: bfloat16, float32, or auto: bfloat16 where the processor has it.",
+        panel="Training",
+        choices=("auto", "float32", "bfloat16"),
+    )
+
+    @property
+    def is_shortened(self) -> bool:
+        """Whether it trains for fewer epochs than its preset, so that its run is partial."""
+        return self.epochs < type(self).resolve().epochs
+
+    def held_out_from(self, images: int) -> int:
+        """Position of the first of `images` training images that is held out: 50,000 of 60,000."""
+        return images - max(1, round(images * self.held_out))
+
+    def mirrors(self, dataset: str) -> bool:
+        """Whether images of a data set are mirrored while training."""
+        return dataset == "fashion-mnist" if self.mirror == "auto" else self.mirror == "yes"

@@ -1,0 +1,126 @@
+"""`ex3 classifier`: train and test the classifier that generated images are judged by."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ex3cli.classifier.config import ClassifierConfig
+from ex3cli.cli.frame import Answer, Context, command
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ex3cli.artifacts.run import Run
+
+app = typer.Typer(help="The classifier that generated images are judged by, and sampled with.", no_args_is_help=True)
+
+TRAIN = "classifier train"
+
+
+@command(
+    app, "train", config=ClassifierConfig, common=("data", "dataset", "device", "seed", "artifacts"),
+    examples=("ex3 classifier train --dataset mnist", "ex3 classifier train --dataset digits --epochs 40", "ex3 classifier train --resume 0001-small"),
+)  # fmt: skip
+def train(
+    context: Context,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Go on with an interrupted run.", rich_help_panel="Training"),
+    ] = None,
+) -> Answer:
+    """Train on the training images but the last sixth; keep the weights, and what they see in the other real images."""
+    import torch
+
+    from ex3cli.classifier import training
+    from ex3cli.classifier.shipping import RESULT_FILE
+    from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data, take_up
+    from ex3cli.datasets.registry import load
+    from ex3cli.errors import UsageError
+    from ex3cli.training.device import choose_device
+
+    device = choose_device(context.device)
+    run = take_up(context, resume, command=TRAIN, feature="classifier") if resume else None
+    data = load(context.dataset, context.data)
+    config: ClassifierConfig = context.config
+    if config.batch_size > (most := config.held_out_from(len(data.train_images))):
+        raise UsageError(f"--batch-size {config.batch_size} is more than the {most:,} images to train on", "make it smaller")
+    if run is None:
+        run = context.store.new_run(
+            ("classifier", data.name), label="small", command=TRAIN, config=run_settings(context), seed=context.seed,
+            argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
+        )  # fmt: skip
+    context.note(f"{run.path}: classifier of {data.name}, {device}")
+    with recording(run):
+        same_data(run, data.digests)
+        done = training.train(
+            config, data, run, context.progress, seed=context.seed, device=device,
+            resume_command=resume_command(context, TRAIN, run),
+        )  # fmt: skip
+        result = {
+            "dataset": data.name, "accuracy": done.test_accuracy, "images": len(data.test_images),
+            "held_out_accuracy": done.held_out_accuracy, **_by_class(done.test_confusion, data.class_names),
+        }  # fmt: skip
+        run.write_json(RESULT_FILE, result)
+        accuracies = {"accuracy": done.test_accuracy, "held_out_accuracy": done.held_out_accuracy}
+        run.finish({"epochs": config.epochs, **accuracies}, partial=config.is_shortened)
+    document = {"run": run.name, "partial": run.manifest.partial, **result}
+    return Answer(document=document, show=[f"classifier {run.name}", _table(result)], run=run)
+
+
+@command(
+    app, "eval", common=("data", "artifacts", "dataset", "run"),
+    examples=("ex3 classifier eval", "ex3 classifier eval --dataset mnist --json"),
+)  # fmt: skip
+def evaluate(context: Context) -> Answer:
+    """Say which share of the test images a trained classifier labels right, class by class."""
+    from ex3cli.datasets import registry
+
+    names = registry.spec(context.dataset).class_names
+    run = find_classifier(context)
+    if all(each.condition == "ok" for each in registry.verify(context.dataset, context.data)):
+        result, source = _measured(context, run, names), "computed from the data set"
+    else:
+        from ex3cli.classifier.shipping import RESULT_FILE
+
+        result, source = run.read_json(RESULT_FILE), "as recorded when it was trained, since the data set is not here"
+    document = {"run": run.name, "source": source, **result}
+    return Answer(document=document, show=[f"classifier {run.name}, {source}", _table(result)])
+
+
+def find_classifier(context: Context, name: str | None = None) -> "Run":
+    """The classifier of the data set: `name`, else --run, else your newest complete one, else the shipped one."""
+    make = f"ex3 classifier train --dataset {context.dataset}"
+    wanted = name or (context.run if "run" in context.given else None)
+    return context.store.find(("classifier", context.dataset), command=TRAIN, name=wanted, make=make)
+
+
+def _measured(context: Context, run: "Run", names: tuple[str, ...]) -> dict[str, Any]:
+    from ex3cli.classifier.seeing import accuracy_of, confusion, see
+    from ex3cli.classifier.weights import load_classifier
+    from ex3cli.datasets.registry import load
+
+    data = load(context.dataset, context.data)
+    counts = confusion(data.test_labels.numpy(), see(load_classifier(run), data.test_images).said, len(names))
+    return {
+        "dataset": data.name, "accuracy": accuracy_of(counts), "images": len(data.test_images),
+        "held_out_accuracy": run.manifest.summary["held_out_accuracy"], **_by_class(counts, names),
+    }  # fmt: skip
+
+
+def _by_class(counts: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    shares = counts.diagonal() / counts.sum(axis=1).clip(min=1)
+    return {"class_accuracies": dict(zip(names, shares.tolist(), strict=True)), "confusion": counts.tolist()}
+
+
+def _table(result: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    table = Table("class", "right %", "most often taken for")
+    names = list(result["class_accuracies"])
+    table.add_row("all", f"{100 * result['accuracy']:.2f}", f"{result['images']:,} test images", end_section=True)
+    for row, name in enumerate(names):
+        wrong = [count if column != row else -1 for column, count in enumerate(result["confusion"][row])]
+        worst = max(range(len(wrong)), key=wrong.__getitem__)
+        taken = f"{names[worst]}, {wrong[worst]} times" if wrong[worst] > 0 else ""
+        table.add_row(name, f"{100 * result['class_accuracies'][name]:.1f}", taken)
+    return table

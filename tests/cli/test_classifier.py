@@ -1,0 +1,63 @@
+"""`ex3 classifier`: trained, tested, and told of what is missing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TRAIN = ("classifier", "train", "--dataset", "digits", "--width", 6, "--feature-size", 16, "--epochs", 3, "--batch-size", 64)
+
+
+@pytest.fixture
+def trained(ex3: Callable[..., Any]) -> dict[str, Any]:
+    outcome = ex3(*TRAIN, "--json", "--quiet")
+    assert outcome.exit_code == 0, outcome.stderr
+    document: dict[str, Any] = outcome.document
+    return document
+
+
+def test_eval_says_what_train_said(ex3: Callable[..., Any], trained: dict[str, Any]) -> None:
+    assert trained["partial"]
+    said = ex3("classifier", "eval", "--dataset", "digits", "--run", "0001-small", "--json").document
+    assert said["source"] == "computed from the data set"
+    for key in ("dataset", "run", "accuracy", "held_out_accuracy", "images", "class_accuracies", "confusion"):
+        assert said[key] == trained[key], key
+    assert sum(map(sum, said["confusion"])) == said["images"] == 304
+    assert said["accuracy"] == pytest.approx(sum(said["confusion"][each][each] for each in range(10)) / 304)
+    shown = ex3("classifier", "eval", "--dataset", "digits", "--run", "0001-small").stdout
+    assert f"{100 * said['accuracy']:.2f}" in shown
+
+
+def test_a_shortened_classifier_is_not_taken_unasked(ex3: Callable[..., Any], trained: dict[str, Any]) -> None:
+    outcome = ex3("classifier", "eval", "--dataset", "digits")
+    assert outcome.exit_code == 4
+    assert "ex3 classifier train --dataset digits" in outcome.stderr
+
+
+def test_without_the_data_set_the_shipped_one_tells_what_was_recorded(ex3: Callable[..., Any], tmp_path: Path) -> None:
+    outcome = ex3("classifier", "eval", "--dataset", "fashion-mnist", "--data", tmp_path, "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.document["source"].startswith("as recorded")
+    assert outcome.document["images"] == 10_000
+    assert outcome.document["accuracy"] >= 0.93
+
+
+def test_on_the_real_data_the_shipped_ones_are_what_was_recorded(ex3: Callable[..., Any], real_data: Path) -> None:
+    for name, least in (("fashion-mnist", 0.93), ("mnist", 0.99)):
+        recorded = ex3("classifier", "eval", "--dataset", name, "--data", "nowhere", "--json").document
+        computed = ex3("classifier", "eval", "--dataset", name, "--data", real_data, "--json").document
+        assert computed["accuracy"] >= least
+        assert computed["accuracy"] == pytest.approx(recorded["accuracy"], abs=3e-4)  # other processors round otherwise
+
+
+def test_what_cannot_be_is_named_with_its_remedy(ex3: Callable[..., Any], tmp_path: Path) -> None:
+    for words, code, cause in (
+        (("train", "--dataset", "digits", "--batch-size", "2000"), 2, "1,244 images to train on"),
+        (("train", "--data", tmp_path), 3, "train-images"),
+        (("eval", "--run", "0007-small"), 4, "0007-small"),
+        (("eval", "--dataset", "mnst"), 2, "'mnst'"),
+    ):
+        outcome = ex3("classifier", *words)
+        assert (outcome.exit_code, cause in outcome.stderr) == (code, True), outcome.stderr
+    assert not Path("artifacts").exists()
