@@ -4,19 +4,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ex3cli.cli import vae_pictures
+from ex3cli.cli import vae_tables as tables
 from ex3cli.cli.frame import Answer, Context, command
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ex3cli.artifacts.run import Run
-    from ex3cli.vae.evaluation import SizeResult
-    from ex3cli.vae.features import Features
+    from ex3cli.datasets.registry import ImageDataset
+    from ex3cli.vae.judging import Judgement
 
 app = typer.Typer(help="M1: a variational autoencoder's features and an SVM with few labels.", no_args_is_help=True)
 
-TRAIN, EVALUATE = "vae train", "vae eval"
+TRAIN, EVALUATE, COMPARE = "vae train", "vae eval", "vae compare"
 
 Resume = Annotated[
     str | None,
@@ -26,21 +26,21 @@ Resume = Annotated[
 
 @command(
     app, "train", config=VAEConfig, common=("data", "dataset", "device", "seed", "artifacts"),
-    examples=("ex3 vae train", "ex3 vae train --dataset digits --epochs 5", "ex3 vae train --resume 0001-paper"),
+    examples=("ex3 vae train", "ex3 vae train --preset paper --dataset mnist", "ex3 vae train --resume 0001-edges"),
 )  # fmt: skip
 def train(context: Context, resume: Resume = None) -> Answer:
-    """Train on all training images, without their labels; writes weights, latents and the bound's history."""
+    """Train on all training images, without their labels; writes weights, features, bounds and figures."""
     import torch
 
     from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data, take_up
     from ex3cli.datasets import registry
     from ex3cli.training.device import choose_device
-    from ex3cli.vae import features, figures, training
+    from ex3cli.vae import outputs, training
 
     device = choose_device(context.device)
     run = take_up(context, resume, command=TRAIN, feature="vae") if resume else None
     data = registry.load(context.dataset, context.data)
-    preset = context.given.get("preset", "paper")
+    preset = context.given.get("preset", next(iter(VAEConfig.presets)))
     if run is None:
         run = context.store.new_run(
             ("vae", context.dataset), label=preset, command=TRAIN, config=run_settings(context), seed=context.seed,
@@ -52,110 +52,125 @@ def train(context: Context, resume: Resume = None) -> Answer:
             context.config, data.train_images, run, seed=context.seed, device=device,
             resume_command=resume_command(context, TRAIN, run), progress=context.progress,
         )  # fmt: skip
-        features.save_trained(run, trained.model, data)
-        run.write_figure("figures/bound", figures.bound_by_epoch(run.metrics.rows()), svg=True)
-        summary = {
-            "epochs": trained.epochs, "elbo": trained.elbo, "reconstruction": trained.reconstruction, "kl": trained.kl,
-            "active_dimensions": trained.active_dimensions,
-        }  # fmt: skip
+        summary = outputs.write(run, trained, data, context.config, seed=context.seed, progress=context.progress)
         run.finish(summary, partial=context.config.epochs < VAEConfig.resolve(preset).epochs)
     return Answer(
         document={"dataset": context.dataset, "run": run.name, "partial": run.manifest.partial, **summary},
-        show=[_training_table(run, summary), f"Judge it: ex3 vae eval --dataset {context.dataset} --run {run.path.name}"],
+        show=[tables.training(run.name, summary), f"Judge it: ex3 vae eval --dataset {context.dataset} --run {run.path.name}"],
         run=run,
     )
 
 
 @command(
     app, "eval", config=EvaluationConfig, common=("data", "dataset", "run", "seed", "artifacts"),
-    examples=("ex3 vae eval --labels 3000", "ex3 vae eval --dataset mnist", "ex3 vae eval --labels 100 --draws 20 --json"),
+    examples=(
+        "ex3 vae eval --labels 3000", "ex3 vae eval --dataset mnist", "ex3 vae eval --transductive",
+        "ex3 vae eval --features mean --features logvar --draws 20 --json",
+    ),
 )  # fmt: skip
 def evaluate(context: Context) -> Answer:
     """Train an SVM (RBF kernel) on the features of few labelled images; test it on all test images."""
+    from ex3cli.cli.resuming import recording
     from ex3cli.datasets import registry
-    from ex3cli.vae import evaluation
+    from ex3cli.vae import judging
 
     registry.spec(context.dataset)
     trained = context.store.find(("vae", context.dataset), command=TRAIN, name=context.run)
-    where, judged = _features(context, trained)
-    context.note(f"features: posterior mean of {trained.name}, {where}")
-    results = evaluation.evaluate(judged, context.config, seed=context.seed, progress=context.progress)
-    rows = [_result_row(result, context) for result in results]
+    data = _data_if_here(context)
+    judged = judging.judge(trained, data, context.config, seed=context.seed, progress=context.progress)
+    context.note(f"features: {judged.features} of {trained.name}, {judged.computed}")
+    beside = _baselines(context, data)
     document = {
         "dataset": context.dataset,
         "run": trained.name,
-        "features": "posterior mean",
-        "computed": where,
-        "results": rows,
+        "features": judged.features,
+        "computed": judged.computed,
+        "transductive": context.config.transductive,
+        "results": judging.rows(judged, context.config, beside, dataset=context.dataset),
     }
     run = context.store.new_run(
         ("vae", context.dataset), label="eval", command=EVALUATE, config=context.config.to_dict(), seed=context.seed,
         argv=context.argv, data=trained.manifest.data, parents={trained.name: trained.manifest.digest},
     )  # fmt: skip
-    _write_results(run, document, results)
+    with recording(run):
+        _write_results(run, document, judged, context.dataset)
     shortened = ", a shortened training" if trained.manifest.partial else ""
-    title = f"SVM on the posterior mean of {trained.name}{shortened}; accuracy on all test images of {context.dataset}"
-    table = _results_table(document)
-    return Answer(document=document, show=[title, table], run=run)
+    kind = "SVM on labels spread over the training images, of the" if context.config.transductive else "SVM on the"
+    title = f"{kind} {judged.features} of {trained.name}{shortened}; all test images of {context.dataset}"
+    return Answer(document=document, show=[title, tables.accuracies(document), *tables.notes(document)], run=run)
 
 
-def _features(context: Context, run: "Run") -> "tuple[str, Features]":
-    """A run's stored features; for a shipped run, which holds only some, all of them computed anew where the data set is."""
+@command(
+    app, "compare", config=EvaluationConfig, common=("data", "dataset", "seed", "artifacts"),
+    examples=("ex3 vae compare 0001-edges 0002-edges 0003-edges 0004-paper", "ex3 vae compare 0001-edges --transductive"),
+)  # fmt: skip
+def compare(
+    context: Context,
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="Trainings; several seeds of one recipe show its spread.")
+    ],
+) -> Answer:
+    """Judge several trainings on the same draws, beside the baselines; needs the data set."""
+    from ex3cli.cli.resuming import recording
     from ex3cli.datasets import registry
-    from ex3cli.vae import features
+    from ex3cli.vae import comparison, evaluation_figures
 
-    if run.is_reference and all(each.condition == "ok" for each in registry.verify(context.dataset, context.data)):
-        data = registry.load(context.dataset, context.data)
-        return "computed anew from its weights and the data set", features.compute_features(run, data)
-    return "as stored with it", features.load_features(run)
-
-
-def _result_row(result: "SizeResult", context: Context) -> dict[str, Any]:
-    from ex3cli.vae.paper import published
-
-    return {
-        "labels": result.labels,
-        "draws": len(result.accuracies),
-        "accuracy_mean": result.accuracy_mean,
-        "accuracy_std": result.accuracy_std,
-        "accuracies": result.accuracies,
-        "kernel": "rbf",
-        "penalty": context.config.penalty,
-        "gamma": "scale",
-        "baselines": {},
-        "paper": published(result.labels) if context.dataset == "mnist" else {},
-    }
+    store, shelf = context.store, ("vae", context.dataset)
+    trained = [store.find(shelf, command=TRAIN, name=name) for name in runs]
+    data = registry.load(context.dataset, context.data)
+    run = store.new_run(
+        (*shelf, "comparison"), label="table", command=COMPARE, config=context.config.to_dict(), seed=context.seed,
+        argv=context.argv, data=data.digests, parents={each.name: each.manifest.digest for each in trained},
+    )  # fmt: skip
+    with recording(run):
+        document = comparison.compare(trained, data, context.config, seed=context.seed, progress=context.progress)
+        run.write_json(comparison.FILE, document)
+        run.write_figure("figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines(document)), svg=True)
+        summary = {name: entry["results"][-1]["accuracy_mean"] for name, entry in document["recipes"].items()}
+        run.finish(summary, partial=context.config.draws < EvaluationConfig().draws)
+    return Answer(document={**document, "run": run.name}, show=tables.comparison(document), run=run)
 
 
-def _write_results(run: "Run", document: dict[str, Any], results: "list[SizeResult]") -> None:
-    rows = document["results"]
+def _data_if_here(context: Context) -> "ImageDataset | None":
+    """The data set; None where its files are missing, since a shipped run's features do without."""
+    from ex3cli.datasets import registry
+
+    conditions = {each.condition for each in registry.verify(context.dataset, context.data)}
+    return None if conditions == {"missing"} else registry.load(context.dataset, context.data)
+
+
+def _baselines(context: Context, data: "ImageDataset | None") -> dict[str, list[dict[str, Any]]]:
+    """What the shipped comparison says of these draws, with raw pixels and edges measured anew where the data set is."""
+    from ex3cli.artifacts.store import REFERENCE
+    from ex3cli.errors import ArtifactError
+    from ex3cli.vae import comparison, judging
+
+    if not context.config.baselines:
+        return {}
+    try:
+        shipped = context.store.find(("vae", context.dataset, "comparison"), command=COMPARE, name=REFERENCE)
+        found = comparison.shipped_rows(shipped.read_json(comparison.FILE), context.config, context.seed)
+    except ArtifactError:
+        found = {}
+    if data is not None:
+        found |= judging.baselines(data, context.config, seed=context.seed, progress=context.progress)
+    return found
+
+
+def _write_results(run: "Run", document: dict[str, Any], judged: "Judgement", dataset: str) -> None:
+    from ex3cli.datasets.registry import spec
+    from ex3cli.vae import comparison, evaluation_figures
+
+    rows, names = document["results"], spec(dataset).class_names
     run.write_json("table.json", document)
     columns = ("labels", "draws", "accuracy_mean", "accuracy_std")
     run.write_csv("table.csv", columns, [[row[column] for column in columns] for row in rows])
-    for result in results:
+    for result in judged.results:
         run.write_estimator(f"svm-{result.labels}.skops", result.first_svm)
-    run.finish({str(result.labels): result.accuracy_mean for result in results})
+    largest = max(judged.results, key=lambda result: result.labels)
+    run.write_figure("figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines_of(document)), svg=True)
+    run.write_figure("figures/confusion", evaluation_figures.confusion(largest, names), svg=True)
+    run.finish({str(result.labels): result.accuracy_mean for result in judged.results})
 
 
-def _training_table(run: "Run", summary: dict[str, Any]) -> "Table":
-    from rich.table import Table
-
-    table = Table("epochs", "ELBO (nats)", "log p(x|z)", "KL", "active dimensions", title=f"Trained: {run.name}")
-    numbers = [f"{summary[key]:.2f}" for key in ("elbo", "reconstruction", "kl")]
-    table.add_row(str(summary["epochs"]), *numbers, str(summary["active_dimensions"]))
-    return table
-
-
-def _results_table(document: dict[str, Any]) -> "Table":
-    from rich.table import Table
-
-    paper = any(row["paper"] for row in document["results"])
-    table = Table("labels", "accuracy %", "error %", "draws", *(["paper, M1+TSVM: error %"] if paper else []))
-    for row in document["results"]:
-        mean, spread = 100 * row["accuracy_mean"], 100 * row["accuracy_std"]
-        cells = [str(row["labels"]), f"{mean:.2f} ± {spread:.2f}", f"{100 - mean:.2f}", str(row["draws"])]
-        if paper:
-            entry = row["paper"].get("M1+TSVM")
-            cells.append(f"{entry['error_percent']:.2f} ± {entry['spread']:.2f}" if entry else "")
-        table.add_row(*cells)
-    return table
+app.add_typer(vae_pictures.app)  # without a name: its commands stand beside those above

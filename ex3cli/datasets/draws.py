@@ -42,6 +42,20 @@ def balanced_draw(
     return np.sort(np.concatenate(drawn)).astype(np.int64)
 
 
+def for_choosing(images: int) -> NDArray[np.int64]:
+    """Positions of the training images that recipes are chosen on: the last sixth, 50,000-59,999 of 60,000.
+
+    Their labels serve for that alone: no draw of an evaluation takes them, and they stand in for the test set, which is read
+    for the final table only.
+    """
+    return np.arange(images - images // 6, images)
+
+
+def for_drawing(images: int) -> NDArray[np.int64]:
+    """Positions of the training images whose labels an evaluation may draw: all that are not kept for choosing."""
+    return np.arange(images - images // 6)
+
+
 def check_total(total: int, classes: int, smallest_class: int) -> None:
     """Refuse a number of labels that cannot be the same for every class."""
     most = classes * smallest_class

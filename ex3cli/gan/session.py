@@ -11,6 +11,7 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.networks import build
 from ex3cli.gan.steps import Players, critic_step, generator_step
 from ex3cli.streams import stream_seed
+from ex3cli.training.optimiser import load_optimiser
 
 LOSSES = ("critic_loss", "generator_loss", "score_gap")
 """Columns of the history: what each player minimised, and E[D(x)] − E[D(G(z))], for WGANs the Wasserstein estimate."""
@@ -110,15 +111,6 @@ def optimiser_of(config: GANConfig, network: torch.nn.Module) -> torch.optim.Opt
         betas = (config.beta1, config.beta2)
         return torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=betas, fused=True)
     return torch.optim.RMSprop(network.parameters(), lr=config.learning_rate, alpha=0.9, eps=1e-10, foreach=True)
-
-
-def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Load an optimiser's state in the memory layout of its weights: a fused step reads both by address."""
-    optimiser.load_state_dict(state)
-    for parameter, kept in optimiser.state.items():
-        for name, value in kept.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
-                kept[name] = torch.empty_like(parameter).copy_(value)
 
 
 def use_bfloat16(precision: str, device: torch.device) -> bool:

@@ -3,38 +3,125 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ex3cli.errors import UsageError
 from ex3cli.settings import Settings, setting
+
+VIEWS = ("pixels", "edges")
+BLOCKS = ("mean", "logvar", "sample", "hidden", "edges", "pixels")
 
 
 @dataclass(frozen=True)
 class VAEConfig(Settings):
-    """How the variational autoencoder is built and trained; the preset `paper` is M1 as published."""
+    """How the variational autoencoder is built and trained, and what of it an SVM is given."""
 
-    presets: ClassVar = {"paper": {}}
+    presets: ClassVar = {
+        "edges": {},
+        "pixels": {"views": ("pixels",), "features": ("mean", "hidden"), "components": 256},
+        "paper": {
+            "architecture": "mlp", "views": ("pixels",), "hidden": (600, 600), "latent_size": 50, "likelihood": "bernoulli",
+            "augmentation": 0.0, "features": ("mean",), "components": 0, "epochs": 20, "batch_size": 100,
+            "learning_rate": 3e-4, "schedule": "constant", "weight_decay": 0.0,
+        },
+    }  # fmt: skip
 
+    architecture: str = setting(
+        "convolutional",
+        "Convolutions with batch normalisation see that pixels are neighbours; `mlp` is the paper's softplus network.",
+        choices=("convolutional", "mlp"),
+    )
+    views: tuple[str, ...] = setting(
+        ("pixels", "edges"),
+        "What the encoder sees and the decoder explains: the pixels, their histograms of oriented gradients, or both; edges "
+        "are what tells clothes apart.",
+        choices=VIEWS,
+    )
     hidden: tuple[int, ...] = setting(
-        (600, 600),
-        "Units of each hidden layer of the encoder, mirrored in the decoder (paper: 600 600).",
+        (512,),
+        "Units of each fully connected hidden layer of the encoder, mirrored in the decoder (paper: 600 600).",
         minimum=1,
         maximum=65536,
     )
-    latent_size: int = setting(50, "Dimensions of z (paper: 50).", minimum=1, maximum=4096)
+    width: int = setting(32, "Channels of the first convolution; the two after it have twice as many.", minimum=1, maximum=1024)
+    latent_size: int = setting(64, "Dimensions of z (paper: 50).", minimum=1, maximum=4096)
     initialisation: str = setting(
         "fan-in",
-        "Weights from N(0, 1/fan-in) with log-variance weights at zero, as the authors' code has it; or `tiny`, the "
-        "N(0, .001²) of the paper's text.",
+        "Weights of the `mlp` from N(0, 1/fan-in) with log-variance weights at zero, as the authors' code has it; or `tiny`, "
+        "the N(0, .001²) of the paper's text.",
         choices=("fan-in", "tiny"),
     )
-    epochs: int = setting(
-        20, "Passes over the training images; 20 take minutes and the accuracy has settled.", panel="Training", minimum=1
+    likelihood: str = setting(
+        "gaussian-learned",
+        "p(pixels|z): `bernoulli` draws binary pixels anew for every minibatch (paper), `bernoulli-grey` takes the grey level "
+        "itself, `gaussian` has the fixed --sigma, `gaussian-learned` one shared sigma at its most likely value, which keeps "
+        "ten times as many dimensions active as Bernoulli.",
+        choices=("bernoulli", "bernoulli-grey", "gaussian", "gaussian-learned"),
     )
-    batch_size: int = setting(100, "Images a step.", panel="Training", minimum=1)
+    sigma: float = setting(
+        0.14, "Standard deviation of `gaussian`, in grey levels from 0 to 1.", minimum=0, maximum=1, exclusive=True
+    )
+    kl_weight: float = setting(
+        1.0, "Weight of the KL term; 1 is the evidence lower bound, other values are no bound.", minimum=0, maximum=1000
+    )
+    epochs: int = setting(15, "Passes over the training images.", panel="Training", minimum=1)
+    kl_warm_up: float = setting(0.0, "Epochs over which the KL weight grows from 0.", panel="Training", minimum=0, maximum=1000)
+    batch_size: int = setting(200, "Images a step.", panel="Training", minimum=2)
     learning_rate: float = setting(
-        3e-4, "Adam's step size (paper: 3e-4, its “RMSProp with momentum and bias correction” is Adam).",
+        1e-3, "Adam's step size (paper: 3e-4, its “RMSProp with momentum and bias correction” is Adam).",
         panel="Training", minimum=0, exclusive=True,
     )  # fmt: skip
+    schedule: str = setting(
+        "cosine",
+        "`cosine`: 200 steps of warm-up, then down to 0 along a cosine; `constant` (paper).",
+        panel="Training",
+        choices=("cosine", "constant"),
+    )
+    weight_decay: float = setting(
+        0.01, "Decoupled weight decay of AdamW; with 0 it is Adam.", panel="Training", minimum=0, maximum=1
+    )
+    augmentation: float = setting(
+        1.0,
+        "How far the encoder's images are warped while the decoder must explain the clean ones: 1 turns by up to 10°, scales "
+        "and shears by 10 % and moves by 2 pixels; 0 switches it off.",
+        panel="Training",
+        minimum=0,
+        maximum=5,
+    )
     beta1: float = setting(0.9, "Adam's first decay (paper: 1 - 0.1).", panel="Training", minimum=0, maximum=0.999999)
     beta2: float = setting(0.999, "Adam's second decay (paper: 1 - 0.001).", panel="Training", minimum=0, maximum=0.999999)
+    features: tuple[str, ...] = setting(
+        ("mean", "edges"),
+        "What an SVM is given, side by side, each block scaled to unit variance and dead dimensions dropped: the posterior's "
+        "mean, log-variance or a sample, the encoder's last hidden layer, the raw edges or pixels.",
+        panel="Features",
+        choices=BLOCKS,
+    )
+    components: int = setting(
+        128,
+        "Principal components of the features that are kept, so that they ship; 0 keeps the features as they are.",
+        panel="Features",
+        minimum=0,
+        maximum=4096,
+    )
+
+    bound_samples: int = setting(
+        500,
+        "Samples of z for each image in the importance-weighted bound on the test set (Burda et al. 2016 took up to 5000).",
+        panel="Output",
+        minimum=1,
+        maximum=100_000,
+    )
+    bound_images: int = setting(
+        1000, "Test images in that bound; the evidence lower bound is over all of them.", panel="Output", minimum=1
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together."""
+        super().__post_init__()
+        for name, value in (("views", self.views), ("features", self.features), ("hidden", self.hidden)):
+            if not value or (name != "hidden" and len(set(value)) < len(value)):
+                raise UsageError(f"--{name} {' '.join(map(str, value))!r} is empty or names one twice", "name each once")
+        if self.architecture == "convolutional" and "pixels" not in self.views:
+            raise UsageError("--architecture convolutional needs the view `pixels`", "add --views pixels, or take mlp")
 
 
 @dataclass(frozen=True)
@@ -49,8 +136,24 @@ class EvaluationConfig(Settings):
     draws: int = setting(
         10, "Independent choices of the labelled images; the table gives mean ± standard deviation.", minimum=1
     )
-    penalty: float = setting(
-        10.0, "The SVM's C; 10 is the authors' order of magnitude and was not tuned.", minimum=0, exclusive=True
+    transductive: bool = setting(
+        False,
+        "Spread the labels over the graph of the unlabelled training images first (the paper's M1 had a transductive SVM).",
+    )
+    tune: bool = setting(
+        False,
+        "Choose C and gamma by five-fold cross-validation inside each draw, instead of once on the training images that are "
+        "kept for it.",
+    )
+    penalty: float = setting(0.0, "The SVM's C; 0 takes the one that was chosen for the number of labels.", minimum=0)
+    gamma: float = setting(
+        0.0, "The RBF kernel's gamma in units of 1/(dimensions x variance); 0 takes the one that was chosen.", minimum=0
+    )
+    features: tuple[str, ...] = setting(
+        (), "Other features than the run's own: computed from the data set, C and gamma chosen anew.", choices=BLOCKS
+    )
+    baselines: bool = setting(
+        True, "Judge raw pixels and edges without a model on the same draws (shipped numbers where there is no data set)."
     )
     jobs: int = setting(
         0, "Draws at the same time; 0 takes every processor. The numbers do not depend on it.", panel="Training", minimum=0

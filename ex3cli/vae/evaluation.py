@@ -1,26 +1,37 @@
 """Algorithm 1 of the paper, second half: an SVM on the features of few labelled images, judged on the whole test set."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
 from sklearn.svm import SVC
 
-from ex3cli.datasets.draws import balanced_draw, check_total
+from ex3cli.datasets.draws import balanced_draw, check_total, for_drawing
 from ex3cli.training.progress import Progress, Silent
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.features import Features
+from ex3cli.vae.svm import Choice, nearest, tuned
+
+Fit = Callable[[Features, NDArray[np.int64], NDArray[np.int64]], SVC]
+"""(features, positions of the labelled training images, their labels) → a fitted SVM. No other label is within reach."""
 
 
 @dataclass(frozen=True)
 class DrawResult:
-    """One draw: its SVM, and the fraction of the test set that it labels right."""
+    """One draw: its SVM, and how it labels the test set."""
 
     labels: int
     draw: int
-    accuracy: float
+    confusion: NDArray[np.int64]  # (classes, classes): rows are true, columns said
     svm: SVC
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of the test set that is labelled right."""
+        return float(np.trace(self.confusion) / self.confusion.sum())
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,7 @@ class SizeResult:
 
     labels: int
     accuracies: NDArray[np.float64]  # (draws,)
+    confusion: NDArray[np.int64]  # (classes, classes), summed over the draws: rows are true, columns said
     first_svm: SVC
 
     @property
@@ -41,39 +53,83 @@ class SizeResult:
         """Sample standard deviation over the draws (n - 1); 0 for a single one."""
         return float(self.accuracies.std(ddof=1)) if len(self.accuracies) > 1 else 0.0
 
+    @property
+    def class_accuracies(self) -> NDArray[np.float64]:
+        """For each class, the fraction of its test images that is labelled right, over all draws."""
+        shares: NDArray[np.float64] = np.diag(self.confusion) / self.confusion.sum(axis=1).clip(min=1)
+        return shares
 
-def evaluate(features: Features, config: EvaluationConfig, *, seed: int, progress: Progress | None = None) -> list[SizeResult]:
+
+def plain_fit(choices: Mapping[int, Choice], config: EvaluationConfig, seed: int) -> Fit:
+    """The SVM on the labelled images alone, with the C and gamma that were chosen, given, or found inside the draw."""
+
+    def fit(features: Features, chosen: NDArray[np.int64], labels: NDArray[np.int64]) -> SVC:
+        x = features.take(chosen)
+        if config.tune:
+            return tuned(x, labels, seed)
+        return choice_for(choices, config, len(chosen)).svm(x).fit(x, labels)
+
+    return fit
+
+
+def choice_for(choices: Mapping[int, Choice], config: EvaluationConfig, size: int) -> Choice:
+    """C and gamma for a number of labels: what the user gave goes before what was chosen."""
+    chosen = nearest(choices, size)
+    return Choice(config.penalty or chosen.penalty, config.gamma or chosen.gamma, chosen.accuracy)
+
+
+def check_draws(features: Features, config: EvaluationConfig, seed: int) -> None:
+    """Refuse impossible numbers of labels, and draws whose features are not stored, before hours of fits.
+
+    Raises
+    ------
+    UsageError : a number of labels that is not the same for every class, or more than there are.
+    DataError : a shipped run lacks the features of these draws.
+    """
+    drawable = for_drawing(len(features.train_labels))
+    counts = np.bincount(features.train_labels[drawable])
+    for size in config.labels:
+        check_total(size, len(counts), int(counts.min()))
+    for draw in range(config.draws):  # draws are nested: the largest tells for all
+        features.take(balanced_draw(features.train_labels, max(config.labels), seed, draw, candidates=drawable))
+
+
+def evaluate(
+    features: Features, config: EvaluationConfig, fit: Fit, *, seed: int, name: str = "SVMs", progress: Progress | None = None
+) -> list[SizeResult]:
     """Fit and score an SVM for each number of labels and each draw.
 
     The draws run in threads: libsvm lets go of Python's lock and computes each fit alone, so the numbers do not depend on how
     many run at once.
 
-    Raises
-    ------
-    UsageError : a number of labels that is not the same for every class, or more than there are; said before any fit.
+    Parameters
+    ----------
+    name : what a progress bar calls the fits.
     """
-    counts = np.bincount(features.train_labels)
-    for size in config.labels:
-        check_total(size, len(counts), int(counts.min()))
-    for draw in range(config.draws):  # what is not stored is found before hours of fits; draws are nested, the largest tells
-        features.take(balanced_draw(features.train_labels, max(config.labels), seed, draw))
+    check_draws(features, config, seed)
     listener = progress if progress is not None else Silent()
-    jobs = [(size, draw) for size in sorted(config.labels, reverse=True) for draw in range(config.draws)]
-    listener.start("SVMs", len(jobs), "fits")
+    jobs = [(size, draw) for size in sorted(set(config.labels), reverse=True) for draw in range(config.draws)]
+    listener.start(name, len(jobs), "fits")
     results: dict[tuple[int, int], DrawResult] = {}
     parallel = Parallel(n_jobs=config.jobs or -1, prefer="threads", return_as="generator_unordered")
-    for result in parallel(delayed(_fit_and_score)(features, size, draw, config.penalty, seed) for size, draw in jobs):
+    for result in parallel(delayed(_fit_and_score)(features, size, draw, fit, seed) for size, draw in jobs):
         results[result.labels, result.draw] = result
         listener.advance(1, labels=result.labels, accuracy=result.accuracy)
     listener.stop()
-    return [
-        SizeResult(size, np.array([results[size, draw].accuracy for draw in range(config.draws)]), results[size, 0].svm)
-        for size in config.labels
-    ]
+    return [_gather([results[size, draw] for draw in range(config.draws)]) for size in config.labels]
 
 
-def _fit_and_score(features: Features, size: int, draw: int, penalty: float, seed: int) -> DrawResult:
-    """The only labels that reach the fit are those of the drawn images; the test set is touched by the last line alone."""
-    chosen = balanced_draw(features.train_labels, size, seed, draw)
-    svm = SVC(C=penalty, kernel="rbf", gamma="scale").fit(features.take(chosen), features.train_labels[chosen])
-    return DrawResult(size, draw, float(svm.score(features.test, features.test_labels)), svm)
+def _fit_and_score(features: Features, size: int, draw: int, fit: Fit, seed: int) -> DrawResult:
+    """The only labels that reach the fit are those of the drawn images; the test set is touched by the last lines alone."""
+    drawable = for_drawing(len(features.train_labels))
+    chosen = balanced_draw(features.train_labels, size, seed, draw, candidates=drawable)
+    svm = fit(features, chosen, features.train_labels[chosen])
+    said = svm.predict(features.test)
+    classes = np.arange(features.train_labels.max() + 1)
+    return DrawResult(size, draw, confusion_matrix(features.test_labels, said, labels=classes), svm)
+
+
+def _gather(draws: list[DrawResult]) -> SizeResult:
+    accuracies = np.array([each.accuracy for each in draws])
+    confusion = np.sum([each.confusion for each in draws], axis=0)
+    return SizeResult(draws[0].labels, accuracies, confusion, draws[0].svm)

@@ -1,5 +1,6 @@
-"""From images to what the SVM sees: posterior means, and a run's stored latents."""
+"""From images to what the SVM sees: blocks of a model's features, and what a run stores of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,20 @@ from torch import Tensor
 from ex3cli.artifacts.run import Run
 from ex3cli.datasets.registry import ImageDataset
 from ex3cli.errors import ArtifactError, DataError
+from ex3cli.training.seeding import torch_generator
 from ex3cli.vae.config import VAEConfig
-from ex3cli.vae.networks import VAE
+from ex3cli.vae.networks import VAE, edges_of
+from ex3cli.vae.projection import Projection
 
 WEIGHTS = "weights.safetensors"
+PROJECTION = "projection.safetensors"
 LATENTS = "latents.safetensors"
 BATCH = 1000
+WORDS = {
+    "mean": "posterior mean", "logvar": "posterior log-variance", "sample": "posterior sample",
+    "hidden": "last hidden layer", "edges": "edges (HOG)", "pixels": "raw pixels",
+}  # fmt: skip
+"""The blocks as a reader calls them."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,11 @@ class Features:
     train_labels: NDArray[np.int64]
     test: NDArray[np.float32]
     test_labels: NDArray[np.int64]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the features of every training image are here."""
+        return len(self.positions) == len(self.train_labels)
 
     def take(self, wanted: NDArray[np.int64]) -> NDArray[np.float32]:
         """Features (n, D) of the training images at these positions.
@@ -49,52 +63,129 @@ class Features:
         return taken
 
 
-@torch.inference_mode()
-def posterior_means(model: VAE, images: Tensor) -> Tensor:
-    """Mean of q(z|x), float32 (N, latent_size) on the CPU, of images uint8 (N, 28, 28) taken as grey levels in [0, 1].
+def describe(names: Sequence[str]) -> str:
+    """Names of blocks in words: `posterior mean + last hidden layer`."""
+    return " + ".join(WORDS[name] for name in names)
 
-    The grey level is the expectation of the Bernoulli pixels that the model was trained on, so this needs no draw.
+
+@torch.no_grad()
+def blocks_of(
+    model: VAE | None, images: Tensor, names: Sequence[str], generator: torch.Generator
+) -> dict[str, NDArray[np.float32]]:
+    """The named blocks, each (N, D_b), of images (N, 28, 28), uint8.
+
+    Parameters
+    ----------
+    model : may be None where only `edges` and `pixels` are asked for.
+    generator : `sample` draws from it; the other blocks are functions of the image.
     """
-    device = next(model.parameters()).device
-    parts = [model.encoder(part.flatten(1).to(device).float() / 255).mu.cpu() for part in torch.split(images, BATCH)]
-    return torch.cat(parts)
+    device = next(model.parameters()).device if model is not None else torch.device("cpu")
+    parts: dict[str, list[Tensor]] = {name: [] for name in names}
+    for grey in torch.split(images, BATCH):
+        found = {"pixels": grey.flatten(1).float() / 255} if "pixels" in names else {}
+        if "edges" in names:
+            found["edges"] = edges_of(grey)
+        if model is not None:
+            found["hidden"] = model.encoder.represent(model.expect(grey.to(device)))
+            posterior = model.encoder.posterior(found["hidden"])
+            found |= {"mean": posterior.mu, "logvar": posterior.logvar}
+            if "sample" in names:
+                found["sample"] = posterior.sample(generator)
+        for name in names:
+            parts[name].append(found[name].cpu())
+    return {name: torch.cat(each).numpy() for name, each in parts.items()}
 
 
-def save_trained(run: Run, model: VAE, data: ImageDataset) -> None:
-    """Write weights, and the latents of both halves with their labels, so that judging needs no data set."""
+def features_of(
+    model: VAE | None, data: ImageDataset, names: Sequence[str], components: int, seed: int
+) -> tuple[Projection, Features]:
+    """Blocks of a data set's two halves, projected; the projection is fitted on the training images, without labels."""
+    train = blocks_of(model, data.train_images, names, torch_generator(seed, "vae", "features", "train"))
+    test = blocks_of(model, data.test_images, names, torch_generator(seed, "vae", "features", "test"))
+    projection = Projection.fit(train, components)
+    return projection, _together(projection.apply(train), projection.apply(test), data)
+
+
+def project(model: VAE, projection: Projection, data: ImageDataset, names: Sequence[str], seed: int) -> Features:
+    """Features of a data set's two halves by a projection that was fitted before."""
+    halves = (("train", data.train_images), ("test", data.test_images))
+    train, test = (
+        projection.apply(blocks_of(model, images, names, torch_generator(seed, "vae", "features", half)))
+        for half, images in halves
+    )
+    return _together(train, test, data)
+
+
+def save_features(run: Run, model: VAE, data: ImageDataset, config: VAEConfig, seed: int) -> Features:
+    """Write weights, projection, and the features of both halves with their labels, so that judging needs no data set."""
+    projection, features = features_of(model, data, config.features, config.components, seed)
     run.write_tensors(WEIGHTS, model.state_dict())
+    run.write_tensors(PROJECTION, projection.to_tensors())
     run.write_tensors(
         LATENTS,
         {
-            "train_mu": posterior_means(model, data.train_images),
+            "train": torch.from_numpy(features.train),
             "train_labels": data.train_labels.to(torch.uint8),
-            "test_mu": posterior_means(model, data.test_images),
+            "test": torch.from_numpy(features.test),
             "test_labels": data.test_labels.to(torch.uint8),
         },
     )
+    return features
+
+
+def config_of(run: Run) -> VAEConfig:
+    """The configuration that a run was trained with."""
+    return VAEConfig.from_dict({k: v for k, v in run.manifest.config.items() if k not in ("dataset", "seed")})
 
 
 def load_model(run: Run) -> VAE:
     """The trained model of a run, its weights verified."""
-    model = VAE(VAEConfig.from_dict({k: v for k, v in run.manifest.config.items() if k not in ("dataset", "seed")}))
+    model = VAE(config_of(run))
     try:
-        model.load_state_dict(run.read_tensors(WEIGHTS))
+        model.load_state_dict({name: _whole(tensor) for name, tensor in run.read_tensors(WEIGHTS).items()})
     except RuntimeError as error:
         raise ArtifactError(f"{run.path / WEIGHTS} does not fit the run's configuration", "name another run") from error
     return model.eval()
 
 
 def load_features(run: Run) -> Features:
-    """The stored latents of a run, verified."""
+    """The stored features of a run, verified; a shipped run's are whole numbers of one small step (see `shipping`)."""
     stored = run.read_tensors(LATENTS)
     labels = stored["train_labels"].long().numpy()
     positions = stored["train_positions"].long().numpy() if "train_positions" in stored else np.arange(len(labels))
-    train, test = stored["train_mu"].float().numpy(), stored["test_mu"].float().numpy()
+    step = stored.get("step", torch.tensor(1.0)).item()
+    train, test = ((stored[half].float() * step).numpy() for half in ("train", "test"))
     return Features(train, positions, labels, test, stored["test_labels"].long().numpy())
 
 
 def compute_features(run: Run, data: ImageDataset) -> Features:
-    """The features of every image of a data set, by the run's weights."""
-    model = load_model(run)
-    train, test = (posterior_means(model, images).numpy() for images in (data.train_images, data.test_images))
+    """The features of every image of a data set, by the run's weights and projection."""
+    projection = Projection.from_tensors(run.read_tensors(PROJECTION))
+    return project(load_model(run), projection, data, config_of(run).features, run.manifest.seed)
+
+
+def compute_latents(run: Run, data: ImageDataset) -> NDArray[np.float32]:
+    """The posterior means of all training images (N, alive dimensions): the space in which neighbours are looked for."""
+    blocks = blocks_of(load_model(run), data.train_images, ["mean"], torch_generator(0, "vae", "features"))
+    return Projection.fit(blocks, 0).apply(blocks)
+
+
+def compute_other_features(run: Run, data: ImageDataset, names: Sequence[str]) -> Features:
+    """Other blocks than the run's own, projected anew on as many components as it keeps."""
+    return features_of(load_model(run), data, names, config_of(run).components, run.manifest.seed)[1]
+
+
+def plain_features(data: ImageDataset, name: str) -> Features:
+    """A baseline's features: `pixels` or `edges`, of no model, neither scaled nor projected."""
+    nothing = torch_generator(0, "vae", "features")
+    train, test = (blocks_of(None, images, [name], nothing)[name] for images in (data.train_images, data.test_images))
+    return _together(train, test, data)
+
+
+def _together(train: NDArray[np.float32], test: NDArray[np.float32], data: ImageDataset) -> Features:
     return Features(train, np.arange(len(train)), data.train_labels.numpy(), test, data.test_labels.numpy())
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """Shipped weights are float16; counters stay whole numbers."""
+    return tensor.float() if tensor.is_floating_point() else tensor

@@ -1,14 +1,22 @@
-"""The paper's networks: a Gaussian encoder and a Bernoulli decoder, multilayer perceptrons with softplus units."""
+"""Encoder and decoder: the paper's multilayer perceptrons, or convolutions; one input and one output for each view."""
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from ex3cli.vae import edges
 from ex3cli.vae.config import VAEConfig
+from ex3cli.vae.likelihoods import Gaussian, Likelihood, pixel_likelihood
 
 TINY_STD = 0.001  # Kingma et al. 2014, section 4: "weights … initialised from N(0, 0.001² I)"
+SIDE = 28
+"""Height and width of every data set's images."""
+
+Views = dict[str, Tensor]
+"""What is seen of B images, or said of them: view → float (B, numbers of the view)."""
 
 
 class Posterior(NamedTuple):
@@ -24,50 +32,152 @@ class Posterior(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """x (B, 784) in [0, 1] → q(z|x)."""
+    """Views of x → hidden layers → q(z|x).
 
-    def __init__(self, pixels: int, hidden: tuple[int, ...], latent_size: int) -> None:
+    trunks : for each view, what turns it into (B, n) numbers; the first hidden layer sees them side by side.
+    body : the fully connected hidden layers.
+    """
+
+    def __init__(self, trunks: nn.ModuleDict, body: nn.Sequential, hidden: int, latent_size: int) -> None:
         super().__init__()
-        self.trunk = _perceptron((pixels, *hidden))
-        self.mu = nn.Linear(hidden[-1], latent_size)
-        self.logvar = nn.Linear(hidden[-1], latent_size)
+        self.trunks, self.body = trunks, body
+        self.mu = nn.Linear(hidden, latent_size)
+        self.logvar = nn.Linear(hidden, latent_size)
 
-    def forward(self, x: Tensor) -> Posterior:
-        h = self.trunk(x)  # (B, hidden[-1])
-        return Posterior(self.mu(h), self.logvar(h))
+    def represent(self, seen: Views) -> Tensor:
+        """The last hidden layer, (B, hidden[-1])."""
+        parts = [trunk(seen[view]) for view, trunk in self.trunks.items()]
+        hidden: Tensor = self.body(torch.cat(parts, dim=1) if len(parts) > 1 else parts[0])
+        return hidden
+
+    def posterior(self, hidden: Tensor) -> Posterior:
+        """q(z|x) from the last hidden layer."""
+        return Posterior(self.mu(hidden), self.logvar(hidden))
+
+    def forward(self, seen: Views) -> Posterior:
+        return self.posterior(self.represent(seen))
 
 
 class Decoder(nn.Module):
-    """z (B, latent_size) → logits of p(x|z), (B, 784)."""
+    """z (B, latent_size) → for each view the output that its likelihood reads, (B, numbers of the view)."""
 
-    def __init__(self, latent_size: int, hidden: tuple[int, ...], pixels: int) -> None:
+    def __init__(self, body: nn.Sequential, heads: nn.ModuleDict) -> None:
         super().__init__()
-        self.trunk = _perceptron((latent_size, *hidden))
-        self.logits = nn.Linear(hidden[-1], pixels)
+        self.body, self.heads = body, heads
 
-    def forward(self, z: Tensor) -> Tensor:
-        logits: Tensor = self.logits(self.trunk(z))
-        return logits
+    def forward(self, z: Tensor) -> Views:
+        hidden = self.body(z)
+        return {view: head(hidden) for view, head in self.heads.items()}
 
 
 class VAE(nn.Module):
-    """Encoder and decoder as the configuration says; initialised from torch's global generator, so seed that around it."""
+    """Encoder, decoder and likelihoods as the configuration says.
 
-    def __init__(self, config: VAEConfig, pixels: int = 28 * 28) -> None:
+    Initialised from torch's global generator, so seed that around it.
+    """
+
+    def __init__(self, config: VAEConfig) -> None:
         super().__init__()
-        self.encoder = Encoder(pixels, config.hidden, config.latent_size)
-        self.decoder = Decoder(config.latent_size, config.hidden[::-1], pixels)
-        for layer in self.modules():
-            if isinstance(layer, nn.Linear):
-                std = TINY_STD if config.initialisation == "tiny" else layer.in_features**-0.5
-                nn.init.normal_(layer.weight, std=std)
-                nn.init.zeros_(layer.bias)
-        if config.initialisation == "fan-in":
-            nn.init.zeros_(self.encoder.logvar.weight)  # so that every posterior starts at unit variance
+        build = _perceptrons if config.architecture == "mlp" else _convolutions
+        self.encoder, self.decoder = build(config)
+        self.likelihoods = nn.ModuleDict()
+        for view in config.views:
+            pixels = view == "pixels"
+            gaussian_edges = Gaussian(config.sigma if config.likelihood == "gaussian" else None)
+            likelihood = pixel_likelihood(config.likelihood, config.sigma) if pixels else gaussian_edges
+            self.likelihoods[view] = cast(nn.Module, likelihood)
+
+    @property
+    def likelihood_of(self) -> Mapping[str, Likelihood]:
+        """p(x|z) of each view."""
+        return cast(Mapping[str, Likelihood], self.likelihoods)
+
+    def observe(self, grey: Tensor, generator: torch.Generator) -> Views:
+        """What a training step sees of images (B, 28, 28), uint8."""
+        return {
+            view: likelihood.observe(grey.flatten(1), generator) if view == "pixels" else edges_of(grey)
+            for view, likelihood in self.likelihood_of.items()
+        }
+
+    def expect(self, grey: Tensor) -> Views:
+        """The expectation of `observe`, which needs no draw: grey levels stand for Bernoulli pixels."""
+        return {view: grey.flatten(1).float() / 255 if view == "pixels" else edges_of(grey) for view in self.likelihood_of}
 
 
-def _perceptron(sizes: tuple[int, ...]) -> nn.Sequential:
+def edges_of(grey: Tensor) -> Tensor:
+    """Histograms of oriented gradients of images (B, 28, 28), uint8."""
+    return edges.oriented_gradients(grey.float() / 255)
+
+
+def view_sizes(config: VAEConfig) -> dict[str, int]:
+    """How many numbers each view has."""
+    sizes = {"pixels": SIDE * SIDE, "edges": edges.size(SIDE, SIDE)}
+    return {view: sizes[view] for view in config.views}
+
+
+def _perceptrons(config: VAEConfig) -> tuple[Encoder, Decoder]:
+    """The paper's: softplus units; 784-600-600-50 and back with the preset `paper`."""
+    sizes, last = view_sizes(config), config.hidden[-1]
+    body = _softplus_layers((sum(sizes.values()), *config.hidden))
+    encoder = Encoder(nn.ModuleDict({view: nn.Identity() for view in sizes}), body, last, config.latent_size)
+    heads = nn.ModuleDict({view: nn.Linear(config.hidden[0], size) for view, size in sizes.items()})
+    decoder = Decoder(_softplus_layers((config.latent_size, *config.hidden[::-1])), heads)
+    for layer in [*encoder.modules(), *decoder.modules()]:
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=TINY_STD if config.initialisation == "tiny" else layer.in_features**-0.5)
+            nn.init.zeros_(layer.bias)
+    if config.initialisation == "fan-in":
+        nn.init.zeros_(encoder.logvar.weight)  # so that every posterior starts at unit variance
+    return encoder, decoder
+
+
+def _softplus_layers(sizes: tuple[int, ...]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), nn.Softplus()]
+    return nn.Sequential(*layers)
+
+
+def _convolutions(config: VAEConfig) -> tuple[Encoder, Decoder]:
+    """28 → 14 → 7 pixels a side by convolutions, edges beside them, then fully connected layers; the decoder the other way.
+
+    Few channels go in and out of the fully connected layers, where most weights are: the model stays small enough to ship.
+    """
+    sizes, w, last, first, small = view_sizes(config), config.width, config.hidden[-1], config.hidden[0], SIDE // 4
+    few = max(1, w // 2)
+    flat = few * small * small
+    trunk = nn.Sequential(
+        nn.Unflatten(1, (1, SIDE, SIDE)),
+        *_normalised(nn.Conv2d(1, w, 4, 2, 1, bias=False)),  # (B, w, 14, 14)
+        *_normalised(nn.Conv2d(w, 2 * w, 4, 2, 1, bias=False)),  # (B, 2w, 7, 7)
+        *_normalised(nn.Conv2d(2 * w, 2 * w, 3, 1, 1, bias=False)),
+        nn.Conv2d(2 * w, few, 1),
+        nn.Flatten(),
+    )
+    body = _normalised_layers((flat + sizes.get("edges", 0), *config.hidden))
+    trunks = nn.ModuleDict({view: trunk if view == "pixels" else nn.Identity() for view in sizes})
+    encoder = Encoder(trunks, body, last, config.latent_size)
+    nn.init.zeros_(encoder.logvar.weight)  # so that every posterior starts at unit variance
+    nn.init.zeros_(encoder.logvar.bias)
+    to_pixels = nn.Sequential(
+        nn.Linear(first, flat),
+        nn.Unflatten(1, (few, small, small)),
+        *_normalised(nn.Conv2d(few, 2 * w, 3, 1, 1, bias=False)),  # (B, 2w, 7, 7)
+        *_normalised(nn.ConvTranspose2d(2 * w, w, 4, 2, 1, bias=False)),  # (B, w, 14, 14)
+        nn.ConvTranspose2d(w, 1, 4, 2, 1),
+        nn.Flatten(),
+    )
+    heads = {"pixels": to_pixels, "edges": nn.Linear(first, edges.size(SIDE, SIDE))}
+    chosen = nn.ModuleDict({view: heads[view] for view in sizes})
+    return encoder, Decoder(_normalised_layers((config.latent_size, *config.hidden[::-1])), chosen)
+
+
+def _normalised(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, ...]:
+    return convolution, nn.BatchNorm2d(convolution.out_channels), nn.GELU()
+
+
+def _normalised_layers(sizes: tuple[int, ...]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.GELU()]
     return nn.Sequential(*layers)

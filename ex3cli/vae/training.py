@@ -1,7 +1,6 @@
 """Training the variational autoencoder: one loop that maximises the evidence lower bound."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,18 +9,15 @@ from ex3cli.artifacts.run import Run
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import Progress, Silent
-from ex3cli.training.seeding import isolated_global_rng, torch_generator
+from ex3cli.training.seeding import torch_generator
 from ex3cli.vae.config import VAEConfig
-from ex3cli.vae.networks import VAE, Posterior
-from ex3cli.vae.objective import bernoulli_log_likelihood, kl_to_standard_normal, sample_bernoulli_pixels
-
-ACTIVE_VARIANCE = 0.01
-"""A latent dimension is active when its posterior mean varies by more than this over the images (Burda et al. 2016, 5.2)."""
+from ex3cli.vae.networks import VAE
+from ex3cli.vae.trainer import EpochMeans, Trainer
 
 
 @dataclass
 class TrainedVAE:
-    """What a training came to; the numbers are averages over the last epoch."""
+    """What a training came to; the numbers are averages over the last epoch, with the augmentation that it was trained with."""
 
     model: VAE
     elbo: float  # nats an image
@@ -31,79 +27,35 @@ class TrainedVAE:
     epochs: int
 
 
-class EpochMeans:
-    """Running sums over an epoch, kept on the device so that no step waits for the host."""
+@dataclass
+class _Course:
+    """Where a training stands: the step, the trainer, the last epoch's numbers, and how to leave it."""
 
-    def __init__(self, latent_size: int, device: torch.device) -> None:
-        self.images = 0
-        self.bound = torch.zeros(2, dtype=torch.float64, device=device)  # log-likelihood, KL
-        self.mu = torch.zeros(2, latent_size, dtype=torch.float64, device=device)  # sum, sum of squares
+    keeper: Checkpointer
+    trainer: Trainer
+    resume_command: str
+    listener: Progress
+    done: int = 0
+    row: dict[str, float] | None = None
 
-    def add(self, log_likelihood: Tensor, kl: Tensor, posterior: Posterior) -> None:
-        """Take in one minibatch."""
-        with torch.no_grad():
-            self.images += len(kl)
-            self.bound += torch.stack([log_likelihood.sum(), kl.sum()])
-            self.mu += torch.stack([posterior.mu.sum(0), posterior.mu.square().sum(0)])
+    def take_up(self) -> None:
+        """Go to where the run's checkpoint stands, if it has one."""
+        if (restored := self.keeper.load()) is not None:
+            self.done, state = restored
+            self.trainer.load_state_dict(state["trainer"])
+            self.row = state["row"]
 
-    def row(self) -> dict[str, float]:
-        """The epoch's numbers; reading them is the only wait for the device."""
-        reconstruction, kl = (self.bound / self.images).tolist()
-        mean, square = self.mu / self.images
-        active = int((square - mean.square() > ACTIVE_VARIANCE).sum())
-        return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl, "active_dimensions": active}
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self.keeper.save(self.done, {"trainer": self.trainer.state_dict(), "row": self.row or {}})
 
-    def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint in the middle of an epoch."""
-        return {"images": self.images, "bound": self.bound, "mu": self.mu}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the sums of a checkpoint."""
-        self.images = state["images"]
-        self.bound.copy_(state["bound"])
-        self.mu.copy_(state["mu"])
-
-
-class Trainer:
-    """Model, optimiser, noise and sums: all that a checkpoint must hold."""
-
-    def __init__(self, config: VAEConfig, pixels: int, seed: int, device: torch.device) -> None:
-        with isolated_global_rng(seed, "vae", "initialisation"):
-            self.model = VAE(config, pixels).to(device)
-        self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True
-        )
-        self.noise = torch_generator(seed, "vae", "noise")
-        self.means = EpochMeans(config.latent_size, device)
-        self.device = device
-
-    def step(self, grey: Tensor) -> None:
-        """One step up the bound: -L(x) = -E_q[log p(x|z)] + KL(q(z|x) ‖ p(z)), averaged over the minibatch (B, 784)."""
-        x = sample_bernoulli_pixels(grey, self.noise).to(self.device, non_blocking=True)
-        posterior = self.model.encoder(x)
-        log_likelihood = bernoulli_log_likelihood(self.model.decoder(posterior.sample(self.noise)), x)
-        kl = kl_to_standard_normal(*posterior)
-        loss = (kl - log_likelihood).mean()
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        self.means.add(log_likelihood, kl, posterior)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on, except the data's order, which follows from seed and epoch."""
-        return {
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "noise": self.noise.get_state(),
-            "means": self.means.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.noise.set_state(state["noise"])
-        self.means.load_state_dict(state["means"])
+    def leave(self, stop: GracefulStop) -> None:
+        """Save, mark the run as interrupted, and raise what tells the user how to go on."""
+        self.listener.stop()
+        self.save()
+        error = stop.error(self.resume_command)
+        self.keeper.run.mark("interrupted", error.cause)
+        raise error
 
 
 def train(
@@ -128,55 +80,40 @@ def train(
     InterruptedTrainingError : SIGINT or SIGTERM arrived; the state is saved and the run marked.
     """
     listener = progress if progress is not None else Silent()
-    flat = images.flatten(1)  # (N, 784), uint8
-    steps = -(-len(flat) // config.batch_size)
-    trainer, keeper, done = Trainer(config, flat.shape[1], seed, device), Checkpointer(run), 0
-    row: dict[str, float] = {}
-    if (restored := keeper.load()) is not None:
-        done, state = restored
-        trainer.load_state_dict(state["trainer"])
-        row = state["row"]
-    listener.start(
-        "training", config.epochs * len(flat), "images", done=_images_seen(done, steps, len(flat), config.batch_size)
-    )
+    images = images.to(device)
+    starts = _minibatches(len(images), config.batch_size)
+    steps = len(starts)
+    trainer = Trainer(config, steps, seed, device)
+    course = _Course(Checkpointer(run), trainer, resume_command, listener)
+    course.take_up()
+    listener.start("training", config.epochs * len(images), "images", done=course.done * len(images) // steps)
     with GracefulStop() as stop:
-        for epoch in range(done // steps, config.epochs):
-            order = torch.randperm(len(flat), generator=torch_generator(seed, "vae", "order", epoch))
-            for position in range(done % steps, steps):
-                batch = order[position * config.batch_size : (position + 1) * config.batch_size]
-                trainer.step(flat[batch])
-                done += 1
+        for epoch in range(course.done // steps, config.epochs):
+            order = torch.randperm(len(images), generator=torch_generator(seed, "vae", "order", epoch))
+            for position in range(course.done % steps, steps):
+                batch = order[starts[position] : starts[position] + config.batch_size]
+                trainer.step(images[batch], course.done)
+                course.done += 1
                 listener.advance(len(batch), epoch=epoch + 1)
                 if stop.requested and position + 1 < steps:
-                    _leave(stop, keeper, done, trainer, row, resume_command, listener)
-            row = {"epoch": epoch + 1, **trainer.means.row()}
-            run.metrics.append(row)
-            listener.advance(0, ELBO=row["elbo"], active_dimensions=row["active_dimensions"])
+                    course.leave(stop)
+            course.row = {"epoch": epoch + 1, **trainer.means.row()}
+            run.metrics.append(course.row)
+            listener.advance(0, ELBO=course.row["elbo"], active_dimensions=course.row["active_dimensions"])
             trainer.means = EpochMeans(config.latent_size, device)
             if stop.requested and epoch + 1 < config.epochs:
-                _leave(stop, keeper, done, trainer, row, resume_command, listener)
-            keeper.save(done, {"trainer": trainer.state_dict(), "row": row})
+                course.leave(stop)
+            course.save()
     listener.stop()
-    return TrainedVAE(
-        trainer.model, row["elbo"], row["reconstruction"], row["kl"], int(row["active_dimensions"]), config.epochs
-    )
+    return _trained(course, config)
 
 
-def _leave(
-    stop: GracefulStop,
-    keeper: Checkpointer,
-    done: int,
-    trainer: Trainer,
-    row: dict[str, float],
-    command: str,
-    listener: Progress,
-) -> None:
-    listener.stop()
-    keeper.save(done, {"trainer": trainer.state_dict(), "row": row})
-    error = stop.error(command)
-    keeper.run.mark("interrupted", error.cause)
-    raise error
+def _minibatches(images: int, size: int) -> range:
+    """Where each minibatch starts; a last one of a single image is left out, since batch normalisation needs two."""
+    return range(0, images - (images % size == 1 and images > 1), size)
 
 
-def _images_seen(done: int, steps: int, images: int, batch_size: int) -> int:
-    return done // steps * images + done % steps * batch_size
+def _trained(course: _Course, config: VAEConfig) -> TrainedVAE:
+    row = course.row or {}
+    bound, reconstruction, kl = row["elbo"], row["reconstruction"], row["kl"]
+    return TrainedVAE(course.trainer.model, bound, reconstruction, kl, int(row["active_dimensions"]), config.epochs)

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import VAE
-from ex3cli.vae.training import Trainer
+from ex3cli.vae.trainer import Trainer
 
 ROUNDS, STEPS = 15, 20
 CONFIG = VAEConfig.resolve("paper")
@@ -26,15 +26,14 @@ IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6000, 28, 2
 
 def ours() -> Callable[[], None]:
     """One step of the training loop, with its share of the loop: taking the minibatch out of the whole."""
-    trainer = Trainer(CONFIG, 784, 0, torch.device("cpu"))
-    flat = IMAGES.flatten(1)
-    order = torch.randperm(len(flat))
+    trainer = Trainer(CONFIG, len(IMAGES) // CONFIG.batch_size, 0, torch.device("cpu"))
+    order = torch.randperm(len(IMAGES))
     position = 0
 
     def step() -> None:
         nonlocal position
-        position = (position + CONFIG.batch_size) % len(flat)
-        trainer.step(flat[order[position : position + CONFIG.batch_size]])
+        position = (position + CONFIG.batch_size) % len(IMAGES)
+        trainer.step(IMAGES[order[position : position + CONFIG.batch_size]], 0)
 
     return step
 
@@ -90,9 +89,9 @@ def textbook() -> Callable[[], None]:
     def step() -> None:
         nonlocal total
         x = torch.bernoulli(next(stream).flatten(1))
-        mu, logvar = model.encoder(x)
+        mu, logvar = model.encoder({"pixels": x})
         z = mu + torch.randn_like(mu) * (logvar / 2).exp()
-        likelihood = -binary_cross_entropy_with_logits(model.decoder(z), x, reduction="sum") / len(x)
+        likelihood = -binary_cross_entropy_with_logits(model.decoder(z)["pixels"], x, reduction="sum") / len(x)
         kl = 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum() / len(x)
         loss = kl - likelihood
         optimiser.zero_grad()

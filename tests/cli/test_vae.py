@@ -8,13 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ex3cli.artifacts.store import Store
 
 Ex3 = Callable[..., Any]
 ROOT = Path(__file__).parents[2]
-SMALL = ("--dataset", "digits", "--hidden", 32, "--latent-size", 6, "--batch-size", 50, "--device", "cpu")
+SMALL = (
+    "--dataset", "digits", "--preset", "paper", "--hidden", 32, "--latent-size", 6, "--batch-size", 50, "--device", "cpu",
+    "--bound-samples", 3,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -33,7 +37,10 @@ def test_training_writes_a_verified_run_that_says_how_it_was_made(ex3: Ex3, trai
     assert manifest.config["hidden"] == [32]
     assert (manifest.config["dataset"], manifest.config["seed"], manifest.device) == ("digits", 0, "cpu")
     assert manifest.argv[:3] == ["ex3", "vae", "train"]
-    assert {"weights.safetensors", "latents.safetensors", "metrics.jsonl", "figures/bound.png"} <= set(manifest.files)
+    written = {"weights.safetensors", "latents.safetensors", "projection.safetensors", "metrics.jsonl", "bound.json"}
+    assert written | {"figures/bound.png", "figures/bound.svg"} == set(manifest.files)
+    assert manifest.summary["svm"]["100"].keys() == {"penalty", "gamma", "accuracy"}
+    assert manifest.summary["test_importance_weighted_bound"] > manifest.summary["test_elbo"]
     assert set(run.verify().values()) == {"ok"}
 
 
@@ -45,8 +52,16 @@ def test_eval_measures_every_size_and_writes_table_and_svms(ex3: Ex3, trained: s
     assert [row["labels"] for row in document["results"]] == [100, 300]
     assert all(row["draws"] == 3 and 0.3 < row["accuracy_mean"] <= 1 for row in document["results"])
     assert document["results"][1]["accuracy_mean"] > document["results"][0]["accuracy_mean"]
+    assert document["features"] == "posterior mean"
+    for row in document["results"]:
+        assert np.sum(row["confusion"]) == 3 * 304
+        assert np.trace(row["confusion"]) / np.sum(row["confusion"]) == pytest.approx(row["accuracy_mean"])
+        assert len(row["class_accuracies"]) == 10
+        assert row["baselines"].keys() == {"raw_pixels", "hog"}
+        assert all(0.5 < each["accuracy_mean"] <= 1 and each["draws"] == 3 for each in row["baselines"].values())
     run = Store(Path("artifacts")).open("vae/digits/0002-eval")
     assert run.read_json("table.json") == document
+    assert {"figures/accuracy.svg", "figures/confusion.png"} <= set(run.manifest.files)
     assert run.read_estimator("svm-100.skops").kernel == "rbf"
     assert run.manifest.parents.keys() == {trained}
     again = ex3(*words, "--json").document
@@ -54,6 +69,60 @@ def test_eval_measures_every_size_and_writes_table_and_svms(ex3: Ex3, trained: s
     table = ex3(*words)
     assert "±" in table.stdout
     assert "wrote artifacts/vae/digits/0004-eval/table.csv" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--transductive",), "SVM on labels spread over the training images"),
+        (("--tune",), "SVM on the posterior mean"),
+        (("--features", "logvar", "--features", "hidden"), "posterior log-variance + last hidden layer"),
+    ],
+    ids=["transductive", "tuned", "other features"],
+)
+def test_eval_in_other_ways(ex3: Ex3, trained: str, options: tuple[str, ...], said: str) -> None:
+    words = ("vae", "eval", "--dataset", "digits", "--run", trained, "--labels", 50, "--draws", 2, "--no-baselines", *options)
+    outcome = ex3(*words)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert said in outcome.stdout
+    document = Store(Path("artifacts")).open("vae/digits/0002-eval").read_json("table.json")
+    row = document["results"][0]
+    assert 0.3 < row["accuracy_mean"] <= 1
+    assert row["baselines"] == {}
+    assert ("spreading" in row) == ("--transductive" in options)
+
+
+def test_compare_tells_the_spread_over_draws_from_that_over_seeds(ex3: Ex3, trained: str) -> None:
+    other = ex3("vae", "train", *SMALL, "--epochs", 4, "--seed", 1, "--json").document["run"]
+    sizes = ("--labels", 50, "--labels", 100, "--draws", 2)
+    outcome = ex3("vae", "compare", trained.split("/")[-1], other.split("/")[-1], "--dataset", "digits", *sizes, "--json")
+    document = outcome.document
+    assert document["baselines"].keys() == {"raw_pixels", "hog"}
+    assert document["recipes"].keys() == {trained, other}, "shortened trainings are no preset: each stands for itself"
+    run = Store(Path("artifacts")).open("vae/digits/comparison/0001-table")
+    assert run.manifest.partial, "two draws are fewer than the default"
+    assert run.manifest.parents.keys() == {trained, other}
+    again = ex3("vae", "compare", trained.split("/")[-1], "--dataset", "digits", *sizes)
+    assert "edges (HOG) alone" in again.stdout
+
+
+def test_pictures_are_drawn_and_repeatable(ex3: Ex3, trained: str) -> None:
+    common = ("--dataset", "digits", "--run", trained, "--json")
+    for number, (words, figures) in enumerate(
+        [
+            (("reconstruct", "--pairs", 1), ["figures/reconstructions.png"]),
+            (("sample", "-n", 5), ["figures/samples.png"]),
+            (("latent", "--points", 40, "--steps", 3), ["figures/map.png", "figures/traversal.png", "map.csv"]),
+            (("sample", "-n", 5), ["figures/samples.png"]),
+        ]
+    ):
+        outcome = ex3("vae", *words, *common)
+        assert outcome.exit_code == 0, outcome.stderr
+        assert outcome.document["run"] == trained
+        run = Store(Path("artifacts")).open(f"vae/digits/{number + 2:04d}-{words[0]}")
+        assert sorted(run.manifest.files) == figures
+    first, again = (Path(f"artifacts/vae/digits/{n}-sample/figures/samples.png").read_bytes() for n in ("0003", "0005"))
+    assert first == again
 
 
 def test_a_shortened_run_is_never_taken_unasked(ex3: Ex3, trained: str) -> None:
@@ -71,6 +140,12 @@ def test_a_shortened_run_is_never_taken_unasked(ex3: Ex3, trained: str) -> None:
         (("eval", "--run", "0009"), 4, "there is no run '0009'"),
         (("train", "--initialisation", "fanin"), 2, "did you mean 'fan-in'"),
         (("train", "--preset", "papr"), 2, "did you mean 'paper'"),
+        (("train", "--views", "edges"), 2, "needs the view `pixels`"),
+        (("train", "--features", "mean", "--features", "mean"), 2, "names one twice"),
+        (("train", "--likelihood", "gausian"), 2, "did you mean 'gaussian'"),
+        (("eval", "--features", "maen"), 2, "did you mean 'mean'"),
+        (("eval", "--penalty", -1), 2, "of at least 0"),
+        (("latent", "--run", "0009"), 4, "there is no run '0009'"),
         (("train", "--latent-size", 0), 2, "of at least 1"),
         (("train", "--device", "tpu"), 2, "--device 'tpu' is not known"),
         (("train", "--resume", "0009-paper"), 4, "there is no run '0009-paper'"),
@@ -78,7 +153,7 @@ def test_a_shortened_run_is_never_taken_unasked(ex3: Ex3, trained: str) -> None:
 )
 def test_bad_input_is_one_clear_line(ex3: Ex3, trained: str, words: tuple[object, ...], code: int, said: str) -> None:
     defaults = ("--dataset", "digits") if "--dataset" not in words else ()
-    named = ("--run", trained) if words[0] == "eval" and "--run" not in words and "--dataset" not in words else ()
+    named = ("--run", trained) if words[0] in ("eval", "latent") and "--run" not in words and "--dataset" not in words else ()
     before = sorted(Path("artifacts").rglob("*"))
     outcome = ex3("vae", *words, *defaults, *named)
     assert outcome.exit_code == code
@@ -150,9 +225,17 @@ def test_two_trainings_at_once_get_two_folders(ex3: Ex3) -> None:
     assert runs == {"vae/digits/0001-paper", "vae/digits/0002-paper"}
 
 
-def test_paper_on_real_fashion_mnist_reaches_what_was_measured(ex3: Ex3, real_data: Path) -> None:
+def test_paper_on_real_fashion_mnist_reaches_what_was_measured(real_data: Path, store: Store) -> None:
     """One epoch of the paper's model already separates clothes; the full table is measured by `ex3 vae eval`."""
-    trained = ex3("vae", "train", "--data", real_data, "--epochs", 1, "--json")
-    assert trained.exit_code == 0, trained.stderr
-    words = ("vae", "eval", "--run", trained.document["run"], "--labels", 600, "--draws", 2, "--json")
-    assert ex3(*words).document["results"][0]["accuracy_mean"] > 0.65
+    import torch
+
+    from ex3cli.datasets import registry
+    from ex3cli.vae import evaluation, features, training
+    from ex3cli.vae.config import EvaluationConfig, VAEConfig
+
+    data, config = registry.load("fashion-mnist", real_data), VAEConfig.resolve("paper", epochs=1)
+    run = store.new_run(("vae", "fashion-mnist"), label="paper", command="vae train", config=config.to_dict(), seed=0, argv=[])
+    trained = training.train(config, data.train_images, run, seed=0, device=torch.device("cpu"), resume_command="")
+    _, judged = features.features_of(trained.model.eval(), data, config.features, config.components, seed=0)
+    small = EvaluationConfig(labels=(600,), draws=2)
+    assert evaluation.evaluate(judged, small, evaluation.plain_fit({}, small, 0), seed=0)[0].accuracy_mean > 0.65

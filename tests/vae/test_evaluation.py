@@ -4,13 +4,15 @@ from sklearn.svm import SVC
 
 from ex3cli.datasets.draws import balanced_draw
 from ex3cli.errors import DataError, UsageError
-from ex3cli.vae import evaluation
+from ex3cli.vae import evaluation, svm
 from ex3cli.vae.config import EvaluationConfig
-from ex3cli.vae.evaluation import evaluate
+from ex3cli.vae.evaluation import choice_for, evaluate, plain_fit
 from ex3cli.vae.features import Features
+from ex3cli.vae.svm import Choice
 
 NUMBERS = np.random.default_rng(0)
-LABELS = np.repeat(np.arange(10), 30)
+LABELS = NUMBERS.permutation(np.repeat(np.arange(10), 36))  # the last 60 are kept for choosing
+DRAWABLE = np.arange(300)
 CENTRES = NUMBERS.normal(size=(10, 5)) * 2
 
 
@@ -24,12 +26,17 @@ def make(noise: float = 1.0) -> Features:
 
 FEATURES = make()
 SMALL = EvaluationConfig(labels=(50, 100), draws=4, jobs=1)
+CHOICES = {100: Choice(10.0, 1.0)}
+
+
+def run(features: Features, config: EvaluationConfig, seed: int) -> list[evaluation.SizeResult]:
+    return evaluate(features, config, plain_fit(CHOICES, config, seed), seed=seed)
 
 
 def test_it_is_the_plain_svm_on_the_drawn_images() -> None:
-    result = evaluate(FEATURES, SMALL, seed=5)[1]
+    result = run(FEATURES, SMALL, 5)[1]
     for draw in range(4):
-        chosen = balanced_draw(LABELS, 100, 5, draw)
+        chosen = balanced_draw(LABELS, 100, 5, draw, candidates=DRAWABLE)
         oracle = SVC(C=10, kernel="rbf").fit(FEATURES.train[chosen], LABELS[chosen])
         assert result.accuracies[draw] == oracle.score(FEATURES.test, FEATURES.test_labels)
     assert result.accuracy_mean == pytest.approx(result.accuracies.mean())
@@ -37,39 +44,60 @@ def test_it_is_the_plain_svm_on_the_drawn_images() -> None:
 
 
 def test_the_numbers_do_not_depend_on_the_jobs_nor_on_the_other_sizes() -> None:
-    alone = evaluate(FEATURES, EvaluationConfig(labels=(100,), draws=4, jobs=2), seed=5)[0]
-    assert np.array_equal(alone.accuracies, evaluate(FEATURES, SMALL, seed=5)[1].accuracies)
+    alone = run(FEATURES, EvaluationConfig(labels=(100,), draws=4, jobs=2), 5)[0]
+    assert np.array_equal(alone.accuracies, run(FEATURES, SMALL, 5)[1].accuracies)
 
 
-def test_no_label_outside_the_drawn_ones_and_no_test_label_reaches_a_fit() -> None:
+@pytest.mark.parametrize("config", [SMALL, EvaluationConfig(labels=(50,), draws=2, tune=True, jobs=1)], ids=["chosen", "tuned"])
+def test_no_label_outside_the_drawn_ones_and_no_test_label_reaches_a_fit(
+    config: EvaluationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every label that was not drawn is changed, and every test label: the fitted machines must stay the same to the bit."""
-    config = EvaluationConfig(labels=(50,), draws=1, jobs=1)
-    honest = evaluate(FEATURES, config, seed=0)[0].first_svm
-    chosen = balanced_draw(LABELS, 50, 0, 0)
+    honest = run(FEATURES, config, 0)[0].first_svm
+    chosen = balanced_draw(LABELS, 50, 0, 0, candidates=DRAWABLE)
     poisoned = LABELS.copy()
     outside = np.setdiff1d(np.arange(len(LABELS)), chosen)
+    poisoned[outside] = (poisoned[outside] + 1) % 10
+    changed = Features(FEATURES.train, FEATURES.positions, poisoned, FEATURES.test, (FEATURES.test_labels + 1) % 10)
+    monkeypatch.setattr(evaluation, "balanced_draw", lambda *_, **__: chosen)
+    monkeypatch.setattr(evaluation, "check_draws", lambda *_: None)
+    spied = evaluate(
+        changed, EvaluationConfig(labels=(50,), draws=1, tune=config.tune, jobs=1), plain_fit(CHOICES, config, 0), seed=0
+    )
+    assert np.array_equal(spied[0].first_svm.support_vectors_, honest.support_vectors_)
+    assert np.array_equal(spied[0].first_svm.dual_coef_, honest.dual_coef_)
 
+
+def test_no_draw_takes_an_image_that_is_kept_for_choosing() -> None:
     seen: list[np.ndarray] = []
 
-    class Spy(SVC):
-        def fit(self, X: np.ndarray, y: np.ndarray) -> "Spy":  # type: ignore[override]
-            seen.append(y)
-            super().fit(X, y)
-            return self
+    def spy(features: Features, chosen: np.ndarray, labels: np.ndarray) -> SVC:
+        seen.append(chosen)
+        return SVC().fit(features.take(chosen), labels)
 
-    original = evaluation.balanced_draw
-    try:
-        evaluation.SVC = Spy  # type: ignore[attr-defined]
-        evaluation.balanced_draw = lambda labels, *rest: chosen  # type: ignore[assignment]
-        poisoned[outside] = (poisoned[outside] + 1) % 10
-        changed = Features(FEATURES.train, FEATURES.positions, poisoned, FEATURES.test, (FEATURES.test_labels + 1) % 10)
-        spied = evaluate(changed, config, seed=0)[0].first_svm
-    finally:
-        evaluation.SVC = SVC  # type: ignore[attr-defined]
-        evaluation.balanced_draw = original
-    assert [len(labels) for labels in seen] == [50]
-    assert np.array_equal(spied.support_vectors_, honest.support_vectors_)
-    assert np.array_equal(spied.dual_coef_, honest.dual_coef_)
+    evaluate(FEATURES, SMALL, spy, seed=1)
+    assert len(seen) == 8
+    assert max(each.max() for each in seen) < 300
+
+
+def test_the_confusion_adds_up_to_the_accuracy() -> None:
+    result = run(FEATURES, SMALL, 5)[1]
+    assert result.confusion.sum() == 4 * len(FEATURES.test)
+    assert np.trace(result.confusion) / result.confusion.sum() == pytest.approx(result.accuracy_mean)
+    said = np.concatenate([
+        SVC(C=10.0, gamma="scale").fit(FEATURES.train[chosen], LABELS[chosen]).predict(FEATURES.test[FEATURES.test_labels == 3])
+        for chosen in (balanced_draw(LABELS, 100, 5, draw, candidates=DRAWABLE) for draw in range(4))
+    ])  # fmt: skip
+    assert np.array_equal(np.bincount(said, minlength=10), result.confusion[3]), "rows are what it is"
+    assert result.class_accuracies[3] == pytest.approx((said == 3).mean())
+
+
+def test_what_the_user_gives_goes_before_what_was_chosen() -> None:
+    choices = {100: Choice(3.0, 0.5, 0.8)}
+    assert choice_for(choices, EvaluationConfig(), 100) == choices[100]
+    assert choice_for(choices, EvaluationConfig(penalty=7.0), 100) == Choice(7.0, 0.5, 0.8)
+    assert choice_for(choices, EvaluationConfig(gamma=2.0), 100) == Choice(3.0, 2.0, 0.8)
+    assert choice_for({}, EvaluationConfig(), 100) == svm.UNCHOSEN
 
 
 @pytest.mark.parametrize("labels", [(7,), (100, 100_000), (0,)])
@@ -78,15 +106,14 @@ def test_impossible_numbers_of_labels_are_refused_before_any_fit(
 ) -> None:
     monkeypatch.setattr(evaluation, "_fit_and_score", lambda *_: pytest.fail("fitted"))
     with pytest.raises(UsageError, match="--labels"):
-        evaluate(FEATURES, EvaluationConfig(labels=labels, draws=1), seed=0)
+        run(FEATURES, EvaluationConfig(labels=labels, draws=1), 0)
 
 
 def test_a_shipped_part_gives_the_same_numbers_and_refuses_what_it_lacks() -> None:
     config = EvaluationConfig(labels=(50,), draws=2, jobs=1)
-    drawn = np.unique(np.concatenate([balanced_draw(LABELS, 50, 0, draw) for draw in range(2)]))
+    drawn = np.unique(np.concatenate([balanced_draw(LABELS, 50, 0, draw, candidates=DRAWABLE) for draw in range(2)]))
     part = Features(FEATURES.train[drawn], drawn, LABELS, FEATURES.test, FEATURES.test_labels)
-    whole = evaluate(FEATURES, config, seed=0)[0]
-    assert np.array_equal(evaluate(part, config, seed=0)[0].accuracies, whole.accuracies)
+    assert np.array_equal(run(part, config, 0)[0].accuracies, run(FEATURES, config, 0)[0].accuracies)
     with pytest.raises(DataError, match="default draws only") as caught:
-        evaluate(part, config, seed=1)
+        run(part, config, 1)
     assert "EX3_DATA" in caught.value.remedy

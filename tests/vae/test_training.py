@@ -3,8 +3,8 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +15,10 @@ from ex3cli.errors import InterruptedTrainingError
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import Silent
 from ex3cli.vae import features, training
+from ex3cli.vae import trainer as trainer_module
 from ex3cli.vae.config import VAEConfig
+from ex3cli.vae.networks import Posterior
+from ex3cli.vae.trainer import EpochMeans, Trainer
 
 CPU = torch.device("cpu")
 SMALL = VAEConfig.resolve("paper", hidden=(32, 16), latent_size=4, epochs=6, batch_size=50)
@@ -116,24 +119,78 @@ def test_it_does_not_leave_signal_handlers_behind(new_run: Callable[..., Run]) -
     assert [signal.getsignal(number) for number in GracefulStop.SIGNALS] == before
 
 
-def test_stored_latents_are_the_posterior_means_of_the_stored_weights(new_run: Callable[..., Run], store: Store) -> None:
+def test_stored_features_are_those_of_the_stored_weights(new_run: Callable[..., Run], store: Store) -> None:
     data = registry.load("digits")
-    config = {"dataset": "digits", "seed": 3, **SMALL.to_dict()}
-    run = new_run(config=config)
-    trained = training.train(SMALL, IMAGES, run, seed=3, device=CPU, resume_command="")
-    features.save_trained(run, trained.model, data)
+    config = VAEConfig.resolve("edges", width=4, hidden=(16,), latent_size=4, epochs=1, components=9)
+    run = new_run(config={"dataset": "digits", "seed": 3, **config.to_dict()})
+    trained = training.train(config, IMAGES, run, seed=3, device=CPU, resume_command="")
+    features.save_features(run, trained.model.eval(), data, config, seed=3)
     run.finish({})
     opened = store.open(run.name)
-    stored = features.load_features(opened)
-    again = features.posterior_means(features.load_model(opened), data.test_images)
-    assert torch.equal(torch.from_numpy(stored.test), again)
+    stored, again = features.load_features(opened), features.compute_features(opened, data)
+    assert stored.train.shape == (len(data.train_images), 9)
+    assert np.allclose(stored.test, again.test, atol=1e-5)
+    assert np.allclose(stored.train, again.train, atol=1e-5)
+    assert stored.complete
     assert stored.test_labels.tolist() == data.test_labels.tolist()
-    assert stored.train.shape == (len(data.train_images), 4)
-    assert Path(run.path / features.LATENTS).is_file()
 
 
 def test_active_dimensions_are_those_whose_mean_moves() -> None:
-    means = training.EpochMeans(2, CPU)
+    means = EpochMeans(2, CPU)
     mu = torch.stack([torch.linspace(-1, 1, 100), torch.full((100,), 3.0)], dim=1)
-    means.add(torch.full((100,), -5.0), torch.full((100,), 2.0), training.Posterior(mu, torch.zeros(100, 2)))
+    means.add(torch.full((100,), -5.0), torch.full((100,), 2.0), Posterior(mu, torch.zeros(100, 2)))
     assert means.row() == {"elbo": -7.0, "reconstruction": -5.0, "kl": 2.0, "active_dimensions": 1}
+
+
+CONVOLUTIONAL = VAEConfig.resolve("edges", width=4, hidden=(16,), latent_size=4, epochs=3, batch_size=53, kl_warm_up=1.5)
+
+
+@pytest.mark.parametrize("step", [4, 9])
+def test_convolutions_schedules_and_warps_resume_bit_identical_too(
+    new_run: Callable[..., Run], store: Store, step: int
+) -> None:
+    """425 images in minibatches of 53: the last single image is left out, since batch normalisation needs two."""
+    straight, stopped = new_run(), new_run()
+    trained = run_training(straight, config=CONVOLUTIONAL)
+    with pytest.raises(InterruptedTrainingError):
+        run_training(stopped, StopAt(step, signal.SIGTERM), config=CONVOLUTIONAL)
+    resumed = store.open(stopped.name).reopen({"width": 2})
+    run_training(resumed, config=CONVOLUTIONAL)
+    assert results(resumed) == results(straight)
+    assert trained.model.likelihoods["edges"].variance.item() > 0  # type: ignore[union-attr,operator]
+
+
+def test_the_kl_weight_grows_over_its_warm_up() -> None:
+    trainer = Trainer(VAEConfig.resolve("paper", kl_weight=0.5, kl_warm_up=2.0, hidden=(4,)), 10, 0, CPU)
+    assert [trainer.kl_weight(done) for done in (0, 10, 20, 99)] == [0, 0.25, 0.5, 0.5]
+    assert Trainer(VAEConfig.resolve("paper", hidden=(4,)), 10, 0, CPU).kl_weight(0) == 1
+
+
+def test_the_learning_rate_rises_then_falls_along_a_cosine() -> None:
+    trainer = Trainer(VAEConfig.resolve("pixels", width=2, hidden=(4,), latent_size=2, epochs=4), 1000, 0, CPU)
+    rates = []
+    for done in (0, 199, 2000, 3999):
+        trainer._set_learning_rate(done)
+        rates.append(trainer.optimiser.param_groups[0]["lr"] / 1e-3)
+    assert rates == pytest.approx([1 / 200, 0.994, 0.5, 0.0], abs=2e-3)
+    constant = Trainer(VAEConfig.resolve("paper", hidden=(4,)), 10, 0, CPU)
+    constant._set_learning_rate(3)
+    assert constant.optimiser.param_groups[0]["lr"] == 3e-4
+
+
+def test_the_decoder_explains_the_straight_images_while_the_encoder_sees_warped_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(VAEConfig.resolve("pixels", width=2, hidden=(4,), latent_size=2), 10, 0, CPU)
+    seen: dict[str, torch.Tensor] = {}
+    monkeypatch.setattr(trainer_module, "warp", lambda grey, *_: 255 - grey)
+    trainer.model.encoder.register_forward_pre_hook(lambda _, given: seen.update(encoder=given[0]["pixels"]))
+    original = trainer.model.likelihoods["pixels"].log_likelihood
+
+    def spy(output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        seen["decoder"] = x
+        return original(output, x)
+
+    monkeypatch.setattr(trainer.model.likelihoods["pixels"], "log_likelihood", spy)
+    trainer.step(IMAGES[:20], 0)
+    straight = IMAGES[:20].flatten(1).float() / 255
+    assert torch.allclose(seen["decoder"], straight)
+    assert torch.allclose(seen["encoder"], 1 - straight)

@@ -1,0 +1,112 @@
+"""`ex3 vae reconstruct`, `sample` and `latent`: pictures of what a model has learned."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ex3cli.cli.frame import Answer, Context, command
+
+if TYPE_CHECKING:
+    from ex3cli.artifacts.run import Run
+    from ex3cli.vae.networks import VAE
+
+app = typer.Typer()
+
+TRAIN = "vae train"
+COMMON = ("data", "dataset", "run", "seed", "artifacts")
+
+
+@command(app, "reconstruct", common=COMMON, examples=("ex3 vae reconstruct", "ex3 vae reconstruct --dataset mnist --pairs 3"))
+def reconstruct(
+    context: Context,
+    pairs: Annotated[int, typer.Option(min=1, max=20, help="Test images a class.", rich_help_panel="Output")] = 2,
+) -> Answer:
+    """Draw test images above and their reconstructions below, a column a class; needs the data set."""
+    import torch
+
+    from ex3cli.datasets import registry
+    from ex3cli.training.seeding import torch_generator
+    from ex3cli.vae import picture_figures, pictures
+
+    trained, model = _model(context)
+    data = registry.load(context.dataset, context.data)
+    order = torch.randperm(len(data.test_labels), generator=torch_generator(context.seed, "vae", "reconstruct"))
+    chosen = torch.stack([order[data.test_labels[order] == each][:pairs] for each in range(len(data.class_names))])
+    real = data.test_images[chosen.flatten()]
+    decoded = pictures.reconstruct(model, real)
+    shape = (*chosen.shape, *real.shape[1:])
+    error = (real.float() - decoded.float()).square().mean().sqrt().item() / 255
+    run = _new_run(context, "reconstruct", trained, {"pairs": pairs})
+    figure = picture_figures.reconstructions(real.view(shape).numpy(), decoded.view(shape).numpy(), data.class_names)
+    run.write_figure("figures/reconstructions", figure)
+    return _answer(context, run, trained, {"positions": chosen.tolist(), "root_mean_squared_error": error})
+
+
+@command(app, "sample", common=COMMON[1:], examples=("ex3 vae sample", "ex3 vae sample --dataset mnist -n 100 --seed 7"))
+def sample(
+    context: Context,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=400, help="Images.", rich_help_panel="Output")] = 64,
+) -> Answer:
+    """Draw images from the prior; image i of a seed is the same whatever -n is."""
+    from ex3cli.vae import picture_figures, pictures
+
+    trained, model = _model(context)
+    drawn = pictures.sample(model, count, context.seed).numpy()
+    run = _new_run(context, "sample", trained, {"count": count})
+    run.write_figure("figures/samples", picture_figures.samples(drawn))
+    return _answer(context, run, trained, {"count": count}, preview=drawn)
+
+
+@command(app, "latent", common=COMMON[1:], examples=("ex3 vae latent", "ex3 vae latent --dimensions 16 --points 4000"))
+def latent(
+    context: Context,
+    dimensions: Annotated[int, typer.Option(min=1, max=64, help="Rows of the traversal.", rich_help_panel="Output")] = 10,
+    steps: Annotated[int, typer.Option(min=2, max=31, help="Columns of the traversal.", rich_help_panel="Output")] = 11,
+    points: Annotated[int, typer.Option(min=10, max=10_000, help="Test images on the map.", rich_help_panel="Output")] = 2000,
+) -> Answer:
+    """Draw a map of the test images' features with class names, and what each latent dimension does."""
+    from ex3cli.datasets.registry import spec
+    from ex3cli.vae import features, mapping, picture_figures, pictures
+
+    trained, model = _model(context)
+    stored = features.load_features(trained)
+    context.note("placing the test images (t-SNE)")
+    places, labels = mapping.map_features(stored.test, stored.test_labels, points=points, seed=context.seed)
+    chosen, values, moved = pictures.traverse(model, dimensions, steps)
+    run = _new_run(context, "latent", trained, {"dimensions": dimensions, "steps": steps, "points": points})
+    run.write_figure("figures/map", picture_figures.feature_map(places, labels, spec(context.dataset).class_names))
+    run.write_figure("figures/traversal", picture_figures.traversal(chosen, values.tolist(), moved.numpy()))
+    run.write_csv("map.csv", ("x", "y", "label"), [[*place, label] for place, label in zip(places, labels, strict=True)])
+    return _answer(context, run, trained, {"points": len(places), "dimensions": chosen})
+
+
+def _model(context: Context) -> "tuple[Run, VAE]":
+    """The run that was asked for and its model, which must draw pixels."""
+    from ex3cli.datasets import registry
+    from ex3cli.vae import features, pictures
+
+    registry.spec(context.dataset)
+    trained = context.store.find(("vae", context.dataset), command=TRAIN, name=context.run)
+    model = features.load_model(trained)
+    pictures.check_draws_pixels(model)
+    return trained, model
+
+
+def _new_run(context: Context, name: str, trained: "Run", settings: dict[str, Any]) -> "Run":
+    return context.store.new_run(
+        ("vae", context.dataset), label=name, command=f"vae {name}", config=settings, seed=context.seed, argv=context.argv,
+        data=trained.manifest.data, parents={trained.name: trained.manifest.digest},
+    )  # fmt: skip
+
+
+def _answer(context: Context, run: "Run", trained: "Run", numbers: dict[str, Any], preview: Any = None) -> Answer:
+    from shutil import get_terminal_size
+
+    from ex3cli.cli.preview import can_preview, half_blocks
+
+    run.finish({key: value for key, value in numbers.items() if isinstance(value, int | float)})
+    shown: list[Any] = [f"drawn with {trained.name}, seed {context.seed}"]
+    if preview is not None and can_preview():
+        shown.insert(0, half_blocks(list(preview), get_terminal_size().columns))
+    document = {"dataset": context.dataset, "run": trained.name, "seed": context.seed, **numbers}
+    return Answer(document=document, show=shown, run=run)

@@ -1,0 +1,143 @@
+"""The table of several trainings: recipes side by side, each with its spread over draws and, apart from it, over seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ex3cli.artifacts.run import Run
+from ex3cli.datasets.registry import ImageDataset
+from ex3cli.training.progress import Progress
+from ex3cli.vae import judging
+from ex3cli.vae.config import EvaluationConfig, VAEConfig
+from ex3cli.vae.features import config_of
+from ex3cli.vae.paper import TABLE
+
+FILE = "comparison.json"
+BOUND_ONLY = ("bound_samples", "bound_images")
+"""Settings that say how a model is measured and not what it is."""
+CUSTOM = "custom"
+
+
+def recipe_of(config: VAEConfig) -> str:
+    """The preset that a configuration is, or CUSTOM."""
+    for name in VAEConfig.presets:
+        preset = VAEConfig.resolve(name).to_dict()
+        if all(preset[key] == value for key, value in config.to_dict().items() if key not in BOUND_ONLY):
+            return name
+    return CUSTOM
+
+
+def compare(
+    runs: Sequence[Run], data: ImageDataset, config: EvaluationConfig, *, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """Judge every run; those of the same recipe that differ in their seed alone give the spread over seeds.
+
+    The first run of a recipe gives its rows; where `config.transductive`, it is judged in both ways.
+    """
+    inductive = EvaluationConfig.from_dict({**config.to_dict(), "transductive": False})
+    beside = judging.baselines(data, inductive, seed=seed, progress=progress) if config.baselines else {}
+    recipes: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        name = recipe_of(config_of(run))
+        if name == CUSTOM:
+            name = run.name  # nothing else says what it is, and two of them need not be alike
+        entry = recipes.setdefault(name, {"runs": [], "means": []})
+        judgement = judging.judge(run, data, inductive, seed=seed, progress=progress)
+        results = judging.rows(judgement, inductive, beside, dataset=data.name)
+        entry["means"].append([row["accuracy_mean"] for row in results])
+        entry["runs"].append({"run": run.name, "seed": run.manifest.seed, "digest": run.manifest.digest})
+        if len(entry["runs"]) == 1:
+            entry |= {"features": judgement.features, "results": results, "summary": run.manifest.summary}
+            if config.transductive and name != "paper":
+                spread = judging.judge(run, data, config, seed=seed, progress=progress)
+                entry["transductive"] = judging.rows(spread, config, {}, dataset=data.name)
+    for entry in recipes.values():
+        entry["seeds"] = _spread(entry.pop("means"), config.labels)
+    return {"dataset": data.name, "seed": seed, "draws": config.draws, "baselines": beside, "recipes": recipes}
+
+
+def _spread(means: list[list[float]], sizes: Sequence[int]) -> list[dict[str, float]]:
+    """For each size, mean and standard deviation over trainings of the means over draws."""
+    table = np.array(means)  # (runs, sizes)
+    std = table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(len(sizes))
+    return [
+        {"labels": size, "trainings": len(table), "accuracy_mean": float(mean), "accuracy_std": float(each)}
+        for size, mean, each in zip(sizes, table.mean(axis=0), std, strict=True)
+    ]
+
+
+def shipped_rows(document: dict[str, Any], config: EvaluationConfig, seed: int) -> dict[str, list[dict[str, Any]]]:
+    """Baselines' rows of a shipped comparison, and the recipe `paper`'s, if they were measured on these draws."""
+    if (document["seed"], document["draws"]) != (seed, config.draws) or config.tune or config.penalty or config.gamma:
+        return {}
+    keys = ("labels", "draws", "accuracy_mean", "accuracy_std", "penalty", "gamma")
+    beside = dict(document["baselines"])
+    if "paper" in document["recipes"]:
+        beside["preset_paper"] = document["recipes"]["paper"]["results"]
+    return {
+        name: [{**{key: row[key] for key in keys}, "source": "shipped"} for row in entries] for name, entries in beside.items()
+    }
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of accuracy against the number of labels, fractions; `spread` is a standard deviation over draws."""
+
+    name: str
+    labels: list[int]
+    means: list[float]
+    spreads: list[float]
+
+
+NAMES = {
+    "raw_pixels": "raw pixels", "hog": "edges (HOG) alone", "preset_paper": "preset paper",
+    "edges": "preset edges", "pixels": "preset pixels", "paper": "preset paper",
+}  # fmt: skip
+"""What a reader calls each row of a table and each line of a figure."""
+
+
+def lines(document: dict[str, Any]) -> list[Line]:
+    """The lines of a comparison: recipes, their transductive variants, baselines, and the paper's on MNIST."""
+    found = []
+    for name, entry in document["recipes"].items():
+        found.append(_line(NAMES.get(name, name), entry["results"]))
+        if "transductive" in entry:
+            found.append(_line(f"{NAMES.get(name, name)}, transductive", entry["transductive"]))
+    found += [_line(NAMES.get(name, name), entries) for name, entries in document["baselines"].items()]
+    return found + _published(document["dataset"], [row["labels"] for row in found_rows(document)])
+
+
+def lines_of(document: dict[str, Any]) -> list[Line]:
+    """The lines of one run's table."""
+    results = document["results"]
+    found = [_line(document["features"], results)]
+    for name in {name: None for row in results for name in row["baselines"]}:
+        entries = [{"labels": row["labels"], **row["baselines"][name]} for row in results if name in row["baselines"]]
+        found.append(_line(NAMES.get(name, name), entries))
+    return found + _published(document["dataset"], [row["labels"] for row in results])
+
+
+def found_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a comparison's first recipe."""
+    first: dict[str, Any] = next(iter(document["recipes"].values()))
+    return list(first["results"])
+
+
+def _line(name: str, entries: Sequence[dict[str, Any]]) -> Line:
+    ordered = sorted(entries, key=lambda row: int(row["labels"]))
+    columns = ([row[key] for row in ordered] for key in ("labels", "accuracy_mean", "accuracy_std"))
+    return Line(name, *columns)
+
+
+def _published(dataset: str, sizes: Sequence[int]) -> list[Line]:
+    if dataset != "mnist":
+        return []
+    found = []
+    for method, table in TABLE.items():
+        known = sorted(size for size in set(sizes) if size in table)
+        means, spreads = [1 - table[size][0] / 100 for size in known], [table[size][1] / 100 for size in known]
+        if known:
+            found.append(Line(f"{method} (Kingma et al. 2014)", known, means, spreads))
+    return found

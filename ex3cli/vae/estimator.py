@@ -1,0 +1,104 @@
+"""The features as a scikit-learn transformer: `make_pipeline(VAEFeatures("reference"), SVC())`."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.training.seeding import torch_generator
+from ex3cli.vae.features import PROJECTION, blocks_of, config_of, load_model
+from ex3cli.vae.networks import SIDE
+from ex3cli.vae.projection import Projection
+
+PIXELS = SIDE * SIDE
+
+
+class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Images to the features that a trained variational autoencoder gives an SVM.
+
+    `fit` loads the run and learns nothing from the images that it is given, so no label and no test image can leak through
+    it, in cross-validation either.
+
+    Parameters
+    ----------
+    run : "reference" for the shipped run, else a name from `ex3 runs list` or a path.
+    dataset : which data set's run.
+    artifacts : the artifacts folder in which names are looked up.
+
+    Attributes
+    ----------
+    run_ : name of the run that was loaded.
+    n_features_in_ : 784.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.svm import SVC
+    >>> from ex3cli.vae.estimator import VAEFeatures
+    >>> model = make_pipeline(VAEFeatures("reference"), SVC(C=3))  # then model.fit(images, labels), images (n, 784) in 0…255
+    """
+
+    def __init__(self, run: str = "reference", *, dataset: str = "fashion-mnist", artifacts: str | Path = "artifacts") -> None:
+        self.run = run
+        self.dataset = dataset
+        self.artifacts = artifacts
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Check the images' shape and load the run; the values are not looked at.
+
+        Parameters
+        ----------
+        X : (n, 784), grey levels from 0 to 255.
+
+        Raises
+        ------
+        ValueError : another shape, or values that are no grey levels.
+        ArtifactError : there is no such run, or it is damaged.
+        """
+        self._images(X, reset=True)
+        self._load()
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Features (n, K), float32, of images (n, 784), grey levels from 0 to 255."""
+        check_is_fitted(self, "run_")
+        images = self._images(X, reset=False)
+        if not hasattr(self, "_loaded"):  # unpickled or copied in a worker: the weights are read anew, verified
+            self._load()
+        model, projection, names = self._loaded
+        nothing = torch_generator(0, "vae", "features", "transform")
+        return projection.apply(blocks_of(model, torch.from_numpy(images).view(-1, SIDE, SIDE), names, nothing))
+
+    def _images(self, X: ArrayLike, *, reset: bool) -> NDArray[np.uint8]:
+        values = validate_data(self, X, reset=reset, dtype=np.float64)
+        if values.shape[1] != PIXELS:
+            raise ValueError(f"X has {values.shape[1]} features, and the run was trained on {PIXELS} pixels (28 x 28)")
+        if values.min(initial=0) < 0 or values.max(initial=0) > 255:
+            raise ValueError(f"X must hold grey levels from 0 to 255, not {values.min():g} to {values.max():g}")
+        if values.max(initial=0) <= 1 and (values % 1).any():
+            raise ValueError("X seems to be scaled to 0…1; give grey levels from 0 to 255 (multiply by 255)")
+        return np.asarray(values.round(), dtype=np.uint8)
+
+    def _load(self) -> None:
+        run: Run = Store(Path(self.artifacts)).find(("vae", self.dataset), command="vae train", name=self.run)
+        config = config_of(run)
+        self._loaded = (load_model(run), Projection.from_tensors(run.read_tensors(PROJECTION)), config.features)
+        self.run_ = run.name
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the weights: they stay in the run, where their digest is checked."""
+        state: dict[str, Any] = super().__getstate__()
+        return {key: value for key, value in state.items() if key != "_loaded"}
+
+    def __sklearn_tags__(self) -> Tags:
+        """What scikit-learn may expect: 28 x 28 grey levels, no negative values."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags

@@ -1,0 +1,132 @@
+"""Judging a run: its accuracies with few labels, beside the baselines, the paper's recipe and the paper's own table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ex3cli.artifacts.run import Run
+from ex3cli.datasets.registry import ImageDataset
+from ex3cli.errors import DataError
+from ex3cli.training.progress import Progress
+from ex3cli.vae import svm, transduction
+from ex3cli.vae.config import EvaluationConfig
+from ex3cli.vae.evaluation import SizeResult, check_draws, choice_for, evaluate, plain_fit
+from ex3cli.vae.features import (
+    Features,
+    compute_features,
+    compute_latents,
+    compute_other_features,
+    config_of,
+    describe,
+    load_features,
+    plain_features,
+)  # fmt: skip
+from ex3cli.vae.paper import published
+from ex3cli.vae.svm import Choice, Choices
+
+BASELINES = {"raw_pixels": "pixels", "hog": "edges"}
+"""Key in the document → block of features without a model."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a run's features are worth."""
+
+    results: list[SizeResult]
+    choices: Choices
+    features: str  # in words
+    computed: str  # where the features came from, in words
+    spreadings: dict[int, transduction.Spreading] | None
+
+
+def judge(run: Run, data: ImageDataset | None, config: EvaluationConfig, *, seed: int, progress: Progress) -> Judgement:
+    """Fit and score the SVMs of a run.
+
+    Parameters
+    ----------
+    data : the data set, or None where it is missing: then the run's stored features must do.
+
+    Raises
+    ------
+    DataError : what is asked for takes the data set.
+    """
+    names = config.features or config_of(run).features
+    features, computed = _features(run, data, names)
+    check_draws(features, config, seed)
+    if names == config_of(run).features:
+        choices = svm.from_json(run.manifest.summary.get("svm", {}))
+    else:
+        choices = svm.choose(features, config.labels, seed, jobs=config.jobs, progress=progress)
+    spreadings = None
+    fit = plain_fit(choices, config, seed)
+    if config.transductive:
+        if data is None:
+            raise _needs_data("spreading labels takes the unlabelled training images")
+        graph = transduction.neighbour_graph(compute_latents(run, data), jobs=config.jobs)
+        spreadings = transduction.choose(features, graph, choices, config, seed, progress)
+        fit = transduction.transductive_fit(graph, choices, spreadings, config, seed)
+    results = evaluate(features, config, fit, seed=seed, progress=progress)
+    return Judgement(results, choices, describe(names), computed, spreadings)
+
+
+def baselines(data: ImageDataset, config: EvaluationConfig, *, seed: int, progress: Progress) -> dict[str, list[Row]]:
+    """Raw pixels and edges (HOG) under the same SVM on the same draws, C and gamma chosen in the same way; a row by size."""
+    found = {}
+    for name, block in BASELINES.items():
+        features = plain_features(data, block)
+        choices = svm.choose(features, config.labels, seed, jobs=config.jobs, progress=progress)
+        fit = plain_fit(choices, config, seed)
+        results = evaluate(features, config, fit, seed=seed, name=f"SVMs on {name.replace('_', ' ')}", progress=progress)
+        found[name] = [measured(result, choice_for(choices, config, result.labels)) for result in results]
+    return found
+
+
+def rows(judgement: Judgement, config: EvaluationConfig, beside: Mapping[str, Sequence[Row]], *, dataset: str) -> list[Row]:
+    """One row for each number of labels.
+
+    beside : baselines, each a list of rows with `labels`; a size that a baseline lacks is left out.
+    """
+    found = []
+    for result in judgement.results:
+        row = measured(result, choice_for(judgement.choices, config, result.labels))
+        row |= {"kernel": "rbf", "class_accuracies": result.class_accuracies, "confusion": result.confusion}
+        row["baselines"] = {
+            name: {key: value for key, value in entry.items() if key != "labels"}
+            for name, entries in beside.items()
+            for entry in entries
+            if entry["labels"] == result.labels
+        }
+        row["paper"] = published(result.labels) if dataset == "mnist" else {}
+        if judgement.spreadings is not None:
+            row["spreading"] = vars(judgement.spreadings[result.labels])
+        found.append(row)
+    return found
+
+
+def measured(result: SizeResult, choice: Choice) -> Row:
+    """The numbers of one size; with `--tune`, C and gamma are those that tuning would start from and not each draw's own."""
+    return {
+        "labels": result.labels,
+        "draws": len(result.accuracies),
+        "accuracy_mean": result.accuracy_mean,
+        "accuracy_std": result.accuracy_std,
+        "accuracies": result.accuracies,
+        "penalty": choice.penalty,
+        "gamma": choice.gamma,
+    }
+
+
+def _features(run: Run, data: ImageDataset | None, names: Sequence[str]) -> tuple[Features, str]:
+    """A run's features: as stored, or computed where something else is asked for, or where a shipped run holds only some."""
+    if tuple(names) != config_of(run).features:
+        if data is None:
+            raise _needs_data("other features than the run's own are computed from the images")
+        return compute_other_features(run, data, names), "computed from its weights and the data set"
+    if run.is_reference and data is not None:
+        return compute_features(run, data), "computed anew from its weights and the data set"
+    return load_features(run), "as stored with it"
+
+
+def _needs_data(why: str) -> DataError:
+    return DataError(f"{why}, and the data set is not here", "point --data (EX3_DATA) at it, or fetch it: `ex3 data fetch`")

@@ -1,0 +1,40 @@
+"""What a finished training leaves behind: weights, features, the SVM's chosen C and gamma, bounds, figures."""
+
+from dataclasses import asdict
+from typing import Any
+
+from ex3cli.artifacts.run import Run
+from ex3cli.datasets.registry import ImageDataset
+from ex3cli.training.progress import Progress
+from ex3cli.vae import bound, features, figures, svm
+from ex3cli.vae.config import EvaluationConfig, VAEConfig
+from ex3cli.vae.training import TrainedVAE
+
+
+def write(
+    run: Run, trained: TrainedVAE, data: ImageDataset, config: VAEConfig, *, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """Write everything but the manifest into the run; returns the numbers that sum it up.
+
+    Labels are looked at for one thing: C and gamma, on the training images that are kept for choosing.
+    """
+    model = trained.model.eval()
+    stored = features.save_features(run, model, data, config, seed)
+    choices = svm.choose(stored, EvaluationConfig().labels, seed, progress=progress)
+    measured = bound.measure(
+        model, data.test_images, weighted_images=config.bound_images, samples=config.bound_samples, seed=seed, progress=progress
+    )
+    run.write_json("bound.json", asdict(measured))
+    run.write_figure("figures/bound", figures.bound_by_epoch(run.metrics.rows()), svg=True)
+    return {
+        "epochs": trained.epochs,
+        "elbo": trained.elbo,
+        "reconstruction": trained.reconstruction,
+        "kl": trained.kl,
+        "active_dimensions": trained.active_dimensions,
+        "test_elbo": measured.elbo,
+        "test_importance_weighted_bound": measured.importance_weighted,
+        "features": features.describe(config.features),
+        "dimensions": stored.train.shape[1],
+        "svm": svm.to_json(choices),
+    }

@@ -1,0 +1,93 @@
+"""Figures to hand in: reconstructions, samples, a map of the features, a traversal of the latent dimensions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ex3cli.figure_style import style
+
+Pixels = NDArray[np.uint8]
+TEN = (
+    "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#666666", "#8C564B", "#B8A800", "#5E3C99",
+)  # fmt: skip
+"""A colour for each of ten classes: Okabe and Ito's, and three more; every group is named on the map as well."""
+
+
+def reconstructions(real: Pixels, decoded: Pixels, class_names: Sequence[str]) -> Figure:
+    """A column for each class: real images (classes, n, 28, 28) above, their reconstructions below, n pairs of rows."""
+    classes, pairs = real.shape[:2]
+    with style():
+        figure = Figure(figsize=(0.85 * classes + 1.0, 1.75 * pairs + 0.3), layout="constrained")
+        axes = figure.subplots(2 * pairs, classes, squeeze=False)
+        for column, name in enumerate(class_names):
+            for pair in range(pairs):
+                for row, picture in ((2 * pair, real[column, pair]), (2 * pair + 1, decoded[column, pair])):
+                    _show(axes[row, column], picture)
+            axes[0, column].set_title(name.replace("/", "/\n"), fontsize=8)
+        for pair in range(pairs):
+            for row, words in ((2 * pair, "real"), (2 * pair + 1, "decoded")):
+                axes[row, 0].set_ylabel(words, fontsize=8)
+    return figure
+
+
+def samples(pictures: Pixels) -> Figure:
+    """Images (n, 28, 28) drawn from the prior, on a sheet that is about square."""
+    columns = int(np.ceil(np.sqrt(len(pictures))))
+    rows = -(-len(pictures) // columns)
+    with style():
+        figure = Figure(figsize=(0.65 * columns, 0.65 * rows + 0.4), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for place in range(rows * columns):
+            each = axes[place // columns, place % columns]
+            if place < len(pictures):
+                _show(each, pictures[place])
+            else:
+                each.set_axis_off()
+        figure.suptitle("decoded from z ~ N(0, I)", fontsize=9)
+    return figure
+
+
+def traversal(dimensions: Sequence[int], values: Sequence[float], pictures: Pixels) -> Figure:
+    """Images (dimensions, steps, 28, 28): a row for each latent dimension, its value along the columns."""
+    rows, columns = pictures.shape[:2]
+    with style():
+        figure = Figure(figsize=(0.65 * columns + 0.7, 0.65 * rows + 0.7), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for row, column in np.ndindex(rows, columns):
+            _show(axes[row, column], pictures[row, column])
+        for row, dimension in enumerate(dimensions):
+            axes[row, 0].set_ylabel(f"z[{dimension}]", fontsize=8)
+        for column, value in enumerate(values):
+            axes[-1, column].set_xlabel(f"{value:+.1f}", fontsize=8)
+        figure.suptitle("one latent dimension at a time, the others at 0 (standard deviations of the prior)", fontsize=9)
+    return figure
+
+
+def feature_map(points: NDArray[np.float32], labels: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
+    """Points (n, 2) coloured by class, each class named where its middle is."""
+    with style():
+        figure = Figure(figsize=(7.0, 6.2), layout="constrained")
+        axes = figure.subplots()
+        for number, name in enumerate(class_names):
+            mine = points[labels == number]
+            colour = TEN[number % len(TEN)]
+            axes.scatter(mine[:, 0], mine[:, 1], s=5, color=colour, alpha=0.6, linewidths=0, label=name)
+            if len(mine):
+                box = {"facecolor": "white", "edgecolor": colour, "alpha": 0.85, "boxstyle": "round,pad=0.2"}
+                middle = np.median(mine, axis=0)
+                axes.text(middle[0], middle[1], name, ha="center", va="center", fontsize=8, bbox=box)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_title(f"t-SNE of the features of {len(points):,} test images; near means alike, distances have no unit")
+    return figure
+
+
+def _show(axes: Any, picture: Pixels) -> None:
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,64 @@
+import pytest
+import torch
+
+from ex3cli.datasets import registry
+from ex3cli.errors import UsageError
+from ex3cli.training.seeding import isolated_global_rng
+from ex3cli.vae import picture_figures, pictures
+from ex3cli.vae.config import VAEConfig
+from ex3cli.vae.mapping import map_features
+from ex3cli.vae.networks import VAE
+
+
+def build(**changes: object) -> VAE:
+    with isolated_global_rng(0):
+        return VAE(VAEConfig.resolve("paper", hidden=(16,), latent_size=5, **changes)).eval()
+
+
+def test_image_i_of_a_seed_does_not_depend_on_the_count() -> None:
+    model = build()
+    assert torch.equal(pictures.sample(model, 3, 7), pictures.sample(model, 9, 7)[:3])
+    assert not torch.equal(pictures.sample(model, 3, 7), pictures.sample(model, 3, 8))
+
+
+def test_a_reconstruction_is_the_decoded_mean() -> None:
+    model, images = build(), registry.load("digits").test_images[:4]
+    oracle = model.decoder(model.encoder({"pixels": images.flatten(1).float() / 255}).mu)["pixels"].sigmoid()
+    assert torch.equal(pictures.reconstruct(model, images), (255 * oracle).round().to(torch.uint8).view(4, 28, 28))
+
+
+def test_a_traversal_moves_one_dimension_and_shows_the_liveliest_first() -> None:
+    model = build()
+    with torch.no_grad():
+        model.decoder.body[0].weight[:, 2] *= 50  # z[2] says much
+        model.decoder.body[0].weight[:, 4] = 0  # z[4] says nothing
+    chosen, values, images = pictures.traverse(model, 5, 7)
+    assert chosen[0] == 2
+    assert chosen[-1] == 4
+    assert values.tolist() == [-3, -2, -1, 0, 1, 2, 3]
+    z = torch.zeros(1, 5)
+    z[0, 2] = -2
+    assert torch.equal(images[0, 1], pictures.decode(model, z)[0])
+    assert len(pictures.traverse(model, 99, 3)[0]) == 5
+
+
+def test_a_model_of_edges_alone_draws_no_pixels() -> None:
+    with pytest.raises(UsageError, match="no pixels"):
+        pictures.check_draws_pixels(build(views=("edges",)))
+
+
+def test_the_map_places_like_with_like_and_few_points_too() -> None:
+    labels = torch.arange(60).numpy() % 2
+    features = torch.randn(60, 8).numpy() + 20 * labels[:, None]
+    places, shown = map_features(features.astype("float32"), labels, points=50, seed=0)
+    assert places.shape == (50, 2)
+    gap = abs(places[shown == 0].mean(axis=0) - places[shown == 1].mean(axis=0)).max()
+    assert gap > places[shown == 0].std()
+    assert map_features(features[:5], labels[:5], points=50, seed=0)[0].shape == (5, 2)
+
+
+def test_figures_have_a_panel_for_each_image() -> None:
+    images = torch.randint(0, 256, (3, 2, 28, 28), dtype=torch.uint8).numpy()
+    assert len(picture_figures.reconstructions(images, images, ("a", "b/c", "d")).axes) == 12
+    assert len([axes for axes in picture_figures.samples(images[:, 0]).axes if axes.images]) == 3
+    assert len(picture_figures.traversal([4, 1, 0], [-1.0, 1.0], images).axes) == 6
