@@ -76,6 +76,30 @@ def ex3() -> Callable[..., Outcome]:
     return run
 
 
+@pytest.fixture(scope="session")
+def digits_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An artifacts folder that holds one thing: a small classifier of digits, trained in seconds and complete."""
+    import torch
+
+    from ex3cli.classifier.config import ClassifierConfig
+    from ex3cli.classifier.training import train
+    from ex3cli.datasets.registry import load
+    from ex3cli.training.progress import Silent
+
+    root = tmp_path_factory.mktemp("classifier") / "artifacts"
+    config = ClassifierConfig.resolve(width=8, feature_size=16, epochs=6, batch_size=32, precision="float32")
+    settings = {"dataset": "digits", "seed": 0, **config.to_dict()}
+    run = Store(root, reference=root / "none").new_run(
+        ("classifier", "digits"), label="tiny", command="classifier train", config=settings, seed=0, argv=["ex3"]
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    done = train(config, load("digits"), run, Silent(), seed=0, device=torch.device("cpu"), resume_command="")
+    torch.set_num_threads(before)
+    run.finish({"accuracy": done.test_accuracy, "held_out_accuracy": done.held_out_accuracy})
+    return root
+
+
 REAL_DATA = os.environ.get("EX3_DATA", "")
 
 

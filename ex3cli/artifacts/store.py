@@ -73,12 +73,21 @@ class Store:
         manifest.write(folder)
         return run
 
-    def find(self, shelf: Sequence[str], *, command: str, name: str | None = None, make: str | None = None) -> Run:
+    def find(
+        self,
+        shelf: Sequence[str],
+        *,
+        command: str,
+        name: str | None = None,
+        make: str | None = None,
+        must_converge: bool = False,
+    ) -> Run:
         """The run that a command takes.
 
         `name` if given: "reference", a path, a name on this shelf or a name from `ex3 runs list`. Else the newest of the
-        user's runs on the shelf made by `command` that finished its full length (and converged, where it could fail to);
-        else the shipped one. `make` is the command that would make one, for the error's remedy.
+        user's runs on the shelf made by `command` that finished its full length and did not fail to converge; with
+        `must_converge` one that was judged to have converged, and not one that nobody could judge. Else the shipped one.
+        `make` is the command that would make one, for the error's remedy.
 
         Raises
         ------
@@ -95,15 +104,18 @@ class Store:
             if run.manifest.state != "finished":
                 raise ArtifactError(f"{run.name} is {run.manifest.state}, not finished", "resume it with --resume first")
             return run
-        mine = [run for run in self.runs(shelf) if run.manifest.command == command and _is_complete(run.manifest)]
+        complete = [run for run in self.runs(shelf) if run.manifest.command == command and _is_complete(run.manifest)]
+        mine = [run for run in complete if run.manifest.converged or not must_converge]
         if mine:
             return max(mine, key=lambda run: (run.manifest.started, run.name))
         shipped = self.reference.joinpath(*shelf)
         if (shipped / FILE_NAME).is_file():
             return self._open_folder(shipped)
-        raise ArtifactError(
-            f"there is no finished run of `ex3 {command}` for {'/'.join(shelf)}", f"make one: {make or f'ex3 {command} --help'}"
-        )
+        kind = "converged" if must_converge else "finished"
+        remedy = f"make one: {make or f'ex3 {command} --help'}"
+        if complete:
+            remedy = f"name one that nobody has judged: --run {complete[-1].path.name}; or {remedy}"
+        raise ArtifactError(f"there is no {kind} run of `ex3 {command}` for {'/'.join(shelf)}", remedy)
 
     def open(self, name: str, shelf: Sequence[str] = ()) -> Run:
         """Open a run by "reference", path or name, whatever its state."""

@@ -1,20 +1,22 @@
 """Every default of `ex3 classifier`, with its reason. Imports nothing heavy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 from ex3cli.settings import Settings, setting
 
 
 @dataclass(frozen=True)
 class ClassifierConfig(Settings):
-    """How the classifier is built and trained. The recipe was chosen on training images 50,000-59,999."""
+    """How the classifier is built and trained. The recipe was chosen on training images 50,000-59,999:
+    of them it says 93.5 % right after the 12 epochs of `clothes` (Fashion-MNIST, seed 0)."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"small": {}}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"clothes": {}, "digits": {"width": 16, "epochs": 6}}
 
+    preset: str = "clothes"
     width: int = setting(
-        24, "Channels of the first convolution; 24 gives a quarter of a million weights, half a megabyte.", minimum=1
+        24, "Channels of the first convolution; 24 gives a quarter of a million weights, half a megabyte. Digits need fewer.", minimum=1
     )
     feature_size: int = setting(
         64,
@@ -23,7 +25,7 @@ class ClassifierConfig(Settings):
         minimum=2,
         maximum=4096,
     )
-    epochs: int = setting(12, "Passes over the training images: what fits in ten minutes.", panel="Training", minimum=1)
+    epochs: int = setting(12, "Passes over the training images: what fits in ten minutes; digits need half as many.", panel="Training", minimum=1)
     batch_size: int = setting(256, "Images a step.", panel="Training", minimum=2)
     learning_rate: float = setting(
         0.2,
@@ -68,10 +70,15 @@ class ClassifierConfig(Settings):
         choices=("auto", "float32", "bfloat16"),
     )
 
+    @classmethod
+    def resolve(cls, preset: str | None = None, **given: Any) -> Self:
+        """As `Settings.resolve`, remembering the preset."""
+        return replace(super().resolve(preset, **given), preset=preset or next(iter(cls.presets)))
+
     @property
     def is_shortened(self) -> bool:
         """Whether it trains for fewer epochs than its preset, so that its run is partial."""
-        return self.epochs < type(self).resolve().epochs
+        return self.epochs < type(self).resolve(self.preset).epochs
 
     def held_out_from(self, images: int) -> int:
         """Position of the first of `images` training images that is held out: 50,000 of 60,000."""

@@ -19,7 +19,11 @@ TRAIN = "classifier train"
 
 @command(
     app, "train", config=ClassifierConfig, common=("data", "dataset", "device", "seed", "artifacts"),
-    examples=("ex3 classifier train --dataset mnist", "ex3 classifier train --dataset digits --epochs 40", "ex3 classifier train --resume 0001-small"),
+    examples=(
+        "ex3 classifier train --dataset mnist --preset digits",
+        "ex3 classifier train --dataset digits --preset digits --epochs 30 --batch-size 64",
+        "ex3 classifier train --resume 0001-clothes",
+    ),
 )  # fmt: skip
 def train(
     context: Context,
@@ -46,7 +50,7 @@ def train(
         raise UsageError(f"--batch-size {config.batch_size} is more than the {most:,} images to train on", "make it smaller")
     if run is None:
         run = context.store.new_run(
-            ("classifier", data.name), label="small", command=TRAIN, config=run_settings(context), seed=context.seed,
+            ("classifier", data.name), label=config.preset, command=TRAIN, config=run_settings(context), seed=context.seed,
             argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
         )  # fmt: skip
     context.note(f"{run.path}: classifier of {data.name}, {device}")
@@ -76,7 +80,7 @@ def evaluate(context: Context) -> Answer:
     from ex3cli.datasets import registry
 
     names = registry.spec(context.dataset).class_names
-    run = find_classifier(context)
+    run = find_classifier(context, context.run)
     if all(each.condition == "ok" for each in registry.verify(context.dataset, context.data)):
         result, source = _measured(context, run, names), "computed from the data set"
     else:
@@ -88,10 +92,9 @@ def evaluate(context: Context) -> Answer:
 
 
 def find_classifier(context: Context, name: str | None = None) -> "Run":
-    """The classifier of the data set: `name`, else --run, else your newest complete one, else the shipped one."""
+    """The classifier of the data set: the one of that name, else your newest complete one, else the shipped one."""
     make = f"ex3 classifier train --dataset {context.dataset}"
-    wanted = name or (context.run if "run" in context.given else None)
-    return context.store.find(("classifier", context.dataset), command=TRAIN, name=wanted, make=make)
+    return context.store.find(("classifier", context.dataset), command=TRAIN, name=name, make=make)
 
 
 def _measured(context: Context, run: "Run", names: tuple[str, ...]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`ex3 gan`: train DCGAN and WGANs, and draw images by class name."""
+"""`ex3 gan`: train DCGAN and WGANs until they converge, draw images by class name, score and compare them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +11,16 @@ from ex3cli.gan.config import GANConfig, canonical_kind
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from ex3cli.artifacts.run import Run
+    from ex3cli.gan.judge import Bench
 
-app = typer.Typer(help="DCGAN and WGAN: train, and draw images by class name.", no_args_is_help=True)
+app = typer.Typer(help="DCGAN and WGAN: train until converged, draw by class name, score, compare.", no_args_is_help=True)
 
 TRAIN = "gan train"
+ATTEMPTS = 3  # unless --max-attempts says otherwise: with unchanged settings the same failure may come for ever
 
 
 @command(
@@ -26,7 +29,7 @@ TRAIN = "gan train"
     config=GANConfig,
     common=("data", "artifacts", "dataset", "device", "seed"),
     examples=(
-        "ex3 gan train --kind dcgan",
+        "ex3 gan train --kind dcgan --max-attempts 10",
         "ex3 gan train --kind wgan --preset paper --device cuda",
         "ex3 gan train --kind wgan-clip --dataset digits --iterations 500",
     ),
@@ -37,10 +40,21 @@ def train(
         str | None,
         typer.Option(help="Go on with this interrupted run.", rich_help_panel="Training", show_default="start a new run"),
     ] = None,
+    max_attempts: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Attempts, each from a new seed, until one converges.",
+            rich_help_panel="Training",
+            show_default="3; of a shortened training 1",
+        ),
+    ] = None,
 ) -> Answer:
-    """Train a generator against a critic, with losses and sample grids written while it runs."""
+    """Train a generator against a critic; an attempt that fails to converge is recorded, and another one begins."""
     import torch
 
+    from ex3cli.artifacts.attempts import derive_convergence
+    from ex3cli.cli.gan_tables import attempts_table, not_converged
     from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data
     from ex3cli.datasets.registry import load
     from ex3cli.gan import training
@@ -55,23 +69,66 @@ def train(
             f"--batch-size {config.batch_size} is more than the {len(data.train_images):,} training images of {data.name}",
             "make it smaller",
         )
+    classifier = _classifier(context)
     if run is None:
         run = context.store.new_run(
             ("gan", data.name, config.kind), label=config.preset, command=TRAIN, config=run_settings(context),
             seed=context.seed, argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
+            parents={classifier.name: classifier.manifest.digest} if classifier else {},
         )  # fmt: skip
     context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
     with recording(run):
         same_data(run, data.digests)
         again = resume_command(context, TRAIN, run)
-        done = training.train(config, data, run, context.progress, device=device, resume_command=again)
+        if max_attempts is not None:
+            again += f" --max-attempts {max_attempts}"
+        done = training.train(
+            config, data, run, context.progress, device=device, resume_command=again,
+            max_attempts=max_attempts or (1 if config.is_shortened else ATTEMPTS),
+            bench=_bench(run, classifier, config.kind, device) if classifier else None,
+            decided=lambda: derive_convergence(context.store),
+        )  # fmt: skip
+    last = done.attempts[-1]
     document = {
         "kind": config.kind, "dataset": data.name, "run": run.name, "preset": config.preset, "seed": context.seed,
         "iterations": done.iterations, "epochs": done.epochs, "partial": run.manifest.partial, "losses": done.losses,
-        "seconds": done.seconds,
+        "verdict": last.verdict, "reason": last.reason, "failed": sum(each.verdict == "failed" for each in done.attempts),
+        "attempts": done.attempts, "seconds": done.seconds, "judging_seconds": done.judging_seconds,
     }  # fmt: skip
     told = f"{config.kind}: {done.iterations:,} iterations, {done.epochs:.1f} epochs of {data.name}, run {run.name}"
-    return Answer(document=document, show=[told], run=run)
+    problem = not_converged(done.attempts, run.name) if last.verdict == "failed" else None
+    return Answer(document=document, show=[told, attempts_table(done.attempts)], run=run, problem=problem)
+
+
+def _classifier(context: Context) -> "Run | None":
+    """What attempts are judged by, or None, which is said."""
+    from ex3cli.cli.classifier import find_classifier
+    from ex3cli.errors import ArtifactError
+
+    try:
+        found = find_classifier(context)
+    except ArtifactError as error:
+        if context.store.runs(("classifier", context.dataset)):
+            context.note(f"not judged: {error.cause}; {error.remedy}")
+        else:
+            context.note(f"not judged, since there is no classifier; {error.remedy}")
+        return None
+    context.note(f"judged by {found.name}")
+    return found
+
+
+def _bench(run: "Run", classifier: "Run", kind: str, device: "torch.device") -> "Bench":
+    """The judge's tools, its thresholds written into the run."""
+    from ex3cli.classifier.weights import load_classifier, load_real
+    from ex3cli.datasets.registry import spec
+    from ex3cli.gan.judge import Bench
+    from ex3cli.gan.scoring import Yardstick
+    from ex3cli.gan.thresholds import Thresholds
+
+    thresholds = Thresholds.for_kind(kind)
+    run.write_json("judge.json", {"classifier": classifier.name, "thresholds": thresholds.to_dict()})
+    classes = len(spec(run.manifest.shelf[1]).class_names)
+    return Bench(thresholds, load_classifier(classifier).to(device), Yardstick(load_real(classifier, "held_out"), classes))
 
 
 def _resumed(context: Context, name: str) -> "Run":
@@ -126,7 +183,7 @@ def sample(
     wanted = parse_label(label, names) if label is not None else None
     way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
     make = f"ex3 gan train --kind {kind} --dataset {context.dataset}"
-    run = context.store.find(("gan", context.dataset, kind), command=TRAIN, name=context.run, make=make)
+    run = context.store.find(("gan", context.dataset, kind), command=TRAIN, name=context.run, make=make, must_converge=True)
     from ex3cli.gan import gallery
     from ex3cli.gan.weights import load_generator
 

@@ -13,6 +13,7 @@ app = typer.Typer(help="List, show and verify the run folders in artifacts/.", n
 SHIPPED_BY = {
     "classifier train": "ex3cli.classifier.shipping",
     "vae train": "ex3cli.vae.shipping",
+    "vae compare": "ex3cli.vae.shipping",
     "gan train": "ex3cli.gan.shipping",
 }
 """For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
@@ -39,6 +40,7 @@ def list_runs(context: Context) -> Answer:
             continue
         manifest = run.manifest
         state = manifest.state + (" (partial)" if manifest.partial else "")
+        state += ", not converged" if manifest.converged is False else ""
         rows.append(
             {
                 "run": run.name,

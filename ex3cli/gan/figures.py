@@ -88,6 +88,9 @@ def running_mean(values: NDArray[np.float32], span: int) -> NDArray[np.float64]:
 
 def _shown(values: NDArray[np.float32]) -> tuple[float, float]:
     """Limits that hold all but the wildest half percent at either end, so that one spike does not flatten the curve."""
-    low, high = np.quantile(values, [0.005, 0.995])
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return 0.0, 1.0
+    low, high = np.quantile(finite, [0.005, 0.995])
     room = 0.05 * (high - low) or 0.5
     return float(low - room), float(high + room)

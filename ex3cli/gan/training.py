@@ -1,29 +1,25 @@
-"""The training loop: an attempt from its first iteration, or from its checkpoint, to its end or its failure."""
+"""The training: attempt after attempt, each from a new seed, until one converges or all are spent."""
 
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from ex3cli.artifacts.canonical import to_json
+from ex3cli.artifacts.attempts import Attempt, AttemptLog
 from ex3cli.artifacts.run import Run
 from ex3cli.datasets.registry import ImageDataset
-from ex3cli.errors import NotConvergedError
+from ex3cli.errors import ArtifactError
+from ex3cli.gan.attempt import Course
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.grids import Grids
+from ex3cli.gan.judge import Bench
 from ex3cli.gan.outputs import write_outputs
-from ex3cli.gan.session import LOSSES, Session, attempt_seed
-from ex3cli.gan.watching import Finite, Observer, Sign
+from ex3cli.gan.watching import Observer
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import Progress
 
-BLOCK = 50  # iterations between two readings of the losses off the device
 SECONDS_BETWEEN_SAVES = 60.0
-ATTEMPTS_FILE = "attempts.jsonl"
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,30 @@ class Trained:
     """What a training came to."""
 
     run: Run
-    iterations: int
+    attempts: tuple[Attempt, ...]  # every one, the decisive one last
+    iterations: int  # of the last attempt
     epochs: float
     losses: dict[str, float]  # mean of each over the last block
     seconds: float  # of this process; a resumed training's earlier part is not counted
+    judging_seconds: float  # of these, spent by the judge
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What stays the same from attempt to attempt."""
+
+    config: GANConfig
+    data: ImageDataset
+    run: Run
+    progress: Progress
+    device: torch.device
+    resume_command: str
+    bench: Bench | None
+    observers: Sequence[Observer]
+
+    def course(self, number: int) -> Course:
+        """Attempt `number`, at its beginning."""
+        return Course(self.config, self.data, self.run, number, self.device, self.bench, self.observers, self.progress)
 
 
 def train(
@@ -45,99 +61,86 @@ def train(
     *,
     device: torch.device,
     resume_command: str,
+    bench: Bench | None = None,
+    max_attempts: int = 1,
     observers: Sequence[Observer] = (),
+    decided: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """Train one attempt in a claimed run folder, taking up the run's checkpoint if it has one.
+    """Train in a claimed run folder until an attempt does not fail, taking up the run's checkpoint if it has one.
+
+    Killed at any instant and resumed, it goes on inside the attempt that was under way: an attempt that is in
+    `attempts.jsonl` is decided and never made again, and the state that decided it is saved before it is entered there.
+
+    Parameters
+    ----------
+    bench : what attempts are judged with; without one they are `unjudged` and only numbers can fail them.
+    max_attempts : how many may be made in all.
+    decided : called after each attempt is entered.
 
     Raises
     ------
     InterruptedTrainingError : a signal asked to stop; the state is saved, and `resume_command` goes on.
-    NotConvergedError : an observer gave the attempt up.
     """
-    attempt = 1
-    watch = (Finite(), *observers)
-    session = Session(
-        config, data.train_images, data.train_labels, len(data.class_names), attempt_seed(run.manifest.seed, attempt), device
-    )
-    grids = Grids(run, attempt, session, data.class_names)
-    keeper = Checkpointer(run)
+    setting = Setting(config, data, run, progress, device, resume_command, bench, observers)
+    log, keeper = AttemptLog(run.path), Checkpointer(run)
     restored = keeper.load()
-    if restored is not None:
-        session.restore(restored[1]["session"])
-        for observer, state in zip(watch, restored[1]["observers"], strict=True):
-            observer.restore(state)
+    entries = log.entries()
+    number = restored[1]["attempt"] if restored else len(entries) + 1
+    if number not in (len(entries), len(entries) + 1):
+        raise ArtifactError(f"{log.path} has {len(entries)} attempts, its checkpoint is of attempt {number}", "start a new run")
+    course = setting.course(number)
+    if restored:
+        course.restore(restored[1])
+    began, judging = time.monotonic(), 0.0
+    with GracefulStop() as stop:
+        while True:
+            if course.number > len(entries):
+                _bring_to_its_end(course, setting, keeper, stop)
+                if course.sign is not None:
+                    course.leave_traces()
+                log.record(course.entry())
+                entries = log.entries()
+                decided()
+            judging += course.judge.seconds if course.judge else 0.0
+            if entries[-1].verdict != "failed" or course.number >= max_attempts:
+                return _finish(course, entries, time.monotonic() - began, judging)
+            course = setting.course(course.number + 1)
 
-    def save() -> None:
-        keeper.save(session.iteration, {"session": session.state(), "observers": [each.state() for each in watch]})
 
-    began = saved = time.monotonic()
-    progress.start(f"training {config.kind}", config.iterations, "iterations", done=session.iteration)
+def _bring_to_its_end(course: Course, setting: Setting, keeper: Checkpointer, stop: GracefulStop) -> None:
+    """Iterate until the attempt is over, and save the state that it ended in."""
+    total, saved = setting.config.iterations, time.monotonic()
+    before = (course.number - 1) * total  # checkpoints are told apart by steps over all attempts
+    setting.progress.start(_title(setting.config, course), total, "iterations", done=course.session.iteration)
     try:
-        with GracefulStop() as stop:
-            grids.draw_if_due()
-            while session.iteration < config.iterations:
-                session.step()
-                grids.draw_if_due()
-                if session.iteration % BLOCK == 0 or session.iteration == config.iterations:
-                    run.metrics.append({"iteration": session.iteration, **(means := block_means(session))})
-                    progress.advance(session.iteration % BLOCK or BLOCK, **means)
-                if (sign := first_sign(watch, session)) is not None:
-                    raise give_up(run, attempt, session, sign)
-                if stop.requested or time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
-                    save()
-                    saved = time.monotonic()
-                if stop.requested:
-                    run.mark("interrupted", f"at iteration {session.iteration:,}")
-                    raise stop.error(resume_command)
+        course.grids.draw_if_due()
+        while not course.over:
+            course.step()
+            asked = stop.requested and not course.over
+            if asked or course.over or time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
+                keeper.save(before + course.session.iteration, course.state())
+                saved = time.monotonic()
+            if asked:
+                setting.run.mark("interrupted", f"attempt {course.number}, at iteration {course.session.iteration:,}")
+                raise stop.error(setting.resume_command)
     finally:
-        progress.stop()
-    seconds = time.monotonic() - began
-    record_attempt(run, attempt, session, verdict="unjudged")
-    means = block_means(session)
-    write_outputs(run, session, grids)
-    summary = {"kind": config.kind, "iterations": session.iteration, "epochs": session.epochs, "attempt": attempt, **means}
-    summary["precision"] = "bfloat16" if session.players.half else "float32"  # what `auto` came to here
-    run.finish(summary, partial=config.is_shortened)
-    return Trained(run, session.iteration, session.epochs, means, seconds)
+        setting.progress.stop()
 
 
-def block_means(session: Session) -> dict[str, float]:
-    """The mean of each loss over the iterations since the last reading."""
-    start = (session.iteration - 1) // BLOCK * BLOCK
-    newest = session.history[start : session.iteration].mean(dim=0).cpu()
-    return dict(zip(LOSSES, newest.tolist(), strict=True))
+def _title(config: GANConfig, course: Course) -> str:
+    return f"training {config.kind}" + (f", attempt {course.number}" if course.number > 1 else "")
 
 
-def first_sign(watch: Sequence[Observer], session: Session) -> Sign | None:
-    """What the first observer that is due, and has something to say, says."""
-    at_end = session.iteration == session.config.iterations
-    for observer in watch:
-        if (session.iteration % observer.every == 0 or at_end) and (sign := observer.look(session)) is not None:
-            return sign
-    return None
-
-
-def give_up(run: Run, attempt: int, session: Session, sign: Sign) -> NotConvergedError:
-    """Record a failed attempt; returns what to raise."""
-    record_attempt(run, attempt, session, verdict="failed", sign=sign)
-    run.mark("failed", f"attempt {attempt}: {sign.reason} at iteration {session.iteration:,}")
-    return NotConvergedError(
-        f"the training failed to converge: {sign.reason} at iteration {session.iteration:,}",
-        "start it with another --seed, or with a smaller --learning-rate",
-    )
-
-
-def record_attempt(run: Run, attempt: int, session: Session, *, verdict: str, sign: Sign | None = None) -> None:
-    """Add, or replace after a resume, this attempt's line in `attempts.jsonl`."""
-    path = run.path / ATTEMPTS_FILE
-    lines = path.read_text().splitlines() if path.exists() else []
-    others = [line for line in lines if json.loads(line)["attempt"] != attempt]
-    entry: dict[str, Any] = {
-        "attempt": attempt,
-        "seed": session.seed,
-        "verdict": verdict,
-        "reason": sign.reason if sign else None,
-        "iteration": session.iteration,
-        "values": sign.values if sign else {},
-    }
-    run.write_text(ATTEMPTS_FILE, "".join(line + "\n" for line in [*others, to_json(entry, indent=None)]))
+def _finish(course: Course, entries: list[Attempt], seconds: float, judging: float) -> Trained:
+    """Write what the last attempt came to, whether or not it converged, and seal the run."""
+    session, run, config = course.session, course.run, course.session.config
+    means, last = course.block_means(), entries[-1]
+    write_outputs(run, session, course.grids)
+    summary = {
+        "kind": config.kind, "iterations": session.iteration, "epochs": session.epochs, "attempt": course.number, **means,
+        "verdict": last.verdict, "reason": last.reason,
+        "precision": "bfloat16" if session.players.half else "float32",  # what `auto` came to here
+    }  # fmt: skip
+    converged = {"converged": True, "failed": False}.get(last.verdict)
+    run.finish(summary, partial=config.is_shortened, converged=converged)
+    return Trained(run, tuple(entries), session.iteration, session.epochs, means, seconds, judging)

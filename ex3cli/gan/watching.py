@@ -11,6 +11,8 @@ from ex3cli.gan.sampling import draw
 from ex3cli.gan.session import Session
 from ex3cli.training.seeding import torch_generator
 
+NON_FINITE = "non-finite"
+
 
 @dataclass(frozen=True)
 class Sign:
@@ -43,7 +45,7 @@ class Observer(Protocol):
 
 
 class Finite:
-    """Ends an attempt whose losses are no longer numbers: nothing that follows can be right."""
+    """Ends an attempt whose losses are no longer numbers: nothing that follows can be right. Needs no classifier."""
 
     every = 100
 
@@ -51,7 +53,7 @@ class Finite:
         """See `Observer`."""
         start = (session.iteration - 1) // self.every * self.every
         wrong = (~torch.isfinite(session.history[start : session.iteration])).any(dim=1).nonzero()
-        return Sign("non-finite loss", {"iteration": float(start + int(wrong[0]) + 1)}) if len(wrong) else None
+        return Sign(NON_FINITE, {"iteration": float(start + int(wrong[0]) + 1)}) if len(wrong) else None
 
     def state(self) -> dict[str, Any]:
         """Nothing to keep."""

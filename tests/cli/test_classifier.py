@@ -19,13 +19,13 @@ def trained(ex3: Callable[..., Any]) -> dict[str, Any]:
 
 def test_eval_says_what_train_said(ex3: Callable[..., Any], trained: dict[str, Any]) -> None:
     assert trained["partial"]
-    said = ex3("classifier", "eval", "--dataset", "digits", "--run", "0001-small", "--json").document
+    said = ex3("classifier", "eval", "--dataset", "digits", "--run", "0001-clothes", "--json").document
     assert said["source"] == "computed from the data set"
     for key in ("dataset", "run", "accuracy", "held_out_accuracy", "images", "class_accuracies", "confusion"):
         assert said[key] == trained[key], key
     assert sum(map(sum, said["confusion"])) == said["images"] == 304
     assert said["accuracy"] == pytest.approx(sum(said["confusion"][each][each] for each in range(10)) / 304)
-    shown = ex3("classifier", "eval", "--dataset", "digits", "--run", "0001-small").stdout
+    shown = ex3("classifier", "eval", "--dataset", "digits", "--run", "0001-clothes").stdout
     assert f"{100 * said['accuracy']:.2f}" in shown
 
 
@@ -55,7 +55,7 @@ def test_what_cannot_be_is_named_with_its_remedy(ex3: Callable[..., Any], tmp_pa
     for words, code, cause in (
         (("train", "--dataset", "digits", "--batch-size", "2000"), 2, "1,244 images to train on"),
         (("train", "--data", tmp_path), 3, "train-images"),
-        (("eval", "--run", "0007-small"), 4, "0007-small"),
+        (("eval", "--run", "0007-clothes"), 4, "0007-clothes"),
         (("eval", "--dataset", "mnst"), 2, "'mnst'"),
     ):
         outcome = ex3("classifier", *words)

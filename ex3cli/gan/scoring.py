@@ -1,0 +1,89 @@
+"""Drawn images scored by what the classifier sees in them, beside real ones."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ex3cli.classifier.networks import Classifier
+from ex3cli.classifier.seeing import see
+from ex3cli.classifier.weights import RealFeatures
+from ex3cli.metrics.agreement import class_agreements, class_shares, label_agreement
+from ex3cli.metrics.coverage import Manifold, spread_within
+from ex3cli.metrics.distances import Measured
+from ex3cli.metrics.frechet import Gaussian, frechet_distance, gaussian_of
+from ex3cli.metrics.kernel import kernel_distance
+
+FEWEST = 20  # images of a class whose variety means something
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of n images; distances are of the classifier's features."""
+
+    n: int
+    fid: float
+    kid: Measured
+    coverage: float
+    density: float
+    label_agreement: float | None  # None if no labels were asked for
+    class_agreements: NDArray[np.float64] | None  # (classes,)
+    class_shares: NDArray[np.float64]  # (classes,): how often each is said
+    variety: NDArray[np.float64]  # (classes,): mean feature distance within a class over that of real images; NaN for few
+
+
+@dataclass
+class Yardstick:
+    """Real images as the classifier sees them, which drawn ones are held against.
+
+    Parameters
+    ----------
+    real : features and labels of real images, as many as are drawn where figures are to be compared.
+    classes : how many.
+    """
+
+    real: RealFeatures
+    classes: int
+
+    @cached_property
+    def gaussian(self) -> Gaussian:
+        """Mean and covariance of the real features."""
+        return gaussian_of(self.real.features)
+
+    @cached_property
+    def manifold(self) -> Manifold:
+        """The balls around the real features."""
+        return Manifold.around(self.real.features)
+
+    @cached_property
+    def spread(self) -> NDArray[np.float64]:
+        """(classes,) mean feature distance within each class."""
+        return spread_within(self.real.features, self.real.labels, self.classes)
+
+    def first(self, count: int) -> "Yardstick":
+        """The first `count` of the real images as a yardstick of their own."""
+        return Yardstick(RealFeatures(self.real.features[:count], self.real.labels[:count]), self.classes)
+
+    def score(self, features: NDArray[np.float32], said: NDArray[np.int64], asked: NDArray[np.int64] | None) -> Scores:
+        """Score (n, F) features, the (n,) classes that the classifier says and, of conditional images, those asked for."""
+        coverage, density = self.manifold.reach(features)
+        grouped = said if asked is None else asked
+        variety = spread_within(features, grouped, self.classes) / self.spread
+        variety[np.bincount(grouped, minlength=self.classes) < FEWEST] = np.nan
+        return Scores(
+            n=len(features),
+            fid=frechet_distance(gaussian_of(features), self.gaussian),
+            kid=kernel_distance(features, self.real.features),
+            coverage=coverage,
+            density=density,
+            label_agreement=None if asked is None else label_agreement(asked, said),
+            class_agreements=None if asked is None else class_agreements(asked, said, self.classes),
+            class_shares=class_shares(said, self.classes),
+            variety=variety,
+        )
+
+    def score_images(self, classifier: Classifier, images: NDArray[np.uint8], asked: NDArray[np.int64] | None) -> Scores:
+        """`score` of (n, 28, 28) images."""
+        seen = see(classifier, images)
+        return self.score(seen.features, seen.said, asked)

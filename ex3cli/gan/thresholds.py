@@ -1,0 +1,53 @@
+"""Where the judge draws its lines, each with its reason. Imports nothing heavy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from ex3cli.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class Thresholds(Settings):
+    """When an attempt has failed, and when it has converged. `for_kind` gives a kind its own."""
+
+    by_kind: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "dcgan": {},
+        "wgan": {},
+        "wgan-clip": {"least_agreement": 0.75, "least_coverage": 0.5},  # a clipped critic can carry less
+    }
+
+    interval: int = setting(300, "Iterations between two looks: with 1,000 images each, about 3 % of the training's time.")
+    images: int = setting(1_000, "Images a look, of the averaged weights: the Fréchet distance of 64 features needs no more.")
+    final_images: int = setting(10_000, "Images of the last look, as many as `ex3 gan eval` draws, so that both say the same.")
+    grace: int = setting(1_500, "Iterations before anything but a non-finite number counts: every generator begins with noise.")
+    least_spread: float = setting(0.10, "Spread of pixels across z over that of real images; below it the output is constant.")
+    least_variety: float = setting(0.30, "Mean feature distance within a class over that of real images; below it, collapsed.")
+    variety_looks: int = setting(2, "Looks running that a class must be collapsed: one can be bad luck.")
+    most_divergence: float = setting(2.0, "Fréchet distance over its best so far; a training that fails leaves it for good.")
+    divergence_looks: int = setting(3, "Looks running that it must be so far off: good trainings jump too, and come back.")
+    critic_area: float = setting(
+        0.999, "Area under the curve of the critic's scores: it tells every real image from a drawn one."
+    )
+    critic_looks: int = setting(5, "Looks running with such scores and no better Fréchet distance: early on both are normal.")
+    critic_gain: float = setting(0.02, "Share by which the Fréchet distance must beat its best to count as better.")
+    least_gap: float = setting(1e-6, "Mean size of E[D(x)] − E[D(G(z))]; below it the critic says nothing.")
+    least_gradient: float = setting(1e-8, "Norm of the generator's gradient; below it nothing is learnt.")
+    half_way_agreement: float = setting(
+        0.30, "Label agreement from half-way on: three times chance, a third of what is needed."
+    )
+    least_agreement: float = setting(
+        0.90, "Label agreement at the end, conditional: what the classifier grants real images is .93."
+    )
+    least_coverage: float = setting(
+        0.70, "Coverage at the end: real images have .97; at .7 every class is drawn in its variety."
+    )
+    rarest_class: float = setting(0.02, "Share of the rarest class at the end, unconditional: a fifth of what is fair.")
+    most_uneven: float = setting(
+        0.5, "KL of the classes drawn from uniform, in nats, unconditional: as with four of ten missing."
+    )
+
+    @classmethod
+    def for_kind(cls, kind: str, **given: Any) -> Self:
+        """The thresholds of dcgan, wgan or wgan-clip, with every given value put over them."""
+        return cls(**{**cls.by_kind[kind], **given})

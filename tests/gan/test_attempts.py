@@ -1,0 +1,213 @@
+"""A failed attempt is recorded and another one begins; a kill at any instant neither loses nor doubles one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ex3cli.artifacts.attempts import AttemptLog
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.datasets.registry import ImageDataset, load
+from ex3cli.errors import ArtifactError, InterruptedTrainingError
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.session import Session, attempt_seed
+from ex3cli.gan.training import Trained, train
+from ex3cli.gan.watching import Sign
+from ex3cli.training.progress import Silent
+
+CHOSEN = GANConfig.resolve("quick", width=2, batch_size=16, iterations=30)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def digits() -> ImageDataset:
+    return load("digits")
+
+
+class FailsUntil:
+    """Fails each attempt at iteration 20 but the one of a certain seed; may raise SIGTERM at some look of that one."""
+
+    def __init__(self, good: int, seed: int = 4, stop_at: int | None = None) -> None:
+        self.every, self.good_seed, self.stop_at = 10, attempt_seed(seed, good), stop_at
+
+    def look(self, session: Session) -> Sign | None:
+        if session.seed == self.good_seed:
+            if session.iteration == self.stop_at:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return None
+        return Sign("divergence", {"fid": 9.5}) if session.iteration == 20 else None
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        pass
+
+
+@pytest.fixture
+def begin(new_run: Callable[..., Run]) -> Callable[[], Run]:
+    def make() -> Run:
+        return new_run(shelf=("gan", "digits", "dcgan"), command="gan train", config=CHOSEN.to_dict(), seed=4)
+
+    return make
+
+
+def go(digits: ImageDataset, run: Run, watcher: FailsUntil, max_attempts: int = 5, told: list[int] | None = None) -> Trained:
+    def decided() -> None:
+        if told is not None:
+            told.append(len(AttemptLog(run.path).entries()))
+
+    return train(
+        CHOSEN, digits, run, Silent(), device=torch.device("cpu"), resume_command="ex3 again", max_attempts=max_attempts,
+        observers=[watcher], decided=decided,
+    )  # fmt: skip
+
+
+def test_attempts_go_on_from_new_seeds_until_one_does_not_fail(
+    digits: ImageDataset, begin: Callable[[], Run], store: Store
+) -> None:
+    told: list[int] = []
+    done = go(digits, run := begin(), FailsUntil(good=3), told=told)
+    assert [(each.attempt, each.verdict, each.iteration) for each in done.attempts] == [
+        (1, "failed", 20), (2, "failed", 20), (3, "unjudged", 30),
+    ]  # fmt: skip
+    assert len({each.seed for each in done.attempts}) == 3
+    assert done.attempts[0].seed == 4
+    assert told == [1, 2, 3]
+    files = set(store.open(run.name).manifest.files)
+    assert {f"attempt-0{number}/losses.png" for number in (1, 2)} <= files
+    assert {f"attempt-0{number}/grids/start.png" for number in (1, 2, 3)} <= files
+    assert run.read_tensors("losses.safetensors")["critic_loss"].shape == (30,)
+    rows = [(row["attempt"], row["iteration"]) for row in run.metrics.rows()]
+    assert rows == [(3, 30)]  # the others ended before their first block did
+
+
+def test_no_more_attempts_are_made_than_allowed(digits: ImageDataset, begin: Callable[[], Run], store: Store) -> None:
+    done = go(digits, begin(), FailsUntil(good=9), max_attempts=2)
+    assert [each.verdict for each in done.attempts] == ["failed", "failed"]
+    assert store.open(done.run.name).manifest.converged is False
+
+
+def test_an_attempt_of_a_seed_does_not_depend_on_those_before_it(digits: ImageDataset, begin: Callable[[], Run]) -> None:
+    second = go(digits, begin(), FailsUntil(good=2)).run.read_bytes("generator.safetensors")
+    alone = begin()
+    alone.manifest.seed = attempt_seed(4, 2)
+    assert go(digits, alone, FailsUntil(good=1, seed=attempt_seed(4, 2))).run.read_bytes("generator.safetensors") == second
+
+
+def test_stopped_inside_an_attempt_it_goes_on_inside_it(digits: ImageDataset, begin: Callable[[], Run], store: Store) -> None:
+    whole, parts = begin(), begin()
+    go(digits, whole, FailsUntil(good=3))
+    with pytest.raises(InterruptedTrainingError):
+        go(digits, parts, FailsUntil(good=3, stop_at=10))
+    assert [each.verdict for each in AttemptLog(parts.path).entries()] == ["failed", "failed"]
+    assert "attempt 3, at iteration 10" in store.open(parts.name).manifest.note
+    go(digits, store.open(parts.name).reopen(CHOSEN.to_dict()), FailsUntil(good=3))
+    for file in ("generator.safetensors", "losses.safetensors", "metrics.jsonl", "attempts.jsonl"):
+        assert (whole.path / file).read_bytes() == (parts.path / file).read_bytes(), file
+
+
+FAULTS = {
+    "in the first attempt": ("ex3cli.gan.attempt.Course.step", 5),
+    "before an attempt is entered": ("ex3cli.artifacts.attempts.AttemptLog.record", 0),
+    "after it is entered": ("ex3cli.artifacts.attempts.derive_convergence", 0),
+    "in the second attempt": ("ex3cli.gan.attempt.Course.step", 33),
+    "before the last attempt is entered": ("ex3cli.artifacts.attempts.AttemptLog.record", 1),
+    "before the end is written": ("ex3cli.gan.training._finish", 0),
+    "before the run is sealed": ("ex3cli.artifacts.run.Run.finish", 0),
+}
+PROGRAM = """
+import importlib, json, os, signal, sys
+import ex3cli.cli, ex3cli.classifier.training, ex3cli.gan.figures, matplotlib.backends.backend_agg, torch._dynamo
+from ex3cli.artifacts import formats
+from ex3cli.datasets import digits
+from ex3cli.gan import training, watching
+
+faults, words = json.loads(sys.argv[1]), sys.argv[2:]
+images = digits.load_enlarged()
+digits.load_enlarged = lambda: images
+formats.figure_to_bytes = lambda figure, kind: b""  # what takes long and matters here to nobody
+watching.Finite.every = 10
+training.SECONDS_BETWEEN_SAVES = 0.05
+def look(self, session):  # every first attempt fails
+    return watching.Sign("divergence", {"fid": 9.5}) if session.seed == 4 and session.iteration == 20 else None
+watching.Finite.look = look
+
+def arm(place, times):
+    owner, _, name = place.rpartition(".")
+    try:
+        owner = importlib.import_module(owner)
+    except ImportError:
+        module, _, kind = owner.rpartition(".")
+        owner = getattr(importlib.import_module(module), kind)
+    original, left = getattr(owner, name), [times]
+    def killed(*given, **named):
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*given, **named)
+    setattr(owner, name, killed)
+
+def child(folder, fault, extra):  # nothing was computed in the parent, so that a fork is as good as a new process
+    pid = os.fork()
+    if not pid:
+        os.makedirs(folder, exist_ok=True)
+        os.chdir(folder)
+        if fault:
+            arm(*fault)
+        sys.argv = ["ex3", *words, *extra]
+        ex3cli.cli.main()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+codes = {"never": [child("never", None, [])]}
+for name, fault in faults.items():
+    resume = ["--resume", "artifacts/gan/digits/dcgan/0001-quick"]
+    codes[name] = [child(name, fault, []), child(name, None, resume)]
+print(json.dumps(codes))
+"""
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[int]]]:
+    """A folder for each fault point where a training was killed by SIGKILL and resumed, and the exit codes of both."""
+    folder = tmp_path_factory.mktemp("killed")
+    words = ["gan", "train", "--dataset", "digits", "--width", "2", "--batch-size", "16", "--iterations", "30", "--seed", "4"]
+    words += ["--max-attempts", "3", "--json", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(FAULTS), *words], cwd=folder, env=environment, capture_output=True,
+        check=True, text=True,
+    )  # fmt: skip
+    return folder, json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_killed_at_any_fault_point_it_ends_as_if_never_killed(killed: tuple[Path, dict[str, list[int]]], fault: str) -> None:
+    folder, codes = killed
+    assert codes["never"] == [0]
+    assert codes[fault] == [-signal.SIGKILL, 0]
+    name = "artifacts/gan/digits/dcgan/0001-quick"
+    for file in ("generator.safetensors", "losses.safetensors", "metrics.jsonl", "attempts.jsonl"):
+        assert (folder / fault / name / file).read_bytes() == (folder / "never" / name / file).read_bytes(), file
+    assert [each.verdict for each in AttemptLog(folder / fault / name).entries()] == ["failed", "unjudged"]
+    counted = json.loads((folder / fault / "artifacts/convergence.json").read_text())["shelves"]["gan/digits/dcgan"]
+    assert counted["shortened"] == 2
+
+
+def test_a_log_that_does_not_fit_the_checkpoint_is_refused(
+    digits: ImageDataset, begin: Callable[[], Run], store: Store
+) -> None:
+    run = begin()
+    with pytest.raises(InterruptedTrainingError):
+        go(digits, run, FailsUntil(good=3, stop_at=10))
+    (run.path / "attempts.jsonl").unlink()
+    with pytest.raises(ArtifactError, match="has 0 attempts, its checkpoint is of attempt 3"):
+        go(digits, store.open(run.name).reopen(CHOSEN.to_dict()), FailsUntil(good=3))
