@@ -7,6 +7,8 @@ import typer
 from ex3cli.cli.frame import Answer, Context, command
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ex3cli.artifacts.run import Run
     from ex3cli.vae.networks import VAE
 
@@ -57,9 +59,17 @@ def sample(
     return _answer(context, run, trained, {"count": count}, preview=drawn)
 
 
-@command(app, "latent", common=COMMON[1:], examples=("ex3 vae latent", "ex3 vae latent --dimensions 16 --points 4000"))
+@command(app, "latent", common=COMMON, examples=("ex3 vae latent", "ex3 vae latent --label dress --dimensions 16"))
 def latent(
     context: Context,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Move dimensions of the first test image of this class; needs the data set.",
+            show_default="a sample of the prior",
+            rich_help_panel="Input",
+        ),
+    ] = None,
     dimensions: Annotated[int, typer.Option(min=1, max=64, help="Rows of the traversal.", rich_help_panel="Output")] = 10,
     steps: Annotated[int, typer.Option(min=2, max=31, help="Columns of the traversal.", rich_help_panel="Output")] = 11,
     points: Annotated[int, typer.Option(min=10, max=10_000, help="Test images on the map.", rich_help_panel="Output")] = 2000,
@@ -68,14 +78,16 @@ def latent(
     from ex3cli.datasets.registry import spec
     from ex3cli.vae import features, mapping, picture_figures, pictures
 
+    names = spec(context.dataset).class_names
     trained, model = _model(context)
+    base, words = _base(context, model, label)
     stored = features.load_features(trained)
     context.note("placing the test images (t-SNE)")
     places, labels = mapping.map_features(stored.test, stored.test_labels, points=points, seed=context.seed)
-    chosen, values, moved = pictures.traverse(model, dimensions, steps)
-    run = _new_run(context, "latent", trained, {"dimensions": dimensions, "steps": steps, "points": points})
-    run.write_figure("figures/map", picture_figures.feature_map(places, labels, spec(context.dataset).class_names))
-    run.write_figure("figures/traversal", picture_figures.traversal(chosen, values.tolist(), moved.numpy()))
+    chosen, values, moved = pictures.traverse(model, base, dimensions, steps)
+    run = _new_run(context, "latent", trained, {"label": label, "dimensions": dimensions, "steps": steps, "points": points})
+    run.write_figure("figures/map", picture_figures.feature_map(places, labels, names))
+    run.write_figure("figures/traversal", picture_figures.traversal(chosen, values.tolist(), moved.numpy(), words))
     run.write_csv("map.csv", ("x", "y", "label"), [[*place, label] for place, label in zip(places, labels, strict=True)])
     return _answer(context, run, trained, {"points": len(places), "dimensions": chosen})
 
@@ -90,6 +102,20 @@ def _model(context: Context) -> "tuple[Run, VAE]":
     model = features.load_model(trained)
     pictures.check_draws_pixels(model)
     return trained, model
+
+
+def _base(context: Context, model: "VAE", label: str | None) -> "tuple[Tensor, str]":
+    """The z that a traversal starts from, and what it is in words."""
+    from ex3cli.datasets import registry
+    from ex3cli.datasets.labels import parse_label
+    from ex3cli.vae import pictures
+
+    if label is None:
+        return pictures.prior_sample(model, context.seed), f"a sample of seed {context.seed}"
+    wanted = parse_label(label, registry.spec(context.dataset).class_names)
+    data = registry.load(context.dataset, context.data)
+    first = int((data.test_labels == wanted).nonzero()[0])
+    return pictures.encode(model, data.test_images[first : first + 1]), f"a test image ({data.class_names[wanted]})"
 
 
 def _new_run(context: Context, name: str, trained: "Run", settings: dict[str, Any]) -> "Run":

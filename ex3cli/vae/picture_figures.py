@@ -50,8 +50,8 @@ def samples(pictures: Pixels) -> Figure:
     return figure
 
 
-def traversal(dimensions: Sequence[int], values: Sequence[float], pictures: Pixels) -> Figure:
-    """Images (dimensions, steps, 28, 28): a row for each latent dimension, its value along the columns."""
+def traversal(dimensions: Sequence[int], values: Sequence[float], pictures: Pixels, base: str) -> Figure:
+    """Images (dimensions, steps, 28, 28): a row for each latent dimension, its value along the columns; `base` in words."""
     rows, columns = pictures.shape[:2]
     with style():
         figure = Figure(figsize=(0.65 * columns + 0.7, 0.65 * rows + 0.7), layout="constrained")
@@ -61,8 +61,10 @@ def traversal(dimensions: Sequence[int], values: Sequence[float], pictures: Pixe
         for row, dimension in enumerate(dimensions):
             axes[row, 0].set_ylabel(f"z[{dimension}]", fontsize=8)
         for column, value in enumerate(values):
-            axes[-1, column].set_xlabel(f"{value:+.1f}", fontsize=8)
-        figure.suptitle("one latent dimension at a time, the others at 0 (standard deviations of the prior)", fontsize=9)
+            axes[-1, column].set_xlabel(f"{round(value, 1) + 0.0:+.1f}", fontsize=8)
+        figure.suptitle(
+            f"one latent dimension moved at a time, in standard deviations of the prior; the others as in {base}", fontsize=9
+        )
     return figure
 
 
@@ -79,9 +81,10 @@ def feature_map(points: NDArray[np.float32], labels: NDArray[np.int64], class_na
                 box = {"facecolor": "white", "edgecolor": colour, "alpha": 0.85, "boxstyle": "round,pad=0.2"}
                 middle = np.median(mine, axis=0)
                 axes.text(middle[0], middle[1], name, ha="center", va="center", fontsize=8, bbox=box)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.set_title(f"t-SNE of the features of {len(points):,} test images; near means alike, distances have no unit")
+        axes.set_axis_off()
+        axes.set_title(
+            f"Features of {len(points):,} test images (t-SNE: near means alike, distances have no unit)", fontsize=10
+        )
     return figure
 
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ex3cli.errors import UsageError
 from ex3cli.training.seeding import torch_generator
-from ex3cli.vae.networks import SIDE, VAE
+from ex3cli.vae.networks import SIDE, VAE, Posterior
 
 
 def check_draws_pixels(model: VAE) -> None:
@@ -25,8 +25,7 @@ def decode(model: VAE, z: Tensor) -> Tensor:
 @torch.no_grad()
 def reconstruct(model: VAE, grey: Tensor) -> Tensor:
     """E[pixels|z] at the posterior's mean for images (N, 28, 28), uint8."""
-    device = next(model.parameters()).device
-    return decode(model, model.encoder(model.expect(grey.to(device))).mu)
+    return decode(model, encode(model, grey))
 
 
 def sample(model: VAE, count: int, seed: int) -> Tensor:
@@ -36,17 +35,36 @@ def sample(model: VAE, count: int, seed: int) -> Tensor:
     return decode(model, z)
 
 
-def traverse(model: VAE, dimensions: int, steps: int, reach: float = 3.0) -> tuple[list[int], Tensor, Tensor]:
-    """Latent dimensions moved one at a time from -reach to +reach standard deviations of the prior, the others at 0.
+@torch.no_grad()
+def encode(model: VAE, grey: Tensor) -> Tensor:
+    """Posterior means (N, latent_size) of images (N, 28, 28), uint8."""
+    device = next(model.parameters()).device
+    posterior: Posterior = model.encoder(model.expect(grey.to(device)))
+    return posterior.mu.cpu()
+
+
+def prior_sample(model: VAE, seed: int) -> Tensor:
+    """One z ~ N(0, I), (1, latent_size)."""
+    return torch.randn(1, model.encoder.mu.out_features, generator=torch_generator(seed, "vae", "traverse"))
+
+
+def traverse(model: VAE, base: Tensor, dimensions: int, steps: int, reach: float = 3.0) -> tuple[list[int], Tensor, Tensor]:
+    """Latent dimensions moved one at a time from -reach to +reach standard deviations of the prior, the others as in `base`.
+
+    Parameters
+    ----------
+    base : (1, latent_size).
 
     Returns
     -------
     The dimensions, those first that change the picture most; the values (steps,); images (dimensions, steps, 28, 28).
     """
-    size = model.encoder.mu.out_features
+    size = base.shape[1]
     values = torch.linspace(-reach, reach, steps)
-    z = (torch.eye(size).unsqueeze(1) * values.view(1, -1, 1)).flatten(0, 1)  # (size · steps, size)
-    pictures = decode(model, z).view(size, steps, SIDE, SIDE)
+    z = base.repeat(size * steps, 1).view(size, steps, size)
+    each = torch.arange(size)
+    z[each, :, each] = values
+    pictures = decode(model, z.flatten(0, 1)).view(size, steps, SIDE, SIDE)
     change = pictures.float().var(dim=1).sum((1, 2))
     chosen = change.argsort(descending=True)[: min(dimensions, size)]
     return chosen.tolist(), values, pictures[chosen]

@@ -112,7 +112,7 @@ def test_pictures_are_drawn_and_repeatable(ex3: Ex3, trained: str) -> None:
         [
             (("reconstruct", "--pairs", 1), ["figures/reconstructions.png"]),
             (("sample", "-n", 5), ["figures/samples.png"]),
-            (("latent", "--points", 40, "--steps", 3), ["figures/map.png", "figures/traversal.png", "map.csv"]),
+            (("latent", "--points", 40, "--steps", 3, "--label", "7"), ["figures/map.png", "figures/traversal.png", "map.csv"]),
             (("sample", "-n", 5), ["figures/samples.png"]),
         ]
     ):

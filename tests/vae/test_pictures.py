@@ -32,14 +32,15 @@ def test_a_traversal_moves_one_dimension_and_shows_the_liveliest_first() -> None
     with torch.no_grad():
         model.decoder.body[0].weight[:, 2] *= 50  # z[2] says much
         model.decoder.body[0].weight[:, 4] = 0  # z[4] says nothing
-    chosen, values, images = pictures.traverse(model, 5, 7)
+    base = torch.tensor([[0.3, -0.1, 0.0, 1.0, 2.0]])
+    chosen, values, images = pictures.traverse(model, base, 5, 7)
     assert chosen[0] == 2
     assert chosen[-1] == 4
     assert values.tolist() == [-3, -2, -1, 0, 1, 2, 3]
-    z = torch.zeros(1, 5)
+    z = base.clone()
     z[0, 2] = -2
     assert torch.equal(images[0, 1], pictures.decode(model, z)[0])
-    assert len(pictures.traverse(model, 99, 3)[0]) == 5
+    assert len(pictures.traverse(model, base, 99, 3)[0]) == 5
 
 
 def test_a_model_of_edges_alone_draws_no_pixels() -> None:
@@ -61,4 +62,4 @@ def test_figures_have_a_panel_for_each_image() -> None:
     images = torch.randint(0, 256, (3, 2, 28, 28), dtype=torch.uint8).numpy()
     assert len(picture_figures.reconstructions(images, images, ("a", "b/c", "d")).axes) == 12
     assert len([axes for axes in picture_figures.samples(images[:, 0]).axes if axes.images]) == 3
-    assert len(picture_figures.traversal([4, 1, 0], [-1.0, 1.0], images).axes) == 6
+    assert len(picture_figures.traversal([4, 1, 0], [-1.0, 1.0], images, "a sample").axes) == 6
