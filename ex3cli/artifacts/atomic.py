@@ -3,9 +3,13 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from ex3cli.errors import ArtifactError
+
+TEMPORARY = ".tmp"
+"""Ending of a file that has not got its name yet; after a kill it may stay behind."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -18,18 +22,34 @@ def write_atomically(path: Path, data: bytes) -> None:
     ------
     ArtifactError : the disk is full or the folder cannot be written; the old file is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    write_together({path: data})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Replace several files, none before all their bytes are on the disk, in the order given: what names the others last.
+
+    Raises
+    ------
+    ArtifactError : the disk is full or a folder cannot be written; every old file is untouched.
+    """
+    waiting: dict[Path, Path] = {}
+    path = Path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+        for path, data in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            waiting[path] = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+            with waiting[path].open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in waiting.items():
+            temporary.replace(path)
+        for folder in {path.parent for path in waiting}:
+            sync_folder(folder)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        for temporary in waiting.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink()
         if isinstance(error, OSError):
             raise cannot_write(path, error) from error
         raise

@@ -3,8 +3,8 @@
 import json
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal, Self
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, Self, get_args
 
 from ex3cli.artifacts.atomic import write_atomically
 from ex3cli.artifacts.canonical import digest, to_json
@@ -48,14 +48,19 @@ class Manifest:
 
     def _is_well_formed(self) -> bool:
         """Whether every field has its type: a digest proves that the words are unchanged, not that they make sense."""
-        texts = (self.command, self.device, self.started, self.state, self.note)
-        mappings = (self.config, self.versions, self.machine, self.data, self.parents, self.summary, self.files)
+        texts = (self.command, self.device, self.started, self.note, self.ended or "")
+        dictionaries = (self.config, self.summary, self.git or {})
+        of_texts = (self.versions, self.machine, self.data, self.parents)
         return (
-            all(isinstance(text, str) for text in (*texts, *self.argv, *self.shelf))
-            and isinstance(self.argv, list)
-            and isinstance(self.shelf, list)
-            and all(isinstance(mapping, dict) for mapping in (*mappings, self.git or {}))
-            and all(isinstance(each, dict) and each.keys() == {"size", "sha256"} for each in self.files.values())
+            all(isinstance(words, list) for words in (self.argv, self.shelf))
+            and all(isinstance(text, str) for text in (*texts, *self.argv, *self.shelf))
+            and all(isinstance(each, dict) for each in (*dictionaries, *of_texts, self.files))
+            and all(isinstance(text, str) for each in of_texts for text in each.values())
+            and all(type(number) is int and number >= 0 for number in (self.seed, self.threads, self.schema))
+            and self.state in get_args(State)
+            and type(self.partial) is bool
+            and (self.converged is None or type(self.converged) is bool)
+            and all(_names_a_file(name) and _is_fingerprint(recorded) for name, recorded in self.files.items())
         )
 
     def to_bytes(self) -> bytes:
@@ -103,6 +108,25 @@ class Manifest:
 def now() -> str:
     """The present moment, UTC, to the microsecond: runs sort by it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def is_inside(relative: str) -> bool:
+    """Whether a file's name, as a manifest holds it, stays inside the run's folder."""
+    parts = PurePosixPath(relative).parts
+    return bool(parts) and ".." not in parts and not relative.startswith("/") and "\\" not in relative and "\0" not in relative
+
+
+def _names_a_file(name: str) -> bool:
+    return is_inside(name) and name != FILE_NAME
+
+
+def _is_fingerprint(recorded: Any) -> bool:
+    return (
+        isinstance(recorded, dict)
+        and recorded.keys() == {"size", "sha256"}
+        and type(recorded["size"]) is int
+        and isinstance(recorded["sha256"], str)
+    )
 
 
 def _damaged(path: Path) -> ArtifactError:

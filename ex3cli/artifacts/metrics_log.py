@@ -42,9 +42,22 @@ class MetricsLog:
     def mark(self) -> dict[str, Any]:
         """Size in bytes and SHA-256 of all lines so far, after they have reached the disk."""
         if self._size:
-            with self.path.open("rb") as file:
-                os.fsync(file.fileno())
+            try:
+                with self.path.open("r+b") as file:  # Windows flushes only what may be written
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise cannot_write(self.path, error) from error
         return {"size": self._size, "sha256": self._hash.hexdigest()}
+
+    def check(self) -> None:
+        """Compare the file with all that was appended.
+
+        Raises
+        ------
+        ArtifactError : something else wrote into it, or removed it, while the run was under way.
+        """
+        if self._size and hashlib.sha256(self._bytes()).digest() != self._hash.digest():
+            raise self._damaged("what was written to it during the run")
 
     def cut_back(self, mark: Mapping[str, Any]) -> None:
         """Keep exactly the bytes that `mark` describes.
@@ -53,17 +66,26 @@ class MetricsLog:
         ------
         ArtifactError : those bytes are no longer what they were.
         """
-        kept = self.path.read_bytes()[: mark["size"]] if self.path.exists() else b""
+        kept = self._bytes()[: mark["size"]]
         self._hash = hashlib.sha256(kept)
         self._size = len(kept)
         if self._size != mark["size"] or self._hash.hexdigest() != mark["sha256"]:
-            raise ArtifactError(f"{self.path} is damaged: it does not match its checkpoint", "train anew")
+            raise self._damaged("its checkpoint")
         if self.path.exists():
             os.truncate(self.path, self._size)
 
     def rows(self) -> list[dict[str, Any]]:
         """Every line as a dictionary, in order; a last line that a kill cut short is left out."""
-        if not self.path.exists():
-            return []
-        lines = self.path.read_bytes().split(b"\n")[:-1]
+        lines = self._bytes().split(b"\n")[:-1]
         return [json.loads(line) for line in lines]
+
+    def _bytes(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise ArtifactError(f"{self.path} cannot be read ({error.strerror})", "make it readable, or train anew") from error
+
+    def _damaged(self, other: str) -> ArtifactError:
+        return ArtifactError(f"{self.path} is damaged: it does not match {other}", "train anew")

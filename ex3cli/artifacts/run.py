@@ -1,18 +1,20 @@
 """One run folder: written by the training that claimed it, verified by everyone who reads it."""
 
+import contextlib
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
 from ex3cli.artifacts import formats
-from ex3cli.artifacts.atomic import cannot_write, write_atomically
+from ex3cli.artifacts.atomic import TEMPORARY, cannot_write, write_atomically
 from ex3cli.artifacts.canonical import digest, jsonable, to_json
-from ex3cli.artifacts.manifest import FILE_NAME, Manifest, now
+from ex3cli.artifacts.manifest import FILE_NAME, Manifest, is_inside, now
 from ex3cli.artifacts.metrics_log import MetricsLog
 from ex3cli.errors import ArtifactError, UsageError
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 LOCK_NAME = ".lock"
 CHECKPOINT_FOLDER = "checkpoint"
+REFERENCE = "reference"  # the folder of the shipped runs, and what they are called
 
 
 class Run:
@@ -41,13 +44,14 @@ class Run:
     @property
     def is_reference(self) -> bool:
         """Whether the run is one that ex3 ships."""
-        return self.name == "reference" or self.name.startswith("reference/")
+        return self.name == REFERENCE or self.name.startswith(f"{REFERENCE}/")
 
     # Writing -------------------------------------------------------------------------------------------------------------
 
     def claim(self) -> Self:
         """Hold the folder against a second writer; a killed process lets go of it by dying."""
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except Timeout:
             raise ArtifactError(f"{self.path} is being written by another ex3", "wait for it, or start a new run") from None
@@ -55,14 +59,40 @@ class Run:
             raise cannot_write(self.path, error) from error
         return self
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """`claim` for the length of a block."""
+        self.claim()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def reopen(self, config: Mapping[str, Any]) -> Self:
         """Take up an unfinished run again, under the same configuration.
 
         Raises
         ------
         UsageError : the run is finished, or `config` differs; every difference is named.
-        ArtifactError : another process is at it.
+        ArtifactError : another process is at it, or a file that was recorded when it stopped has changed since.
         """
+        self._check_resumable(config)
+        self.claim()
+        try:
+            self.manifest = Manifest.read(self.path)  # before the claim another process may have brought it further
+            self._check_resumable(config)
+            self._check_unchanged()
+            for leftover in self.path.rglob(f".*{TEMPORARY}"):  # of writes that a kill cut short
+                leftover.unlink()
+            # Files are recorded when a run stops; from here on they change, and an old record would call them altered.
+            self.manifest = replace(self.manifest, state="running", ended=None, note="", files={})
+            self.manifest.write(self.path)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _check_resumable(self, config: Mapping[str, Any]) -> None:
         if self.manifest.state == "finished":
             raise UsageError(f"{self.name} is finished: there is nothing to resume", "leave out --resume to start a new run")
         stored, given = self.manifest.config, jsonable(config)
@@ -70,10 +100,12 @@ class Run:
         if differing:
             changes = ", ".join(f"{key}: {stored.get(key)!r} there, {given.get(key)!r} now" for key in differing)
             raise UsageError(f"{self.name} was started under another configuration ({changes})", "resume it unchanged")
-        self.claim()
-        self.manifest = replace(self.manifest, state="running", ended=None, note="")
-        self.manifest.write(self.path)
-        return self
+
+    def _check_unchanged(self) -> None:
+        recorded = {} if self.manifest.state == "running" else self.verify()
+        for relative, condition in recorded.items():
+            if condition != "ok":
+                raise self._damaged(self.path / relative, f"is {condition}: it is not what the run left when it stopped")
 
     def write_bytes(self, relative: str, data: bytes) -> Path:
         """Write one file of the run atomically."""
@@ -108,18 +140,20 @@ class Run:
 
     def finish(self, summary: Mapping[str, Any], *, partial: bool = False, converged: bool | None = None) -> None:
         """Seal the run: drop its checkpoint, record every file's size and SHA-256, say what it came to."""
+        self.metrics.check()
         self._close("finished", partial=partial, converged=converged, summary=jsonable(summary))
-        for leftover in sorted((self.path / CHECKPOINT_FOLDER).glob("*")):
-            leftover.unlink()
-        if (self.path / CHECKPOINT_FOLDER).exists():
-            (self.path / CHECKPOINT_FOLDER).rmdir()
+        with contextlib.suppress(OSError):  # the run is sealed: what cannot be tidied away does not undo that
+            shutil.rmtree(self.path / CHECKPOINT_FOLDER)
 
     def mark(self, state: str, note: str = "") -> None:
         """Record that the run was `interrupted` or has `failed`, and why; it can still be resumed."""
         self._close(state, note=note)
 
     def _close(self, state: str, **changes: Any) -> None:
-        files = {relative: _fingerprint((self.path / relative).read_bytes()) for relative in self._present()}
+        try:
+            files = {relative: _fingerprint((self.path / relative).read_bytes()) for relative in self._present()}
+        except OSError as error:
+            raise cannot_write(self.path / FILE_NAME, error) from error
         self.manifest = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
         self.manifest.write(self.path)
         self._lock.release()
@@ -147,7 +181,10 @@ class Run:
 
     def read_json(self, relative: str) -> Any:
         """A JSON file, verified."""
-        return json.loads(self.read_bytes(relative))
+        try:
+            return json.loads(self.read_bytes(relative))
+        except (ValueError, RecursionError):
+            raise self._damaged(self._inside(relative), "is not JSON") from None
 
     def read_tensors(self, relative: str) -> "dict[str, Tensor]":
         """A safetensors file's tensors, verified; a pickle in its place is refused unread."""
@@ -158,14 +195,16 @@ class Run:
         return formats.estimator_from_bytes(self.read_bytes(relative), self.path / relative)
 
     def verify(self) -> dict[str, str]:
-        """Each file's condition: "ok", "altered", "missing", or "unknown" for one that the manifest does not name."""
+        """Each file's condition: "ok", "altered", "missing", "unreadable", or "unknown" for one that no manifest names."""
         conditions = {}
         for relative, recorded in self.manifest.files.items():
             path = self._inside(relative)
-            if not path.is_file():
-                conditions[relative] = "missing"
-            else:
+            try:
                 conditions[relative] = "ok" if _fingerprint(path.read_bytes()) == recorded else "altered"
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                conditions[relative] = "missing"
+            except OSError:
+                conditions[relative] = "unreadable"
         if self.manifest.state == "finished":
             conditions |= {extra: "unknown" for extra in self._present() if extra not in self.manifest.files}
         return dict(sorted(conditions.items()))
@@ -184,10 +223,9 @@ class Run:
         return present
 
     def _inside(self, relative: str) -> Path:
-        parts = PurePosixPath(relative)
-        if parts.is_absolute() or ".." in parts.parts or not parts.parts:
-            raise ArtifactError(f"{self.path / FILE_NAME} names {relative!r}, outside its folder", "do not use this run")
-        return self.path / parts
+        if not is_inside(relative):
+            raise ArtifactError(f"{relative!r} lies outside the run folder {self.path}", "name a file inside it")
+        return self.path / relative
 
     def _damaged(self, path: Path, how: str) -> ArtifactError:
         again = "reinstall ex3" if self.is_reference else f"make it again: {shlex.join(self.manifest.argv)}"

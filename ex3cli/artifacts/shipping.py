@@ -1,13 +1,14 @@
 """Turning a finished run into one that ex3 ships: small, read-only, with its history intact."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ex3cli.artifacts.atomic import write_atomically
+from ex3cli.artifacts.atomic import write_together
 from ex3cli.artifacts.canonical import digest
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest
-from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.run import REFERENCE, Run
 from ex3cli.errors import ArtifactError, UsageError
 
 
@@ -24,20 +25,25 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes]) -> Run:
 
     Raises
     ------
-    UsageError : the run is not finished, was shortened, or did not converge.
+    UsageError : the run is not finished, was shortened, did not converge, or is a shipped one already.
+    ArtifactError : the folder cannot be written, or another process ships into it.
     """
     manifest = run.manifest
+    if run.is_reference:
+        raise UsageError(f"{run.name} is shipped already", "name the run that it was made from")
     if manifest.state != "finished" or manifest.partial or manifest.converged is False:
         raise UsageError(f"{run.name} is not a finished run of full length", "ship one that is: see `ex3 runs list`")
-    before = _shipped_before(folder)
-    for relative, data in contents.items():
-        write_atomically(folder / relative, data)
     files = {relative: {"size": len(data), "sha256": digest(data)} for relative, data in sorted(contents.items())}
     shipped = replace(manifest, files=files, parents={**manifest.parents, "shipped from": manifest.digest})
-    shipped.write(folder)
-    for stale in before - contents.keys():  # last: a write that fails must lose nothing
-        (folder / stale).unlink(missing_ok=True)
-    return Run(folder, f"reference/{'/'.join(manifest.shelf)}", shipped)
+    result = Run(folder, f"{REFERENCE}/{'/'.join(manifest.shelf)}", shipped)
+    with result.held():
+        before = _shipped_before(folder)
+        written = {folder / relative: data for relative, data in contents.items()}
+        write_together({**written, folder / FILE_NAME: shipped.to_bytes()})
+        for stale in before - contents.keys():  # last: a write that fails must lose nothing
+            with contextlib.suppress(OSError):
+                (folder / stale).unlink()
+    return result
 
 
 def _shipped_before(folder: Path) -> set[str]:

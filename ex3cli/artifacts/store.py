@@ -1,5 +1,6 @@
 """Where runs live and which one a command takes: the user's artifacts first, then what ex3 ships."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,8 @@ from ex3cli.artifacts import environment
 from ex3cli.artifacts.atomic import cannot_write, sync_folder
 from ex3cli.artifacts.canonical import jsonable
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest, now
-from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.run import REFERENCE, Run
 from ex3cli.errors import ArtifactError, did_you_mean
-
-REFERENCE = "reference"
 
 
 def shipped_reference() -> Path:
@@ -53,7 +52,6 @@ class Store:
 
         Two commands at once never get the same folder: `mkdir` decides, and the loser takes the next number.
         """
-        folder = self._claim_folder(self.root.joinpath(*shelf), label)
         manifest = Manifest(
             command=command,
             shelf=list(shelf),
@@ -69,8 +67,14 @@ class Store:
             parents=dict(parents or {}),
             started=now(),
         )
-        run = Run(folder, self._name(folder), manifest).claim()
-        manifest.write(folder)
+        folder = self._claim_folder(self.root.joinpath(*shelf), label)
+        run = Run(folder, self._name(folder), manifest)
+        try:
+            run.claim()
+            manifest.write(folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # a run that says nothing of itself is no run
+            raise
         return run
 
     def find(
@@ -104,12 +108,13 @@ class Store:
             if run.manifest.state != "finished":
                 raise ArtifactError(f"{run.name} is {run.manifest.state}, not finished", "resume it with --resume first")
             return run
-        complete = [run for run in self.runs(shelf) if run.manifest.command == command and _is_complete(run.manifest)]
+        of_kind = [run for run in self.runs(shelf) if run.manifest.command == command and run.manifest.shelf == list(shelf)]
+        complete = [run for run in of_kind if _is_complete(run.manifest)]
         mine = [run for run in complete if run.manifest.converged or not must_converge]
         if mine:
             return max(mine, key=lambda run: (run.manifest.started, run.name))
         shipped = self.reference.joinpath(*shelf)
-        if (shipped / FILE_NAME).is_file():
+        if _is_run(shipped):
             return self._open_folder(shipped)
         kind = "converged" if must_converge else "finished"
         remedy = f"make one: {make or f'ex3 {command} --help'}"
@@ -120,7 +125,7 @@ class Store:
     def open(self, name: str, shelf: Sequence[str] = ()) -> Run:
         """Open a run by "reference", path or name, whatever its state."""
         for folder in self._candidates(name, shelf):
-            if (folder / FILE_NAME).is_file():
+            if _is_run(folder):
                 return self._open_folder(folder)
         if name == REFERENCE:
             raise ArtifactError(f"ex3 ships no run of {'/'.join(shelf) or 'that kind'}", "see `ex3 runs list`")
@@ -154,9 +159,10 @@ class Store:
         return Run(folder, self._name(folder), Manifest.read(folder))
 
     def _name(self, folder: Path) -> str:
-        if folder.is_relative_to(self.reference):
-            return (Path(REFERENCE) / folder.relative_to(self.reference)).as_posix()
-        return folder.relative_to(self.root).as_posix() if folder.is_relative_to(self.root) else str(folder)
+        here, root, reference = (Path(path).absolute() for path in (folder, self.root, self.reference))
+        if here.is_relative_to(reference):
+            return (Path(REFERENCE) / here.relative_to(reference)).as_posix()
+        return here.relative_to(root).as_posix() if here.is_relative_to(root) else str(folder)
 
     def _claim_folder(self, shelf: Path, label: str) -> Path:
         try:
@@ -172,6 +178,13 @@ class Store:
                 return folder
         except OSError as error:
             raise cannot_write(shelf, error) from error
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return (folder / FILE_NAME).is_file()
+    except OSError:  # such as a name that is too long for a file
+        return False
 
 
 def _is_complete(manifest: Manifest) -> bool:

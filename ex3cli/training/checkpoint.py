@@ -1,15 +1,18 @@
 """Saving a whole training state without a pickle, and taking it up again exactly."""
 
+import contextlib
 import json
 from typing import Any
 
 import torch
 
 from ex3cli.artifacts import formats
-from ex3cli.artifacts.atomic import write_atomically
+from ex3cli.artifacts.atomic import TEMPORARY, write_atomically
 from ex3cli.artifacts.canonical import digest
 from ex3cli.artifacts.run import CHECKPOINT_FOLDER, Run
 from ex3cli.errors import ArtifactError
+
+STATES = "step-*.safetensors"
 
 Tree = Any
 """Nested dictionaries and lists of tensors, numbers, texts, booleans and None: what `state_dict()` returns."""
@@ -33,9 +36,10 @@ class Checkpointer:
         data = formats.tensors_to_bytes(tensors, {"ex3": json.dumps(content)})
         name = f"step-{step:010d}-{digest(data)}.safetensors"
         write_atomically(self.folder / name, data)
-        for older in self.folder.glob("*"):
+        for older in [*self.folder.glob(STATES), *self.folder.glob(f".*{TEMPORARY}")]:
             if older.name != name:
-                older.unlink()
+                with contextlib.suppress(OSError):  # `load` takes the newest
+                    older.unlink()
 
     def load(self) -> tuple[int, Tree] | None:
         """The newest state and its step, with `metrics.jsonl` cut back to it; None if nothing was saved yet.
@@ -44,7 +48,7 @@ class Checkpointer:
         ------
         ArtifactError : the file is not the one that was written.
         """
-        found = sorted(self.folder.glob("step-*.safetensors"))
+        found = sorted(self.folder.glob(STATES))
         if not found:
             return None
         path = found[-1]
@@ -55,9 +59,13 @@ class Checkpointer:
         if digest(data) != path.stem.rpartition("-")[2]:
             raise ArtifactError(f"{path} is damaged: it does not match the SHA-256 in its name", "train anew")
         tensors = formats.tensors_from_bytes(data, path)
-        content = json.loads(_metadata(data)["ex3"])
-        self.run.metrics.cut_back(content["metrics"])
-        return content["step"], _put_together(content["tree"], tensors)
+        try:
+            content = json.loads(_metadata(data)["ex3"])
+            step, mark, tree = content["step"], content["metrics"], _put_together(content["tree"], tensors)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise ArtifactError(f"{path} is no checkpoint of ex3", "train anew") from error
+        self.run.metrics.cut_back(mark)
+        return step, tree
 
 
 def _take_apart(tree: Tree, tensors: dict[str, torch.Tensor]) -> Any:

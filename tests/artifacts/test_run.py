@@ -127,15 +127,23 @@ def test_files_that_no_manifest_names_are_reported_and_not_read(new_run: NewRun)
         run.read_json("extra.json")
 
 
-@pytest.mark.parametrize("outside", ["../other.json", "/etc/passwd", ""])
+@pytest.mark.parametrize("outside", ["../other.json", "/etc/passwd", "", ".", "a/../../b", "..\\b", "run.json"])
 def test_a_manifest_cannot_point_outside_its_folder(new_run: NewRun, store: Store, outside: str) -> None:
     run = new_run()
     run.finish({})
     run.manifest.files[outside] = {"size": 0, "sha256": digest(b"")}
     run.manifest.write(run.path)
-    opened = store.open(run.name)
-    with pytest.raises(ArtifactError, match="outside its folder"):
-        opened.read_bytes(outside)
+    with pytest.raises(ArtifactError, match=r"run\.json is damaged"):
+        store.open(run.name)
+
+
+@pytest.mark.parametrize("outside", ["../other.json", "/etc/passwd", ""])
+def test_a_run_writes_and_reads_nothing_outside_its_folder(new_run: NewRun, outside: str) -> None:
+    run = new_run()
+    with pytest.raises(ArtifactError, match="outside the run folder"):
+        run.write_bytes(outside, b"")
+    with pytest.raises(ArtifactError, match="outside the run folder"):
+        run.read_bytes(outside)
 
 
 def test_a_manifest_of_another_schema_says_so(new_run: NewRun) -> None:
@@ -158,6 +166,8 @@ def test_anything_else_in_place_of_a_manifest_is_damage(tmp_path: Path, content:
     [
         {"files": [1]}, {"files": {"weights.safetensors": 3}}, {"config": [1]}, {"shelf": "abc"}, {"started": None},
         {"summary": []}, {"argv": None}, {"argv": [1]}, {"versions": None}, {"git": 3},
+        {"seed": "0"}, {"seed": True}, {"threads": 1.5}, {"partial": 1}, {"converged": "yes"}, {"state": "odd"}, {"ended": 3},
+        {"schema": True}, {"data": {"a": 1}}, {"files": {"a": {"size": "1", "sha256": ""}}},
     ],
     ids=str,
 )  # fmt: skip
@@ -215,3 +225,79 @@ def test_equal_figures_have_equal_bytes(new_run: NewRun) -> None:
     second = [path.read_bytes() for path in run.write_figure("figures/again", draw(), svg=True)]
     assert first == second
     assert first[0].startswith(b"\x89PNG")
+
+
+def test_a_resume_sees_what_another_process_did_since_the_run_was_opened(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    run.mark("interrupted")
+    late = store.open(run.name)
+    store.open(run.name).reopen({"width": 2}).finish({"loss": 1.0})
+    with pytest.raises(UsageError, match="is finished"):
+        late.reopen({"width": 2})
+    assert store.open(run.name).manifest.state == "finished"
+    assert store.open(run.name).claim()  # the refused one holds nothing
+
+
+def test_a_run_resumed_and_killed_is_not_called_altered(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    run.metrics.append({"step": 1})
+    run.mark("interrupted")
+    resumed = store.open(run.name).reopen({"width": 2})
+    resumed.metrics.append({"step": 1}, {"step": 2})  # and here it is killed
+    assert "altered" not in store.open(run.name).verify().values()
+
+
+def test_a_file_changed_while_the_run_was_stopped_is_named_and_not_sealed(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    path = run.write_text("table.csv", "a,b")
+    run.mark("interrupted")
+    path.write_text("a,c")
+    with pytest.raises(ArtifactError, match=r"table\.csv is altered"):
+        store.open(run.name).reopen({"width": 2})
+
+
+def test_a_resume_clears_away_what_a_kill_left_half_written(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    run.mark("interrupted")
+    (run.path / "figures").mkdir()
+    (run.path / "figures" / ".line.png.0123abcd.tmp").write_text("half")
+    store.open(run.name).reopen({"width": 2}).finish({})
+    assert not list(run.path.rglob("*.tmp"))
+
+
+def test_a_history_that_something_else_wrote_into_is_not_sealed(new_run: NewRun) -> None:
+    run = new_run()
+    run.metrics.append({"step": 1})
+    run.metrics.path.unlink()
+    run.metrics.append({"step": 2})
+    with pytest.raises(ArtifactError, match=r"metrics\.jsonl is damaged"):
+        run.finish({})
+
+
+def test_a_recorded_file_that_is_no_json_is_damage(new_run: NewRun) -> None:
+    run = new_run()
+    run.write_text("table.json", "{")
+    run.finish({})
+    with pytest.raises(ArtifactError, match=r"table\.json is not JSON"):
+        run.read_json("table.json")
+
+
+def test_a_file_that_cannot_be_read_is_a_condition_and_no_surprise(new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = fill(new_run())
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert set(run.verify().values()) == {"unreadable"}
+
+
+def test_finishing_leaves_a_linked_checkpoint_folder_and_what_it_links_to_alone(new_run: NewRun, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("mine")
+    run = new_run()
+    (run.path / "checkpoint").symlink_to(precious)
+    run.finish({})
+    assert run.manifest.state == "finished"
+    assert (precious / "thesis.txt").read_text() == "mine"

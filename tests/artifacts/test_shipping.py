@@ -1,9 +1,11 @@
+import errno
+import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ex3cli.artifacts.canonical import digest
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.shipping import ship
 from ex3cli.artifacts.store import Store
@@ -35,7 +37,7 @@ def test_shipping_again_leaves_nothing_of_the_one_before(new_run: NewRun, store:
     folder = store.reference.joinpath(*SHELF)
     ship(finished(new_run), folder, {"weights.txt": b"a", "old.txt": b"b"})
     ship(finished(new_run), folder, {"weights.txt": b"c"})
-    assert sorted(path.name for path in folder.iterdir()) == ["run.json", "weights.txt"]
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["run.json", "weights.txt"]
 
 
 @pytest.mark.parametrize("end", [{"partial": True}, {"converged": False}])
@@ -45,18 +47,51 @@ def test_a_shortened_or_failed_run_is_not_shipped(new_run: NewRun, store: Store,
     assert not store.reference.exists()
 
 
-def test_a_failed_shipping_loses_nothing_of_the_one_before(
-    new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("survived", [0, 1, 2])
+def test_a_disk_full_at_any_file_leaves_the_run_shipped_before_whole(
+    new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch, survived: int
 ) -> None:
     folder = store.reference.joinpath(*SHELF)
-    ship(finished(new_run), folder, {"weights.txt": b"a", "old.txt": b"b"})
+    ship(finished(new_run), folder, {"a.txt": b"a", "b.txt": b"b", "old.txt": b"old"})
     again = finished(new_run)
+    flush, calls = os.fsync, iter(range(99))
 
-    def full(path: Path, data: bytes) -> None:
-        raise ArtifactError("No space left on device", "free some")
+    def full(handle: int) -> None:
+        if next(calls) >= survived:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(handle)
 
-    monkeypatch.setattr("ex3cli.artifacts.shipping.write_atomically", full)
-    with pytest.raises(ArtifactError):
-        ship(again, folder, {"weights.txt": b"c"})
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ArtifactError, match="No space left"):
+        ship(again, folder, {"a.txt": b"new a", "b.txt": b"new b"})
     monkeypatch.undo()
+    kept = store.find(SHELF, command="toy train", name="reference")
+    assert set(kept.verify().values()) == {"ok"}
+    assert kept.read_bytes("old.txt") == b"old"
+    assert not list(folder.glob(".*.tmp"))
+
+
+def test_a_shipped_run_is_not_shipped_again(new_run: NewRun, store: Store) -> None:
+    shipped = ship(finished(new_run), store.reference.joinpath(*SHELF), {"a.txt": b"a"})
+    with pytest.raises(UsageError, match="is shipped already"):
+        ship(shipped, store.reference.joinpath(*SHELF), {"a.txt": b"a"})
+
+
+def test_two_shippings_at_once_do_not_mix(new_run: NewRun, store: Store) -> None:
+    folder = store.reference.joinpath(*SHELF)
+    first = ship(finished(new_run), folder, {"a.txt": b"a"})
+    with first.held(), pytest.raises(ArtifactError, match="being written by another"):
+        ship(finished(new_run), folder, {"a.txt": b"b"})
     assert set(store.find(SHELF, command="toy train", name="reference").verify().values()) == {"ok"}
+
+
+def test_what_an_earlier_manifest_names_outside_its_folder_is_not_removed(new_run: NewRun, store: Store) -> None:
+    folder = store.reference.joinpath(*SHELF)
+    precious = store.root / "precious.txt"
+    precious.parent.mkdir(exist_ok=True)
+    precious.write_text("mine")
+    earlier = ship(finished(new_run), folder, {"a.txt": b"a"})
+    earlier.manifest.files |= {str(precious): {"size": 4, "sha256": digest(b"mine")}}
+    earlier.manifest.write(folder)
+    ship(finished(new_run), folder, {"a.txt": b"b"})
+    assert precious.read_text() == "mine"

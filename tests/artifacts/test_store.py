@@ -1,3 +1,4 @@
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -135,3 +136,41 @@ def test_the_shipped_reference_lies_beside_the_package_in_a_checkout_and_inside_
     assert shipped_reference() == tmp_path / "site" / "artifacts" / "reference"
     (package / "_reference").mkdir()
     assert shipped_reference() == package / "_reference"
+
+
+def test_a_run_in_the_folder_of_another_data_set_is_not_taken_unasked(new_run: NewRun, store: Store) -> None:
+    mine = new_run()
+    mine.finish({})
+    stray = new_run(shelf=("toy", "mnist"))
+    stray.finish({})
+    stray.path.rename(mine.path.parent / "0002-stray")
+    assert store.find(SHELF, command="toy train").name == mine.name
+
+
+def test_a_run_has_one_name_however_its_folder_is_spelt(new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new_run()
+    monkeypatch.chdir(store.root.parent)
+    relative = Store(Path(store.root.name), reference=store.reference)
+    assert relative.open(str(run.path)).name == store.open(str(run.path.relative_to(Path.cwd()))).name == run.name
+
+
+def test_a_name_too_long_for_a_file_is_no_run(store: Store) -> None:
+    with pytest.raises(ArtifactError, match="there is no run"):
+        store.open("a" * 300)
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_claim_that_cannot_write_its_manifest_leaves_no_folder(
+    new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    for _ in range(kept):
+        new_run()
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr("ex3cli.artifacts.store.sync_folder", lambda folder: None)
+    with pytest.raises(ArtifactError, match="No space left"):
+        new_run()
+    assert len(list(store.root.joinpath(*SHELF).iterdir())) == kept

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from ex3cli.artifacts.canonical import digest
+from ex3cli.artifacts.formats import tensors_to_bytes
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
@@ -81,6 +83,28 @@ def test_a_changed_byte_in_a_checkpoint_is_found_and_named(new_run: NewRun, posi
     path.write_bytes(data)
     with pytest.raises(ArtifactError, match=str(path)):
         Checkpointer(run).load()
+
+
+def test_other_files_beside_a_checkpoint_are_not_removed_and_stop_nothing(new_run: NewRun) -> None:
+    run = new_run()
+    keeper = Checkpointer(run)
+    (keeper.folder / ".ipynb_checkpoints").mkdir(parents=True)
+    (keeper.folder / "notes.txt").write_text("mine")
+    (keeper.folder / ".step-1.safetensors.0123abcd.tmp").write_text("half")
+    keeper.save(1, {})
+    keeper.save(2, {})
+    assert keeper.load() == (2, {})
+    assert sorted(path.name[:6] for path in keeper.folder.iterdir()) == [".ipynb", "notes.", "step-0"]
+
+
+def test_a_checkpoint_of_something_else_is_refused(new_run: NewRun) -> None:
+    run = new_run()
+    data = tensors_to_bytes({"w": torch.ones(1)})
+    keeper = Checkpointer(run)
+    keeper.folder.mkdir()
+    (keeper.folder / f"step-0000000001-{digest(data)}.safetensors").write_bytes(data)
+    with pytest.raises(ArtifactError, match="is no checkpoint of ex3"):
+        keeper.load()
 
 
 def train(run: Run, steps: int = 400) -> None:
