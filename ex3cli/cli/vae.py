@@ -86,7 +86,7 @@ def evaluate(context: Context) -> Answer:
         "features": judged.features,
         "computed": judged.computed,
         "transductive": context.config.transductive,
-        "results": judging.rows(judged, context.config, beside, dataset=context.dataset),
+        "results": judging.rows(judged, context.config, beside),
     }
     run = context.store.new_run(
         ("vae", context.dataset), label="eval", command=EVALUATE, config=context.config.to_dict(), seed=context.seed,
@@ -113,7 +113,7 @@ def compare(
     """Judge several trainings on the same draws, beside the baselines; needs the data set."""
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets import registry
-    from ex3cli.vae import comparison, evaluation_figures
+    from ex3cli.vae import comparison, evaluation_figures, markdown
 
     store, shelf = context.store, ("vae", context.dataset)
     trained = [store.find(shelf, command=TRAIN, name=name) for name in runs]
@@ -125,6 +125,7 @@ def compare(
     with recording(run):
         document = comparison.compare(trained, data, context.config, seed=context.seed, progress=context.progress)
         run.write_json(comparison.FILE, document)
+        run.write_text("table.md", markdown.accuracy_table(document))
         run.write_figure("figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines(document)), svg=True)
         summary = {name: entry["results"][-1]["accuracy_mean"] for name, entry in document["recipes"].items()}
         run.finish(summary, partial=context.config.draws < EvaluationConfig().draws)
@@ -141,14 +142,13 @@ def _data_if_here(context: Context) -> "ImageDataset | None":
 
 def _baselines(context: Context, data: "ImageDataset | None") -> dict[str, list[dict[str, Any]]]:
     """What the shipped comparison says of these draws, with raw pixels and edges measured anew where the data set is."""
-    from ex3cli.artifacts.store import REFERENCE
     from ex3cli.errors import ArtifactError
     from ex3cli.vae import comparison, judging
 
     if not context.config.baselines:
         return {}
     try:
-        shipped = context.store.find(("vae", context.dataset, "comparison"), command=COMPARE, name=REFERENCE)
+        shipped = context.store.find(("vae", context.dataset, "comparison"), command=COMPARE, name="reference")
         found = comparison.shipped_rows(shipped.read_json(comparison.FILE), context.config, context.seed)
     except ArtifactError:
         found = {}

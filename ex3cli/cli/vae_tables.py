@@ -28,7 +28,7 @@ def accuracies(document: Mapping[str, Any]) -> Table:
         shipped = all(row["baselines"].get(name, {}).get("source") == "shipped" for row in results)
         table.add_column(f"{HEADINGS[name]}: accuracy %" + (" (shipped)" if shipped else ""))
     for method in methods:
-        table.add_column(f"paper, {method}: error %")
+        table.add_column(f"the paper on MNIST, {method}: error %")
     for row in results:
         cells = [str(row["labels"]), _percent(row), f"{100 - 100 * row['accuracy_mean']:.2f}", str(row["draws"])]
         cells += [_percent(row["baselines"][name]) if name in row["baselines"] else "" for name in names]
@@ -62,7 +62,7 @@ def comparison(document: Mapping[str, Any]) -> list[Any]:
     methods = list({method: None for row in next(iter(recipes.values()))["results"] for method in row["paper"]})
     for method in methods:
         entries = [row["paper"].get(method) for row in next(iter(recipes.values()))["results"]]
-        table.add_row(f"the paper's {method}", *(_error(entry, accuracy=True) for entry in entries))
+        table.add_row(f"the paper on MNIST, {method}", *(_error(entry, accuracy=True) for entry in entries))
     seeds = Table("mean over draws (± over trainings)", "trainings", *(f"{size} labels" for size in sizes))
     for name, entry in recipes.items():
         trainings = entry["seeds"][0]["trainings"]

@@ -45,14 +45,14 @@ def compare(
             name = run.name  # nothing else says what it is, and two of them need not be alike
         entry = recipes.setdefault(name, {"runs": [], "means": []})
         judgement = judging.judge(run, data, inductive, seed=seed, progress=progress)
-        results = judging.rows(judgement, inductive, beside, dataset=data.name)
+        results = judging.rows(judgement, inductive, beside)
         entry["means"].append([row["accuracy_mean"] for row in results])
         entry["runs"].append({"run": run.name, "seed": run.manifest.seed, "digest": run.manifest.digest})
         if len(entry["runs"]) == 1:
             entry |= {"features": judgement.features, "results": results, "summary": run.manifest.summary}
             if config.transductive and name != "paper":
                 spread = judging.judge(run, data, config, seed=seed, progress=progress)
-                entry["transductive"] = judging.rows(spread, config, {}, dataset=data.name)
+                entry["transductive"] = judging.rows(spread, config, {})
     for entry in recipes.values():
         entry["seeds"] = _spread(entry.pop("means"), config.labels)
     return {"dataset": data.name, "seed": seed, "draws": config.draws, "baselines": beside, "recipes": recipes}

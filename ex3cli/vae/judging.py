@@ -82,7 +82,7 @@ def baselines(data: ImageDataset, config: EvaluationConfig, *, seed: int, progre
     return found
 
 
-def rows(judgement: Judgement, config: EvaluationConfig, beside: Mapping[str, Sequence[Row]], *, dataset: str) -> list[Row]:
+def rows(judgement: Judgement, config: EvaluationConfig, beside: Mapping[str, Sequence[Row]]) -> list[Row]:
     """One row for each number of labels.
 
     beside : baselines, each a list of rows with `labels`; a size that a baseline lacks is left out.
@@ -97,7 +97,7 @@ def rows(judgement: Judgement, config: EvaluationConfig, beside: Mapping[str, Se
             for entry in entries
             if entry["labels"] == result.labels
         }
-        row["paper"] = published(result.labels) if dataset == "mnist" else {}
+        row["paper"] = published(result.labels)
         if judgement.spreadings is not None:
             row["spreading"] = vars(judgement.spreadings[result.labels])
         found.append(row)

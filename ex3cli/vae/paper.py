@@ -7,6 +7,6 @@ TABLE = {
 
 
 def published(labels: int) -> dict[str, dict[str, float]]:
-    """The paper's row for a number of labels, by method; empty where the paper has none."""
+    """The paper's row for a number of labels, by method; empty where the paper has none. It is of MNIST, whatever is beside."""
     found = {method: rows[labels] for method, rows in TABLE.items() if labels in rows}
     return {method: {"error_percent": mean, "spread": spread} for method, (mean, spread) in found.items()}
