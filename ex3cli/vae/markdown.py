@@ -1,0 +1,36 @@
+"""A comparison as a Markdown table: what the README shows is made from what is shipped."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ex3cli.vae.comparison import NAMES
+
+
+def accuracy_table(document: Mapping[str, Any]) -> str:
+    """Accuracy in percent, mean ± standard deviation over draws: recipes, baselines, the paper's; then over seeds."""
+    recipes = document["recipes"]
+    first = next(iter(recipes.values()))["results"]
+    lines = [_row(["accuracy %", *(f"{row['labels']} labels" for row in first)]), "|---" * (len(first) + 1) + "|"]
+    for name, entry in recipes.items():
+        shown = f"{NAMES.get(name, name)}: {entry['features']}"
+        lines.append(_row([shown, *(_percent(row) for row in entry["results"])]))
+        if "transductive" in entry:
+            lines.append(_row([f"{NAMES.get(name, name)}, transductive", *(_percent(row) for row in entry["transductive"])]))
+        trainings = entry["seeds"][0]["trainings"]
+        if trainings > 1:
+            words = f"{NAMES.get(name, name)}: mean of {trainings} trainings ± over their seeds"
+            lines.append(_row([words, *(_percent(row) for row in entry["seeds"])]))
+    lines += [_row([NAMES[name], *(_percent(row) for row in rows)]) for name, rows in document["baselines"].items()]
+    for method in list({method: None for row in first for method in row["paper"]}):
+        entries = [row["paper"].get(method) for row in first]
+        cells = [f"{100 - entry['error_percent']:.2f} ± {entry['spread']:g}" if entry else "" for entry in entries]
+        lines.append(_row([f"the paper on MNIST, {method}", *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _percent(row: Mapping[str, Any]) -> str:
+    return f"{100 * row['accuracy_mean']:.2f} ± {100 * row['accuracy_std']:.2f}"
