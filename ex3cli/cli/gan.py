@@ -1,12 +1,15 @@
 """`ex3 gan`: train DCGAN and WGANs until they converge, draw images by class name, score and compare them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ex3cli.cli import gan_scores
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.errors import UsageError
+from ex3cli.cli.gan_scores import TRAIN, find_generator
+from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.config import GANConfig, canonical_kind
 
 if TYPE_CHECKING:
@@ -16,10 +19,10 @@ if TYPE_CHECKING:
 
     from ex3cli.artifacts.run import Run
     from ex3cli.gan.judge import Bench
+    from ex3cli.gan.networks import Generator
 
 app = typer.Typer(help="DCGAN and WGAN: train until converged, draw by class name, score, compare.", no_args_is_help=True)
 
-TRAIN = "gan train"
 ATTEMPTS = 3  # unless --max-attempts says otherwise: with unchanged settings the same failure may come for ever
 
 
@@ -103,7 +106,6 @@ def train(
 def _classifier(context: Context) -> "Run | None":
     """What attempts are judged by, or None, which is said."""
     from ex3cli.cli.classifier import find_classifier
-    from ex3cli.errors import ArtifactError
 
     try:
         found = find_classifier(context)
@@ -182,8 +184,7 @@ def sample(
         raise UsageError("--label and --interpolate exclude each other", "leave one of them out")
     wanted = parse_label(label, names) if label is not None else None
     way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
-    make = f"ex3 gan train --kind {kind} --dataset {context.dataset}"
-    run = context.store.find(("gan", context.dataset, kind), command=TRAIN, name=context.run, make=make, must_converge=True)
+    run = find_generator(context, kind, context.run)
     from ex3cli.gan import gallery
     from ex3cli.gan.weights import load_generator
 
@@ -199,12 +200,43 @@ def sample(
         files = [strip, animation]
     else:
         stem = folder / f"{kind}-{_slug(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
-        drawn = gallery.write_samples(
-            generator, names, gallery.labels_of(generator, wanted, count, run.name), stem=stem, **size
-        )
-        document |= {"images": drawn.images, "sheet": drawn.sheet}
+        picked, more = _picked(context, generator, run, wanted, count)
+        drawn = gallery.write_samples(*picked, scale=scale, stem=stem)
+        document |= {"images": drawn.images, "sheet": drawn.sheet, **more}
         files, shown = [*(each.path for each in drawn.images), drawn.sheet], drawn.pixels
-    return Answer(document=document, show=[*_preview(shown), f"{kind} from run {run.name}, seed {context.seed}"], files=files)
+    told = f"{kind} from run {run.name}, seed {context.seed}"
+    if "acceptance_rate" in document:
+        share = f"{document['acceptance_rate']:.1%} of {document['drawn']:,} images"
+        told += f"; {share} were of that class by {document['classifier']}"
+    return Answer(document=document, show=[*_preview(shown), told], files=files)
+
+
+def _picked(
+    context: Context, generator: "Generator", run: "Run", wanted: int | None, count: int
+) -> "tuple[tuple[NDArray[np.uint8], Sequence[int], tuple[str, ...], list[int] | None], dict[str, object]]":
+    """The images that were asked for, with their indices and labels, and what an unconditional generator took for them."""
+    from ex3cli.cli.classifier import find_classifier
+    from ex3cli.datasets.registry import spec
+    from ex3cli.gan import gallery
+    from ex3cli.gan.sampling import sample as draw
+
+    names = spec(context.dataset).class_names
+    if generator.classes or wanted is None:
+        labels = gallery.labels_of(generator, wanted, count)
+        return (draw(generator, context.seed, labels, count), range(count), names, labels), {}
+    try:
+        classifier = find_classifier(context)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{run.name} is unconditional, so --label needs a trained classifier to choose by, and there is none",
+            f"{error.remedy}; or leave out --label, or name a run that was trained with --conditional",
+        ) from error
+    from ex3cli.classifier.weights import load_classifier
+    from ex3cli.gan.choosing import choose
+
+    chosen = choose(generator, load_classifier(classifier), wanted, names[wanted], count=count, seed=context.seed)
+    more = {"classifier": classifier.name, "acceptance_rate": chosen.acceptance_rate, "drawn": chosen.drawn}
+    return (chosen.pixels, chosen.indices, names, [wanted] * count), more
 
 
 def _preview(pixels: "NDArray[np.uint8]") -> list[object]:
@@ -218,3 +250,6 @@ def _preview(pixels: "NDArray[np.uint8]") -> list[object]:
 
 def _slug(name: str) -> str:
     return "".join(character if character.isalnum() else "-" for character in name.lower())
+
+
+app.registered_commands += gan_scores.app.registered_commands

@@ -1,7 +1,7 @@
 """What `ex3 gan` says of attempts and scores, as tables."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ex3cli.errors import NotConvergedError
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ex3cli.artifacts.attempts import Attempt
+    from ex3cli.gan.history import History
 
 
 def attempts_table(attempts: Sequence["Attempt"]) -> "Table":
@@ -40,3 +41,65 @@ def not_converged(attempts: Sequence["Attempt"], run: str) -> NotConvergedError:
     return NotConvergedError(
         f"no convergence in {count} ({reasons})", f"start with another --seed or other settings; see `ex3 runs show {run}`"
     )
+
+
+def scores_table(document: dict[str, Any]) -> "Table":
+    """Each figure beside what real images get."""
+    from rich.table import Table
+
+    table = Table("figure", "drawn", "real", "what it says")
+    error = f" ± {document['kid_standard_error']:.2g}" if document["kid_standard_error"] is not None else ""
+    rows = [
+        ("FID", f"{document['fid']:.4g}", f"{document['fid_floor']:.4g}", "distance of the features, smaller is better"),
+        ("KID", f"{document['kid']:.3g}{error}", f"{document['kid_floor']:.2g}", "the same, unbiased"),
+        ("coverage", f"{document['coverage']:.3f}", f"{document['coverage_floor']:.3f}", "real images with a drawn one near"),
+        ("density", f"{document['density']:.3f}", f"{document['density_floor']:.3f}", "how deep among real ones they lie"),
+    ]
+    if document["label_agreement"] is not None:
+        accuracy = f"{document['classifier_accuracy']:.3f}"
+        rows.append(("label agreement", f"{document['label_agreement']:.3f}", accuracy, "class asked for = class seen"))
+    for row in rows:
+        table.add_row(*row)
+    by_class = document["class_agreements"] or document["class_shares"]
+    word = "agreement" if document["class_agreements"] else "share"
+    for place, (name, value) in enumerate(by_class.items()):
+        table.add_row(f"  {word}, {name}" if not place else f"  {name}", f"{float(value):.3f}", "", "")
+    return table
+
+
+def counts_table(counted: "History") -> "Table":
+    """A row a kind."""
+    from rich.table import Table
+
+    table = Table(
+        "kind", "failed before the first success", "failed", "converged", "failure rate (95 %)", "reasons", "not counted"
+    )
+    for kind, each in counted.kinds.items():
+        told = each.document()
+        rate = told["failure_rate"]
+        share = f"{rate['value']:.0%} ({rate['low']:.0%} to {rate['high']:.0%})" if rate else ""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in told["reasons"].items())
+        before = (
+            "none converged yet" if told["failed_before_first_success"] is None else str(told["failed_before_first_success"])
+        )
+        others = ", ".join(f"{told[name]} {name}" for name in ("unjudged", "shortened") if told[name])
+        name = kind + (" (shipped)" if each.shipped else "")
+        table.add_row(name, before, str(told["failed"]), str(told["converged"]), share, reasons, others)
+    return table
+
+
+def every_attempt_table(counted: "History") -> "Table":
+    """A row an attempt: when, why, and what decided."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from ex3cli.artifacts.attempts import Attempt
+
+    table = Table("run", "attempt", "started", "verdict", "reason", "iteration", "what decided")
+    for each in counted.attempts:
+        attempt = Attempt(**{name: each[name] for name in Attempt.__dataclass_fields__})
+        verdict = attempt.verdict + (" (shortened)" if attempt.shortened else "")
+        started = each["started"][:16].replace("T", " ")
+        cells = (each["run"], str(attempt.attempt), started, verdict, attempt.reason or "", f"{attempt.iteration:,}")
+        table.add_row(*(Text(cell) for cell in cells), decisive(attempt))
+    return table

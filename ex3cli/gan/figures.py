@@ -72,6 +72,31 @@ def strip_figure(kind: str, grids: Sequence[tuple[str, Pixels]], columns: int = 
     return figure
 
 
+def comparison_figure(label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]], missing: Sequence[str] = ()) -> Figure:
+    """The figure to hand in: panels with their images side by side; a missing one is named.
+
+    Parameters
+    ----------
+    label : the class that all are of.
+    panels : heading and (n, 28, 28) images of each.
+    missing : names of the panels that could not be drawn.
+    """
+    count = max((len(pixels) for _, pixels in panels), default=1)
+    columns = 1 if count > 2 else max(1, len(panels))
+    rows = -(-max(1, len(panels)) // columns)
+    figure = Figure(figsize=(1.35 * count * columns + 0.4, 1.75 * rows + 0.5), layout="constrained")
+    figure.suptitle(label + (f" (missing: {', '.join(missing)})" if missing else ""))
+    if not panels:
+        return figure
+    for (heading, pixels), each in zip(panels, figure.subfigures(rows, columns, squeeze=False).flat, strict=False):
+        each.suptitle(heading, fontsize=10)
+        for where, image in zip(each.subplots(1, count, squeeze=False)[0], pixels, strict=False):
+            where.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        for where in each.axes:
+            where.set_axis_off()
+    return figure
+
+
 def smoothing_span(count: int) -> int:
     """Iterations that the smoothed curve averages over: a fiftieth of the training."""
     return max(1, count // 50)

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ex3cli.artifacts.atomic import write_atomically
-from ex3cli.errors import ArtifactError
 from ex3cli.gan import pictures
 from ex3cli.gan.networks import Generator
-from ex3cli.gan.sampling import interpolate, sample
+from ex3cli.gan.sampling import interpolate
 
 ROW = 16  # images in a row of a sheet of one class
 SHEET_SCALE = 2  # at least: names are hard to read beside 28 pixels
@@ -36,43 +35,35 @@ class Gallery:
     pixels: NDArray[np.uint8]  # (n, 28, 28)
 
 
-def labels_of(generator: Generator, label: int | None, count: int, run_name: str) -> list[int] | None:
-    """Class of each image: the one asked for, else all classes in turn, so that image i has the same class for every count.
+def labels_of(generator: Generator, label: int | None, count: int) -> list[int] | None:
+    """Class of each image: the one asked for, else all in turn, so that image i has the same class for every count.
 
-    Raises
-    ------
-    ArtifactError : a label is asked of a generator that was not told any.
+    None of an unconditional generator, whose images are of no class by themselves.
     """
-    if generator.classes:
-        return [index % generator.classes if label is None else label for index in range(count)]
-    if label is None:
+    if not generator.classes:
         return None
-    raise ArtifactError(
-        f"{run_name} is unconditional, so --label needs a trained classifier to choose by, and there is none yet",
-        "leave out --label, or name a run that was trained with --conditional",
-    )
+    return [index % generator.classes if label is None else label for index in range(count)]
 
 
 def write_samples(
-    generator: Generator, names: Sequence[str], labels: list[int] | None, *, count: int, seed: int, scale: int, stem: Path
+    pixels: NDArray[np.uint8], indices: Sequence[int], names: Sequence[str], labels: list[int] | None, *, scale: int, stem: Path
 ) -> Gallery:
-    """Draw images 0 … count − 1 of a seed; write each as `stem`-NNNN.png and all as `stem`-sheet.png.
+    """Write each image as `stem`-NNNN.png and all as `stem`-sheet.png.
 
     Parameters
     ----------
-    generator : averaged weights.
+    pixels : (n, 28, 28).
+    indices : of each in its seed's sequence, the NNNN.
     names : of the classes.
-    labels : of each image; None if the generator is unconditional.
-    count, seed : which images.
+    labels : of each image; None if it has none.
     scale : how often each pixel is repeated in either direction.
     stem : folder and beginning of the file names.
     """
-    pixels = sample(generator, seed, labels, count)
     drawn = []
-    for index, image in enumerate(pixels):
+    for place, (index, image) in enumerate(zip(indices, pixels, strict=True)):
         path = stem.with_name(f"{stem.name}-{index:04d}.png")
         write_atomically(path, pictures.to_png(pictures.enlarge(image, scale)))
-        drawn.append(Drawn(path, None if labels is None else names[labels[index]], index))
+        drawn.append(Drawn(path, None if labels is None else names[labels[place]], index))
     sheet = stem.with_name(f"{stem.name}-sheet.png")
     rows, titles = _rows(pictures.enlarge(pixels, max(scale, SHEET_SCALE)), names, labels)
     write_atomically(sheet, pictures.to_png(pictures.named_rows(rows, titles)))

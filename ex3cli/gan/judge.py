@@ -144,7 +144,11 @@ def training_figures(session: Session) -> Look:
     recent = session.history[max(0, session.iteration - RECENT) : session.iteration]
     gap = recent[:, LOSSES.index("score_gap")].abs().mean()
     gradients: list[torch.Tensor] = [each.grad for each in players.generator.parameters() if each.grad is not None]
-    weights: list[torch.Tensor] = [*players.generator.parameters(), *players.critic.parameters(), *session.average.generator.parameters()]
+    weights: list[torch.Tensor] = [
+        *players.generator.parameters(),
+        *players.critic.parameters(),
+        *session.average.generator.parameters(),
+    ]
     norms = [torch.stack(torch._foreach_norm(each)).norm() for each in (gradients, weights) if each]
     read = torch.stack([gap, *norms]).tolist()
     look = {"iteration": float(session.iteration), "score_gap": read[0], "weights": read[-1]}

@@ -47,7 +47,14 @@ def draw(generator: Generator, latents: Tensor, labels: Tensor | None) -> NDArra
 
 def sample(generator: Generator, seed: int, labels: Sequence[int] | None, count: int) -> NDArray[np.uint8]:
     """Images 0 … count − 1 of a seed, (count, 28, 28) uint8, of the given labels (None if unconditional)."""
-    z = torch.stack([latent(seed, index, generator.latent_size) for index in range(count)])
+    return sample_of(generator, seed, range(count), labels)
+
+
+def sample_of(
+    generator: Generator, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None
+) -> NDArray[np.uint8]:
+    """The images of those indices of a seed, (n, 28, 28) uint8, each of its label."""
+    z = torch.stack([latent(seed, index, generator.latent_size) for index in indices])
     return draw(generator, z, None if labels is None else torch.tensor(labels))
 
 

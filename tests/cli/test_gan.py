@@ -88,11 +88,11 @@ def test_a_way_between_classes_is_a_strip_and_an_animation(ex3: Callable[..., An
         (("--interpolate", "1", "2", "--label", "3"), 2, "exclude each other", "leave one"),
         (("--run", "0009-quick"), 4, "'0009-quick'", "0001-quick"),
         (("--kind", "wgan-clip", "--run", "reference"), 4, "ships no run of gan", ""),
-        (("--kind", "wgan", "--label", "3", "--run", "0001-quick"), 4, "unconditional", "--conditional"),
+        (("--kind", "wgan", "--label", "3", "--run", "0001-quick"), 4, "unconditional", "ex3 classifier train"),
         (("--kind", "wgan", "--run", "gan/digits/dcgan/0001-quick"), 4, "gan/digits/dcgan", "runs list"),
         (("--dataset", "mnist", "--run", "gan/digits/dcgan/0001-quick"), 4, "gan/mnist/dcgan", "runs list"),
         (("--dataset", "minst",), 2, "'minst'", "'mnist'"),
-        (("--kind", "dcgan"), 4, "no finished run", "ex3 gan train --kind dcgan --dataset digits"),
+        (("--kind", "dcgan"), 4, "no converged run", "ex3 gan train --kind dcgan --dataset digits"),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_named_with_its_remedy(

@@ -1,0 +1,63 @@
+"""The panels of `ex3 gan compare`: real images, and each kind's; one that cannot be drawn says why."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ex3cli.cli.frame import Context
+from ex3cli.errors import Ex3Error
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Images under a title, or why there are none."""
+
+    title: str
+    run: str | None = None
+    pixels: "NDArray[np.uint8] | None" = None
+    indices: tuple[int, ...] = ()
+    cause: str = ""
+    remedy: str = ""
+
+
+def real_panel(context: Context, label: int, count: int) -> Panel:
+    """Real test images of a class, drawn by the seed."""
+    import numpy as np
+
+    from ex3cli.datasets.registry import load
+    from ex3cli.streams import numpy_stream
+
+    try:
+        data = load(context.dataset, context.data)
+    except Ex3Error as error:
+        return Panel("real", cause=error.cause, remedy=error.remedy)
+    members = np.flatnonzero(data.test_labels.numpy() == label)
+    chosen = numpy_stream(context.seed, "compare", label).permutation(members)[:count]
+    return Panel("real", None, data.test_images.numpy()[chosen], tuple(int(place) for place in chosen))
+
+
+def generated_panel(context: Context, kind: str, label: int, name: str, count: int) -> Panel:
+    """Images of a class by a kind's generator; of an unconditional one those that the classifier gives the class."""
+    from ex3cli.cli.classifier import find_classifier
+    from ex3cli.cli.gan_scores import find_generator
+    from ex3cli.datasets.registry import spec
+    from ex3cli.gan.sampling import sample
+    from ex3cli.gan.weights import load_generator
+
+    try:
+        run = find_generator(context, kind)
+        generator = load_generator(run, len(spec(context.dataset).class_names))
+        if generator.classes:
+            pixels = sample(generator, context.seed, [label] * count, count)
+            return Panel(kind, run.name, pixels, tuple(range(count)))
+        from ex3cli.classifier.weights import load_classifier
+        from ex3cli.gan.choosing import choose
+
+        classifier = load_classifier(find_classifier(context))
+        chosen = choose(generator, classifier, label, name, count=count, seed=context.seed)
+        return Panel(kind, run.name, chosen.pixels, tuple(chosen.indices))
+    except Ex3Error as error:
+        return Panel(kind, cause=error.cause, remedy=error.remedy)

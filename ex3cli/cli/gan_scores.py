@@ -1,0 +1,140 @@
+"""`ex3 gan eval`, `compare` and `history`: what generators are worth, side by side, and how often it took."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.gan.config import KINDS, canonical_kind
+
+if TYPE_CHECKING:
+    from ex3cli.artifacts.run import Run
+
+app = typer.Typer()  # its commands are those of `ex3 gan`
+
+TRAIN = "gan train"
+
+Kind = Annotated[str, typer.Option(help="dcgan, wgan (or wgan-gp) or wgan-clip.", rich_help_panel="Input")]
+
+
+def find_generator(context: Context, kind: str, name: str | None = None) -> "Run":
+    """The training of a kind: that of the name, else your newest converged one, else the shipped one."""
+    make = f"ex3 gan train --kind {kind} --dataset {context.dataset}"
+    return context.store.find(("gan", context.dataset, kind), command=TRAIN, name=name, make=make, must_converge=True)
+
+
+@command(
+    app, "eval", common=("artifacts", "dataset", "run", "seed"),
+    examples=("ex3 gan eval --kind wgan", "ex3 gan eval --kind dcgan -n 2000 --json"),
+)  # fmt: skip
+def evaluate(
+    context: Context,
+    kind: Kind = "dcgan",
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "-n", "--count", min=100, help="Images to score.", rich_help_panel="Output",
+            show_default="10,000, or as many as there are real ones",
+        ),
+    ] = None,
+) -> Answer:  # fmt: skip
+    """Score drawn images by what the classifier sees in them, each figure beside what real images get."""
+    from ex3cli.cli.classifier import find_classifier
+    from ex3cli.cli.gan_tables import scores_table
+    from ex3cli.datasets.registry import spec
+    from ex3cli.gan import evaluation
+    from ex3cli.gan.weights import load_generator
+
+    kind, names = canonical_kind(kind), spec(context.dataset).class_names
+    run, classifier = find_generator(context, kind, context.run), find_classifier(context)
+    context.note(f"scoring {run.name} by {classifier.name}")
+    done = evaluation.evaluate(
+        load_generator(run, len(names)), kind, classifier, len(names), count=count, seed=context.seed
+    )  # fmt: skip
+    scores, floor = done.scores, done.floor
+    document: dict[str, Any] = {
+        "kind": kind, "dataset": context.dataset, "run": run.name, "classifier": classifier.name, "n": scores.n,
+        "fid": scores.fid, "fid_floor": floor.fid,
+        "kid": scores.kid.value, "kid_standard_error": scores.kid.standard_error, "kid_floor": floor.kid.value,
+        "coverage": scores.coverage, "coverage_floor": floor.coverage,
+        "density": scores.density, "density_floor": floor.density,
+        "label_agreement": scores.label_agreement, "classifier_accuracy": classifier.manifest.summary["accuracy"],
+        "class_agreements": None if scores.class_agreements is None else dict(zip(names, scores.class_agreements, strict=True)),
+        "class_shares": dict(zip(names, scores.class_shares, strict=True)),
+        "verdict": "failed" if done.shortfall else "converged", "reason": done.shortfall.reason if done.shortfall else None,
+    }  # fmt: skip
+    title = f"{run.name}: {scores.n:,} images, seed {context.seed}, by {classifier.name}"
+    said = "It would pass as converged." if not done.shortfall else f"It falls short of convergence: {done.shortfall.reason}."
+    return Answer(document=document, show=[title, scores_table(document), said])
+
+
+@command(
+    app, "compare", common=("data", "artifacts", "dataset", "seed"),
+    examples=("ex3 gan compare --label dress", 'ex3 gan compare --label "ankle boot" -n 4 --seed 7'),
+)  # fmt: skip
+def compare(
+    context: Context,
+    label: Annotated[str, typer.Option(help="A class by name or number.", rich_help_panel="Input")],
+    count: Annotated[
+        int, typer.Option("-n", "--count", min=1, max=16, help="Images of each.", rich_help_panel="Output")
+    ] = 2,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="File for the figure, .png.", show_default="in samples/ of --artifacts", rich_help_panel="Output"),
+    ] = None,
+) -> Answer:  # fmt: skip
+    """Put real images and those of every kind side by side: two real, two DCGAN, two WGAN, as one figure."""
+    from ex3cli.artifacts.atomic import write_atomically
+    from ex3cli.artifacts.formats import figure_to_bytes
+    from ex3cli.cli.gan_panels import generated_panel, real_panel
+    from ex3cli.datasets.labels import parse_label
+    from ex3cli.datasets.registry import spec
+    from ex3cli.gan.figures import comparison_figure
+
+    names = spec(context.dataset).class_names
+    wanted = parse_label(label, names)
+    panels = [real_panel(context, wanted, count)]
+    panels += [generated_panel(context, kind, wanted, names[wanted], count) for kind in KINDS]
+    panels = [each for each in panels if each.title != "wgan-clip" or each.pixels is not None]  # a bonus, not missed
+    absent = [each.title for each in panels if each.pixels is None]
+    shown = [(each.title, each.pixels) for each in panels if each.pixels is not None]
+    figure = comparison_figure(names[wanted], shown, absent)
+    slug = "".join(character if character.isalnum() else "-" for character in names[wanted].lower())
+    path = output or context.artifacts / "samples" / context.dataset / f"compare-{slug}-seed{context.seed}.png"
+    write_atomically(path, figure_to_bytes(figure, "png"))
+    missing = [{"panel": each.title, "cause": each.cause, "remedy": each.remedy} for each in panels if each.pixels is None]
+    document = {
+        "dataset": context.dataset, "label": names[wanted], "seed": context.seed, "figure": path, "missing": missing,
+        "panels": [
+            {"panel": each.title, "run": each.run, "indices": each.indices} for each in panels if each.pixels is not None
+        ],
+    }  # fmt: skip
+    told = [f"missing: {each['panel']}: {each['cause']}; try: {each['remedy']}" for each in missing]
+    used = [f"{each.title}: {each.run}" for each in panels if each.pixels is not None and each.run]
+    return Answer(document=document, show=[f"{names[wanted]}: {', '.join(used)}", *told], files=[path])
+
+
+@command(app, "history", common=("artifacts", "dataset"), examples=("ex3 gan history", "ex3 gan history --json"))
+def history(context: Context) -> Answer:
+    """Count attempts: failed before the first success, failed in all, converged; and say why and when."""
+    from ex3cli.artifacts.attempts import derive_convergence
+    from ex3cli.cli.gan_tables import counts_table, every_attempt_table
+    from ex3cli.datasets.registry import spec
+    from ex3cli.errors import ArtifactError
+    from ex3cli.gan.history import count_attempts
+
+    spec(context.dataset)
+    counted = count_attempts(context.store, context.dataset)
+    if context.artifacts.is_dir() and not all(each.shipped for each in counted.kinds.values()):
+        derive_convergence(context.store)
+    document = {
+        "dataset": context.dataset, "kinds": {kind: each.document() for kind, each in counted.kinds.items()},
+        "attempts": counted.attempts, "damaged": counted.damaged,
+    }  # fmt: skip
+    problem = ArtifactError("; ".join(counted.damaged.values()), "see `ex3 runs verify`") if counted.damaged else None
+    if not counted.kinds:
+        nothing = f"No attempt has been made yet: ex3 gan train --kind dcgan --dataset {context.dataset}"
+        return Answer(document=document, show=[nothing], problem=problem)
+    show = [f"Attempts at {context.dataset}", counts_table(counted), every_attempt_table(counted)]
+    return Answer(document=document, show=show, problem=problem)

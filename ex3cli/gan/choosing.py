@@ -1,0 +1,61 @@
+"""Images of a class from a generator that was not told classes: drawn until the classifier says it often enough."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ex3cli.classifier.networks import Classifier
+from ex3cli.classifier.seeing import see
+from ex3cli.errors import NotConvergedError
+from ex3cli.gan.networks import Generator
+from ex3cli.gan.sampling import BATCH, sample_of
+
+SUREST = 0.5  # the least probability that the classifier must give the class
+PATIENCE = 1_000  # images drawn without a single one accepted, after which a class is given up
+MOST_AN_IMAGE = 500  # images drawn for each one that is wanted, after which the rest is given up
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Accepted images, and how many were drawn for them."""
+
+    pixels: NDArray[np.uint8]  # (count, 28, 28)
+    indices: list[int]  # of each in its seed's sequence, so that `gan sample` without --label draws it too
+    accepted: int  # of all that were drawn, in whole batches
+    drawn: int
+
+    @property
+    def acceptance_rate(self) -> float:
+        """The share of the drawn images that were accepted."""
+        return self.accepted / self.drawn
+
+
+def choose(generator: Generator, classifier: Classifier, label: int, name: str, *, count: int, seed: int) -> Chosen:
+    """The first `count` images of a seed's sequence that the classifier gives the class: the same however many are wanted.
+
+    Parameters
+    ----------
+    generator : an unconditional one.
+    label, name : the class.
+
+    Raises
+    ------
+    NotConvergedError : the class cannot be drawn: none of 1,000 images was of it, or fewer than one in 500.
+    """
+    kept: list[NDArray[np.uint8]] = []
+    indices: list[int] = []
+    drawn = 0
+    while len(indices) < count:
+        if drawn >= (PATIENCE if not indices else max(PATIENCE, MOST_AN_IMAGE * len(indices))):
+            raise NotConvergedError(
+                f"this generator does not draw {name!r}: {len(indices)} of {drawn:,} images were of that class",
+                "try another class, another --seed, or train a conditional one: ex3 gan train --conditional",
+            )
+        images = sample_of(generator, seed, range(drawn, drawn + BATCH))
+        seen = see(classifier, images)
+        accepted = np.flatnonzero((seen.said == label) & (seen.probability >= SUREST))
+        kept.append(images[accepted])
+        indices += [drawn + int(place) for place in accepted]
+        drawn += BATCH
+    return Chosen(np.concatenate(kept)[:count], indices[:count], len(indices), drawn)

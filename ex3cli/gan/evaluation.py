@@ -1,0 +1,53 @@
+"""A trained generator's scores beside their floor: what real images get, by the same code and of the same number."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ex3cli.artifacts.run import Run
+from ex3cli.classifier.weights import load_classifier, load_real
+from ex3cli.errors import UsageError
+from ex3cli.gan.judge import falling_short, figures
+from ex3cli.gan.networks import Generator
+from ex3cli.gan.sampling import sample
+from ex3cli.gan.scoring import Scores, Yardstick
+from ex3cli.gan.thresholds import Thresholds
+from ex3cli.gan.watching import Sign
+
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of drawn images and of as many real training images, both against as many real test images."""
+
+    scores: Scores
+    floor: Scores
+    shortfall: Sign | None  # what keeps it from having converged, by the judge's bar
+
+
+def evaluate(generator: Generator, kind: str, classifier: Run, classes: int, *, count: int | None, seed: int) -> Evaluation:
+    """Score images 0 … count − 1 of a seed, the very ones that `gan sample` draws, all classes in turn.
+
+    The floor's images are held-out training images: neither they nor the test images trained the classifier.
+
+    Parameters
+    ----------
+    classifier : the run of the classifier to look with; its stored features stand for the real images.
+    count : images; None takes 10,000, or as many as there are real ones.
+
+    Raises
+    ------
+    UsageError : there are not as many real images.
+    """
+    test, held_out = load_real(classifier, "test"), load_real(classifier, "held_out")
+    there = min(len(test.labels), len(held_out.labels))
+    if count is not None and count > there:
+        raise UsageError(f"-n {count:,} is more than the {there:,} real images to compare with", f"give at most {there}")
+    n = min(MOST, there) if count is None else count
+    yardstick = Yardstick(test, classes).first(n)
+    floor = yardstick.score(held_out.features[:n], held_out.labels[:n], None)
+    asked = np.arange(n) % classes if generator.classes else None
+    images = sample(generator, seed, None if asked is None else asked.tolist(), n)
+    scores = yardstick.score_images(load_classifier(classifier), images, asked)
+    return Evaluation(scores, floor, falling_short(figures(scores), Thresholds.for_kind(kind)))

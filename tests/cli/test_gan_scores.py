@@ -1,0 +1,225 @@
+"""`ex3 gan train` with a judge, `eval`, `compare`, `history`, and labels from an unconditional generator."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ex3cli.gan.thresholds import Thresholds
+
+SMALL = ("--dataset", "digits", "--width", "8", "--batch-size", "32", "--learning-rate", "0.02")
+
+
+@pytest.fixture(scope="module")
+def judged(digits_classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts with a classifier of digits, a dcgan and a wgan that have converged to a bar for two seconds of training."""
+    from typer.testing import CliRunner
+
+    from ex3cli.cli import app
+
+    root = tmp_path_factory.mktemp("judged") / "artifacts"
+    shutil.copytree(digits_classifier, root)
+    with pytest.MonkeyPatch.context() as patched:
+        low = {"least_agreement": 0.3, "least_coverage": 0.2, "rarest_class": 0.0, "most_uneven": 3.0, "final_images": 249}
+        patched.setattr(Thresholds, "by_kind", dict.fromkeys(Thresholds.by_kind, low))
+        for words in (("--kind", "dcgan", "--iterations", "80"), ("--kind", "wgan", "--unconditional", "--iterations", "60")):
+            outcome = CliRunner().invoke(app, ["gan", "train", *SMALL, *words, "--artifacts", str(root), "--quiet", "--json"])
+            assert outcome.exit_code == 0, outcome.stderr
+            assert json.loads(outcome.stdout)["verdict"] == "converged"
+    return root
+
+
+def test_a_training_that_fails_exits_with_five_and_its_whole_history(ex3: Callable[..., Any], digits_classifier: Path) -> None:
+    shutil.copytree(digits_classifier, "artifacts")
+    outcome = ex3("gan", "train", *SMALL, "--iterations", "12", "--max-attempts", "2", "--json")
+    assert outcome.exit_code == 5
+    document = outcome.document
+    assert (document["verdict"], document["reason"], document["failed"]) == ("failed", "wrong labels", 2)
+    assert [each["attempt"] for each in document["attempts"]] == [1, 2]
+    assert document["attempts"][0]["seed"] != document["attempts"][1]["seed"]
+    assert "judged by classifier/digits/0001-tiny" in outcome.stderr
+    assert "no convergence in 2 attempts (wrong labels at iteration 12, wrong labels at iteration 12)" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    told = ex3("gan", "history", "--dataset", "digits", "--json").document["kinds"]["dcgan"]
+    assert (told["shortened"], told["failed"], told["failure_rate"]) == (2, 0, None)
+    unasked = ex3("gan", "sample", "--dataset", "digits")
+    assert (unasked.exit_code, "no converged run" in unasked.stderr) == (4, True)
+    assert ex3("gan", "sample", "--dataset", "digits", "--run", "0001-quick", "-n", 2).exit_code == 0
+    listed = {each["run"]: each["converged"] for each in ex3("runs", "list", "--json").document["runs"]}
+    assert listed["gan/digits/dcgan/0001-quick"] is False
+    shown = ex3("gan", "train", *SMALL, "--iterations", "6")
+    assert shown.exit_code == 5
+    assert "wrong labels" in shown.stdout
+
+
+def test_a_shortened_training_is_tried_once_unasked(ex3: Callable[..., Any], digits_classifier: Path) -> None:
+    shutil.copytree(digits_classifier, "artifacts")
+    assert len(ex3("gan", "train", *SMALL, "--iterations", "6", "--json").document["attempts"]) == 1
+
+
+def test_without_a_classifier_nothing_is_judged_and_that_is_said(ex3: Callable[..., Any]) -> None:
+    outcome = ex3("gan", "train", *SMALL, "--iterations", "6", "--json")
+    assert outcome.exit_code == 0
+    assert (outcome.document["verdict"], outcome.document["reason"]) == ("unjudged", None)
+    assert "not judged" in outcome.stderr
+    assert "ex3 classifier train --dataset digits" in outcome.stderr
+
+
+KEYS = {"kind", "run", "n", "fid", "fid_floor", "kid", "coverage", "density", "label_agreement", "classifier_accuracy"}
+
+
+def test_eval_gives_each_figure_beside_its_floor(ex3: Callable[..., Any], judged: Path) -> None:
+    words = ("gan", "eval", "--dataset", "digits", "--run", "0001-quick", "--artifacts", judged)
+    said = ex3(*words, "--json").document
+    assert said.keys() >= KEYS
+    assert said["n"] == 249  # as many as there are held-out images
+    assert said["fid"] > said["fid_floor"] > 0
+    assert 0 < said["coverage"] < said["coverage_floor"] <= 1
+    assert 0.2 < said["label_agreement"] < said["classifier_accuracy"]
+    assert (said["verdict"], said["reason"]) == ("failed", "wrong labels")  # by the true bar
+    fewer = ex3(*words, "-n", 120, "--json").document
+    assert fewer["n"] == 120
+    assert ex3(*words, "--json").document == said
+    shown = ex3(*words).stdout
+    assert f"{said['label_agreement']:.3f}" in shown
+    assert f"{said['classifier_accuracy']:.3f}" in shown
+
+
+def test_an_unconditional_generator_has_no_agreement(ex3: Callable[..., Any], judged: Path) -> None:
+    words = ("gan", "eval", "--dataset", "digits", "--kind", "wgan-gp", "--run", "0001-quick", "--artifacts", judged)
+    said = ex3(*words, "--json").document
+    assert said["label_agreement"] is None
+    assert sum(said["class_shares"].values()) == pytest.approx(1)
+    assert ex3(*words).exit_code == 0
+
+
+def test_the_shipped_generators_are_scored_offline(ex3: Callable[..., Any]) -> None:
+    for kind in ("dcgan", "wgan"):
+        said = ex3("gan", "eval", "--kind", kind, "-n", 500, "--json").document
+        assert said["run"] == f"reference/gan/fashion-mnist/{kind}"
+        assert said["label_agreement"] > 0.7
+        assert said["coverage"] > 0.4
+        assert said["fid"] > 3 * said["fid_floor"]
+
+
+def test_a_label_of_an_unconditional_generator_is_chosen_by_the_classifier(
+    ex3: Callable[..., Any], judged: Path, tmp_path: Path
+) -> None:
+    words = ("gan", "sample", "--dataset", "digits", "--kind", "wgan", "--run", "0001-quick", "--artifacts", judged)
+    shares = ex3("gan", "eval", *words[2:], "--json").document["class_shares"]
+    common = max(shares, key=shares.__getitem__)
+    said = ex3(*words, "--label", common, "-n", 5, "--output", tmp_path / "a", "--json").document
+    assert said["classifier"] == "classifier/digits/0001-tiny"
+    assert 0 < said["acceptance_rate"] <= 1
+    assert {each["label"] for each in said["images"]} == {common}
+    fewer = ex3(*words, "--label", common, "-n", 2, "--output", tmp_path / "b", "--json").document
+    for one, other in zip(said["images"], fewer["images"], strict=False):
+        assert one["index"] == other["index"]
+        assert Path(one["path"]).read_bytes() == Path(other["path"]).read_bytes()
+    last = said["images"][-1]["index"]
+    plain = ex3(*words, "-n", last + 1, "--output", tmp_path / "c", "--json").document["images"][last]
+    assert np.array_equal(np.asarray(Image.open(plain["path"])), np.asarray(Image.open(said["images"][-1]["path"])))
+    assert "% of" in ex3(*words, "--label", common, "-n", 1, "--output", tmp_path / "d").stdout
+
+
+def test_a_class_that_cannot_be_drawn_is_a_clear_stop(
+    ex3: Callable[..., Any], judged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ex3cli.gan.choosing.SUREST", 1.1)  # nothing is sure enough
+    words = ("gan", "sample", "--dataset", "digits", "--kind", "wgan", "--run", "0001-quick", "--artifacts", judged)
+    outcome = ex3(*words, "--label", "3", "--output", tmp_path / "none")
+    assert outcome.exit_code == 5
+    assert "does not draw '3': 0 of 1,024 images" in outcome.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_compare_draws_what_there_is_and_names_what_is_missing(ex3: Callable[..., Any], tmp_path: Path) -> None:
+    words = ("gan", "compare", "--label", "dress")
+    outcome = ex3(*words, "--data", tmp_path / "nowhere", "--json")
+    assert outcome.exit_code == 0
+    said = outcome.document
+    assert [each["panel"] for each in said["panels"]] == ["dcgan", "wgan"]
+    (missing,) = said["missing"]
+    assert missing["panel"] == "real"
+    assert "ex3 data fetch fashion-mnist" in missing["remedy"]
+    with Image.open(said["figure"]) as figure:
+        assert figure.width > 2 * figure.height
+    assert "missing: real" in ex3(*words, "--data", tmp_path / "nowhere").stdout
+
+
+def test_compare_puts_two_of_each_side_by_side(ex3: Callable[..., Any], judged: Path, tmp_path: Path) -> None:
+    said = ex3("gan", "compare", "--label", "3", "--dataset", "digits", "--artifacts", judged, "--json").document
+    panels = {each["panel"]: each for each in said["panels"]}
+    assert len(panels["real"]["indices"]) == 2
+    assert {each["panel"] for each in said["missing"]} == {"dcgan", "wgan"}  # shortened ones are not taken unasked
+    many = ex3("gan", "compare", "--label", "3", "--dataset", "digits", "-n", 5, "--output", tmp_path / "five.png", "--json")
+    assert many.document["figure"] == str(tmp_path / "five.png")
+
+
+def test_history_counts_and_tells_why(ex3: Callable[..., Any], judged: Path, tmp_path: Path) -> None:
+    from ex3cli.artifacts.attempts import Attempt, AttemptLog
+    from ex3cli.artifacts.store import Store
+
+    store = Store(tmp_path / "artifacts")
+    for seed, verdicts in enumerate((("failed", "converged"), ("converged",))):
+        run = store.new_run(
+            ("gan", "digits", "dcgan"), label="quick", command="gan train", config={}, seed=seed, argv=["ex3"]
+        )  # fmt: skip
+        for number, verdict in enumerate(verdicts, 1):
+            reason = "divergence" if verdict == "failed" else None
+            AttemptLog(run.path).record(Attempt(number, seed, verdict, reason, 900 * number, {"fid": 3.25}))
+        run.finish({}, converged=True)
+    said = ex3("gan", "history", "--dataset", "digits", "--json").document
+    told = said["kinds"]["dcgan"]
+    assert (told["failed_before_first_success"], told["failed"], told["converged"]) == (1, 1, 2)
+    assert told["reasons"] == {"divergence": 1}
+    assert told["failure_rate"]["value"] == pytest.approx(1 / 3)
+    assert told["failure_rate"]["low"] == pytest.approx(0.0615, abs=1e-3)
+    assert told["failure_rate"]["high"] == pytest.approx(0.7923, abs=1e-3)
+    assert [(each["verdict"], each["iteration"]) for each in said["attempts"]] == [
+        ("failed", 900), ("converged", 1800), ("converged", 900),
+    ]  # fmt: skip
+    assert not told["shipped"]
+    shown = ex3("gan", "history", "--dataset", "digits").stdout
+    assert "33% (6% to 79%)" in shown
+    assert "fid 3.25" in shown
+    derived = json.loads((tmp_path / "artifacts/convergence.json").read_text())["shelves"]["gan/digits/dcgan"]
+    assert derived["failed_before_first_success"] == 1
+
+
+def test_history_of_nothing_and_of_a_damaged_run(ex3: Callable[..., Any], judged: Path, tmp_path: Path) -> None:
+    outcome = ex3("gan", "history", "--dataset", "mnist")
+    assert (outcome.exit_code, "No attempt has been made yet" in outcome.stdout) == (0, True)
+    shipped = ex3("gan", "history", "--json").document["kinds"]["dcgan"]
+    assert shipped["shipped"]
+    assert not Path("artifacts").exists()
+    mine = tmp_path / "mine"
+    shutil.copytree(judged, mine)
+    log = mine / "gan/digits/dcgan/0001-quick/attempts.jsonl"
+    log.write_text(log.read_text().replace("converged", "failed"))
+    outcome = ex3("gan", "history", "--dataset", "digits", "--artifacts", mine)
+    assert outcome.exit_code == 4
+    assert "attempts.jsonl" in outcome.stderr
+    assert "wgan" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "cause"),
+    [
+        (("eval", "--kind", "wgn"), 2, "'wgn'"),
+        (("eval", "-n", "3"), 2, "-n"),
+        (("eval", "-n", "10001"), 2, "10,000 real images"),
+        (("eval", "--dataset", "mnist"), 4, "gan/mnist/dcgan"),
+        (("compare",), 2, "--label"),
+        (("compare", "--label", "dres"), 2, "'dres'"),
+        (("history", "--dataset", "mnst"), 2, "'mnst'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_named(ex3: Callable[..., Any], words: tuple[str, ...], code: int, cause: str) -> None:
+    outcome = ex3("gan", *words)
+    assert (outcome.exit_code, cause in outcome.stderr) == (code, True), outcome.stderr
