@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import SVC
 
 from ex3cli.datasets.draws import balanced_draw, for_choosing
+from ex3cli.errors import UsageError
 from ex3cli.training.progress import Progress, Silent
 from ex3cli.vae.features import Features
 
@@ -64,13 +65,13 @@ def choose(features: Features, sizes: Sequence[int], seed: int, *, jobs: int = 0
     listener = progress if progress is not None else Silent()
     tasks = [(size, draw) for size in reversed(fitting) for draw in range(DRAWS)]
     listener.start("choosing C and gamma", len(tasks), "draws")
-    tables: dict[int, list[NDArray[np.float64]]] = {size: [] for size in fitting}
-    parallel = Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator_unordered")
-    for size, table in parallel(delayed(_grid)(features, held, size, draw, seed) for size, draw in tasks):
-        tables[size].append(table)
+    tables: dict[int, NDArray[np.float64]] = {size: np.zeros((len(PENALTIES), len(GAMMAS))) for size in fitting}
+    parallel = Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator")  # in order: sums depend on it
+    for (size, _), table in zip(tasks, parallel(delayed(_grid)(features, held, *task, seed) for task in tasks), strict=True):
+        tables[size] += table / DRAWS
         listener.advance(1, labels=size)
     listener.stop()
-    return {size: _best(np.mean(tables[size], axis=0)) for size in fitting}
+    return {size: _best(table) for size, table in tables.items()}
 
 
 def nearest(choices: Mapping[int, Choice], size: int) -> Choice:
@@ -81,8 +82,16 @@ def nearest(choices: Mapping[int, Choice], size: int) -> Choice:
 
 
 def tuned(x: Array, y: NDArray[np.int64], seed: int) -> SVC:
-    """C and gamma by stratified five-fold cross-validation on the labelled images alone; fitted on all of them."""
-    folds = StratifiedKFold(min(5, int(np.bincount(y)[np.unique(y)].min())), shuffle=True, random_state=seed)
+    """C and gamma by stratified five-fold cross-validation on the labelled images alone; fitted on all of them.
+
+    Raises
+    ------
+    UsageError : a class has a single labelled image, so that nothing can be held out.
+    """
+    smallest = int(np.bincount(y)[np.unique(y)].min())
+    if smallest < 2:
+        raise UsageError("--tune needs two labelled images of each class", "give more --labels, or leave out --tune")
+    folds = StratifiedKFold(min(5, smallest), shuffle=True, random_state=seed)
     grid = {"C": PENALTIES, "gamma": [factor * unit_gamma(x) for factor in GAMMAS]}
     fitted: SVC = GridSearchCV(SVC(kernel="rbf"), grid, cv=folds).fit(x, y).best_estimator_
     return fitted
@@ -98,7 +107,7 @@ def from_json(stored: Mapping[str, Any]) -> Choices:
     return {int(size): Choice(**entry) for size, entry in stored.items()}
 
 
-def _grid(features: Features, held: NDArray[np.int64], size: int, draw: int, seed: int) -> tuple[int, NDArray[np.float64]]:
+def _grid(features: Features, held: NDArray[np.int64], size: int, draw: int, seed: int) -> NDArray[np.float64]:
     """Accuracies (penalties, gammas); distances are computed once for the whole grid."""
     fit = balanced_draw(features.train_labels, size, seed, draw, candidates=held)
     score = np.setdiff1d(held, fit)
@@ -111,7 +120,7 @@ def _grid(features: Features, held: NDArray[np.int64], size: int, draw: int, see
         kernel, kernel_across = np.exp(-gamma * inside), np.exp(-gamma * across)
         for row, penalty in enumerate(PENALTIES):
             table[row, column] = SVC(C=penalty, kernel="precomputed").fit(kernel, y).score(kernel_across, truth)
-    return size, table
+    return table
 
 
 def _best(table: NDArray[np.float64]) -> Choice:

@@ -5,6 +5,7 @@ import pytest
 from sklearn.svm import SVC
 
 from ex3cli.datasets.draws import for_choosing, for_drawing
+from ex3cli.errors import UsageError
 from ex3cli.vae import svm
 from ex3cli.vae.features import Features
 from ex3cli.vae.svm import UNCHOSEN, Choice, choose, nearest, tuned, unit_gamma
@@ -82,6 +83,12 @@ def test_tuning_sees_the_labelled_images_alone_and_survives_few() -> None:
     machine = tuned(FEATURES.train[few], LABELS[few], seed=0)
     assert machine.C in svm.PENALTIES
     assert machine.shape_fit_ == (8, 6)
+
+
+def test_tuning_needs_something_to_hold_out() -> None:
+    one = np.array([np.flatnonzero(each == LABELS)[0] for each in range(4)])
+    with pytest.raises(UsageError, match="two labelled images of each class"):
+        tuned(FEATURES.train[one], LABELS[one], seed=0)
 
 
 def test_choices_go_into_a_manifest_and_come_back() -> None:
