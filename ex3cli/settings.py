@@ -4,12 +4,15 @@ A feature's `config.py` declares a frozen dataclass of `setting(...)` fields. Th
 same fields, the manifest stores the resolved values, and a resume compares them.
 """
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
 from ex3cli.errors import UsageError, did_you_mean
+
+LARGEST = sys.float_info.max
 
 
 def setting(
@@ -55,9 +58,10 @@ class Settings:
     """Named sets of overrides, such as {"paper": {...}}; the first one is the default."""
 
     def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
         for each in fields(self):
             if "why" in each.metadata:
-                _check(each.name, getattr(self, each.name), each.metadata)
+                _check(each.name, getattr(self, each.name), hints[each.name], each.metadata)
 
     @classmethod
     def resolve(cls, preset: str | None = None, **given: Any) -> Self:
@@ -106,8 +110,21 @@ def is_tuple_type(hint: Any) -> bool:
     return get_origin(hint) is tuple and bool(get_args(hint))
 
 
-def _check(name: str, value: Any, rule: Mapping[str, Any]) -> None:
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value, from Python or from a manifest, has its field's type; a whole number is a float, a boolean no number."""
+    if is_tuple_type(hint):
+        return isinstance(value, tuple) and all(_fits(one, get_args(hint)[0]) for one in value)
+    if get_origin(hint) in (Union, UnionType):
+        return any(_fits(value, each) for each in get_args(hint))
+    if hint in (int, float):
+        return not isinstance(value, bool) and isinstance(value, int if hint is int else int | float)
+    return isinstance(value, hint)
+
+
+def _check(name: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> None:
     option = "--" + name.replace("_", "-")
+    if not _fits(value, hint):
+        raise UsageError(f"{option} {value!r} is of the wrong type", f"give {getattr(hint, '__name__', hint)}")
     for one in value if isinstance(value, tuple) else (value,):
         if rule["choices"] and one not in rule["choices"]:
             raise UsageError(f"{option} {one!r} is not known", did_you_mean(str(one), rule["choices"]))
@@ -115,8 +132,9 @@ def _check(name: str, value: Any, rule: Mapping[str, Any]) -> None:
             continue
         low, high = rule["minimum"], rule["maximum"]
         too_low = low is not None and (one <= low if rule["exclusive"] else one < low)
-        if not math.isfinite(one) or too_low or (high is not None and one > high):
-            raise UsageError(f"{option} {one!r} is out of range", f"give a number {_range(low, high, rule)}")
+        if not abs(one) <= LARGEST or too_low or (high is not None and one > high):
+            shown = repr(one) if isinstance(one, float) or abs(one) <= LARGEST else "of so many digits"
+            raise UsageError(f"{option} {shown} is out of range", f"give a number {_range(low, high, rule)}")
 
 
 def _range(low: float | None, high: float | None, rule: Mapping[str, Any]) -> str:

@@ -29,6 +29,8 @@ def test_the_first_preset_is_the_default_and_given_values_win() -> None:
         ({"width": 0}, "of at least 1 and of at most 4096"),
         ({"rate": 0.0}, "above 0"),
         ({"rate": float("nan")}, "above 0"),
+        ({"rate": float("inf")}, "above 0"),
+        ({"width": 10**400}, "of at most 4096"),
         ({"loss": "lgo"}, "did you mean 'log'"),
         ({"lengths": (3, 0)}, "of at least 1"),
         ({"preset": "papre"}, "did you mean 'paper'"),
@@ -44,3 +46,15 @@ def test_the_stored_form_gives_the_same_settings_back() -> None:
     assert Toy.from_dict(Toy(width=3).to_dict()) == Toy(width=3)
     with pytest.raises(UsageError, match="no setting 'widht'"):
         Toy.from_dict({"widht": 3})
+
+
+@pytest.mark.parametrize(
+    "stored", [{"width": "3"}, {"width": True}, {"width": 2.5}, {"rate": None}, {"loss": 3}, {"lengths": 3}, {"lengths": ["3"]}]
+)
+def test_a_stored_value_of_the_wrong_type_is_refused_by_name(stored: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=f"--{next(iter(stored))} .* is of the wrong type"):
+        Toy.from_dict(stored)
+
+
+def test_a_whole_number_is_a_number() -> None:
+    assert Toy.from_dict({"rate": 1}).rate == 1

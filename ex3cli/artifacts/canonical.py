@@ -34,10 +34,11 @@ def jsonable(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def to_json(value: Any, indent: int | None = 2) -> str:
-    """Canonical JSON text; `indent=None` gives one line."""
+def to_json(value: Any, indent: int | None = 2, *, ascii_only: bool = False) -> str:
+    """Canonical JSON text; `indent=None` gives one line. `ascii_only` spells other characters by their number."""
     separators = (",", ":") if indent is None else None
-    return json.dumps(jsonable(value), indent=indent, separators=separators, **CANONICAL)  # type: ignore[arg-type]
+    spelling = CANONICAL | {"ensure_ascii": ascii_only}
+    return json.dumps(jsonable(value), indent=indent, separators=separators, **spelling)  # type: ignore[arg-type]
 
 
 def digest(data: bytes) -> str:

@@ -46,6 +46,11 @@ class Run:
         """Whether the run is one that ex3 ships."""
         return self.name == REFERENCE or self.name.startswith(f"{REFERENCE}/")
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a state to resume from."""
+        return any((self.path / CHECKPOINT_FOLDER).glob("[!.]*"))
+
     # Writing -------------------------------------------------------------------------------------------------------------
 
     def claim(self) -> Self:

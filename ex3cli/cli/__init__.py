@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 import ex3cli
+from ex3cli.cli.output import prepare_streams, say_error
+from ex3cli.training.interruption import end_on_sigterm
 
 GROUPS = ("doctor", "data", "divergence", "complexity", "classifier", "vae", "gan", "runs")
 """Modules of this package whose `app` becomes a command of the same name, in the order of `ex3 --help`."""
@@ -50,6 +52,8 @@ def main() -> None:
 
     A command line that cannot be parsed gets the two lines of every other error: its cause and what to do.
     """
+    prepare_streams()
+    end_on_sigterm()
     usage_error: type[Exception] = typer.BadParameter.__mro__[1]  # Typer's own base of parsing errors, which it does not export
     try:
         code = app(prog_name="ex3", standalone_mode=False)
@@ -65,8 +69,8 @@ def _explain_usage(error: Any) -> None:
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return
-    said = " ".join(error.format_message().split()).replace(" (Possible options: ", ". Did you mean ").replace(")", "?")
+    said = error.format_message().replace(" (Possible options: ", ". Did you mean ")
     cause, _, suggestion = said.partition(". Did you mean ")
+    suggestion = suggestion.rstrip(")?") + "?"
     where = error.ctx.command_path if error.ctx is not None else "ex3"
-    typer.secho(f"error: {cause.rstrip('.')}", fg=typer.colors.RED, err=True)
-    typer.echo(f"  try: did you mean {suggestion}" if suggestion else f"  try: {where} --help", err=True)
+    say_error(cause.rstrip("."), f"did you mean {suggestion}" if suggestion != "?" else f"{where} --help")

@@ -1,8 +1,8 @@
 """The frame around every command: common options in, one answer or one clear error out."""
 
+import contextlib
 import inspect
 import shlex
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import typer
 
-from ex3cli.artifacts.canonical import to_json
 from ex3cli.cli.options import OUTPUT, keyword, settings_parameters, shared_parameters
-from ex3cli.errors import Ex3Error
+from ex3cli.cli.output import explain, print_answer
+from ex3cli.errors import Ex3Error, UsageError
 from ex3cli.settings import Settings, option_fields
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ex3cli.artifacts.run import Run
     from ex3cli.artifacts.store import Store
     from ex3cli.training.progress import Progress
@@ -79,10 +77,16 @@ class Context:
             self._progress = choose_progress(self.quiet)
         return self._progress
 
+    def end_progress(self) -> None:
+        """Give the terminal back, also when the work ended early."""
+        if self._progress is not None:
+            self._progress.stop()
+
     def note(self, text: str) -> None:
         """Tell a person something beside the answer, on stderr: which run was taken, what to do next."""
         if not self.quiet:
-            typer.echo(text, err=True)
+            with contextlib.suppress(OSError):  # nobody reads stderr
+                typer.echo(text, err=True)
 
 
 def command(
@@ -135,6 +139,11 @@ def _run(
 ) -> None:
     """Resolve the configuration, call the command, print its answer; turn every failure into its lines and exit code."""
     try:
+        for name, value in given.items():
+            if value == "":
+                raise UsageError(
+                    f"{name.replace('_', '-')} is empty", "give it a value (an unset shell variable?) or leave it out"
+                )
         context = Context(argv=given_words(ctx), given=_given(ctx, given))
         for key in set(given) & {"data", "artifacts", "dataset", "run", "device", "seed", "json", "quiet"}:
             setattr(context, key, given[key])
@@ -142,14 +151,17 @@ def _run(
             chosen = {key: value for key, value in context.given.items() if key in option_fields(config)}
             context.config = config.resolve(given.get("preset"), **chosen)
         if given["dry_run"]:
-            _print(_resolved(context, given, config), context)
+            print_answer(_resolved(context, given, config), json=context.json)
             return
-        answer = function(context, **{key: given[key] for key in own})
-        _print(answer, context)
+        try:
+            answer = function(context, **{key: given[key] for key in own})
+        finally:
+            context.end_progress()
+        print_answer(answer, json=context.json)
         if answer.problem is not None:
             raise answer.problem
     except (Ex3Error, KeyboardInterrupt, Exception) as error:
-        raise typer.Exit(_explain(error, debug=given["debug"])) from None
+        raise typer.Exit(explain(error, debug=given["debug"])) from None
 
 
 def given_words(ctx: typer.Context) -> list[str]:
@@ -193,53 +205,3 @@ def _resolved(context: Context, given: dict[str, Any], config: type[Settings] | 
     for key, value in values.items():
         table.add_row(key, str(value))
     return Answer(document={"dry_run": True, "command": context.argv, "settings": values}, show=[table])
-
-
-def _print(answer: Answer, context: Context) -> None:
-    if context.json:
-        typer.echo(to_json(answer.document))
-        return
-    console = _console()
-    for each in answer.show:
-        if isinstance(each, str):
-            # Never read as markup, which a path with brackets is not; and whole on a pipe, where a wrapped path is no path.
-            console.print(each, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
-        else:
-            console.print(each)
-    written = [*answer.files]
-    if answer.run is not None:
-        written += [answer.run.path / relative for relative in answer.run.manifest.files]
-        written.append(answer.run.path / "run.json")
-    for path in written:
-        typer.echo(f"wrote {path}")
-
-
-def _console() -> "Console":
-    """Where tables go: as wide as the terminal, and wide enough for any table on a pipe."""
-    import sys
-
-    from rich.console import Console
-
-    return Console() if sys.stdout.isatty() else Console(width=140)
-
-
-def _explain(error: BaseException, *, debug: bool) -> int:
-    """Print an error's cause and remedy and return its exit code."""
-    if debug:
-        typer.echo("".join(traceback.format_exception(error)), err=True)
-    if isinstance(error, typer.Exit):
-        return error.exit_code
-    if isinstance(error, Ex3Error):
-        cause, remedy, code = error.cause, error.remedy, error.exit_code
-    elif isinstance(error, KeyboardInterrupt):
-        cause, remedy, code = "stopped by SIGINT", "run the command again", 130
-    else:
-        cause = f"unexpected {type(error).__name__}: {error}"
-        remedy, code = "run it again with --debug and report what it prints", 1
-    typer.secho(f"error: {_one_line(cause)}", fg=typer.colors.RED, err=True)
-    typer.echo(f"  try: {_one_line(remedy)}", err=True)
-    return code
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

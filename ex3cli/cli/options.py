@@ -12,12 +12,20 @@ from ex3cli.settings import Settings, is_tuple_type, option_fields
 
 Parameter = inspect.Parameter
 
+
+def folder(text: str) -> Path:
+    """A folder's path; of an empty text, which a shell makes of a variable that is not set, none."""
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
+
+
 COMMON: dict[str, tuple[Any, Any]] = {
     "data": (
         Annotated[
             Path | None,
             typer.Option(
-                envvar="EX3_DATA", help="Folder of the data sets, in torchvision's layout.",
+                parser=folder, metavar="FOLDER", envvar="EX3_DATA", help="Folder of the data sets, in torchvision's layout.",
                 show_default="./data", rich_help_panel="Input",
             ),
         ],
@@ -48,7 +56,10 @@ COMMON: dict[str, tuple[Any, Any]] = {
     "artifacts": (
         Annotated[
             Path,
-            typer.Option(envvar="EX3_ARTIFACTS", help="Folder for runs, written and read.", rich_help_panel="Output"),
+            typer.Option(
+                parser=folder, metavar="FOLDER", envvar="EX3_ARTIFACTS", help="Folder for runs, written and read.",
+                rich_help_panel="Output",
+            ),
         ],
         Path("artifacts"),
     ),

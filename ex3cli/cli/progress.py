@@ -1,5 +1,6 @@
 """Listeners for a person: a live bar on a terminal, a plain line every few seconds on a pipe."""
 
+import contextlib
 import sys
 import time
 from typing import TextIO
@@ -60,12 +61,14 @@ class Lines:
     def __init__(self, stream: TextIO, seconds_between: float = SECONDS_BETWEEN_LINES) -> None:
         self._stream = stream
         self._seconds_between = seconds_between
+        self._under_way = False
 
     def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
         """See `Progress`."""
         self._description = description
         self._pace = _Pace(total, unit, done)
         self._live: dict[str, float] = {}
+        self._under_way = True
         self._last = time.monotonic()
         self._print(f"{description}: {total:,} {unit}" + (f", {done:,} done before" if done else ""))
 
@@ -78,15 +81,18 @@ class Lines:
             self._print(self._state())
 
     def stop(self) -> None:
-        """See `Progress`."""
-        self._print(self._state())
+        """See `Progress`; a second time says nothing."""
+        if self._under_way:
+            self._under_way = False
+            self._print(self._state())
 
     def _state(self) -> str:
         parts = [self._pace.position_text(), self._pace.rate_text(), self._pace.left_text(), _numbers(self._live)]
         return f"{self._description}: " + ", ".join(part for part in parts if part)
 
     def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        with contextlib.suppress(OSError):  # a reader who left, such as `2>&1 | head`, must not cost a training
+            print(line, file=self._stream, flush=True)
 
 
 class _Pace:

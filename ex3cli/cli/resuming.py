@@ -1,8 +1,9 @@
 """Starting and resuming a training's run folder: the same for every feature."""
 
 import contextlib
+import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,9 @@ from ex3cli.artifacts.run import Run
 from ex3cli.cli.frame import Context
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
 from ex3cli.settings import option_fields
+from ex3cli.training.interruption import signal_of
+
+MOST_THREADS = 64  # taken from a manifest even where there are fewer processors
 
 
 def run_settings(context: Context) -> dict[str, Any]:
@@ -26,7 +30,7 @@ def take_up(context: Context, name: str, *, command: str, feature: str) -> Run:
     UsageError : something given differs from what the run was started with (each difference is named), or it is finished.
     ArtifactError : there is no such run, or it is another command's.
     """
-    run = context.store.open(name, (feature, context.dataset))
+    run = _in_its_own_folder(context, context.store.open(name, (feature, context.dataset)))
     if run.manifest.command != command:
         raise ArtifactError(f"{run.name} is a run of `ex3 {run.manifest.command}`", f"name a run of `ex3 {command}`")
     stored = dict(run.manifest.config)
@@ -37,17 +41,55 @@ def take_up(context: Context, name: str, *, command: str, feature: str) -> Run:
     if "preset" not in context.given:
         chosen = {key: value for key, value in context.given.items() if key in option_fields(kind)}
         context.config = replace(kind.from_dict(stored), **chosen)
+        if (preset := _word_after("--preset", run.manifest.argv)) is not None:
+            context.given["preset"] = preset  # by whose length it is told whether the run is shortened
     context.dataset = context.given.get("dataset", dataset)
     context.seed = context.given.get("seed", seed)
+    _on_the_same_processor(context, run)
     return run.reopen(run_settings(context))
+
+
+def _in_its_own_folder(context: Context, run: Run) -> Run:
+    """Let `context` write where the run lies, which a path may put outside --artifacts; returns the run by its name there."""
+    shelf = run.manifest.shelf
+    where = run.path.absolute()
+    if where.is_relative_to(context.artifacts.absolute()) or list(where.parts[-1 - len(shelf) : -1]) != shelf:
+        return run
+    context.artifacts = where.parents[len(shelf)]
+    return context.store.open_folder(where)
+
+
+def _on_the_same_processor(context: Context, run: Run) -> None:
+    """Refuse another device unless it is named, and compute in as many threads as before: both change the last bits."""
+    import torch
+
+    from ex3cli.training.device import choose_device
+
+    began, here = run.manifest.device, str(choose_device(context.device))
+    if here != began and "device" not in context.given:
+        raise UsageError(
+            f"{run.name} was started on {began}, and here it would go on on {here}",
+            f"say which: --device {began} goes on bit by bit, --device {here} does not",
+        )
+    if 1 <= run.manifest.threads <= max(MOST_THREADS, os.cpu_count() or 1):
+        torch.set_num_threads(run.manifest.threads)
+
+
+def _word_after(option: str, argv: Sequence[str]) -> str | None:
+    return argv[argv.index(option) + 1] if option in argv[:-1] else None
 
 
 def resume_command(context: Context, command: str, run: Run) -> str:
     """The command line that goes on with a run."""
-    words = ["ex3", *command.split(), "--resume", str(run.path)]
-    if "data" in context.given:
-        words += ["--data", str(context.data)]
+    words = _resume_words(command, run)
+    for name in ("data", "device"):
+        if name in context.given:
+            words += [f"--{name}", str(getattr(context, name))]
     return shlex.join(words)
+
+
+def _resume_words(command: str, run: Run) -> list[str]:
+    return ["ex3", *command.split(), "--resume", str(run.path)]
 
 
 @contextmanager
@@ -57,10 +99,18 @@ def recording(run: Run) -> Iterator[None]:
         yield
     except InterruptedTrainingError:
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        number = signal_of(error)
         with contextlib.suppress(ArtifactError):
-            run.mark("interrupted", "stopped by SIGINT")
-        raise
+            run.mark("interrupted", f"stopped by {number.name}")
+        if not run.has_checkpoint:
+            raise
+        words = _resume_words(run.manifest.command, run)
+        for option in ("--data", "--device"):
+            if (given := _word_after(option, run.manifest.argv)) is not None:
+                words += [option, given]
+        cause = f"stopped by {number.name}; the last checkpoint is kept"
+        raise InterruptedTrainingError(cause, f"go on with: {shlex.join(words)}", number) from None
     except Exception as error:
         cause = error.cause if isinstance(error, Ex3Error) else f"{type(error).__name__}: {error}"
         with contextlib.suppress(ArtifactError):  # the disk may be full: the first error is the one to tell

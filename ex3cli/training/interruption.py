@@ -8,6 +8,25 @@ from typing import Any, Self
 from ex3cli.errors import InterruptedTrainingError
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM outside a `GracefulStop`: ends the work as Ctrl-C does, so that what was begun can be marked."""
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM raise `Terminated` instead of ending the process without a word."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def signal_of(error: KeyboardInterrupt) -> signal.Signals:
+    """Which signal an interruption came from."""
+    return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
 class GracefulStop:
     """Within the block, the first SIGINT or SIGTERM only raises a flag; a second SIGINT stops at once.
 

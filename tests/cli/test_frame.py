@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from ex3cli.cli.frame import EXAMPLES, Answer, Context, command
 from ex3cli.errors import DataError, NotConvergedError
 from ex3cli.settings import Settings, setting
+from ex3cli.training.progress import Silent
 
 
 @dataclass(frozen=True)
@@ -132,3 +133,34 @@ def test_no_numbers_that_json_lacks() -> None:
     result = run_toy(lambda context: Answer(document={"kl": float("inf")}), "ann", "--json")
     assert json.loads(result.stdout) == {"kl": {"value": None, "kind": "+inf"}}
     assert sys.float_info.max < float("inf")
+
+
+def test_an_option_with_nothing_in_it_is_refused() -> None:
+    result = run_toy(echo, "ann", "--dataset", "")
+    assert result.exit_code == 2
+    assert "dataset is empty" in result.stderr
+    assert run_toy(echo, "ann", "--artifacts", "").exit_code == 2
+
+
+def test_an_empty_environment_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EX3_ARTIFACTS", "")
+    result = run_toy(lambda context: Answer(document={"at": context.artifacts}), "ann", "--json")
+    assert json.loads(result.stdout) == {"at": "artifacts"}
+
+
+def test_progress_is_ended_however_the_work_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Recorder(Silent):
+        stopped = 0
+
+        def stop(self) -> None:
+            self.stopped += 1
+
+    listener = Recorder()
+    monkeypatch.setattr("ex3cli.cli.progress.choose_progress", lambda quiet: listener)
+
+    def fail(context: Context) -> Answer:
+        context.progress.start("training", 2, "steps")
+        raise DataError("gone", "fetch it")
+
+    run_toy(fail, "ann")
+    assert listener.stopped == 1

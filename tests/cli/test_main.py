@@ -19,6 +19,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     [
         (["runs", "lits"], "No such command 'lits'", "did you mean 'list'?"),
         (["runs", "list", "--jsno"], "No such option: --jsno", "did you mean --json?"),
+        (["runs", "a)b"], "No such command 'a)b'", "ex3 runs --help"),
         (["runs", "show"], "Missing argument 'RUN'", "ex3 runs show --help"),
     ],
 )

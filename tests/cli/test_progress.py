@@ -45,3 +45,24 @@ def test_the_bar_can_be_stopped_early() -> None:
     bars.start("training", 10, "steps")
     bars.advance(1, loss=0.5)
     bars.stop()
+
+
+def test_lines_end_once() -> None:
+    stream = io.StringIO()
+    progress = Lines(stream)
+    progress.stop()
+    progress.start("training", 10, "steps")
+    progress.stop()
+    progress.stop()
+    assert len(stream.getvalue().splitlines()) == 2
+
+
+def test_a_reader_who_left_does_not_cost_the_training() -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    progress = Lines(Closed(), seconds_between=0.0)
+    progress.start("training", 10, "steps")
+    progress.advance(1)
+    progress.stop()

@@ -1,0 +1,113 @@
+"""What a command prints: its answer on stdout, errors and notes on stderr, whatever these two are connected to."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import typer
+
+from ex3cli.artifacts.canonical import to_json
+from ex3cli.errors import Ex3Error
+from ex3cli.training.interruption import signal_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ex3cli.cli.frame import Answer
+
+
+def prepare_streams() -> None:
+    """Make both streams take every text, also where there is none or its encoding lacks a character."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started this: the next file to be opened must not take its place
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def print_answer(answer: "Answer", *, json: bool) -> None:
+    """Print the document or what a person sees; a reader who stops reading (`| head`) is no error.
+
+    Raises
+    ------
+    Ex3Error : stdout cannot be written, such as a file on a full disk.
+    """
+    with _stdout_may_end():
+        if json:
+            encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+            typer.echo(to_json(answer.document, ascii_only=encoding != "utf8"))
+        else:
+            _show(answer)
+        sys.stdout.flush()
+
+
+def _show(answer: "Answer") -> None:
+    console = _console()
+    for each in answer.show:
+        if isinstance(each, str):
+            # Never read as markup, which a path with brackets is not; and whole on a pipe, where a wrapped path is no path.
+            console.print(each, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
+        else:
+            console.print(each)
+    written = [*answer.files]
+    if answer.run is not None:
+        written += [answer.run.path / relative for relative in answer.run.manifest.files]
+        written.append(answer.run.path / "run.json")
+    for path in written:
+        typer.echo(f"wrote {path}")
+
+
+def _console() -> "Console":
+    """Where tables go: as wide as the terminal, and wide enough for any table on a pipe."""
+    from rich.console import Console
+
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to `_stdout_may_end`; Rich would end the program with a code of its own."""
+            raise BrokenPipeError
+
+    return Plain() if sys.stdout.isatty() else Plain(width=140)
+
+
+@contextmanager
+def _stdout_may_end() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError):  # what is still buffered must not fail a second time when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise Ex3Error(f"cannot write to standard output: {error.strerror}", "send it elsewhere") from error
+
+
+def explain(error: BaseException, *, debug: bool) -> int:
+    """Print an error's cause and remedy and return its exit code."""
+    if debug:
+        typer.echo("".join(traceback.format_exception(error)), err=True)
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, Ex3Error):
+        cause, remedy, code = error.cause, error.remedy, error.exit_code
+    elif isinstance(error, KeyboardInterrupt):
+        cause, remedy, code = f"stopped by {signal_of(error).name}", "run the command again", 128 + signal_of(error)
+    else:
+        cause = f"unexpected {type(error).__name__}: {error}"
+        remedy, code = "run it again with --debug and report what it prints", 1
+    say_error(cause, remedy)
+    return code
+
+
+def say_error(cause: str, remedy: str) -> None:
+    """The two lines of every error, on stderr; red where colours are wanted (see no-color.org)."""
+    first = f"error: {_one_line(cause)}"
+    with suppress(OSError):  # nobody reads stderr: the exit code still tells
+        typer.echo(first if os.environ.get("NO_COLOR") else typer.style(first, fg=typer.colors.RED), err=True)
+        typer.echo(f"  try: {_one_line(remedy)}", err=True)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

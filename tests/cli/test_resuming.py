@@ -1,0 +1,119 @@
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.cli.frame import Context
+from ex3cli.cli.resuming import recording, resume_command, run_settings, take_up
+from ex3cli.errors import InterruptedTrainingError, UsageError
+from ex3cli.settings import Settings, setting
+from ex3cli.training.checkpoint import Checkpointer
+from ex3cli.training.interruption import Terminated
+
+
+@dataclass(frozen=True)
+class ToySettings(Settings):
+    presets: ClassVar = {"quick": {"epochs": 2}, "paper": {"epochs": 20}}
+    epochs: int = setting(2, "passes over the data", minimum=1)
+
+
+def context(root: Path, preset: str | None = None, **given: Any) -> Context:
+    made = Context(["ex3", "toy", "train"], artifacts=root, dataset="digits", given=given, config=ToySettings.resolve(preset))
+    for name, value in given.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """An interrupted run of preset `paper` in the folder `there/artifacts`; torch has its threads back afterwards."""
+    threads = torch.get_num_threads()
+
+    def make(**changes: Any) -> Run:
+        at = context(tmp_path / "there" / "artifacts", "paper")
+        given: dict[str, Any] = {"argv": ["ex3", "toy", "train", "--preset", "paper", "--data", "my data"], "threads": threads}
+        run = Store(at.artifacts).new_run(
+            ("toy", "digits"), label="paper", command="toy train", config=run_settings(at), seed=0, **(given | changes)
+        )
+        run.mark("interrupted")
+        return run
+
+    yield make
+    torch.set_num_threads(threads)
+
+
+def resume(run: Run, at: Context) -> Run:
+    return take_up(at, str(run.path), command="toy train", feature="toy")
+
+
+def test_a_run_resumed_by_path_from_another_folder_writes_where_it_lies(begin: Callable[..., Run]) -> None:
+    run = begin()
+    elsewhere = context(Path("artifacts"))
+    resumed = resume(run, elsewhere)
+    assert elsewhere.store.root == run.path.parents[2]
+    assert resumed.name == "toy/digits/0001-paper"
+    assert not Path("artifacts").exists()
+
+
+def test_the_preset_of_the_first_command_line_comes_back(begin: Callable[..., Run]) -> None:
+    run = begin()
+    again = context(run.path.parents[2])
+    resume(run, again)
+    assert again.given["preset"] == "paper"
+    assert again.config.epochs == 20
+
+
+def test_another_device_is_refused_unless_it_is_named(begin: Callable[..., Run]) -> None:
+    run = begin(device="cuda")
+    with pytest.raises(UsageError, match="was started on cuda, and here it would go on on cpu") as refused:
+        resume(run, context(run.path.parents[2]))
+    assert "--device cpu" in refused.value.remedy
+    assert resume(run, context(run.path.parents[2], device="cpu")).manifest.state == "running"
+
+
+def test_it_goes_on_in_as_many_threads_as_it_began_with(begin: Callable[..., Run]) -> None:
+    run = begin(threads=3)
+    resume(run, context(run.path.parents[2]))
+    assert torch.get_num_threads() == 3
+
+
+def test_no_number_of_threads_is_taken_that_could_bring_the_machine_down(begin: Callable[..., Run]) -> None:
+    before = torch.get_num_threads()
+    run = begin(threads=10**9)
+    resume(run, context(run.path.parents[2]))
+    assert torch.get_num_threads() == before
+
+
+def test_the_command_that_resumes_names_data_and_device_if_they_were_given(begin: Callable[..., Run]) -> None:
+    run = begin()
+    told = resume_command(context(Path("artifacts"), device="cpu", data=Path("my data")), "toy train", run)
+    assert told == f"ex3 toy train --resume {run.path} --data 'my data' --device cpu"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_stopped_after_its_last_checkpoint_a_run_says_how_to_go_on(
+    begin: Callable[..., Run], stop: type[KeyboardInterrupt], code: int
+) -> None:
+    run = begin()
+    run = resume(run, context(run.path.parents[2]))
+    Checkpointer(run).save(1, {})
+    with pytest.raises(InterruptedTrainingError) as stopped, recording(run):
+        raise stop
+    assert stopped.value.exit_code == code
+    assert stopped.value.remedy == f"go on with: ex3 toy train --resume {run.path} --data 'my data'"
+    assert Store(run.path.parents[2]).open(str(run.path)).manifest.state == "interrupted"
+
+
+def test_stopped_without_a_checkpoint_there_is_nothing_to_go_on_with(begin: Callable[..., Run]) -> None:
+    run = begin()
+    run = resume(run, context(run.path.parents[2]))
+    with pytest.raises(KeyboardInterrupt), recording(run):
+        raise KeyboardInterrupt
+    assert Store(run.path.parents[2]).open(str(run.path)).manifest.state == "interrupted"
