@@ -1,5 +1,6 @@
 """Where runs live and which one a command takes: the user's artifacts first, then what ex3 ships."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -192,7 +193,13 @@ def _is_complete(manifest: Manifest) -> bool:
 
 
 def _run_folders(root: Path, skip: Path | None = None) -> list[Path]:
-    if not root.is_dir():
-        return []
-    found = sorted(path.parent for path in root.rglob(FILE_NAME))
-    return [folder for folder in found if skip is None or not folder.is_relative_to(skip)]
+    """Run folders at and below `root`; links to folders, such as one on a larger disk, are followed, each folder once."""
+    found, seen = [], set()
+    for name, below, files in os.walk(root, followlinks=True):
+        folder, real = Path(name), os.path.realpath(name)
+        if real in seen or folder == skip:
+            below.clear()
+            continue
+        seen.add(real)
+        found += [folder] if FILE_NAME in files else []
+    return sorted(found)

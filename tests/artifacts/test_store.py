@@ -174,3 +174,13 @@ def test_a_claim_that_cannot_write_its_manifest_leaves_no_folder(
     with pytest.raises(ArtifactError, match="No space left"):
         new_run()
     assert len(list(store.root.joinpath(*SHELF).iterdir())) == kept
+
+
+def test_a_shelf_that_is_a_link_to_another_disk_is_listed_once(new_run: NewRun, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    store.root.mkdir()
+    (store.root / "toy").symlink_to(tmp_path / "disk")
+    run = new_run()
+    (store.root / "toy" / "round").symlink_to(store.root)
+    assert store.folders() == [run.path]
+    assert [each.name for each in store.runs()] == [run.name]
