@@ -38,7 +38,8 @@ def to_json(value: Any, indent: int | None = 2, *, ascii_only: bool = False) -> 
     """Canonical JSON text; `indent=None` gives one line. `ascii_only` spells other characters by their number."""
     separators = (",", ":") if indent is None else None
     spelling = CANONICAL | {"ensure_ascii": ascii_only}
-    return json.dumps(jsonable(value), indent=indent, separators=separators, **spelling)  # type: ignore[arg-type]
+    text = json.dumps(jsonable(value), indent=indent, separators=separators, **spelling)  # type: ignore[arg-type]
+    return text.encode(errors="backslashreplace").decode()  # a byte of a path that is no text stays JSON, and becomes UTF-8
 
 
 def digest(data: bytes) -> str:

@@ -73,4 +73,5 @@ def _explain_usage(error: Any) -> None:
     cause, _, suggestion = said.partition(". Did you mean ")
     suggestion = suggestion.rstrip(")?") + "?"
     where = error.ctx.command_path if error.ctx is not None else "ex3"
-    say_error(cause.rstrip("."), f"did you mean {suggestion}" if suggestion != "?" else f"{where} --help")
+    remedy = f"did you mean {suggestion}" if suggestion != "?" else f"{where} --help"
+    say_error(cause.rstrip("."), remedy, 2, json="--json" in sys.argv)

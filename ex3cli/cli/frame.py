@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import typer
 
-from ex3cli.cli.options import OUTPUT, keyword, settings_parameters, shared_parameters
-from ex3cli.cli.output import explain, print_answer
+from ex3cli.cli.options import COMMON, OUTPUT, keyword, settings_parameters, shared_parameters
+from ex3cli.cli.output import READER_LEFT, explain, print_answer
 from ex3cli.errors import Ex3Error, UsageError
 from ex3cli.settings import Settings, option_fields
 
@@ -138,30 +138,37 @@ def _run(
     given: dict[str, Any],
 ) -> None:
     """Resolve the configuration, call the command, print its answer; turn every failure into its lines and exit code."""
+    answered = False
     try:
-        for name, value in given.items():
-            if value == "":
-                raise UsageError(
-                    f"{name.replace('_', '-')} is empty", "give it a value (an unset shell variable?) or leave it out"
-                )
-        context = Context(argv=given_words(ctx), given=_given(ctx, given))
-        for key in set(given) & {"data", "artifacts", "dataset", "run", "device", "seed", "json", "quiet"}:
-            setattr(context, key, given[key])
-        if config is not None:
-            chosen = {key: value for key, value in context.given.items() if key in option_fields(config)}
-            context.config = config.resolve(given.get("preset"), **chosen)
+        context = _context(config, ctx, given)
         if given["dry_run"]:
-            print_answer(_resolved(context, given, config), json=context.json)
-            return
-        try:
-            answer = function(context, **{key: given[key] for key in own})
-        finally:
-            context.end_progress()
-        print_answer(answer, json=context.json)
+            answer = _resolved(context, given, config)
+        else:
+            try:
+                answer = function(context, **{key: given[key] for key in own})
+            finally:
+                context.end_progress()
+        read = print_answer(answer, json=context.json)
+        answered = True
         if answer.problem is not None:
             raise answer.problem
-    except (Ex3Error, KeyboardInterrupt, Exception) as error:
-        raise typer.Exit(explain(error, debug=given["debug"])) from None
+        if not read:
+            raise typer.Exit(READER_LEFT)
+    except (KeyboardInterrupt, Exception) as error:
+        raise typer.Exit(explain(error, debug=given["debug"], json=given["json"] and not answered)) from None
+
+
+def _context(config: type[Settings] | None, ctx: typer.Context, given: dict[str, Any]) -> Context:
+    for name, value in given.items():
+        if value == "":
+            raise UsageError(f"{name.replace('_', '-')} is empty", "give it a value (an unset shell variable?) or leave it out")
+    context = Context(argv=given_words(ctx), given=_given(ctx, given))
+    for key in given.keys() & {*COMMON, "json", "quiet"}:
+        setattr(context, key, given[key])
+    if config is not None:
+        chosen = {key: value for key, value in context.given.items() if key in option_fields(config)}
+        context.config = config.resolve(given.get("preset"), **chosen)
+    return context
 
 
 def given_words(ctx: typer.Context) -> list[str]:
@@ -197,11 +204,12 @@ def _given(ctx: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
 def _resolved(context: Context, given: dict[str, Any], config: type[Settings] | None) -> Answer:
     """The answer of `--dry-run`."""
     from rich.table import Table
+    from rich.text import Text
 
     hidden = {*OUTPUT, "preset", *(option_fields(config) if config else ())}
     values = {key: value for key, value in given.items() if key not in hidden}
     values |= context.config.to_dict() if context.config is not None else {}
-    table = Table("setting", "value", title=f"{shlex.join(context.argv)}: nothing was run")
+    table = Table("setting", "value", title=Text(f"{shlex.join(context.argv)}: nothing was run"))
     for key, value in values.items():
-        table.add_row(key, str(value))
+        table.add_row(key, Text(str(value)))
     return Answer(document={"dry_run": True, "command": context.argv, "settings": values}, show=[table])

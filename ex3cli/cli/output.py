@@ -3,9 +3,9 @@
 import os
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from ex3cli.cli.frame import Answer
 
+READER_LEFT = 141  # exit code: 128 + SIGPIPE, what a shell says of any program whose reader has left
+
 
 def prepare_streams() -> None:
     """Make both streams take every text, also where there is none or its encoding lacks a character."""
@@ -29,20 +31,22 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def print_answer(answer: "Answer", *, json: bool) -> None:
-    """Print the document or what a person sees; a reader who stops reading (`| head`) is no error.
+def print_answer(answer: "Answer", *, json: bool) -> bool:
+    """Print the document or what a person sees; False if the reader stopped reading (`| head`), which is no error.
 
     Raises
     ------
     Ex3Error : stdout cannot be written, such as a file on a full disk.
     """
-    with _stdout_may_end():
-        if json:
-            encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
-            typer.echo(to_json(answer.document, ascii_only=encoding != "utf8"))
-        else:
-            _show(answer)
-        sys.stdout.flush()
+    if json:
+        return _print_document(answer.document)
+    return _reaches_reader(lambda: _show(answer))
+
+
+def _print_document(document: dict[str, Any]) -> bool:
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    text = to_json(document, ascii_only=encoding != "utf8")
+    return _reaches_reader(lambda: typer.echo(text))
 
 
 def _show(answer: "Answer") -> None:
@@ -67,29 +71,33 @@ def _console() -> "Console":
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
-            """Leave it to `_stdout_may_end`; Rich would end the program with a code of its own."""
+            """Leave it to `_reaches_reader`; Rich would end the program with a code of its own."""
             raise BrokenPipeError
 
     return Plain() if sys.stdout.isatty() else Plain(width=140)
 
 
-@contextmanager
-def _stdout_may_end() -> Iterator[None]:
+def _reaches_reader(write: Callable[[], None]) -> bool:
+    """Write and flush; False if stdout is a pipe whose reader has left."""
     try:
-        yield
+        write()
+        sys.stdout.flush()
     except OSError as error:
         with suppress(OSError):  # what is still buffered must not fail a second time when Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise Ex3Error(f"cannot write to standard output: {error.strerror}", "send it elsewhere") from error
+        return False
+    return True
 
 
-def explain(error: BaseException, *, debug: bool) -> int:
-    """Print an error's cause and remedy and return its exit code."""
-    if debug:
-        typer.echo("".join(traceback.format_exception(error)), err=True)
+def explain(error: BaseException, *, debug: bool, json: bool) -> int:
+    """Print an error's cause and remedy and return its exit code; `json` as in `say_error`."""
     if isinstance(error, typer.Exit):
         return error.exit_code
+    if debug:
+        with suppress(OSError):
+            typer.echo("".join(traceback.format_exception(error)), err=True)
     if isinstance(error, Ex3Error):
         cause, remedy, code = error.cause, error.remedy, error.exit_code
     elif isinstance(error, KeyboardInterrupt):
@@ -97,16 +105,22 @@ def explain(error: BaseException, *, debug: bool) -> int:
     else:
         cause = f"unexpected {type(error).__name__}: {error}"
         remedy, code = "run it again with --debug and report what it prints", 1
-    say_error(cause, remedy)
+    say_error(cause, remedy, code, json=json)
     return code
 
 
-def say_error(cause: str, remedy: str) -> None:
-    """The two lines of every error, on stderr; red where colours are wanted (see no-color.org)."""
+def say_error(cause: str, remedy: str, code: int, *, json: bool) -> None:
+    """The two lines of every error, on stderr; red where colours are wanted (see no-color.org).
+
+    With `json`, where no answer was printed, also the document {"error": {"cause", "remedy", "exit_code"}} on stdout.
+    """
     first = f"error: {_one_line(cause)}"
     with suppress(OSError):  # nobody reads stderr: the exit code still tells
         typer.echo(first if os.environ.get("NO_COLOR") else typer.style(first, fg=typer.colors.RED), err=True)
         typer.echo(f"  try: {_one_line(remedy)}", err=True)
+    if json:
+        with suppress(Ex3Error):  # stdout itself may be what failed
+            _print_document({"error": {"cause": _one_line(cause), "remedy": _one_line(remedy), "exit_code": code}})
 
 
 def _one_line(text: str) -> str:

@@ -47,3 +47,8 @@ def test_arrays_and_tensors_become_lists_of_numbers() -> None:
 def test_what_has_no_json_form_is_refused() -> None:
     with pytest.raises(TypeError, match="has no JSON form"):
         jsonable(object())
+
+
+def test_a_path_that_is_no_text_is_spelt_in_json_and_can_be_encoded() -> None:
+    odd = "a\udcff"  # what Python makes of the byte FF in a file name
+    assert json.loads(to_json({"path": odd}).encode()) == {"path": odd}

@@ -72,6 +72,10 @@ def test_a_dry_run_shows_the_resolved_settings_and_runs_nothing() -> None:
     assert settings["seed"] == 0
 
 
+def test_a_dry_run_shows_brackets_as_they_were_given() -> None:
+    assert "[/x]" in run_toy(echo, "ann", "--artifacts", "[/x]", "--dry-run").stdout
+
+
 def test_a_person_sees_the_table_and_no_json() -> None:
     result = run_toy(echo, "ann")
     assert result.stdout.splitlines() == ["a table"]
@@ -81,9 +85,23 @@ def test_an_error_is_two_lines_on_stderr_and_its_exit_code() -> None:
     def fail(context: Context) -> Answer:
         raise DataError("the file\nis short", "fetch it")
 
-    result = run_toy(fail, "ann", "--json")
+    result = run_toy(fail, "ann")
     assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr.splitlines() == ["error: the file is short", "  try: fetch it"]
+    asked = run_toy(fail, "ann", "--json")
+    assert asked.stderr == result.stderr
+    assert json.loads(asked.stdout) == {"error": {"cause": "the file is short", "remedy": "fetch it", "exit_code": 3}}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ZeroDivisionError("by zero"), Answer(document={"odd": object()})])
+def test_json_is_exactly_one_document_however_a_command_ends(error: Any) -> None:
+    def end(context: Context) -> Answer:
+        if isinstance(error, Answer):  # it cannot be spelt in JSON
+            return error
+        raise error
+
+    result = run_toy(end, "ann", "--json", "--debug")
+    assert json.loads(result.stdout)["error"]["exit_code"] == result.exit_code > 0
 
 
 def test_a_surprise_is_one_line_too_and_debug_shows_the_traceback() -> None:

@@ -1,3 +1,4 @@
+import json
 import sys
 
 import pytest
@@ -43,3 +44,10 @@ def test_the_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 def test_the_exit_code_of_a_command_is_the_exit_code_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_main(monkeypatch, "runs", "show", "nothing") == 4
+
+
+def test_a_command_line_that_cannot_be_parsed_is_a_document_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main(monkeypatch, "runs", "show", "--json") == 2
+    assert json.loads(capsys.readouterr().out)["error"]["cause"] == "Missing argument 'RUN'"

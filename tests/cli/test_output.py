@@ -26,8 +26,13 @@ def closed(*words: str, stream: str) -> tuple[int, bytes, bytes]:
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["table", "json"])
-def test_a_reader_who_stops_reading_is_no_error(form: tuple[str, ...]) -> None:
-    assert closed("data", "list", *form, stream="stdout") == (0, b"", b"")
+def test_a_reader_who_stops_reading_gets_the_shells_code_and_no_word(form: tuple[str, ...]) -> None:
+    assert closed("data", "list", *form, stream="stdout") == (141, b"", b"")
+
+
+def test_bad_news_is_told_by_the_exit_code_also_when_nobody_reads_the_answer() -> None:
+    code, _, err = closed("data", "verify", "--data", "nowhere", stream="stdout")
+    assert (code, err.startswith(b"error: ")) == (3, True)
 
 
 def test_a_reader_of_errors_who_left_changes_neither_answer_nor_exit_code() -> None:
