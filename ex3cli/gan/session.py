@@ -11,6 +11,7 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.networks import build
 from ex3cli.gan.steps import Players, critic_step, generator_step
 from ex3cli.streams import stream_seed
+from ex3cli.training.device import use_bfloat16
 from ex3cli.training.optimiser import load_optimiser
 
 LOSSES = ("critic_loss", "generator_loss", "score_gap")
@@ -111,12 +112,3 @@ def optimiser_of(config: GANConfig, network: torch.nn.Module) -> torch.optim.Opt
         betas = (config.beta1, config.beta2)
         return torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=betas, fused=True)
     return torch.optim.RMSprop(network.parameters(), lr=config.learning_rate, alpha=0.9, eps=1e-10, foreach=True)
-
-
-def use_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether convolutions run in bfloat16: on request, or (`auto`) where the processor computes with it."""
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())

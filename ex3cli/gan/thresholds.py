@@ -17,7 +17,9 @@ class Thresholds(Settings):
         "wgan-clip": {"least_agreement": 0.75, "least_coverage": 0.5},  # a clipped critic can carry less
     }
 
-    interval: int = setting(300, "Iterations between two looks: with 1,000 images each, about 3 % of the training's time.")
+    interval: int = setting(
+        400, "Iterations between two looks: with 1,000 images each, about 3 % of the time of a dcgan, less of the others."
+    )
     images: int = setting(1_000, "Images a look, of the averaged weights: the Fréchet distance of 64 features needs no more.")
     final_images: int = setting(10_000, "Images of the last look, as many as `ex3 gan eval` draws, so that both say the same.")
     grace: int = setting(1_500, "Iterations before anything but a non-finite number counts: every generator begins with noise.")

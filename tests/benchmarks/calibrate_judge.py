@@ -1,0 +1,177 @@
+"""Calibrate the judge at full scale: good trainings of several seeds, and trainings broken on purpose, on real data.
+
+    python tests/benchmarks/calibrate_judge.py good --kind dcgan --seeds 0 1 2 3 4 --data DATA --artifacts DIR
+    python tests/benchmarks/calibrate_judge.py broken --kind wgan --data DATA --artifacts DIR [--only "dead critic"]
+
+`good` prints, for every signal, how near each training came to its threshold; `broken` prints which reason caught which fault,
+and after how many iterations. Each training is a run folder below DIR, so that its sheets can be looked at, and one that is
+finished there is not made again: a calibration of hours can be stopped and taken up. Not part of `make bench`.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ex3cli.artifacts.attempts import attempts_of
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.classifier.weights import COMMAND, load_classifier, load_real
+from ex3cli.datasets.registry import ImageDataset, load
+from ex3cli.gan import session
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.judge import Bench
+from ex3cli.gan.networks import Generator
+from ex3cli.gan.scoring import Yardstick
+from ex3cli.gan.session import Session
+from ex3cli.gan.thresholds import Thresholds
+from ex3cli.gan.training import train
+from ex3cli.gan.watching import Sign
+from ex3cli.training.progress import Silent
+
+SIGNALS = {  # signal → which way is bad
+    "pixel_spread": min, "least_variety": min, "score_gap": min, "generator_gradient": min, "critic_area": max,
+}  # fmt: skip
+
+
+class Injects:
+    """Puts a NaN into the generator at an iteration."""
+
+    def __init__(self, at: int) -> None:
+        self.every = at
+
+    def look(self, session: Session) -> Sign | None:
+        with torch.no_grad():
+            next(session.players.generator.parameters()).view(-1)[0] = float("nan")
+        return None
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        pass
+
+
+@contextmanager
+def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Another attribute for a while."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def feeble(step: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """A generator step a thousand times smaller, so that the critic is far too strong."""
+
+    def smaller(players: Any, noise: torch.Generator) -> torch.Tensor:
+        for group in players.generator_optimiser.param_groups:
+            group["lr"] *= 1e-3
+        return step(players, noise)
+
+    return smaller
+
+
+def deaf(keep: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """A generator whose z is scaled, image by image, before it sees it."""
+    whole = Generator.forward
+    return lambda self, z, labels=None: whole(self, z * keep(z, labels)[:, None], labels)
+
+
+def faults(kind: str) -> dict[str, dict[str, Any]]:
+    """For each reason a way to bring it about: changed settings, a patch, or a spoilt data set."""
+    return {
+        "divergence": {"settings": {"learning_rate": 1e-2 if kind == "dcgan" else 2e-2}},
+        "constant output": {"patch": (Generator, "forward", deaf(lambda z, _: torch.zeros(len(z), device=z.device)))},
+        "within-class collapse": {"patch": (Generator, "forward", deaf(lambda z, labels: (labels != 3).to(z.dtype)))},
+        "wrong labels": {"shuffled": True},
+        "dead critic": {"kind": "wgan-clip", "settings": {"clip": 1e-12}},
+        "non-finite": {"observers": (Injects(1_000),)},
+        "critic wins": {"patch": (session, "generator_step", feeble(session.generator_step))},
+    }
+
+
+def shuffled(data: ImageDataset) -> ImageDataset:
+    """The same images under labels that mean nothing."""
+    order = torch.randperm(len(data.train_labels), generator=torch.Generator().manual_seed(0))
+    return replace(data, train_labels=data.train_labels[order])
+
+
+def run_one(
+    store: Store, data: ImageDataset, bench: Bench, config: GANConfig, label: str, seed: int, observers: Any = ()
+) -> Run:
+    """The finished training of that label and seed: made now, unless it is there."""
+    for run in store.runs(("gan", data.name, config.kind)):
+        if run.path.name.endswith(f"-{label}-seed{seed}") and run.manifest.state == "finished":
+            return run
+    run = store.new_run(
+        ("gan", data.name, config.kind), label=f"{label}-seed{seed}", command="gan train",
+        config={"dataset": data.name, "seed": seed, **config.to_dict()}, seed=seed, argv=["calibrate_judge.py"],
+    )  # fmt: skip
+    done = train(config, data, run, Silent(), device=torch.device("cpu"), resume_command="", bench=bench, observers=observers)
+    print(f"  {run.path}: {done.seconds:.0f} s, of which judging {done.judging_seconds / done.seconds:.1%}", flush=True)
+    return store.open(run.name)
+
+
+def told(run: Run, at: Thresholds) -> str:
+    """The verdict, and the worst that each signal came to after the grace."""
+    (attempt,) = attempts_of(run)
+    rows = [row["judged"] for row in run.metrics.rows() if "iteration" in row.get("judged", {})]
+    late = [row for row in rows if row["iteration"] > at.grace and "fid" in row] or rows
+    worst = {name: bad(row[name] for row in late) for name, bad in SIGNALS.items() if all(name in row for row in late)}
+    fids = [row["fid"] for row in rows if "fid" in row]
+    ratios = [fid / min(fids[: place + 1]) for place, fid in enumerate(fids) if rows[place]["iteration"] > at.grace]
+    if ratios:
+        worst["fid over its best"] = max(ratios)
+    final = {name: value for name, value in attempt.values.items() if isinstance(value, float)}
+    numbers = ", ".join(f"{name} {value:.3g}" for name, value in worst.items())
+    decided = ", ".join(f"{name} {value:.3g}" for name, value in final.items())
+    return f"{attempt.verdict}, {attempt.reason}, iteration {attempt.iteration:,} ({decided}); worst: {numbers}"
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("good", "broken"))
+    parser.add_argument("--kind", default="dcgan")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--iterations", type=int)
+    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--thresholds", type=json.loads, default={}, help='such as {"grace": 900}')
+    parser.add_argument("--dataset", default="fashion-mnist")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--artifacts", type=Path, required=True)
+    given = parser.parse_args()
+    store, data = Store(given.artifacts), load(given.dataset, given.data)
+    classifier = store.find(("classifier", data.name), command=COMMAND)
+    tools = load_classifier(classifier), Yardstick(load_real(classifier, "held_out"), len(data.class_names))
+    length = {"iterations": given.iterations} if given.iterations else {}
+    if given.what == "good":
+        for seed in given.seeds:
+            at = Thresholds.for_kind(given.kind, **given.thresholds)
+            config = GANConfig.resolve("quick", kind=given.kind, **length)
+            run = run_one(store, data, Bench(at, *tools), config, "good", seed)
+            print(f"{given.kind}, seed {seed}: {told(run, at)}", flush=True)
+        return
+    for reason, fault in faults(given.kind).items():
+        if given.only and reason not in given.only:
+            continue
+        kind = fault.get("kind", given.kind)
+        at = Thresholds.for_kind(kind, **given.thresholds)
+        config = GANConfig.resolve("quick", kind=kind, **{**length, **fault.get("settings", {})})
+        spoilt = shuffled(data) if fault.get("shuffled") else data
+        label = "broken-" + reason.replace(" ", "-")
+        with patched(*fault.get("patch", (Thresholds, "presets", Thresholds.presets))):
+            run = run_one(store, spoilt, Bench(at, *tools), config, label, given.seeds[0], fault.get("observers", ()))
+        print(f"{kind}, made to show {reason!r}: {told(run, at)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
