@@ -45,14 +45,20 @@ def _libraries() -> Iterator[Finding]:
     try:
         import torchvision  # noqa: F401  (whether it can be imported is the question)
     except Exception as error:  # a build that does not match torch's fails with a RuntimeError, not an ImportError
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "needed by `ex3 data fetch` alone: install the torchvision of your torch, or copy the files into --data"
-        yield Finding("torchvision", False, f"cannot be imported: {reason}", remedy)
+        yield Finding("torchvision", False, f"cannot be imported: {_first_line(error)}", remedy)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _devices() -> Iterator[Finding]:
-    import torch
-
+    try:
+        import torch
+    except Exception as error:  # a damaged build is what a doctor is called for
+        yield Finding("torch", False, f"cannot be imported: {_first_line(error)}", "pip install --force-reinstall torch")
+        return
     threads = torch.get_num_threads()
     yield Finding("cpu", True, f"{os.cpu_count()} processors, torch uses {threads} threads")
     if torch.cuda.is_available():

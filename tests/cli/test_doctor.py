@@ -50,3 +50,12 @@ def test_a_damaged_run_is_named(ex3: Ex3, new_run: Callable[..., Run]) -> None:
 
 def test_the_real_data_is_found(ex3: Ex3, real_data: Path) -> None:
     assert findings(ex3, "--data", real_data)["data fashion-mnist"]["ok"]
+
+
+def test_a_torch_that_cannot_be_imported_is_a_finding(ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    outcome = ex3("doctor", "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    (found,) = [each for each in outcome.document["findings"] if each["what"] == "torch"]
+    assert "cannot be imported" in found["detail"]
+    assert not outcome.document["ok"]
