@@ -34,7 +34,7 @@ def compare(
 ) -> dict[str, Any]:
     """Judge every run; those of the same recipe that differ in their seed alone give the spread over seeds.
 
-    The first run of a recipe gives its rows; where `config.transductive`, it is judged in both ways.
+    The first run of a recipe gives its rows; where `config.transductive`, the first of all is judged in both ways.
     """
     inductive = EvaluationConfig.from_dict({**config.to_dict(), "transductive": False})
     beside = judging.baselines(data, inductive, seed=seed, progress=progress) if config.baselines else {}
@@ -50,7 +50,7 @@ def compare(
         entry["runs"].append({"run": run.name, "seed": run.manifest.seed, "digest": run.manifest.digest})
         if len(entry["runs"]) == 1:
             entry |= {"features": judgement.features, "results": results, "summary": run.manifest.summary}
-            if config.transductive and name != "paper":
+            if config.transductive and len(recipes) == 1:
                 spread = judging.judge(run, data, config, seed=seed, progress=progress)
                 entry["transductive"] = judging.rows(spread, config, {})
     for entry in recipes.values():
