@@ -1,0 +1,144 @@
+"""`ex3 lab`: GAN Lab offline: a small GAN on points in the plane, measured, drawn and replayed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.errors import NotConvergedError, UsageError
+from ex3cli.lab.config import LabConfig
+
+if TYPE_CHECKING:
+    from ex3cli.lab.distributions import Distribution
+    from ex3cli.lab.training import Trained
+
+app = typer.Typer(help="A small GAN on points in the plane: train it, measure it, watch it.", no_args_is_help=True)
+
+TRAIN = "lab train"
+ATTEMPTS = 3
+
+
+@command(app, "presets", examples=("ex3 lab presets", "ex3 lab presets --json"))
+def presets(context: Context) -> Answer:
+    """List the distributions that `ex3 lab train` knows by name."""
+    from rich.table import Table
+
+    from ex3cli.lab.distributions import PRESETS
+
+    table = Table("preset", "modes", "what it teaches")
+    for each in PRESETS.values():
+        table.add_row(each.name, str(each.modes), each.summary)
+    rows = [{"name": each.name, "modes": each.modes, "summary": each.summary} for each in PRESETS.values()]
+    return Answer(document={"presets": rows}, show=[table])
+
+
+@command(
+    app, "train", config=LabConfig, common=("seed", "artifacts"),
+    examples=(
+        "ex3 lab train ring",
+        "ex3 lab train --points drawing.png --page",
+        "ex3 lab train gaussians --loss wgan-gp --seed 3 --max-epochs 20000",
+    ),
+)  # fmt: skip
+def train(
+    context: Context,
+    name: Annotated[str, typer.Argument(metavar="[PRESET]", help="One of `ex3 lab presets`.", show_default="ring")] = "",
+    points: Annotated[
+        Path | None,
+        typer.Option(help="A drawing (PNG, dark is density), or points as CSV or JSON.", rich_help_panel="Input"),
+    ] = None,
+    max_attempts: Annotated[
+        int, typer.Option(min=1, help="Attempts, each from a new seed, until one converges.", rich_help_panel="Training")
+    ] = ATTEMPTS,
+    page: Annotated[
+        bool, typer.Option("--page", help="Write a page of HTML that replays the training.", rich_help_panel="Output")
+    ] = False,
+    animation: Annotated[
+        bool, typer.Option(help="Write the training as GIF, and MP4 where ffmpeg is.", rich_help_panel="Output")
+    ] = True,
+) -> Answer:
+    """Train a small GAN until it has converged, at least 5,000 epochs; one that fails is counted and tried from a new seed.
+
+    An epoch is GAN Lab's: --discriminator-updates of the discriminator (2), each on a batch of its own, then
+    --generator-updates of the generator (1). It is no pass over a data set.
+    """
+    from ex3cli.artifacts.attempts import derive_convergence
+    from ex3cli.cli.resuming import recording
+    from ex3cli.lab import outputs, training
+
+    config: LabConfig = context.config
+    if config.max_epochs < config.min_epochs and "min_epochs" in context.given:
+        raise UsageError(
+            f"--min-epochs {config.min_epochs:,} is above --max-epochs {config.max_epochs:,}", "make one of them fit the other"
+        )
+    distribution, digests = _distribution(name, points)
+    shelf = distribution.name if points is None else "points"
+    run = context.store.new_run(
+        ("lab", shelf), label=config.loss, command=TRAIN, config={"distribution": distribution.name, **config.to_dict()},
+        seed=context.seed, argv=context.argv, threads=1, data=digests,
+    )  # fmt: skip
+    context.note(f"{run.path}: {config.loss} on {distribution.name}, up to {config.max_epochs:,} epochs")
+    with recording(run):
+        trained = training.train(
+            config, distribution, run, context.progress, max_attempts=max_attempts,
+            decided=lambda: derive_convergence(context.store),
+        )  # fmt: skip
+        outputs.write(run, trained, page=page, animation=animation)
+        summary = outputs.summary(trained)
+        run.finish(summary, partial=config.is_shortened and not trained.verdict.converged, converged=trained.verdict.converged)
+    document = {"distribution": distribution.name, "loss": config.loss, "seed": context.seed, "run": run.name, **summary}
+    document["attempts"] = trained.attempts
+    return Answer(document=document, show=_tables(trained, summary), run=run, problem=_problem(trained, run.name))
+
+
+def _distribution(name: str, points: Path | None) -> tuple["Distribution", dict[str, str]]:
+    """What is to be learnt, and the digest of its file."""
+    from ex3cli.artifacts.canonical import digest
+    from ex3cli.lab.distributions import preset
+    from ex3cli.lab.drawings import read_points
+
+    if points is None:
+        return preset(name or "ring"), {}
+    if name:
+        raise UsageError(f"{name} and --points {points} are two distributions", "leave one of them out")
+    return read_points(points), {points.name: digest(points.read_bytes())}
+
+
+def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
+    from rich.table import Table
+
+    from ex3cli.lab.measuring import GENERATED, REAL, TRANSPORTED
+
+    floor = trained.ruler.floor
+    last = trained.last
+    table = Table("", "generated", "95% interval", "floor: real against real", title=trained.verdict.why)
+    for label, value, mean, worst in (
+        ("KL (nats)", last.kl, floor.kl, floor.kl_worst),
+        ("JS (nats)", last.js, floor.js, floor.js_worst),
+    ):
+        table.add_row(label, f"{value.value:.4f}", f"{value.low:.4f} … {value.high:.4f}", f"{mean:.4f}, at worst {worst:.4f}")
+    table.add_row("W (exact transport)", f"{last.w:.4f}", "", f"{floor.w:.4f}, at worst {floor.w_worst:.4f}")
+    table.add_row("modes covered", f"{last.modes} of {summary['of_modes']}", "", "")
+    table.add_row("outside of the square", f"{last.outside:.2%}", "", "")
+    shown: list[Any] = [table]
+    if len(trained.attempts) > 1:
+        attempts = Table("attempt", "seed", "verdict", "reason", "epoch")
+        for each in trained.attempts:
+            attempts.add_row(str(each.attempt), str(each.seed), each.verdict, each.reason or "", f"{each.iteration:,}")
+        shown.append(attempts)
+    shown.append(
+        f"{summary['epochs']:,} epochs in {summary['training_seconds']:.1f} s, looks and frames {summary['looking_seconds']:.1f} s; "
+        f"KL and JS between {REAL:,} real and {GENERATED:,} generated points, W between {TRANSPORTED} of each"
+    )
+    return shown
+
+
+def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
+    if trained.verdict.converged:
+        return None
+    history = "; ".join(f"attempt {each.attempt}: {each.reason} at epoch {each.iteration:,}" for each in trained.attempts)
+    remedy = (
+        "let it train longer: --max-epochs 20000" if trained.game.config.is_shortened else "another --seed or other settings"
+    )
+    return NotConvergedError(f"no convergence ({history}); {trained.verdict.why}", f"{remedy}; see `ex3 runs show {run}`")

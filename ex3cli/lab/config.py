@@ -1,0 +1,93 @@
+"""Every default of `ex3 lab`, with its reason. Imports nothing heavy."""
+
+from dataclasses import dataclass
+
+from ex3cli.settings import Settings, setting
+
+LOSSES = ("log", "least-squares", "wgan-gp", "wgan-clip")
+NOISES = ("gaussian", "uniform")
+OPTIMISERS = ("adam", "sgd", "rmsprop")
+
+
+@dataclass(frozen=True)
+class LabConfig(Settings):
+    """A small GAN in the plane and how long it is trained."""
+
+    loss: str = setting(
+        "log",
+        "`log` is Goodfellow's, the generator maximising log D; `least-squares` Mao's; `wgan-gp` and `wgan-clip` estimate W.",
+        choices=LOSSES,
+    )
+    noise: str = setting(
+        "gaussian",
+        "`gaussian`: N(.5, .25²) cut off at two standard deviations, as GAN Lab's; `uniform` on [0, 1].",
+        choices=NOISES,
+    )
+    noise_size: int = setting(2, "Dimensions of the noise; the manifold is drawn for 1 and 2.", minimum=1, maximum=64)
+    generator_layers: int = setting(2, "Hidden layers of the generator.", minimum=1, maximum=10)
+    generator_units: int = setting(
+        32, "Units of each (GAN Lab: 8, with which none of its presets is learnt reliably).", minimum=1, maximum=1024
+    )
+    discriminator_layers: int = setting(2, "Hidden layers of the discriminator.", minimum=1, maximum=10)
+    discriminator_units: int = setting(
+        32, "Units of each; 64 take half as long again and gained little.", minimum=1, maximum=1024
+    )
+    leak: float = setting(0.2, "Slope of the activations below zero; 0 is ReLU, as in GAN Lab.", minimum=0, maximum=1)
+    optimiser: str = setting("adam", "GAN Lab begins with `sgd` at rates of 0.1.", panel="Training", choices=OPTIMISERS)
+    generator_learning_rate: float = setting(
+        3e-4, "Slower than the discriminator's: at equal rates the samples' JS was twice to four times as large.",
+        panel="Training", minimum=0, exclusive=True,
+    )  # fmt: skip
+    discriminator_learning_rate: float = setting(
+        1e-3, "Of the discriminator's optimiser.", panel="Training", minimum=0, exclusive=True
+    )
+    beta1: float = setting(
+        0.0,
+        "Adam's first decay: momentum pushes on where the other player has moved.",
+        panel="Training",
+        minimum=0,
+        maximum=0.9999,
+    )
+    beta2: float = setting(0.99, "Adam's second decay, and RMSProp's only one.", panel="Training", minimum=0, maximum=0.999999)
+    smoothing: float = setting(
+        0.1,
+        "γ of the penalty γ/2·E‖∇D‖² on real points (R1) with `log` and `least-squares`, in the networks' coordinates; without "
+        "it (0, as GAN Lab) three clouds took twice as long to be told apart.",
+        panel="Training",
+        minimum=0,
+    )
+    penalty: float = setting(
+        0.1, "λ of `wgan-gp`: ten, as for images, holds back a critic of one square's width.", panel="Training", minimum=0
+    )
+    clip: float = setting(
+        0.1, "Bound on each weight with `wgan-clip`; .01, as for images, leaves 32 units next to no slope.",
+        panel="Training", minimum=0, exclusive=True,
+    )  # fmt: skip
+    batch_size: int = setting(
+        150, "Points a batch, each batch drawn anew (GAN Lab: 150).", panel="Training", minimum=1, maximum=10_000
+    )
+    discriminator_updates: int = setting(2, "Updates of the discriminator an epoch.", panel="Training", minimum=1, maximum=100)
+    generator_updates: int = setting(1, "Updates of the generator an epoch.", panel="Training", minimum=1, maximum=100)
+    average_decay: float = setting(
+        0.998,
+        "Decay an epoch of the running mean of the generator's weights, which is what is drawn and judged: the players circle "
+        "around the solution, the mean does not. 0 takes the weights as they are.",
+        panel="Training",
+        minimum=0,
+        maximum=0.999999,
+    )
+    min_epochs: int = setting(
+        5_000, "An epoch is GAN Lab's: the discriminator's updates, then the generator's. At least these many.",
+        panel="Training", minimum=1,
+    )  # fmt: skip
+    max_epochs: int = setting(
+        20_000, "An attempt that has not converged by then has failed.", panel="Training", minimum=1, maximum=10_000_000
+    )
+    look_every: int = setting(
+        100, "Epochs between two looks: KL, JS and W, and a frame of the animation.", panel="Output", minimum=1
+    )
+
+    @property
+    def is_shortened(self) -> bool:
+        """Whether it ends before the default length, so that a failure says nothing."""
+        return self.max_epochs < type(self).max_epochs

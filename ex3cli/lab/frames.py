@@ -1,0 +1,109 @@
+"""What is kept of a training for its pictures: one frame a look."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ex3cli.lab.game import Game, spread_noise
+from ex3cli.lab.measuring import Reading
+from ex3cli.training.seeding import torch_generator
+
+Array = NDArray[np.float32]
+SHOWN, ARROWS, HEAT, MESH = 300, 75, 30, 20
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The state at one look; positions in the unit square."""
+
+    epoch: int
+    fake: Array  # (SHOWN, 2), from the same noise in every frame
+    pull: Array  # (ARROWS, 2): −∇ of the generator's loss at the first of them
+    heat: Array  # (HEAT, HEAT), row 0 at the bottom: the discriminator, from 0 (generated) to 1 (real)
+    manifold: Array  # (MESH + 1, MESH + 1, 2), or (MESH² + 1, 2) of noise in one dimension; empty of more
+    discriminator_loss: float
+    generator_loss: float
+    reading: Reading
+
+
+class Camera:
+    """Takes frames of a game, always from the same noise."""
+
+    def __init__(self, game: Game) -> None:
+        self._game = game
+        self._noise = game.noise(SHOWN, torch_generator(game.seed, "lab", "shown"))
+        ticks = (torch.arange(HEAT) + 0.5) / HEAT
+        self._cells = torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"), dim=-1).reshape(-1, 2)
+        self._mesh, self._shape = _mesh(game.config.noise_size)
+
+    def take(self, losses: torch.Tensor, reading: Reading) -> Frame:
+        """One frame; `losses` (epochs, 2) since the last one are averaged."""
+        game = self._game
+        fake = game.generate(self._noise)
+        means = losses.mean(dim=0).tolist() if len(losses) else [float("nan")] * 2
+        manifold = game.generate(self._mesh).numpy().reshape(self._shape) if len(self._mesh) else np.zeros((0, 2), np.float32)
+        return Frame(
+            game.epoch, fake.numpy(), game.pull(fake[:ARROWS]).numpy(), self._heat(), manifold, means[0], means[1], reading
+        )
+
+    def _heat(self) -> Array:
+        """D(x), or the score itself where D is no probability: least squares' cut to [0, 1], a critic's stretched over it."""
+        scores = self._game.judge(self._cells)
+        if self._game.loss.probability:
+            scores = torch.sigmoid(scores)
+        elif self._game.config.loss == "least-squares":
+            scores = scores.clamp(0, 1)
+        else:
+            scores = (scores - scores.min()) / (scores.max() - scores.min()).clamp_min(1e-12)
+        heat: Array = scores.view(HEAT, HEAT).numpy()
+        return heat
+
+
+@dataclass(frozen=True)
+class Film:
+    """All frames of an attempt, stacked along the first axis."""
+
+    epoch: Array
+    fake: Array
+    pull: Array
+    heat: Array
+    manifold: Array
+    discriminator_loss: Array
+    generator_loss: Array
+    kl: Array
+    js: Array
+    w: Array
+    outside: Array
+    modes: Array
+
+    @classmethod
+    def of(cls, frames: list[Frame]) -> Self:
+        """Stack frames."""
+        own = {name: np.stack([getattr(each, name) for each in frames]) for name in ("fake", "pull", "heat", "manifold")}
+        numbers: dict[str, list[Any]] = {
+            name: [getattr(each, name) for each in frames] for name in ("epoch", "discriminator_loss", "generator_loss")
+        }
+        numbers |= {name: [getattr(each.reading, name) for each in frames] for name in ("w", "outside", "modes")}
+        numbers |= {name: [getattr(each.reading, name).value for each in frames] for name in ("kl", "js")}
+        return cls(**own, **{name: np.asarray(column, np.float32) for name, column in numbers.items()})
+
+    def __len__(self) -> int:
+        return len(self.epoch)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """For a safetensors file."""
+        return {each.name: torch.from_numpy(np.ascontiguousarray(getattr(self, each.name))) for each in fields(self)}
+
+
+def _mesh(noise_size: int) -> tuple[torch.Tensor, tuple[int, ...]]:
+    """A regular mesh over the noise, and the shape of what becomes of it."""
+    if noise_size == 1:
+        return spread_noise(torch.linspace(0, 1, MESH**2 + 1))[:, None], (MESH**2 + 1, 2)
+    if noise_size > 2:
+        return torch.empty(0, noise_size), (0, 2)
+    ticks = torch.linspace(0, 1, MESH + 1)
+    mesh = torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"), dim=-1)
+    return spread_noise(mesh).reshape(-1, 2), (MESH + 1, MESH + 1, 2)
