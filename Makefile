@@ -15,6 +15,11 @@ all: install  ## every answer from the shipped runs and from what can be compute
 	$(BIN)/ex3 vae eval --dataset mnist
 	$(BIN)/ex3 gan sample --kind dcgan --label dress -n 2
 	$(BIN)/ex3 gan sample --kind wgan --label dress -n 2
+	$(BIN)/ex3 classifier eval
+	$(BIN)/ex3 gan eval --kind dcgan
+	$(BIN)/ex3 gan eval --kind wgan
+	$(BIN)/ex3 gan compare --label dress
+	$(BIN)/ex3 gan history
 
 install: $(INSTALLED)  ## the virtual environment with ex3 and the tools for its tests
 

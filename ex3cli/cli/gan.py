@@ -14,11 +14,9 @@ from ex3cli.gan.config import GANConfig, canonical_kind
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
 
     from ex3cli.artifacts.run import Run
-    from ex3cli.gan.judge import Bench
     from ex3cli.gan.networks import Generator
 
 app = typer.Typer(help="DCGAN and WGAN: train until converged, draw by class name, score, compare.", no_args_is_help=True)
@@ -57,6 +55,7 @@ def train(
     import torch
 
     from ex3cli.artifacts.attempts import derive_convergence
+    from ex3cli.cli.gan_judging import bench_of, classifier_for
     from ex3cli.cli.gan_tables import attempts_table, not_converged
     from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data
     from ex3cli.datasets.registry import load
@@ -72,7 +71,7 @@ def train(
             f"--batch-size {config.batch_size} is more than the {len(data.train_images):,} training images of {data.name}",
             "make it smaller",
         )
-    classifier = _classifier(context)
+    classifier = classifier_for(context, run)
     if run is None:
         run = context.store.new_run(
             ("gan", data.name, config.kind), label=config.preset, command=TRAIN, config=run_settings(context),
@@ -88,7 +87,7 @@ def train(
         done = training.train(
             config, data, run, context.progress, device=device, resume_command=again,
             max_attempts=max_attempts or (1 if config.is_shortened else ATTEMPTS),
-            bench=_bench(run, classifier, config.kind, device) if classifier else None,
+            bench=bench_of(run, classifier, config.kind, device) if classifier else None,
             decided=lambda: derive_convergence(context.store),
         )  # fmt: skip
     last = done.attempts[-1]
@@ -101,36 +100,6 @@ def train(
     told = f"{config.kind}: {done.iterations:,} iterations, {done.epochs:.1f} epochs of {data.name}, run {run.name}"
     problem = not_converged(done.attempts, run.name) if last.verdict == "failed" else None
     return Answer(document=document, show=[told, attempts_table(done.attempts)], run=run, problem=problem)
-
-
-def _classifier(context: Context) -> "Run | None":
-    """What attempts are judged by, or None, which is said."""
-    from ex3cli.cli.classifier import find_classifier
-
-    try:
-        found = find_classifier(context)
-    except ArtifactError as error:
-        if context.store.runs(("classifier", context.dataset)):
-            context.note(f"not judged: {error.cause}; {error.remedy}")
-        else:
-            context.note(f"not judged, since there is no classifier; {error.remedy}")
-        return None
-    context.note(f"judged by {found.name}")
-    return found
-
-
-def _bench(run: "Run", classifier: "Run", kind: str, device: "torch.device") -> "Bench":
-    """The judge's tools, its thresholds written into the run."""
-    from ex3cli.classifier.weights import load_classifier, load_real
-    from ex3cli.datasets.registry import spec
-    from ex3cli.gan.judge import Bench
-    from ex3cli.gan.scoring import Yardstick
-    from ex3cli.gan.thresholds import Thresholds
-
-    thresholds = Thresholds.for_kind(kind)
-    run.write_json("judge.json", {"classifier": classifier.name, "thresholds": thresholds.to_dict()})
-    classes = len(spec(run.manifest.shelf[1]).class_names)
-    return Bench(thresholds, load_classifier(classifier).to(device), Yardstick(load_real(classifier, "held_out"), classes))
 
 
 def _resumed(context: Context, name: str) -> "Run":

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
-from ex3cli.artifacts.attempts import Attempt, AttemptLog, Tally, attempts_of, derive_convergence, tally
+from ex3cli.artifacts.attempts import LOCK_NAME, Attempt, AttemptLog, Tally, attempts_of, derive_convergence, tally
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
@@ -104,3 +105,15 @@ def test_two_trainings_that_end_together_are_both_counted(store: Store, new_run:
     for each in threads:
         each.join()
     assert json.loads((store.root / "convergence.json").read_text())["shelves"]["toy/digits"]["converged"] == 12
+
+
+def test_a_count_waits_for_the_one_under_way_and_then_reads(store: Store, new_run: Callable[..., Run]) -> None:
+    run = new_run()
+    with FileLock(store.root / LOCK_NAME):  # as another training that is counting
+        later = threading.Thread(target=derive_convergence, args=(store,))
+        later.start()
+        later.join(0.3)
+        assert later.is_alive()
+        AttemptLog(run.path).record(attempt(1, "converged"))
+    later.join()
+    assert json.loads((store.root / "convergence.json").read_text())["shelves"]["toy/digits"]["converged"] == 1

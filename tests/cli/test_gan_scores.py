@@ -70,6 +70,37 @@ def test_without_a_classifier_nothing_is_judged_and_that_is_said(ex3: Callable[.
     assert "ex3 classifier train --dataset digits" in outcome.stderr
 
 
+def test_a_resumed_training_is_judged_as_it_began(
+    ex3: Callable[..., Any], digits_classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ex3cli.gan.attempt import Course
+
+    step = Course.step
+
+    def cut(self: Course) -> None:
+        if self.session.iteration == 7:
+            raise KeyboardInterrupt
+        step(self)
+
+    words = ("gan", "train", *SMALL, "--iterations", "12")
+    with monkeypatch.context() as patched:
+        patched.setattr(Course, "step", cut)
+        patched.setattr("ex3cli.gan.training.SECONDS_BETWEEN_SAVES", 0)
+        assert ex3(*words).exit_code == 130  # before there was a classifier
+        shutil.copytree(digits_classifier / "classifier", "artifacts/classifier")
+        assert ex3(*words).exit_code == 130
+    unjudged = ex3("gan", "train", "--resume", "artifacts/gan/digits/dcgan/0001-quick", "--json")
+    assert (unjudged.exit_code, unjudged.document["verdict"]) == (0, "unjudged")
+    judged = ex3("gan", "train", "--resume", "artifacts/gan/digits/dcgan/0002-quick", "--json")
+    assert (judged.exit_code, judged.document["reason"]) == (5, "wrong labels")
+    with monkeypatch.context() as patched:
+        patched.setattr(Course, "step", cut)
+        assert ex3(*words).exit_code == 130
+    shutil.rmtree("artifacts/classifier")
+    gone = ex3("gan", "train", "--resume", "artifacts/gan/digits/dcgan/0003-quick")
+    assert (gone.exit_code, "classifier/digits/0001-tiny" in gone.stderr) == (4, True)
+
+
 KEYS = {"kind", "run", "n", "fid", "fid_floor", "kid", "coverage", "density", "label_agreement", "classifier_accuracy"}
 
 
