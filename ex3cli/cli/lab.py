@@ -84,7 +84,7 @@ def train(
             config, distribution, run, context.progress, max_attempts=max_attempts,
             decided=lambda: derive_convergence(context.store),
         )  # fmt: skip
-        outputs.write(run, trained, page=page, animation=animation)
+        outputs.write(run, trained, page=page, animate=animation)
         summary = outputs.summary(trained)
         run.finish(summary, partial=config.is_shortened and not trained.verdict.converged, converged=trained.verdict.converged)
     document = {"distribution": distribution.name, "loss": config.loss, "seed": context.seed, "run": run.name, **summary}
@@ -112,7 +112,7 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
 
     floor = trained.ruler.floor
     last = trained.last
-    table = Table("", "generated", "95% interval", "floor: real against real", title=trained.verdict.why)
+    table = Table("", "generated", "95% interval", "floor: real against real")
     for label, value, mean, worst in (
         ("KL (nats)", last.kl, floor.kl, floor.kl_worst),
         ("JS (nats)", last.js, floor.js, floor.js_worst),
@@ -121,14 +121,15 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
     table.add_row("W (exact transport)", f"{last.w:.4f}", "", f"{floor.w:.4f}, at worst {floor.w_worst:.4f}")
     table.add_row("modes covered", f"{last.modes} of {summary['of_modes']}", "", "")
     table.add_row("outside of the square", f"{last.outside:.2%}", "", "")
-    shown: list[Any] = [table]
+    shown: list[Any] = [trained.verdict.why, table]
     if len(trained.attempts) > 1:
         attempts = Table("attempt", "seed", "verdict", "reason", "epoch")
         for each in trained.attempts:
             attempts.add_row(str(each.attempt), str(each.seed), each.verdict, each.reason or "", f"{each.iteration:,}")
         shown.append(attempts)
+    looking = summary["looking_seconds"]
     shown.append(
-        f"{summary['epochs']:,} epochs in {summary['training_seconds']:.1f} s, looks and frames {summary['looking_seconds']:.1f} s; "
+        f"{summary['epochs']:,} epochs in {summary['training_seconds']:.1f} s, looks and frames in {looking:.1f} s. "
         f"KL and JS between {REAL:,} real and {GENERATED:,} generated points, W between {TRANSPORTED} of each"
     )
     return shown

@@ -98,6 +98,11 @@ class Film:
         return {each.name: torch.from_numpy(np.ascontiguousarray(getattr(self, each.name))) for each in fields(self)}
 
 
+def shown_range(heat: Array) -> float:
+    """How far around ½ a heat map's colours reach: as far as its values, so that a discriminator near ½ is seen too."""
+    return float(np.clip(np.abs(np.nan_to_num(heat, nan=0.5) - 0.5).max(), 0.01, 0.5))
+
+
 def _mesh(noise_size: int) -> tuple[torch.Tensor, tuple[int, ...]]:
     """A regular mesh over the noise, and the shape of what becomes of it."""
     if noise_size == 1:

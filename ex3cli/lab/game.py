@@ -59,7 +59,7 @@ class Game:
         self._fake_scores = torch.empty(BLOCK, rows)
 
     def train(self, epochs: int) -> Tensor:
-        """Play `epochs` epochs; return the discriminator's and the generator's loss in the last updates of each, (epochs, 2)."""
+        """Play `epochs` epochs; return the losses of discriminator and generator in the last updates of each, (epochs, 2)."""
         losses = []
         with torch.inference_mode():
             while epochs > 0:
@@ -146,7 +146,7 @@ class Game:
         self._criticise.curve(gradient * factor)
 
     def _smooth(self, real: Tensor) -> None:
-        """Add the slope of γ/2·E‖∇D(x)‖² over real x: R1 of Mescheder, Geiger and Nowozin 2018 (arXiv 1801.04406), equation 9."""
+        """Add the slope of γ/2·E‖∇D(x)‖² over real x: R1 of Mescheder et al. 2018 (arXiv 1801.04406), equation 9."""
         self._criticise.forward(real)
         gradient = self._criticise.backward(self._ones, weights=False, inputs=True)
         self._criticise.curve(gradient * (self.config.smoothing / len(real)))

@@ -60,7 +60,8 @@ class Ruler:
 
     def __init__(self, distribution: Distribution, seed: int) -> None:
         self.distribution, self._seed = distribution, seed
-        self._counts = grid.Counts.of(distribution.draw(REAL, self._stream("counted")).points, SIDE)
+        self.real = distribution.draw(REAL, self._stream("counted")).points
+        self._counts = grid.Counts.of(self.real, SIDE)
         self._transported = distribution.draw(TRANSPORTED, self._stream("transported")).points
         labelled = distribution.draw(LABELLED, self._stream("labelled"))
         self._tree, self._modes = cKDTree(labelled.points), labelled.modes

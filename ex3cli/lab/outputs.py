@@ -6,13 +6,17 @@ from typing import Any
 from torch import Tensor
 
 from ex3cli.artifacts.run import Run
+from ex3cli.lab import animation, figures
+from ex3cli.lab.config import LabConfig
+from ex3cli.lab.frames import SHOWN
+from ex3cli.lab.page import render
 from ex3cli.lab.training import Trained
 
 KINDS = ("weight", "bias")
 HISTORY = ("epoch", "discriminator_loss", "generator_loss", "kl", "js", "w", "outside", "modes")
 
 
-def write(run: Run, trained: Trained, *, page: bool, animation: bool) -> None:
+def write(run: Run, trained: Trained, *, page: bool, animate: bool) -> None:
     """Weights (the generator's are the averaged ones), the film, the curves and what was asked for of the pictures."""
     game, film = trained.game, trained.film
     run.write_tensors("generator.safetensors", _named(game.generator.views(game.average)))
@@ -20,6 +24,37 @@ def write(run: Run, trained: Trained, *, page: bool, animation: bool) -> None:
     run.write_tensors("film.safetensors", film.tensors())
     columns = [getattr(film, name).tolist() for name in HISTORY]
     run.write_csv("history.csv", HISTORY, zip(*columns, strict=True))
+    _write_pictures(run, trained, page=page, moving=animate)
+
+
+def _write_pictures(run: Run, trained: Trained, *, page: bool, moving: bool) -> None:
+    film, floor, config = trained.film, trained.ruler.floor, trained.game.config
+    real = trained.ruler.real[:SHOWN]
+    title = f"{trained.ruler.distribution.name}, {config.loss}, seed {run.manifest.seed}"
+    run.write_figure("figures/panel", figures.panel(film, real, floor, title=title, loss=config.loss))
+    if (drawn := figures.manifold(film, title=title)) is not None:
+        run.write_figure("figures/manifold", drawn)
+    if moving:
+        frames = animation.draw_frames(film, real, floor, title=title)
+        run.write_bytes("figures/training.gif", animation.gif(frames))
+        if (video := animation.mp4(frames)) is not None:
+            run.write_bytes("figures/training.mp4", video)
+    if page:
+        text = render(
+            film, real, floor, title=title, verdict=trained.verdict.why, settings=_told(config),
+            modes=trained.ruler.distribution.modes,
+        )  # fmt: skip
+        run.write_text("page.html", text)
+
+
+def _told(config: LabConfig) -> str:
+    """The settings in a sentence."""
+    return (
+        f"Generator: {config.noise_size}-D {config.noise} noise, {config.generator_layers} × {config.generator_units} units; "
+        f"discriminator: {config.discriminator_layers} × {config.discriminator_units} units. Batches of {config.batch_size}, "
+        f"{config.discriminator_updates} + {config.generator_updates} updates an epoch, {config.optimiser}, "
+        f"learning rates {config.discriminator_learning_rate:g} and {config.generator_learning_rate:g}."
+    )
 
 
 def _named(layers: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:

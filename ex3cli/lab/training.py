@@ -76,7 +76,7 @@ def train(
                     verdict.epoch,
                     dict(verdict.values),
                     shortened=config.is_shortened and not verdict.converged,
-                )  # fmt: skip
+                )
             )
             decided()
             if verdict.converged:
@@ -147,7 +147,7 @@ class _Course:
                 "w": reading.w,
                 "outside": reading.outside,
                 "modes": reading.modes,
-            }  # fmt: skip
+            }
         )
         self.looking_seconds += time.perf_counter() - began
 

@@ -1,8 +1,8 @@
 """When a training has converged, and what is wrong with one that has not.
 
-The rule: at HELD looks in a row every mode is covered and JS is at most JS_LIMIT, and the median of W over them exceeds the floor
-(what fresh real points score) by at most W_LIMIT. It converged at the first of these looks. The limits lie well above what chance
-does (JS below .003, W by ±.015 between 500 points) and below what is visibly wrong: a missing mode, clouds twice too wide.
+The rule: at HELD looks in a row every mode is covered and JS is at most JS_LIMIT, and the median of W over them exceeds the
+floor (what fresh real points score) by at most W_LIMIT. It converged at the first look since which that has held. The limits
+lie well above what chance does (JS below .003, W by ±.015 between 500 points) and below what a missing mode does.
 """
 
 from collections.abc import Sequence
@@ -40,11 +40,14 @@ class Verdict:
 
 
 def converged_at(looks: Sequence[Look], floor: Floor, modes: int) -> int | None:
-    """The epoch since which the newest HELD looks satisfy the rule, None where they do not."""
-    last = looks[-HELD:]
-    if len(last) < HELD or not all(_near(each.reading, modes) for each in last) or _excess(last, floor) > W_LIMIT:
-        return None
-    return last[0].epoch
+    """The epoch since which every HELD looks in a row satisfy the rule, up to the newest; None where the newest do not."""
+    since = None
+    for stop in range(len(looks), HELD - 1, -1):
+        window = looks[stop - HELD : stop]
+        if not all(_near(each.reading, modes) for each in window) or _excess(window, floor) > W_LIMIT:
+            break
+        since = window[0].epoch
+    return since
 
 
 def judge(looks: Sequence[Look], floor: Floor, modes: int, since: int | None, *, finite: bool = True) -> Verdict:
@@ -63,7 +66,8 @@ def judge(looks: Sequence[Look], floor: Floor, modes: int, since: int | None, *,
     excess, outside = _excess(last, floor), float(np.median([each.reading.outside for each in last]))
     values = {"js": js, "w": excess + floor.w, "w_floor": floor.w, "modes": float(covered), "of_modes": float(modes)}
     if since is not None:
-        why = f"JS {js:.3f} ≤ {JS_LIMIT}, W {excess:+.3f} ≤ {W_LIMIT} from its floor, {covered} of {modes} modes, {HELD} looks in a row"
+        near = f"JS {js:.3f} ≤ {JS_LIMIT}, W {excess:+.3f} ≤ {W_LIMIT} from its floor"
+        why = f"{near}, {covered} of {modes} modes, {HELD} looks in a row and ever since"
         return Verdict(True, None, f"converged at epoch {since:,}: {why}", since, values)
     near = sum(_near(each.reading, modes) and each.reading.w - floor.w <= W_LIMIT for each in recent)
     if not finite:

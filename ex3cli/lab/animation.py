@@ -1,0 +1,100 @@
+"""The training as a moving picture: GIF by Pillow, MP4 where ffmpeg is."""
+
+import io
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from ex3cli.figure_style import BLUE, PURPLE, VERMILLION
+from ex3cli.lab.distributions import Points
+from ex3cli.lab.frames import Film, shown_range
+from ex3cli.lab.measuring import Floor
+
+SIDE, STRIP, FRAMES, MILLISECONDS = 480, 120, 120, 80
+COLD, MIDDLE, WARM = (np.array(each, dtype=np.float32) for each in ((242, 184, 160), (255, 255, 255), (156, 201, 227)))
+
+
+def draw_frames(film: Film, real: Points, floor: Floor, *, title: str) -> list[Image.Image]:
+    """At most FRAMES pictures, the last one always among them: the square above, W so far in a strip below."""
+    chosen = np.unique(np.linspace(0, len(film) - 1, min(FRAMES, len(film))).round().astype(int))
+    return [_frame(film, real, floor, index, title) for index in chosen]
+
+
+def gif(frames: Sequence[Image.Image]) -> bytes:
+    """An endless GIF that rests on its last frame."""
+    out = io.BytesIO()
+    small = [frame.quantize(96, dither=Image.Dither.NONE) for frame in frames]
+    durations = [MILLISECONDS] * (len(small) - 1) + [2_000]
+    small[0].save(out, "GIF", save_all=True, append_images=small[1:], duration=durations, loop=0)
+    return out.getvalue()
+
+
+def mp4(frames: Sequence[Image.Image]) -> bytes | None:
+    """H.264, or None where ffmpeg is missing or cannot."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "training.mp4"
+        words = [
+            program, "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{SIDE}x{SIDE + STRIP}",
+            "-r", str(1000 / MILLISECONDS), "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "20", str(path),
+        ]  # fmt: skip
+        pixels = b"".join(frame.tobytes() for frame in frames)
+        done = subprocess.run(words, input=pixels, capture_output=True, check=False)
+        return path.read_bytes() if done.returncode == 0 and path.is_file() else None
+
+
+def _frame(film: Film, real: Points, floor: Floor, index: int, title: str) -> Image.Image:
+    picture = Image.new("RGB", (SIDE, SIDE + STRIP), "white")
+    picture.paste(_heat(film.heat[index]), (0, 0))
+    draw = ImageDraw.Draw(picture)
+    for points, colour in ((real, BLUE), (film.fake[index], VERMILLION)):
+        for x, y in _pixels(points):
+            draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=colour)
+    pull = np.nan_to_num(film.pull[index])
+    longest = float(np.linalg.norm(pull, axis=1).max())
+    if longest > 0:
+        starts = film.fake[index][: len(pull)]
+        for start, end in zip(_pixels(starts), _pixels(starts + pull * (0.07 / longest)), strict=True):
+            draw.line((*start, *end), fill=PURPLE, width=2)
+    _strip(draw, film, floor, index, title)
+    return picture
+
+
+def _heat(heat: np.ndarray) -> Image.Image:  # type: ignore[type-arg]
+    value = 0.5 + (np.nan_to_num(heat, nan=0.5)[::-1, :, None] - 0.5) * (0.5 / shown_range(heat))
+    colours = np.where(value < 0.5, COLD + (MIDDLE - COLD) * 2 * value, MIDDLE + (WARM - MIDDLE) * (2 * value - 1))
+    return Image.fromarray(colours.clip(0, 255).astype(np.uint8)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+
+
+def _pixels(points: np.ndarray) -> list[tuple[float, float]]:  # type: ignore[type-arg]
+    places = np.clip(np.nan_to_num(points, nan=-1.0), -1, 2) * (SIDE, -SIDE) + (0, SIDE)
+    inside = np.where(places[:, 1:] < SIDE - 2, places, -10)  # below the square is the strip
+    return [(float(x), float(y)) for x, y in inside]
+
+
+def _strip(draw: ImageDraw.ImageDraw, film: Film, floor: Floor, index: int, title: str) -> None:
+    """W so far, its floor dashed, over the numbers of this frame."""
+    font = ImageFont.load_default(14)
+    draw.rectangle((0, SIDE, SIDE, SIDE + STRIP), fill="white")
+    draw.line((0, SIDE, SIDE, SIDE), fill="#666666")
+    draw.text((8, SIDE + 6), f"{title}   epoch {int(film.epoch[index]):,}", fill="black", font=font)
+    numbers = f"KL {film.kl[index]:.3f}   JS {film.js[index]:.3f}   W {film.w[index]:.3f}   modes {int(film.modes[index])}"
+    draw.text((8, SIDE + 26), numbers, fill="black", font=font)
+    top, bottom = SIDE + 52, SIDE + STRIP - 8
+    most = float(np.clip(np.nanmax(film.w), 0.05, 1.5))
+    heights = bottom - (bottom - top) * np.clip(film.w / most, 0, 1)
+    across = 8 + (SIDE - 16) * film.epoch / max(float(film.epoch[-1]), 1.0)
+    line = bottom - (bottom - top) * min(floor.w / most, 1.0)
+    for x in range(8, SIDE - 8, 8):
+        draw.line((x, line, x + 4, line), fill="#666666")
+    path = [(float(x), float(y)) for x, y in zip(across[: index + 1], heights[: index + 1], strict=True)]
+    if len(path) > 1:
+        draw.line(path, fill="#B57B00", width=2)
+    draw.text((SIDE - 110, top - 4), "W, floor dashed", fill="#666666", font=ImageFont.load_default(12))

@@ -1,0 +1,140 @@
+"""Figures of a training: the panel to hand in, and what the generator makes of the noise."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, style
+from ex3cli.lab.distributions import Points
+from ex3cli.lab.frames import Film, shown_range
+from ex3cli.lab.measuring import Floor
+
+HEAT_COLOURS = LinearSegmentedColormap.from_list("generated to real", ["#F2B8A0", "#FFFFFF", "#9CC9E3"])
+ARROW_LENGTH = 0.08
+"""Of the longest arrow, in sides of the square; the others in proportion."""
+HEADINGS = {
+    "log": "D(x) = sigmoid of the score",
+    "least-squares": "score, cut to 0 … 1",
+    "wgan-gp": "critic's score, lowest to highest",
+    "wgan-clip": "critic's score, lowest to highest",
+}
+
+
+def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, index: int = -1) -> Figure:
+    """Everything at one frame: samples on the discriminator, the generator's gradients, losses, KL, JS and W so far.
+
+    Parameters
+    ----------
+    real : (n, 2) real points to show.
+    title : what was trained.
+    index : which frame.
+    """
+    epoch = int(film.epoch[index])
+    with style():
+        figure = Figure(figsize=(12.8, 7.2), layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
+        axes = left.subplots()
+        _square(axes, film, real, index, loss)
+        left.suptitle(f"{title}, epoch {epoch:,}", fontsize=13)
+        upper, middle, lower = right.subplots(3, 1, sharex=True)
+        _losses(upper, film)
+        _divergences(middle, film, floor)
+        _transport(lower, film, floor)
+        for each in (upper, middle, lower):
+            each.axvline(epoch, color=GREY, linewidth=0.8)
+            each.set_xlim(0, max(float(film.epoch[-1]), 1.0))
+        lower.set_xlabel("epoch")
+    return figure
+
+
+def manifold(film: Film, *, title: str, index: int = -1) -> Figure | None:
+    """Where a regular mesh over the noise goes: cells that are stretched are light, squeezed ones dark; None of more than 2-D noise."""
+    made = film.manifold[index]
+    if made.ndim == 2 and not len(made):
+        return None
+    with style():
+        figure = Figure(figsize=(6.4, 6.4), layout="constrained")
+        axes = figure.subplots()
+        if made.ndim == 2:
+            lines = LineCollection(list(np.stack([made[:-1], made[1:]], axis=1)), cmap="viridis", linewidths=2)
+            lines.set_array(np.linspace(0, 1, len(made) - 1))
+            axes.add_collection(lines)
+            figure.colorbar(lines, ax=axes, label="noise, 0 … 1", shrink=0.7)
+        else:
+            axes.add_collection(_cells(made))
+        low, high = np.nanmin(made, axis=(0, 1) if made.ndim == 3 else 0), np.nanmax(made, axis=(0, 1) if made.ndim == 3 else 0)
+        if np.isfinite([low, high]).all():
+            axes.set_xlim(min(0.0, low[0]), max(1.0, high[0]))
+            axes.set_ylim(min(0.0, low[1]), max(1.0, high[1]))
+        axes.set_aspect("equal")
+        axes.set_title(f"The generator's manifold: {title}, epoch {int(film.epoch[index]):,}", fontsize=11)
+    return figure
+
+
+def _cells(made: np.ndarray) -> PolyCollection:  # type: ignore[type-arg]
+    """The mesh's cells, the darker the smaller they have become."""
+    corners = np.stack([made[:-1, :-1], made[1:, :-1], made[1:, 1:], made[:-1, 1:]], axis=2).reshape(-1, 4, 2)
+    x, y = corners[..., 0], corners[..., 1]
+    area = np.abs((x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y).sum(axis=1)) / 2
+    density = 1 / np.maximum(area, 1e-7)
+    shade = 0.08 + 0.6 * np.argsort(np.argsort(density)) / max(len(density) - 1, 1)
+    return PolyCollection(
+        corners, facecolors=[(0.0, 0.45, 0.7, float(each)) for each in shade], edgecolors=BLUE, linewidths=0.4
+    )
+
+
+def _square(axes: Axes, film: Film, real: Points, index: int, loss: str) -> None:
+    axes.grid(False)
+    reach = shown_range(film.heat[index])
+    image = axes.imshow(
+        film.heat[index], origin="lower", extent=(0, 1, 0, 1), cmap=HEAT_COLOURS, vmin=0.5 - reach, vmax=0.5 + reach
+    )
+    axes.figure.colorbar(
+        image, ax=axes, label=f"discriminator: {HEADINGS[loss]}", orientation="horizontal", shrink=0.7, aspect=40
+    )
+    fake, pull = film.fake[index], film.pull[index]
+    axes.plot(real[:, 0], real[:, 1], ".", color=BLUE, markersize=4, alpha=0.55, label="real")
+    axes.plot(fake[:, 0], fake[:, 1], ".", color=VERMILLION, markersize=4, alpha=0.75, label="generated")
+    longest = float(np.nan_to_num(np.linalg.norm(pull, axis=1)).max())
+    if longest > 0:
+        scaled = pull * (ARROW_LENGTH / longest)
+        axes.quiver(
+            fake[: len(pull), 0], fake[: len(pull), 1], scaled[:, 0], scaled[:, 1], angles="xy", scale_units="xy", scale=1,
+            color=PURPLE, width=0.004, label=f"−∇ of the generator's loss, longest {longest:.2g}",
+        )  # fmt: skip
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=9)
+    outside = float(film.outside[index])
+    if outside > 0.001:
+        axes.set_title(f"{outside:.1%} of the generated points lie outside", loc="right", fontsize=9, color=VERMILLION)
+
+
+def _losses(axes: Axes, film: Film) -> None:
+    axes.plot(film.epoch, film.discriminator_loss, color=BLUE, label="discriminator")
+    axes.plot(film.epoch, film.generator_loss, color=VERMILLION, label="generator")
+    axes.set_title("losses", loc="left")
+    axes.legend(loc="center right", ncols=2, fontsize=8)
+
+
+def _divergences(axes: Axes, film: Film, floor: Floor) -> None:
+    axes.plot(film.epoch, film.kl, color=PURPLE, label=f"KL(real ‖ generated), now {film.kl[-1]:.3f}")
+    axes.plot(film.epoch, film.js, color=GREEN, label=f"JS, now {film.js[-1]:.3f} (floor {floor.js:.4f})")
+    axes.axhline(np.log(2), color=GREEN, linewidth=0.8, linestyle=":")
+    axes.annotate("log 2", (0.005, np.log(2)), xycoords=("axes fraction", "data"), fontsize=8, color=GREEN, va="bottom")
+    axes.set_yscale("symlog", linthresh=0.1)
+    axes.set_ylim(bottom=min(0.0, float(np.nanmin(film.js))))
+    axes.set_yticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
+    axes.minorticks_off()
+    axes.set_title("KL and JS [nats]", loc="left")
+    axes.legend(loc="upper right", fontsize=8)
+
+
+def _transport(axes: Axes, film: Film, floor: Floor) -> None:
+    axes.plot(film.epoch, film.w, color=ORANGE, label=f"W, exact, now {film.w[-1]:.3f}")
+    axes.axhline(floor.w, color=GREY, linewidth=1, linestyle="--", label=f"floor, real against real, {floor.w:.3f}")
+    axes.set_ylim(0, float(np.clip(np.nanmax(film.w) * 1.05, 0.05, 3.0)))
+    axes.set_title("Wasserstein-1 [sides of the square]", loc="left")
+    axes.legend(loc="upper right", fontsize=8)
