@@ -6,13 +6,15 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ex3cli.figure_style import BLUE, PURPLE, VERMILLION
 from ex3cli.lab.distributions import Points
-from ex3cli.lab.frames import Film, shown_range
+from ex3cli.lab.frames import Array, Film, shown_range
 from ex3cli.lab.measuring import Floor
 
 SIDE, STRIP, FRAMES, MILLISECONDS = 480, 120, 120, 80
@@ -46,7 +48,7 @@ def mp4(frames: Sequence[Image.Image]) -> bytes | None:
             "-r", str(1000 / MILLISECONDS), "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "20", str(path),
         ]  # fmt: skip
         pixels = b"".join(frame.tobytes() for frame in frames)
-        done = subprocess.run(words, input=pixels, capture_output=True, check=False)
+        done = subprocess.run(words, input=pixels, capture_output=True, check=False)  # noqa: S603  (no word comes from outside)
         return path.read_bytes() if done.returncode == 0 and path.is_file() else None
 
 
@@ -67,13 +69,13 @@ def _frame(film: Film, real: Points, floor: Floor, index: int, title: str) -> Im
     return picture
 
 
-def _heat(heat: np.ndarray) -> Image.Image:  # type: ignore[type-arg]
+def _heat(heat: Array) -> Image.Image:
     value = 0.5 + (np.nan_to_num(heat, nan=0.5)[::-1, :, None] - 0.5) * (0.5 / shown_range(heat))
     colours = np.where(value < 0.5, COLD + (MIDDLE - COLD) * 2 * value, MIDDLE + (WARM - MIDDLE) * (2 * value - 1))
     return Image.fromarray(colours.clip(0, 255).astype(np.uint8)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
 
 
-def _pixels(points: np.ndarray) -> list[tuple[float, float]]:  # type: ignore[type-arg]
+def _pixels(points: NDArray[Any]) -> list[tuple[float, float]]:
     places = np.clip(np.nan_to_num(points, nan=-1.0), -1, 2) * (SIDE, -SIDE) + (0, SIDE)
     inside = np.where(places[:, 1:] < SIDE - 2, places, -10)  # below the square is the strip
     return [(float(x), float(y)) for x, y in inside]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, style
 from ex3cli.lab.distributions import Points
-from ex3cli.lab.frames import Film, shown_range
+from ex3cli.lab.frames import Array, Film, shown_range
 from ex3cli.lab.measuring import Floor
 
 HEAT_COLOURS = LinearSegmentedColormap.from_list("generated to real", ["#F2B8A0", "#FFFFFF", "#9CC9E3"])
@@ -34,7 +34,7 @@ def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, inde
     epoch = int(film.epoch[index])
     with style():
         figure = Figure(figsize=(12.8, 7.2), layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
+        left, right = np.ravel(figure.subfigures(1, 2, width_ratios=(1.15, 1)))
         axes = left.subplots()
         _square(axes, film, real, index, loss)
         left.suptitle(f"{title}, epoch {epoch:,}", fontsize=13)
@@ -50,7 +50,7 @@ def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, inde
 
 
 def manifold(film: Film, *, title: str, index: int = -1) -> Figure | None:
-    """Where a regular mesh over the noise goes: cells that are stretched are light, squeezed ones dark; None of more than 2-D noise."""
+    """Where a mesh over the noise goes, stretched cells light, squeezed ones dark; None where noise has more dimensions than 2."""
     made = film.manifold[index]
     if made.ndim == 2 and not len(made):
         return None
@@ -73,7 +73,7 @@ def manifold(film: Film, *, title: str, index: int = -1) -> Figure | None:
     return figure
 
 
-def _cells(made: np.ndarray) -> PolyCollection:  # type: ignore[type-arg]
+def _cells(made: Array) -> PolyCollection:
     """The mesh's cells, the darker the smaller they have become."""
     corners = np.stack([made[:-1, :-1], made[1:, :-1], made[1:, 1:], made[:-1, 1:]], axis=2).reshape(-1, 4, 2)
     x, y = corners[..., 0], corners[..., 1]

@@ -36,7 +36,7 @@ def render(film: Film, real: Points, floor: Floor, *, title: str, verdict: str, 
         title=title,
         verdict=verdict,
         settings=settings,
-        data=Markup(data),
+        data=Markup(data),  # noqa: S704
         script=Markup(_resource("page.js")),  # noqa: S704
     )
 

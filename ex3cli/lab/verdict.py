@@ -66,8 +66,8 @@ def judge(looks: Sequence[Look], floor: Floor, modes: int, since: int | None, *,
     excess, outside = _excess(last, floor), float(np.median([each.reading.outside for each in last]))
     values = {"js": js, "w": excess + floor.w, "w_floor": floor.w, "modes": float(covered), "of_modes": float(modes)}
     if since is not None:
-        near = f"JS {js:.3f} ≤ {JS_LIMIT}, W {excess:+.3f} ≤ {W_LIMIT} from its floor"
-        why = f"{near}, {covered} of {modes} modes, {HELD} looks in a row and ever since"
+        told = f"JS {js:.3f} ≤ {JS_LIMIT}, W {excess:+.3f} ≤ {W_LIMIT} from its floor"
+        why = f"{told}, {covered} of {modes} modes, {HELD} looks in a row and ever since"
         return Verdict(True, None, f"converged at epoch {since:,}: {why}", since, values)
     near = sum(_near(each.reading, modes) and each.reading.w - floor.w <= W_LIMIT for each in recent)
     if not finite:
