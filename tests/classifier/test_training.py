@@ -16,13 +16,13 @@ from ex3cli.classifier.networks import build
 from ex3cli.classifier.seeing import accuracy_of, confusion, see
 from ex3cli.classifier.trainer import augment, step_size
 from ex3cli.classifier.training import TrainedClassifier, train
-from ex3cli.classifier.weights import load_classifier, load_real
+from ex3cli.classifier.weights import load_classifier, load_real, save_weights
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.errors import ArtifactError, InterruptedTrainingError
 from ex3cli.training.progress import Silent
 from ex3cli.training.seeding import torch_generator
 
-SMALL = ClassifierConfig.resolve(width=6, feature_size=16, epochs=4, batch_size=64)
+SMALL = ClassifierConfig.resolve(width=6, feature_size=16, epochs=4, batch_size=64, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +51,27 @@ def begin(new_run: Callable[..., Run]) -> Callable[..., Run]:
     return make
 
 
+@pytest.fixture(scope="module")
+def trained(digits: ImageDataset, tmp_path_factory: pytest.TempPathFactory) -> TrainedClassifier:
+    """One whole training, sealed."""
+    store = Store(tmp_path_factory.mktemp("trained"))
+    given = {"dataset": "digits", "seed": 0, **SMALL.to_dict()}
+    done = go(
+        digits,
+        store.new_run(("classifier", "digits"), label="x", command="classifier train", config=given, seed=0, argv=["ex3"]),
+    )
+    done.run.finish({})
+    return done
+
+
 def go(data: ImageDataset, run: Run, progress: Any = None) -> TrainedClassifier:
     cpu = torch.device("cpu")
     return train(SMALL, data, run, progress or Silent(), seed=0, device=cpu, resume_command="ex3 again")
 
 
-def test_it_learns_and_is_kept_as_it_was_measured(digits: ImageDataset, begin: Callable[..., Run], store: Store) -> None:
-    done = go(digits, begin())
+def test_it_learns_and_is_kept_as_it_was_measured(digits: ImageDataset, trained: TrainedClassifier) -> None:
+    done, run = trained, trained.run
     assert done.test_accuracy > 0.6
-    done.run.finish({})
-    run = store.open(done.run.name)
     classifier = load_classifier(run)
     seen = see(classifier, digits.test_images)
     counts = confusion(digits.test_labels.numpy(), seen.said, 10)
@@ -76,18 +87,20 @@ def test_it_learns_and_is_kept_as_it_was_measured(digits: ImageDataset, begin: C
     assert done.held_out_accuracy == (seen_held_out.said == held_out.labels).mean()
 
 
-def test_held_out_images_are_never_trained_on(digits: ImageDataset, begin: Callable[..., Run]) -> None:
-    one, other = begin(), begin()
-    go(digits, one)
+def test_held_out_images_are_never_trained_on(
+    digits: ImageDataset, begin: Callable[..., Run], trained: TrainedClassifier
+) -> None:
+    other = begin()
     changed = digits.train_images.clone()
     changed[-249:] = 255 - changed[-249:]
     go(ImageDataset(**{**vars(digits), "train_images": changed}), other)
-    assert (one.path / "weights.safetensors").read_bytes() == (other.path / "weights.safetensors").read_bytes()
+    assert trained.run.read_bytes("weights.safetensors") == (other.path / "weights.safetensors").read_bytes()
 
 
-def test_stopped_and_resumed_it_ends_bit_identical(digits: ImageDataset, begin: Callable[..., Run], store: Store) -> None:
-    whole, parts = begin(), begin()
-    go(digits, whole)
+def test_stopped_and_resumed_it_ends_bit_identical(
+    digits: ImageDataset, begin: Callable[..., Run], store: Store, trained: TrainedClassifier
+) -> None:
+    whole, parts = trained.run, begin()
     for steps in (7, 12):  # in the middle of the first epoch, and at the end of the first
         with pytest.raises(InterruptedTrainingError) as caught:
             go(digits, parts, StopAfter(steps))
@@ -134,10 +147,10 @@ def test_the_step_size_rises_and_falls_to_nothing() -> None:
     assert np.abs(np.diff(sizes)).max() < 0.01
 
 
-def test_weights_that_do_not_fit_their_manifest_are_refused(
-    digits: ImageDataset, begin: Callable[..., Run], store: Store
-) -> None:
-    run = go(digits, begin()).run
+def test_weights_that_do_not_fit_their_manifest_are_refused(begin: Callable[..., Run], store: Store) -> None:
+    run = begin()
+    save_weights(run, build(SMALL, 10, seed=0))
+    run.write_tensors("real.safetensors", {"test_labels": torch.zeros(3)})
     run.manifest.config["width"] = 8
     run.finish({})
     with pytest.raises(ArtifactError, match="does not fit"):
