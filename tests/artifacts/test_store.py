@@ -36,6 +36,20 @@ def test_takes_the_newest_complete_run_and_never_a_partial_or_failed_one(new_run
     assert store.find(SHELF, command="toy train").name == best.name
 
 
+def test_where_convergence_counts_an_unjudged_run_is_only_named(new_run: NewRun, store: Store) -> None:
+    unjudged = new_run()
+    unjudged.finish({})
+    new_run().finish({}, converged=False)
+    assert store.find(SHELF, command="toy train").name == unjudged.name
+    with pytest.raises(ArtifactError, match="no converged run") as caught:
+        store.find(SHELF, command="toy train", must_converge=True)
+    assert "--run 0001-small" in caught.value.remedy
+    converged = new_run()
+    converged.finish({}, converged=True)
+    new_run().finish({})
+    assert store.find(SHELF, command="toy train", must_converge=True).name == converged.name
+
+
 def test_falls_back_to_the_shipped_run(new_run: NewRun, store: Store) -> None:
     ship(store, new_run)
     found = store.find(SHELF, command="toy train")

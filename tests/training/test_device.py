@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ex3cli.errors import UsageError
-from ex3cli.training.device import choose_device
+from ex3cli.training.device import choose_device, use_bfloat16
 
 
 def test_auto_takes_what_is_here() -> None:
@@ -22,3 +22,11 @@ def test_a_misspelt_device_gets_a_suggestion() -> None:
     with pytest.raises(UsageError) as caught:
         choose_device("cdua")
     assert caught.value.remedy == "did you mean 'cuda'?"
+
+
+def test_bfloat16_is_used_on_request_or_where_the_processor_computes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for able in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda able=able: able)
+        assert [use_bfloat16(word, cpu) for word in ("auto", "bfloat16", "float32")] == [able, True, False]
+    assert not use_bfloat16("auto", torch.device("mps"))
