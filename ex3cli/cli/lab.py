@@ -43,7 +43,9 @@ def presets(context: Context) -> Answer:
 )  # fmt: skip
 def train(
     context: Context,
-    name: Annotated[str, typer.Argument(metavar="[PRESET]", help="One of `ex3 lab presets`.", show_default="ring")] = "",
+    name: Annotated[
+        str | None, typer.Argument(metavar="[PRESET]", help="One of `ex3 lab presets`.", show_default="ring")
+    ] = None,
     points: Annotated[
         Path | None,
         typer.Option(help="A drawing (PNG, dark is density), or points as CSV or JSON.", rich_help_panel="Input"),
@@ -92,7 +94,7 @@ def train(
     return Answer(document=document, show=_tables(trained, summary), run=run, problem=_problem(trained, run.name))
 
 
-def _distribution(name: str, points: Path | None) -> tuple["Distribution", dict[str, str]]:
+def _distribution(name: str | None, points: Path | None) -> tuple["Distribution", dict[str, str]]:
     """What is to be learnt, and the digest of its file."""
     from ex3cli.artifacts.canonical import digest
     from ex3cli.lab.distributions import preset

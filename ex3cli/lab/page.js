@@ -228,7 +228,7 @@
 
   $("scrub").max = frames - 1;
   $("play").addEventListener("click", () => setPlaying(!playing));
-  $("scrub").addEventListener("input", () => { setPlaying(false); go(Number($("scrub").value)); });
+  $("scrub").addEventListener("input", () => { const to = Number($("scrub").value); setPlaying(false); go(to); });
   $("theme").addEventListener("click", () => theme(dark() ? "light" : "dark"));
   ["heat", "real", "fake", "pull", "manifold"].forEach((id) => $(id).addEventListener("change", draw));
   if (!data.mesh) $("manifold").closest("label").hidden = true;

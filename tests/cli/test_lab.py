@@ -1,0 +1,102 @@
+"""`ex3 lab` as a person types it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ex3cli.artifacts.store import Store
+
+SHORT = ("--min-epochs", 40, "--max-epochs", 40, "--look-every", 20, "--max-attempts", 2, "--no-animation", "--quiet")
+EX3 = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ex3cli.lab.measuring.REAL", 5_000)
+    monkeypatch.setattr("ex3cli.lab.measuring.GENERATED", 2_000)
+    monkeypatch.setattr("ex3cli.lab.training.GENERATED", 2_000)
+    monkeypatch.setattr("ex3cli.lab.measuring.TRANSPORTED", 100)
+
+
+def test_presets_are_listed_with_those_of_gan_lab_first(ex3: EX3) -> None:
+    names = [each["name"] for each in ex3("lab", "presets", "--json").document["presets"]]
+    assert names[:4] == ["line", "gaussians", "ring", "disjoint"]
+    assert {"spiral", "grid", "moons"} <= set(names)
+    assert "ring" in ex3("lab", "presets").stdout
+
+
+def test_a_training_that_does_not_converge_says_so_and_is_counted(ex3: EX3, tmp_path: Path) -> None:
+    outcome = ex3("lab", "train", "ring", *SHORT, "--page", "--json")
+    assert outcome.exit_code == 5
+    assert "attempt 1" in outcome.stderr
+    assert "attempt 2" in outcome.stderr
+    document = outcome.document
+    assert document["verdict"] == "failed"
+    assert [each["verdict"] for each in document["attempts"]] == ["failed", "failed"]
+    assert document["floor"]["js"] < 0.05
+    run = Store(tmp_path / "artifacts").open(document["run"])
+    assert run.manifest.converged is False
+    assert set(run.verify().values()) == {"ok"}
+    written = set(run.manifest.files)
+    assert {"figures/panel.png", "figures/manifold.png", "page.html", "film.safetensors", "generator.safetensors"} <= written
+    assert (tmp_path / "artifacts" / "convergence.json").is_file()
+
+
+def test_a_training_that_converges_shows_bars_and_floors(ex3: EX3, tmp_path: Path) -> None:
+    draws = np.random.default_rng(0).normal(0.5, 0.15, (3_000, 2))
+    lines = "\n".join(f"{x},{y}" for x, y in draws.clip(0.01, 0.99))
+    (tmp_path / "cloud.csv").write_text("x,y\n" + lines)
+    outcome = ex3(
+        "lab", "train", "--points", "cloud.csv", "--min-epochs", 1500, "--max-epochs", 6000, "--average-decay", 0.99,
+        "--generator-learning-rate", 0.001, "--batch-size", 64, "--no-animation",
+    )  # fmt: skip
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "converged at epoch" in outcome.stdout
+    assert "real against real" in outcome.stdout
+    assert "KL" in outcome.stdout
+    assert "training: 6,000 epochs" in outcome.stderr
+    run = Store(tmp_path / "artifacts").open("lab/points/0001-log")
+    assert list(run.manifest.data) == ["cloud.csv"]
+
+
+def test_the_animation_is_written(ex3: EX3, tmp_path: Path) -> None:
+    words = [word for word in SHORT if word != "--no-animation"]
+    ex3("lab", "train", "line", *words)
+    with Image.open(tmp_path / "artifacts/lab/line/0001-log/figures/training.gif") as picture:
+        assert getattr(picture, "n_frames") == 3  # noqa: B009
+
+
+def test_the_help_says_what_an_epoch_is(ex3: EX3) -> None:
+    said = " ".join(ex3("lab", "train", "--help").stdout.split())
+    assert "An epoch is GAN Lab's" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("rign",), 2, "did you mean 'ring'"),
+        (("ring", "--points", "a.png"), 2, "two distributions"),
+        (("--points", "none.csv"), 3, "cannot be read"),
+        (("ring", "--loss", "hinge"), 2, "--loss"),
+        (("ring", "--batch-size", "0"), 2, "--batch-size"),
+        (("ring", "--min-epochs", "500", "--max-epochs", "100"), 2, "above --max-epochs"),
+        (("ring", "--generator-learning-rate", "nan"), 2, "out of range"),
+    ],
+)
+def test_a_mistake_gets_its_cause_its_remedy_and_no_run(ex3: EX3, words: tuple[str, ...], code: int, said: str) -> None:
+    outcome = ex3("lab", "train", *words)
+    assert outcome.exit_code == code
+    assert said in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert not Path("artifacts").exists()
+
+
+def test_every_file_that_holds_no_points_is_refused(ex3: EX3, tmp_path: Path) -> None:
+    Image.new("L", (20, 20), 255).save(tmp_path / "white.png")
+    outcome = ex3("lab", "train", "--points", "white.png")
+    assert outcome.exit_code == 3
+    assert outcome.stderr.count("\n") == 2

@@ -1,0 +1,146 @@
+"""Distributions from files, and one clear line for every file that holds none."""
+
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ex3cli.errors import DataError
+from ex3cli.lab.drawings import Scatter, read_points
+
+
+def png(path: Path, image: Image.Image) -> Path:
+    image.save(path)
+    return path
+
+
+def drawn(scatter: Scatter) -> np.ndarray:
+    return scatter.draw(4_000, np.random.default_rng(0)).points
+
+
+def text(path: Path, content: str) -> Path:
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_dark_pixels_are_density_and_the_top_stays_up(tmp_path: Path) -> None:
+    pixels = np.full((100, 100), 255, np.uint8)
+    pixels[10:20, 60:70] = 0  # upper right, black
+    pixels[80:90, 10:20] = 170  # lower left, a third as dark
+    points = drawn(read_points(png(tmp_path / "a.png", Image.fromarray(pixels))))
+    upper = points[:, 1] > 0.5
+    assert upper.mean() == pytest.approx(0.75, abs=0.03)
+    assert points[upper].mean(axis=0) == pytest.approx([0.65, 0.85], abs=0.01)
+    assert points[~upper].mean(axis=0) == pytest.approx([0.15, 0.15], abs=0.01)
+
+
+def test_transparent_is_white_and_a_wide_drawing_keeps_its_shape(tmp_path: Path) -> None:
+    pixels = np.zeros((50, 200, 4), np.uint8)  # black, but transparent
+    pixels[20:30, 100:110, 3] = 255
+    points = drawn(read_points(png(tmp_path / "a.png", Image.fromarray(pixels, "RGBA"))))
+    assert points.mean(axis=0) == pytest.approx([0.525, 0.5], abs=0.005)
+    assert np.ptp(points, axis=0).max() < 0.1
+
+
+@pytest.mark.parametrize("mode", ["16", "1", "P", "LA", "L"])
+def test_every_kind_of_png_is_read(tmp_path: Path, mode: str) -> None:
+    if mode == "16":
+        deep = np.full((40, 40), 65535, np.uint16)
+        deep[:, :20] = 100
+        image = Image.fromarray(deep)
+    else:
+        flat = np.full((40, 40), 255, np.uint8)
+        flat[:, :20] = 0
+        image = Image.fromarray(flat).convert(mode)
+    points = drawn(read_points(png(tmp_path / "a.png", image)))
+    assert points[:, 0].mean() == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "x,y\n0.1,0.2\n0.8,0.9\n"), ("a.csv", "0.1;0.2\n0.8;0.9"), ("a.txt", "# points\n0.1 0.2\n\n0.8\t0.9\n"),
+        ("a.json", "[[0.1, 0.2], [0.8, 0.9]]"), ("a.json", '{"points": [{"x": 0.1, "y": 0.2}, {"x": 0.8, "y": 0.9}]}'),
+    ],
+)  # fmt: skip
+def test_points_are_read_as_csv_and_json(tmp_path: Path, name: str, content: str) -> None:
+    scatter = read_points(text(tmp_path / name, content))
+    assert scatter.places.tolist() == [[0.1, 0.2], [0.8, 0.9]]
+    assert scatter.modes == 2
+    points, modes = scatter.draw(4_000, np.random.default_rng(0))
+    assert points[points[:, 0] < 0.5].std(axis=0) == pytest.approx([0.02, 0.02], abs=0.002)
+    assert len(set(modes.tolist())) == 2
+
+
+def test_points_outside_of_the_square_are_moved_into_it_in_proportion(tmp_path: Path) -> None:
+    places = read_points(text(tmp_path / "a.csv", "0,0\n100,0\n100,50\n")).places
+    assert places.min() == pytest.approx(0.1)
+    assert places.max() == pytest.approx(0.9)
+    assert np.ptp(places, axis=0) == pytest.approx([0.8, 0.4])
+
+
+def huge_png() -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = zlib.compress(bytes(10_001) * 100)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 10_000, 10_000, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def white_png() -> bytes:
+    import io
+
+    out = io.BytesIO()
+    Image.new("L", (30, 30), 255).save(out, "PNG")
+    return out.getvalue()
+
+
+BAD = [
+    ("white.png", white_png(), "empty"),
+    ("huge.png", huge_png(), "10,000 × 10,000"),
+    ("torn.png", white_png()[:60], "damaged PNG"),
+    ("cut.png", white_png()[:10], "damaged PNG"),
+    ("text.png", b"hello", "no PNG"),
+    ("bytes.csv", b"\xff\xfe\x00", "neither a PNG nor text"),
+    ("empty.csv", b"", "no points"),
+    ("header.csv", b"x,y\n", "no points"),
+    ("one.csv", b"0.5,0.5\n", "only one point"),
+    ("same.csv", b"0.5,0.5\n0.5,0.5\n", "only one point"),
+    ("nan.csv", b"0.5,0.5\n0.2,nan\n", "line 2 is not finite"),
+    ("inf.csv", b"0.5,0.5\ninf,1\n", "line 2 is not finite"),
+    ("three.csv", b"1,2\n1,2,3\n", "line 2 is no pair"),
+    ("word.csv", b"1,2\n1,two\n", "line 2 is no pair"),
+    ("bad.json", b"[[1, 2", "no JSON"),
+    ("scalar.json", b"3", "no list"),
+    ("nan.json", b"[[1, 2], [NaN, 2]]", "entry 2 is not finite"),
+    ("null.json", b'[[1, 2], {"x": 1}]', "entry 2 is no pair"),
+    ("deep.json", b"[" * 100_000, "no JSON"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "said"), BAD, ids=[name for name, _, _ in BAD])
+def test_a_file_without_a_distribution_gets_one_clear_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_points(tmp_path / name)
+    assert said in caught.value.cause
+    assert name in caught.value.cause
+    assert caught.value.remedy
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(DataError, match="cannot be read"):
+            read_points(path)
+
+
+def test_json_numbers_survive(tmp_path: Path) -> None:
+    pairs = np.random.default_rng(0).random((500, 2)).tolist()
+    scatter = read_points(text(tmp_path / "a.json", json.dumps(pairs)))
+    assert scatter.places.tolist() == pairs
+    assert 2 <= scatter.modes <= 8

@@ -1,0 +1,101 @@
+"""Whole trainings, small: attempts, their count, seeds, and ends."""
+
+import json
+import signal
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from ex3cli.artifacts.attempts import AttemptLog
+from ex3cli.artifacts.run import Run
+from ex3cli.errors import InterruptedTrainingError
+from ex3cli.lab import training
+from ex3cli.lab.config import LabConfig
+from ex3cli.lab.distributions import Clusters
+from ex3cli.lab.training import Trained, attempt_seed, train
+from ex3cli.training.progress import Silent
+
+ONE = Clusters("one", "", ((0.5, 0.5),), ((0.15, 0.15),))
+SHORT = {"min_epochs": 60, "max_epochs": 60, "look_every": 20}
+
+
+@pytest.fixture
+def fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ex3cli.lab.measuring.REAL", 5_000)
+    monkeypatch.setattr("ex3cli.lab.measuring.GENERATED", 2_000)
+    monkeypatch.setattr("ex3cli.lab.training.GENERATED", 2_000)
+    monkeypatch.setattr("ex3cli.lab.measuring.TRANSPORTED", 100)
+
+
+def run_of(new_run: Callable[..., Run], **given: object) -> tuple[Run, Trained]:
+    run = new_run(shelf=("lab", "one"), command="lab train")
+    max_attempts = int(str(given.pop("max_attempts", 1)))
+    return run, train(LabConfig.resolve(**given), ONE, run, Silent(), max_attempts=max_attempts)
+
+
+@pytest.mark.usefixtures("fewer_points")
+def test_failed_attempts_are_counted_and_each_has_a_seed_of_its_own(new_run: Callable[..., Run]) -> None:
+    run, done = run_of(new_run, **SHORT, max_attempts=3)
+    assert [each.verdict for each in done.attempts] == ["failed"] * 3
+    assert [each.seed for each in done.attempts] == [attempt_seed(0, number) for number in (1, 2, 3)]
+    assert len({each.seed for each in done.attempts}) == 3
+    assert all(each.reason and each.shortened for each in done.attempts)
+    assert AttemptLog(run.path).entries() == list(done.attempts)
+    assert done.film.epoch.tolist() == [0, 20, 40, 60]
+    rows = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["attempt"] for row in rows] == [1] * 4 + [2] * 4 + [3] * 4
+    assert np.isnan(done.film.discriminator_loss[0])
+    assert np.isfinite(done.film.discriminator_loss[1:]).all()
+
+
+@pytest.mark.usefixtures("fewer_points")
+def test_a_training_stops_once_it_has_converged_and_the_least_epochs_are_over(new_run: Callable[..., Run]) -> None:
+    easy = {"min_epochs": 1500, "max_epochs": 4000, "average_decay": 0.99, "generator_learning_rate": 1e-3}
+    _, done = run_of(new_run, **easy, batch_size=64, max_attempts=3)
+    assert done.verdict.converged
+    assert len(done.attempts) == 1
+    assert 1500 <= done.film.epoch[-1] < 4000
+    assert done.verdict.epoch <= done.film.epoch[-1] - 400
+    assert not done.attempts[0].shortened
+
+
+@pytest.mark.usefixtures("fewer_points")
+def test_the_same_seed_gives_the_same_film(new_run: Callable[..., Run]) -> None:
+    films = [run_of(new_run, **SHORT)[1].film for _ in range(2)]
+    for name, values in films[0].tensors().items():
+        torch.testing.assert_close(values, films[1].tensors()[name], rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.usefixtures("fewer_points")
+def test_weights_that_are_no_numbers_end_the_attempt(new_run: Callable[..., Run]) -> None:
+    wild = {
+        "optimiser": "sgd",
+        "loss": "least-squares",
+        "discriminator_learning_rate": 1e6,
+        "max_epochs": 400,
+        "look_every": 50,
+    }
+    _, done = run_of(new_run, **wild, min_epochs=1)
+    assert done.verdict.reason == "non-finite"
+    assert done.film.epoch[-1] < 400
+
+
+@pytest.mark.usefixtures("fewer_points")
+def test_a_signal_marks_the_run_and_says_what_to_do(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+    plain = training._Course._look
+
+    def look(course: training._Course, losses: torch.Tensor) -> None:
+        measured.append(1)
+        if len(measured) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        plain(course, losses)
+
+    monkeypatch.setattr(training._Course, "_look", look)
+    run = new_run(shelf=("lab", "one"))
+    with pytest.raises(InterruptedTrainingError, match="epoch 20") as caught:
+        train(LabConfig.resolve(**SHORT), ONE, run, Silent())
+    assert caught.value.exit_code == 143
+    assert run.manifest.state == "interrupted"
