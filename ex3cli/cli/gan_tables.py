@@ -36,11 +36,14 @@ def not_converged(attempts: Sequence["Attempt"], run: str) -> NotConvergedError:
     """What to raise when every attempt failed."""
     reasons = ", ".join(f"{each.reason} at iteration {each.iteration:,}" for each in attempts)
     count = f"{len(attempts)} attempts" if len(attempts) > 1 else "one attempt"
-    if attempts[-1].shortened:
-        return NotConvergedError(f"no convergence in {count} ({reasons})", "train it for its preset's whole length")
-    return NotConvergedError(
-        f"no convergence in {count} ({reasons})", f"start with another --seed or other settings; see `ex3 runs show {run}`"
-    )
+    last = attempts[-1]
+    if last.reason not in ("wrong labels", "low coverage"):
+        remedy = "start with another --seed or a smaller --learning-rate"
+    elif last.shortened:
+        remedy = "train it for its preset's whole length"
+    else:
+        remedy = f"train longer with --iterations above {last.iteration:,}, or start with another --seed"
+    return NotConvergedError(f"no convergence in {count} ({reasons})", f"{remedy}; see `ex3 runs show {run}`")
 
 
 def scores_table(document: dict[str, Any]) -> "Table":

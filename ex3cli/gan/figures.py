@@ -55,6 +55,10 @@ def draw_loss(axes: Axes, values: NDArray[np.float32]) -> None:
     axes.plot(iterations, values, color=BLUE, alpha=0.25, linewidth=0.6, label="each iteration", rasterized=True)
     axes.plot(iterations, running_mean(values, span), color=BLUE, linewidth=1.6, label=f"mean of the last {span}")
     axes.set_ylim(*_shown(values[len(values) // 100 :]))
+    axes.set_xlim(0, len(values))
+    if len(lost := np.flatnonzero(~np.isfinite(values))):
+        words = f"no number from iteration {lost[0] + 1:,} on"
+        axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color="black")
 
 
 def strip_figure(kind: str, grids: Sequence[tuple[str, Pixels]], columns: int = 4) -> Figure:

@@ -37,3 +37,15 @@ def test_the_strip_names_every_moment() -> None:
     grids = [(f"epoch {n}", np.zeros((30, 40), dtype=np.uint8)) for n in range(6)]
     figure = strip_figure("wgan", grids)
     assert [axes.get_title() for axes in figure.axes if axes.get_title()] == [name for name, _ in grids]
+
+
+@pytest.mark.parametrize("first", [0, 50])
+def test_losses_that_are_no_numbers_are_said_to_be_none(first: int) -> None:
+    losses = {name: np.linspace(0, 1, 100, dtype=np.float32) for name in LOSSES}
+    for values in losses.values():
+        values[first:] = np.nan
+    figure = loss_figure("wgan", losses)
+    figure.canvas.draw()
+    for axes in figure.axes:
+        assert [text.get_text() for text in axes.texts] == [f"no number from iteration {first + 1} on"]
+        assert axes.get_xlim() == (0, 100)
