@@ -50,7 +50,7 @@ def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, inde
 
 
 def manifold(film: Film, *, title: str, index: int = -1) -> Figure | None:
-    """Where a mesh over the noise goes, stretched cells light, squeezed ones dark; None where noise has more dimensions than 2."""
+    """Where a mesh over the noise goes, stretched cells light, squeezed ones dark; None of noise in more than 2 dimensions."""
     made = film.manifold[index]
     if made.ndim == 2 and not len(made):
         return None
