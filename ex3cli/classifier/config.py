@@ -16,7 +16,7 @@ class ClassifierConfig(Settings):
 
     preset: str = "clothes"
     width: int = setting(
-        24, "Channels of the first convolution; 24 gives a quarter of a million weights, half a megabyte. Digits need fewer.", minimum=1
+        24, "Channels of the first convolution: 24 gives a quarter of a million weights; digits need fewer.", minimum=1
     )
     feature_size: int = setting(
         64,
@@ -25,7 +25,7 @@ class ClassifierConfig(Settings):
         minimum=2,
         maximum=4096,
     )
-    epochs: int = setting(12, "Passes over the training images: what fits in ten minutes; digits need half as many.", panel="Training", minimum=1)
+    epochs: int = setting(12, "Passes over the training images; digits need half as many.", panel="Training", minimum=1)
     batch_size: int = setting(256, "Images a step.", panel="Training", minimum=2)
     learning_rate: float = setting(
         0.2,
