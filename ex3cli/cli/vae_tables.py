@@ -48,23 +48,24 @@ def notes(document: Mapping[str, Any]) -> list[str]:
 
 def comparison(document: Mapping[str, Any]) -> list[Any]:
     """`vae compare`: a row for each recipe and baseline, a column for each number of labels; then the spread over seeds."""
-    from ex3cli.vae.comparison import NAMES
+    from ex3cli.vae.comparison import NAMES, in_order
 
-    recipes = document["recipes"]
-    sizes = [row["labels"] for row in next(iter(recipes.values()))["results"]]
+    recipes = in_order(document["recipes"])
+    first = recipes[0][1]["results"]
+    sizes = [row["labels"] for row in first]
     table = Table("accuracy % (± over draws)", *(f"{size} labels" for size in sizes), title=f"M1 on {document['dataset']}")
-    for name, entry in recipes.items():
+    for name, entry in recipes:
         table.add_row(f"{NAMES.get(name, name)}: {entry['features']}", *(_percent(row) for row in entry["results"]))
         if "transductive" in entry:
             table.add_row(f"{NAMES.get(name, name)}, transductive", *(_percent(row) for row in entry["transductive"]))
-    for name, entries in document["baselines"].items():
+    for name, entries in in_order(document["baselines"]):
         table.add_row(NAMES.get(name, name), *(_percent(row) for row in entries))
-    methods = list({method: None for row in next(iter(recipes.values()))["results"] for method in row["paper"]})
+    methods = list({method: None for row in first for method in row["paper"]})
     for method in methods:
-        entries = [row["paper"].get(method) for row in next(iter(recipes.values()))["results"]]
+        entries = [row["paper"].get(method) for row in first]
         table.add_row(f"the paper on MNIST, {method}", *(_error(entry, accuracy=True) for entry in entries))
     seeds = Table("mean over draws (± over trainings)", "trainings", *(f"{size} labels" for size in sizes))
-    for name, entry in recipes.items():
+    for name, entry in recipes:
         trainings = entry["seeds"][0]["trainings"]
         if trainings > 1:
             seeds.add_row(NAMES.get(name, name), str(trainings), *(_percent(row) for row in entry["seeds"]))

@@ -1,6 +1,6 @@
 """The table of several trainings: recipes side by side, each with its spread over draws and, apart from it, over seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,20 +92,26 @@ class Line:
 
 
 NAMES = {
-    "raw_pixels": "raw pixels", "hog": "edges (HOG) alone", "preset_paper": "preset paper",
     "edges": "preset edges", "pixels": "preset pixels", "paper": "preset paper",
+    "raw_pixels": "raw pixels", "hog": "edges (HOG) alone", "preset_paper": "preset paper",
 }  # fmt: skip
 """What a reader calls each row of a table and each line of a figure."""
+
+
+def in_order(named: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Recipes or baselines as a reader wants them, whatever order a file kept them in: the default first, then as in NAMES."""
+    known = list(NAMES)
+    return sorted(named.items(), key=lambda item: (known.index(item[0]) if item[0] in known else len(known), item[0]))
 
 
 def lines(document: dict[str, Any]) -> list[Line]:
     """The lines of a comparison: recipes, their transductive variants, baselines, and the paper's on MNIST."""
     found = []
-    for name, entry in document["recipes"].items():
+    for name, entry in in_order(document["recipes"]):
         found.append(_line(NAMES.get(name, name), entry["results"]))
         if "transductive" in entry:
             found.append(_line(f"{NAMES.get(name, name)}, transductive", entry["transductive"]))
-    found += [_line(NAMES.get(name, name), entries) for name, entries in document["baselines"].items()]
+    found += [_line(NAMES.get(name, name), entries) for name, entries in in_order(document["baselines"])]
     return found + _published(document["dataset"], [row["labels"] for row in found_rows(document)])
 
 
@@ -113,7 +119,7 @@ def lines_of(document: dict[str, Any]) -> list[Line]:
     """The lines of one run's table."""
     results = document["results"]
     found = [_line(document["features"], results)]
-    for name in {name: None for row in results for name in row["baselines"]}:
+    for name, _ in in_order({name: None for row in results for name in row["baselines"]}):
         entries = [{"labels": row["labels"], **row["baselines"][name]} for row in results if name in row["baselines"]]
         found.append(_line(NAMES.get(name, name), entries))
     return found + _published(document["dataset"], [row["labels"] for row in results])
@@ -121,8 +127,7 @@ def lines_of(document: dict[str, Any]) -> list[Line]:
 
 def found_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows of a comparison's first recipe."""
-    first: dict[str, Any] = next(iter(document["recipes"].values()))
-    return list(first["results"])
+    return list(in_order(document["recipes"])[0][1]["results"])
 
 
 def _line(name: str, entries: Sequence[dict[str, Any]]) -> Line:

@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ex3cli.vae.comparison import NAMES
+from ex3cli.vae.comparison import NAMES, in_order
+from ex3cli.vae.paper import TABLE
 
 
 def accuracy_table(document: Mapping[str, Any]) -> str:
     """Accuracy in percent, mean ± standard deviation over draws: recipes, baselines, the paper's; then over seeds."""
-    recipes = document["recipes"]
-    first = next(iter(recipes.values()))["results"]
+    recipes = in_order(document["recipes"])
+    first = recipes[0][1]["results"]
     lines = [_row(["accuracy %", *(f"{row['labels']} labels" for row in first)]), "|---" * (len(first) + 1) + "|"]
-    for name, entry in recipes.items():
+    for name, entry in recipes:
         shown = f"{NAMES.get(name, name)}: {entry['features']}"
         lines.append(_row([shown, *(_percent(row) for row in entry["results"])]))
         if "transductive" in entry:
@@ -20,8 +21,8 @@ def accuracy_table(document: Mapping[str, Any]) -> str:
         if trainings > 1:
             words = f"{NAMES.get(name, name)}: mean of {trainings} trainings ± over their seeds"
             lines.append(_row([words, *(_percent(row) for row in entry["seeds"])]))
-    lines += [_row([NAMES[name], *(_percent(row) for row in rows)]) for name, rows in document["baselines"].items()]
-    for method in list({method: None for row in first for method in row["paper"]}):
+    lines += [_row([NAMES[name], *(_percent(row) for row in rows)]) for name, rows in in_order(document["baselines"])]
+    for method in TABLE:
         entries = [row["paper"].get(method) for row in first]
         cells = [f"{100 - entry['error_percent']:.2f} ± {entry['spread']:g}" if entry else "" for entry in entries]
         lines.append(_row([f"the paper on MNIST, {method}", *cells]))
