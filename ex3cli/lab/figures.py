@@ -34,7 +34,8 @@ def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, inde
     epoch = int(film.epoch[index])
     with style():
         figure = Figure(figsize=(12.8, 7.2), layout="constrained")
-        left, right = np.ravel(figure.subfigures(1, 2, width_ratios=(1.15, 1)))
+        places = figure.add_gridspec(1, 2, width_ratios=(1.15, 1))
+        left, right = (figure.add_subfigure(place) for place in (places[0], places[1]))
         axes = left.subplots()
         _square(axes, film, real, index, loss)
         left.suptitle(f"{title}, epoch {epoch:,}", fontsize=13)
@@ -81,7 +82,7 @@ def _cells(made: Array) -> PolyCollection:
     density = 1 / np.maximum(area, 1e-7)
     shade = 0.08 + 0.6 * np.argsort(np.argsort(density)) / max(len(density) - 1, 1)
     return PolyCollection(
-        corners, facecolors=[(0.0, 0.45, 0.7, float(each)) for each in shade], edgecolors=BLUE, linewidths=0.4
+        list(corners), facecolors=[(0.0, 0.45, 0.7, float(each)) for each in shade], edgecolors=BLUE, linewidths=0.4
     )
 
 
