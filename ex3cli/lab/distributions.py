@@ -123,7 +123,7 @@ PRESETS: Mapping[str, Clusters | Curve] = {
             ((0.35, 0.75), (0.75, 0.6), (0.45, 0.35)), ((0.025, 0.025),),
         ),
         Curve("spiral", "one turn and a half: neighbours in the plane are far along the curve", 12, 0.015, _spiral),
-        Clusters("grid", "25 normal clouds in a square: the classic test of mode collapse", _grid(5), ((0.02, 0.02),)),
+        Clusters("grid", "25 normal clouds in a square: the classic test of mode collapse", _grid(5), ((0.04, 0.04),)),
         Curve("moons", "two half circles that reach into each other, without touching", 8, 0.02, _moons),
     )
 }  # fmt: skip
