@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -209,5 +210,9 @@ def test_a_log_that_does_not_fit_the_checkpoint_is_refused(
     with pytest.raises(InterruptedTrainingError):
         go(digits, run, FailsUntil(good=3, stop_at=10))
     (run.path / "attempts.jsonl").unlink()
+    with pytest.raises(ArtifactError, match=r"attempts\.jsonl is missing"):
+        store.open(run.name).reopen(CHOSEN.to_dict())
+    killed = replace(store.open(run.name).manifest, state="running", files={})  # a killed run has recorded no files
+    killed.write(run.path)
     with pytest.raises(ArtifactError, match="has 0 attempts, its checkpoint is of attempt 3"):
         go(digits, store.open(run.name).reopen(CHOSEN.to_dict()), FailsUntil(good=3))
