@@ -30,8 +30,8 @@ def render(film: Film, real: Points, floor: Floor, *, title: str, verdict: str, 
     modes : how many the distribution has.
     """
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_resource("page.html.j2"))
-    # "<" cannot open a tag inside JSON's strings when it is written as an escape
-    data = json.dumps(_data(film, real, floor, modes), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    # numbers and base64 alone: nothing in it can be markup
+    data = json.dumps(_data(film, real, floor, modes), allow_nan=False, separators=(",", ":"))
     return template.render(
         title=title,
         verdict=verdict,

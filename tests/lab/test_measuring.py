@@ -48,6 +48,14 @@ def test_what_is_outside_is_neither_lost_nor_moved_inside(disjoint: Ruler) -> No
     assert reading.js.value == pytest.approx(known, abs=0.01)
 
 
+def test_points_far_from_all_real_ones_cover_no_mode(disjoint: Ruler) -> None:
+    far = np.random.default_rng(0).normal([0.9, 0.1], 0.02, (GENERATED, 2))
+    reading = disjoint.measure(far)
+    assert reading.modes == 0
+    assert reading.on_target == 0
+    assert reading.outside < 0.01
+
+
 def test_points_that_are_no_numbers_count_as_outside(disjoint: Ruler) -> None:
     reading = disjoint.measure(np.full((GENERATED, 2), np.nan))
     assert reading.outside == 1
