@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ex3cli.gan.blocks import DownFromPixels, UpToPixels
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.initialisation import draw_paper_weights, draw_radford_weights
 from ex3cli.gan.rectify import leaky_relu
@@ -75,7 +76,7 @@ class Generator(nn.Module):
         if network == "cifar":
             self.first: nn.Module = nn.Linear(latent_size, 4 * width * 4 * 4)
             ups = [_up5(4 * width, 2 * width), _up5(2 * width, width)]
-            self.last = _up5(width, 1)
+            self.last: nn.Module = UpToPixels(width, 1)
         else:
             self.first = nn.ConvTranspose2d(latent_size, 4 * width, 7)
             ups = [_up4(4 * width, 2 * width), _up4(2 * width, width)]
@@ -130,10 +131,13 @@ class Critic(nn.Module):
         self.classes = classes
         sizes = ((5, 2), (5, 2), (5, 2)) if network == "cifar" else ((4, 1), (4, 1), (3, 1))  # kernel, padding
         channels = (1, width, 2 * width, 4 * width)
-        self.downs = nn.ModuleList(
+        downs = [
             nn.Conv2d(channels[place], channels[place + 1], kernel, stride=2, padding=padding)
             for place, (kernel, padding) in enumerate(sizes)
-        )
+        ]
+        if network == "cifar":
+            downs[0] = DownFromPixels(1, width)
+        self.downs = nn.ModuleList(downs)
         self.norms = nn.ModuleList([nn.Identity(), _norm(norm, 2 * width), _norm(norm, 4 * width)])
         self.score = nn.Linear(4 * width * SCORE_PLACES, 1)
         self.embedding = nn.Linear(4 * width * SCORE_PLACES, classes, bias=False) if classes else None
