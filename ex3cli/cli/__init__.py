@@ -14,7 +14,7 @@ import ex3cli
 from ex3cli.cli.output import prepare_streams, say_error
 from ex3cli.training.interruption import end_on_sigterm
 
-GROUPS = ("doctor", "data", "divergence", "complexity", "lab", "classifier", "vae", "gan", "runs")
+GROUPS = ("doctor", "data", "divergence", "complexity", "lab", "classifier", "vae", "gan", "report", "runs")
 """Modules of this package whose `app` becomes a command of the same name, in the order of `ex3 --help`."""
 
 app = typer.Typer(

@@ -1,5 +1,6 @@
 """`ex3 gan eval`, `compare` and `history`: what generators are worth, side by side, and how often it took."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +15,19 @@ if TYPE_CHECKING:
 app = typer.Typer()  # its commands are those of `ex3 gan`
 
 TRAIN = "gan train"
+SCORES_FILE, COMPARISON_FILE = "scores.json", "comparison.json"
 
 Kind = Annotated[str, typer.Option(help="dcgan, wgan (or wgan-gp) or wgan-clip.", rich_help_panel="Input")]
+
+
+def _recorded(
+    context: Context, shelf: tuple[str, ...], label: str, name: str, config: dict[str, Any], sources: "Sequence[Run]"
+) -> "Run":
+    """A run folder for a result, which says from which trainings it was computed."""
+    return context.store.new_run(
+        shelf, label=label, command=name, config=config, seed=context.seed, argv=context.argv,
+        parents={each.name: each.manifest.digest for each in sources},
+    )  # fmt: skip
 
 
 def find_generator(context: Context, kind: str, name: str | None = None) -> "Run":
@@ -42,6 +54,7 @@ def evaluate(
     """Score drawn images by what the classifier sees in them, each figure beside what real images get."""
     from ex3cli.cli.classifier import find_classifier
     from ex3cli.cli.gan_tables import scores_table
+    from ex3cli.cli.resuming import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan import evaluation
     from ex3cli.gan.weights import load_generator
@@ -64,9 +77,15 @@ def evaluate(
         "class_shares": dict(zip(names, scores.class_shares, strict=True)),
         "verdict": "failed" if done.shortfall else "converged", "reason": done.shortfall.reason if done.shortfall else None,
     }  # fmt: skip
+    record = _recorded(
+        context, ("gan", context.dataset, "eval"), kind, "gan eval", {"kind": kind, "count": scores.n}, [run, classifier]
+    )  # fmt: skip
+    with recording(record):
+        record.write_json(SCORES_FILE, document)
+        record.finish({name: document[name] for name in ("fid", "coverage", "label_agreement", "verdict")})
     title = f"{run.name}: {scores.n:,} images, seed {context.seed}, by {classifier.name}"
     said = "It would pass as converged." if not done.shortfall else f"It falls short of convergence: {done.shortfall.reason}."
-    return Answer(document=document, show=[title, scores_table(document), said])
+    return Answer(document=document, show=[title, scores_table(document), said], run=record)
 
 
 @command(
@@ -88,6 +107,7 @@ def compare(
     from ex3cli.artifacts.atomic import write_atomically
     from ex3cli.artifacts.formats import figure_to_bytes
     from ex3cli.cli.gan_panels import generated_panel, real_panel
+    from ex3cli.cli.resuming import recording
     from ex3cli.datasets.labels import parse_label
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.figures import comparison_figure
@@ -102,7 +122,8 @@ def compare(
     figure = comparison_figure(names[wanted], shown, absent)
     slug = "".join(character if character.isalnum() else "-" for character in names[wanted].lower())
     path = output or context.artifacts / "samples" / context.dataset / f"compare-{slug}-seed{context.seed}.png"
-    write_atomically(path, figure_to_bytes(figure, "png"))
+    picture = figure_to_bytes(figure, "png")
+    write_atomically(path, picture)
     missing = [{"panel": each.title, "cause": each.cause, "remedy": each.remedy} for each in panels if each.pixels is None]
     document = {
         "dataset": context.dataset, "label": names[wanted], "seed": context.seed, "figure": path, "missing": missing,
@@ -110,9 +131,16 @@ def compare(
             {"panel": each.title, "run": each.run, "indices": each.indices} for each in panels if each.pixels is not None
         ],
     }  # fmt: skip
+    sources = [context.store.open(each.run) for each in panels if each.pixels is not None and each.run]
+    config = {"dataset": context.dataset, "label": names[wanted], "count": count}
+    record = _recorded(context, ("gan", context.dataset, "comparison"), slug.strip("-"), "gan compare", config, sources)
+    with recording(record):
+        record.write_json(COMPARISON_FILE, document)
+        record.write_bytes("figures/comparison.png", picture)
+        record.finish({"label": names[wanted], "panels": len(shown), "missing": len(missing)})
     told = [f"missing: {each['panel']}: {each['cause']}; try: {each['remedy']}" for each in missing]
     used = [f"{each.title}: {each.run}" for each in panels if each.pixels is not None and each.run]
-    return Answer(document=document, show=[f"{names[wanted]}: {', '.join(used)}", *told], files=[path])
+    return Answer(document=document, show=[f"{names[wanted]}: {', '.join(used)}", *told], run=record, files=[path])
 
 
 @command(app, "history", common=("artifacts", "dataset"), examples=("ex3 gan history", "ex3 gan history --json"))

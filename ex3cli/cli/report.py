@@ -1,0 +1,116 @@
+"""`ex3 report`: one self-contained page to hand in, from what the artifacts folder holds."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.errors import ArtifactError, UsageError
+
+if TYPE_CHECKING:
+    from ex3cli.report.assembly import Report
+    from ex3cli.report.blocks import Gap
+
+app = typer.Typer()
+
+PAGE, PDF = "index.html", "report.pdf"
+
+
+@command(
+    app, "report", common=("artifacts",),
+    examples=("ex3 report", 'ex3 report --author "Ada Lovelace" --title "Exercise 3"', "ex3 report --missing"),
+)  # fmt: skip
+def report(
+    context: Context,
+    author: Annotated[str | None, typer.Option(help="Who hands it in.", rich_help_panel="Output")] = None,
+    title: Annotated[
+        str | None, typer.Option(help="The page's title.", show_default="what the exercise is about", rich_help_panel="Output")
+    ] = None,
+    pdf: Annotated[bool, typer.Option(help="Print the page to report.pdf too.", rich_help_panel="Output")] = True,
+    missing: Annotated[
+        bool,
+        typer.Option("--missing", help="Write nothing: list the commands that make what is missing.", rich_help_panel="Output"),
+    ] = False,
+) -> Answer:  # fmt: skip
+    """Write one page with every answer, from the runs in the artifacts folder and the shipped ones; name what is missing."""
+    from ex3cli.report.archive import Archive
+    from ex3cli.report.assembly import assemble
+
+    _check_text(author, "--author")
+    _check_text(title, "--title")
+    options = ("--artifacts", str(context.artifacts)) if "--artifacts" in context.argv else ()
+    archive = Archive(context.store, options)
+    made = assemble(archive)
+    document: dict[str, Any] = {
+        "page": None, "pdf": None,
+        "sections": [{"id": each.id, "title": each.title, "complete": not each.gaps} for each in made.sections],
+        "missing": [vars(gap) for gap in made.gaps if not gap.damaged],
+        "damaged": [vars(gap) for gap in made.gaps if gap.damaged],
+    }  # fmt: skip
+    problem = _problem(made, archive.damaged)
+    if missing:
+        return Answer(document=document, show=_commands(context, made.gaps), problem=problem)
+    from ex3cli.artifacts.atomic import write_atomically
+    from ex3cli.report.page import TITLE, render
+
+    page = context.artifacts / "report" / PAGE
+    write_atomically(page, render(made, archive, title=title or TITLE, author=author or "").encode())
+    printed, said = _print(page) if pdf else (_without(page.with_name(PDF)), "")
+    document |= {"page": page, "pdf": printed, "pdf_note": said}
+    written = [each for each in (page, printed) if each is not None]
+    return Answer(document=document, show=[_table(made), *([said] if said else [])], files=written, problem=problem)
+
+
+def _check_text(text: str | None, option: str) -> None:
+    if text is not None and not text.isprintable():
+        raise UsageError(f"{option} holds characters that cannot be printed", "give it on one line")
+
+
+def _problem(made: "Report", damaged: dict[str, str]) -> ArtifactError | None:
+    """Damage is exit code 4, though the page is written: it names the gap, and a script must not take it for complete."""
+    causes = list(dict.fromkeys([*damaged.values(), *(gap.why for gap in made.gaps if gap.damaged)]))
+    return (
+        ArtifactError("; ".join(causes), "see `ex3 runs verify`; move the damaged run away, or make it again")
+        if causes
+        else None
+    )
+
+
+def _commands(context: Context, gaps: "list[Gap]") -> list[str]:
+    """What a script runs next, a command a line; what takes a data set or hours is only told."""
+    for gap in gaps:
+        if not gap.quick and not gap.damaged:
+            context.note(f"not at once: {gap.what}: {gap.command}")
+    return list(dict.fromkeys(gap.command for gap in gaps if gap.quick))
+
+
+def _print(page: Path) -> tuple[Path | None, str]:
+    from ex3cli.artifacts.atomic import write_atomically
+    from ex3cli.report.printing import HOW_TO_PRINT, NoPrinterError, pdf_of
+
+    path = page.with_name(PDF)
+    try:
+        data, printer = pdf_of(page)
+    except NoPrinterError as error:
+        return _without(path), f"no {PDF}: {error}; {HOW_TO_PRINT}"
+    write_atomically(path, data)
+    return path, f"{PDF} printed by {shlex.quote(printer)}"
+
+
+def _without(path: Path) -> None:
+    """No PDF beside the page: one of an earlier page would say something else."""
+    path.unlink(missing_ok=True)
+
+
+def _table(made: "Report") -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("question", "", "what makes it")
+    for section in made.sections:
+        gaps = section.gaps
+        state = Text("complete", "green") if not gaps else Text("\n".join(gap.what for gap in gaps), "yellow")
+        table.add_row(Text(section.title), state, Text("\n".join(gap.command for gap in gaps)))
+    return table

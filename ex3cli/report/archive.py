@@ -1,0 +1,139 @@
+"""Which runs the page is made from: the same that every command would take, each verified, each remembered."""
+
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ex3cli.artifacts.attempts import Attempt, attempts_of
+from ex3cli.artifacts.run import REFERENCE, Run
+from ex3cli.artifacts.store import Store
+from ex3cli.errors import ArtifactError
+from ex3cli.report.blocks import Gap
+
+Suits = Callable[[Run], bool]
+
+
+class MissingError(Exception):
+    """A part cannot be answered; carries the gap that the page shows."""
+
+    def __init__(self, gap: Gap) -> None:
+        super().__init__(gap.what)
+        self.gap = gap
+
+
+class Archive:
+    """The user's runs and the shipped ones, read once.
+
+    A run that is damaged is never passed over in silence for an older or a shipped one: whatever would have been looked for
+    in its folder is a gap, since it may have been the newest.
+
+    Parameters
+    ----------
+    store : where the runs are.
+    options : added to every command that the page names, such as ("--artifacts", "elsewhere").
+    """
+
+    def __init__(self, store: Store, options: Sequence[str] = ()) -> None:
+        self.store = store
+        self._options = list(options)
+        self.runs: list[Run] = []
+        self.damaged: dict[str, str] = {}  # folder below the root, or reference/… -> what is wrong
+        self.read: dict[str, dict[str, str]] = {}  # run -> file that the page was made from -> SHA-256
+        for folder in store.folders():
+            try:
+                self.runs.append(store.open_folder(folder))
+            except ArtifactError as error:
+                self.damaged[self._name(folder)] = error.cause
+
+    def _name(self, folder: Any) -> str:
+        below = folder.is_relative_to(self.store.reference)
+        return f"{REFERENCE}/{folder.relative_to(self.store.reference)}" if below else str(folder.relative_to(self.store.root))
+
+    def command(self, *words: str) -> str:
+        """A command line as the reader of this page has to type it."""
+        return shlex.join([*words, *self._options])
+
+    def newest(self, shelf: Sequence[str], command: str, gap: Gap, suits: Suits = lambda run: True) -> Run:
+        """The user's newest complete run of a command at or below a shelf that suits; `gap` where there is none."""
+        self.check(shelf, gap)
+        mine = [run for run in self.of(shelf, command) if not run.is_reference and _complete(run) and suits(run)]
+        if not mine:
+            raise MissingError(gap)
+        return max(mine, key=lambda run: (run.manifest.started, run.name))
+
+    def of(self, shelf: Sequence[str], command: str) -> list[Run]:
+        """Every run of a command at or below a shelf, in any state, the oldest first."""
+        found = [run for run in self.runs if run.manifest.command == command and _below(run.manifest.shelf, shelf)]
+        return sorted(found, key=lambda run: (run.manifest.started, run.name))
+
+    def taken(self, shelf: Sequence[str], command: str, gap: Gap, *, must_converge: bool = False) -> Run:
+        """The training that every command would take unasked: the user's newest complete one, else the shipped one."""
+        self.check(shelf, gap)
+        if not self.of(shelf, command):
+            raise MissingError(gap)
+        try:
+            return self.store.find(shelf, command=command, must_converge=must_converge)
+        except ArtifactError as error:
+            raise MissingError(Gap(gap.what, error.cause, gap.command, gap.quick)) from error
+
+    def attempts(self, shelf: Sequence[str], command: str) -> tuple[list[Attempt], list[Run], bool]:
+        """The user's attempts on a shelf in the order of their making, their runs, and whether they are the shipped run's.
+
+        Where the user has made none, those of the shipped run.
+        """
+        runs = [run for run in self.of(shelf, command) if not run.is_reference]
+        found = [(each, run) for run in runs for each in attempts_of(run)]
+        shipped = not found
+        if shipped:
+            runs = [run for run in self.of(shelf, command) if run.is_reference]
+            found = [(each, run) for run in runs for each in attempts_of(run)]
+        for run in {id(run): run for _, run in found}.values():
+            self._remember(run, "attempts.jsonl")
+        return [each for each, _ in found], list({id(run): run for _, run in found}.values()), shipped and bool(found)
+
+    def check(self, shelf: Sequence[str], gap: Gap) -> None:
+        """Raise the damage on a shelf as a gap: what lies there may be what is looked for."""
+        for name, cause in self.damaged.items():
+            place = name.split("/")
+            if place[: len(shelf)] == list(shelf) or place == [REFERENCE, *shelf]:
+                raise MissingError(damage(gap, cause, name, self.command("ex3", "runs", "verify")))
+
+    def json(self, run: Run, file: str) -> Any:
+        """A JSON file of a run, verified, with the infinities that JSON lacks put back."""
+        return json.loads(self.bytes(run, file), object_hook=_number_again)
+
+    def bytes(self, run: Run, file: str) -> bytes:
+        """A file of a run, verified and remembered as read."""
+        data = run.read_bytes(file)
+        self._remember(run, file)
+        return data
+
+    def _remember(self, run: Run, file: str) -> None:
+        recorded = run.manifest.files.get(file)
+        self.read.setdefault(run.name, {})[file] = recorded["sha256"] if recorded else "not recorded while it is under way"
+
+
+def damage(gap: Gap, cause: str, where: str, remedy: str) -> Gap:
+    """The gap that damage leaves."""
+    return Gap(gap.what, f"{where} is damaged, and nothing is put in its place: {cause}", remedy, quick=False, damaged=True)
+
+
+def made_from(run: Run, source: Run) -> bool:
+    """Whether a result was computed from this very run, by digest."""
+    return source.manifest.digest in run.manifest.parents.values()
+
+
+def _complete(run: Run) -> bool:
+    return run.manifest.state == "finished" and not run.manifest.partial
+
+
+def _below(place: Sequence[str], shelf: Sequence[str]) -> bool:
+    return list(place[: len(shelf)]) == list(shelf)
+
+
+def _number_again(value: dict[str, Any]) -> Any:
+    """`canonical.jsonable` spells a number that JSON lacks as {"value": null, "kind": "+inf"}."""
+    if value.keys() == {"value", "kind"} and value["value"] is None:
+        return {"+inf": float("inf"), "-inf": float("-inf")}.get(value["kind"], float("nan"))
+    return value

@@ -1,0 +1,83 @@
+"""What a page is built of: sections of parts; a part has words, tables, figures, how it was made, and what it lacks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; the first cell of a row names the row. `folded` ones are opened by the reader."""
+
+    caption: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture as a data URI; `alt` says what is seen to who cannot see it."""
+
+    uri: str
+    alt: str
+    caption: str
+    width: int  # of the picture itself, in pixels; together they keep its place before it is drawn
+    height: int
+    pixelated: bool = False  # images of 28 × 28 are enlarged without blur
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What is not there, why, and the command that makes it; `quick` if that takes minutes and no data set."""
+
+    what: str
+    why: str
+    command: str
+    quick: bool = True
+    damaged: bool = False
+
+
+@dataclass(frozen=True)
+class Making:
+    """How one run was made: the lines of "how this was made"."""
+
+    run: str
+    lines: Sequence[tuple[str, str]]
+    files: Sequence[tuple[str, str]]  # file that was read, SHA-256
+
+
+@dataclass(frozen=True)
+class Part:
+    """One answer; `status` in a word or two is what the list at the top says."""
+
+    title: str
+    paragraphs: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    figures: Sequence[Figure] = ()
+    commands: Sequence[tuple[str, str]] = ()  # words, command line
+    makings: Sequence[Making] = ()
+    gaps: Sequence[Gap] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question of the exercise and its parts."""
+
+    id: str
+    title: str
+    question: str
+    parts: Sequence[Part]
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What any of its parts lacks."""
+        return [gap for part in self.parts for gap in part.gaps]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The top of the page."""
+
+    sentences: Sequence[str]
+    tables: Sequence[Table] = field(default_factory=list)

@@ -1,0 +1,101 @@
+"""Failed convergences: how many attempts failed before a good one, why, and how sure the rate is."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ex3cli.artifacts.attempts import Attempt, Tally, tally
+from ex3cli.metrics.agreement import wilson_interval
+from ex3cli.report.archive import Archive, MissingError
+from ex3cli.report.blocks import Gap, Part, Table
+from ex3cli.report.gans import DATASET, KINDS, TRAIN, kinds
+from ex3cli.report.making import making
+from ex3cli.report.words import count, number, percent
+
+if TYPE_CHECKING:
+    from ex3cli.artifacts.run import Run
+
+
+@dataclass(frozen=True)
+class Count:
+    """The attempts at one kind."""
+
+    kind: str
+    tally: Tally
+    attempts: list[Attempt]
+    runs: "list[Run]"
+    shipped: bool
+
+
+def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
+    """The attempts at every kind; a damaged run leaves a gap and no count, which could only be too low."""
+    found, gaps = [], []
+    for kind in kinds(archive):
+        command = archive.command("ex3", "gan", "train", "--kind", kind)
+        gap = Gap(f"attempts at {KINDS[kind]}", "none was made", command, quick=False)
+        try:
+            archive.check(("gan", DATASET, kind), gap)
+        except MissingError as missing:
+            gaps.append(missing.gap)
+            continue
+        attempts, runs, shipped = archive.attempts(("gan", DATASET, kind), TRAIN)
+        if attempts:
+            found.append(Count(kind, tally(attempts), attempts, runs, shipped))
+        else:
+            gaps.append(gap)
+    return found, gaps
+
+
+def counts_table(found: list[Count]) -> Table:
+    """A row a kind: how many failed, why, and how sure the rate is."""
+    rows = []
+    for each in found:
+        told = each.tally
+        judged = told.failed + told.converged
+        rate = "nothing judged"
+        if judged:
+            interval = wilson_interval(told.failed, judged)
+            rate = f"{percent(told.failed / judged, 0)} % ({percent(interval.low, 0)} to {percent(interval.high, 0)} %)"
+        before = "none converged" if told.failed_before_first_success is None else str(told.failed_before_first_success)
+        reasons = ", ".join(f"{times} {reason}" for reason, times in told.reasons.items())
+        others = ", ".join(
+            f"{times} {word}" for times, word in ((told.unjudged, "unjudged"), (told.shortened, "shortened")) if times
+        )
+        whose = "shipped" if each.shipped else "yours"
+        rows.append(
+            [KINDS[each.kind], whose, before, str(told.failed), str(told.converged), rate, reasons or "–", others or "–"]
+        )
+    headings = ["kind", "attempts", "failed before the first good one", "failed", "converged", "failure rate, 95 % interval"]
+    note = "The intervals are Wilson's. Attempts that nobody judged or that were cut short are no evidence, and not counted."
+    return Table("Failed convergences", [*headings, "reasons", "not counted"], rows, note)
+
+
+def counted_in_words(each: Count) -> str:
+    """How many failed before a good one."""
+    told, name = each.tally, KINDS[each.kind]
+    if told.failed_before_first_success is not None:
+        failed = count(told.failed_before_first_success, "attempt")
+        return f"{name}: {failed} failed before the first good one; in all {told.failed} failed and {told.converged} converged."
+    if told.failed:
+        return f"{name}: {count(told.failed, 'attempt')} failed, and none has converged yet."
+    return f"{name}: no attempt has been judged, so nothing can be said of how often it fails."
+
+
+def failures(archive: Archive) -> Part:
+    """How many convergences failed before a good one."""
+    found, gaps = counts(archive)
+    rows = [_row(each.kind, attempt) for each in found for attempt in each.attempts]
+    every = Table("Every attempt", ["attempt", "seed", "verdict", "reason", "iteration", "what decided"], rows, folded=True)
+    makings = [making(archive, run) for each in found for run in each.runs]
+    tables = [counts_table(found), every] if found else []
+    return Part("Failed convergences", [counted_in_words(each) for each in found], tables, makings=makings, gaps=gaps)
+
+
+def _row(kind: str, attempt: Attempt) -> list[str]:
+    verdict = attempt.verdict + (" (shortened)" if attempt.shortened else "")
+    name = f"{KINDS[kind]} {attempt.attempt}"
+    return [name, str(attempt.seed), verdict, attempt.reason or "–", f"{attempt.iteration:,}", _decided(attempt)]
+
+
+def _decided(attempt: Attempt) -> str:
+    values = attempt.values.items()
+    return ", ".join(f"{name.replace('_', ' ')} {number(value, 3)}" for name, value in values if isinstance(value, int | float))

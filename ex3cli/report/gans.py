@@ -1,0 +1,225 @@
+"""DCGAN and WGAN: scores beside those of real images, losses, images side by side, failed convergences."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ex3cli.report.archive import Archive, MissingError, made_from
+from ex3cli.report.blocks import Figure, Gap, Part, Table
+from ex3cli.report.making import making
+from ex3cli.report.pictures import figure
+from ex3cli.report.words import listed, number, percent
+
+if TYPE_CHECKING:
+    from ex3cli.artifacts.run import Run
+
+DATASET = "fashion-mnist"
+LABEL = "dress"
+TRAIN, EVALUATE, COMPARE = "gan train", "gan eval", "gan compare"
+KINDS = {"dcgan": "DCGAN", "wgan": "WGAN (gradient penalty)", "wgan-clip": "WGAN (clipping)"}
+ASKED = ("dcgan", "wgan")
+"""The kinds that the exercise asks for; the third is shown where it has been trained."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What `ex3 gan eval` said of the generator that every command would take."""
+
+    kind: str
+    run: "Run"
+    trained: "Run"
+    document: dict[str, Any]
+
+
+def trained(archive: Archive, kind: str) -> "Run":
+    """The generator that every command would take."""
+    gap = Gap(
+        f"a trained {KINDS[kind]}", "there is none, not even a shipped one",
+        archive.command("ex3", "gan", "train", "--kind", kind), quick=False,
+    )  # fmt: skip
+    return archive.taken(("gan", DATASET, kind), TRAIN, gap, must_converge=True)
+
+
+def kinds(archive: Archive) -> list[str]:
+    """The kinds asked for, and others that have a training or attempts."""
+    return [kind for kind in KINDS if kind in ASKED or archive.of(("gan", DATASET, kind), TRAIN)]
+
+
+def scored(archive: Archive, kind: str) -> Scored:
+    """The newest scores of that very generator."""
+    run = trained(archive, kind)
+    words = archive.command("ex3", "gan", "eval", "--kind", kind)
+    gap = Gap(f"scores of {KINDS[kind]}", f"{run.name} has not been scored", words)
+    found = archive.newest(
+        ("gan", DATASET, "eval"), EVALUATE, gap, lambda each: each.manifest.config["kind"] == kind and made_from(each, run)
+    )
+    return Scored(kind, found, run, archive.json(found, "scores.json"))
+
+
+def all_scored(archive: Archive) -> tuple[list[Scored], list[Gap]]:
+    """The scores of every kind, and what is missing of them; a kind beyond those asked for is not missed."""
+    found, gaps = [], []
+    for kind in kinds(archive):
+        try:
+            found.append(scored(archive, kind))
+        except MissingError as missing:
+            gaps += [missing.gap] if kind in ASKED or missing.gap.quick or missing.gap.damaged else []
+    return found, gaps
+
+
+MEASURES = (
+    ("Fréchet distance of features", "fid", "fid_floor", 3),
+    ("KID", "kid", "kid_floor", 2),
+    ("coverage", "coverage", "coverage_floor", 3),
+    ("density", "density", "density_floor", 3),
+    ("label agreement", "label_agreement", "classifier_accuracy", 3),
+)
+
+
+def scores_table(found: list[Scored]) -> Table:
+    """Each figure beside its floor: what real images get."""
+    rows = []
+    for name, key, floor, digits in MEASURES:
+        cells = [number(each.document[key], digits) for each in found]
+        if key == "kid":
+            errors = [each.document["kid_standard_error"] for each in found]
+            cells = [f"{cell} ± {number(error, 2)}" if error else cell for cell, error in zip(cells, errors, strict=True)]
+        floors = list(dict.fromkeys(number(each.document[floor], digits) for each in found))
+        rows.append([name, *cells, " / ".join(floors)])
+    rows.append(["would pass as converged", *(_passes(each) for each in found), ""])
+    drawn = list(dict.fromkeys(f"{each.document['n']:,}" for each in found))
+    seeds = list(dict.fromkeys(str(each.run.manifest.seed) for each in found))
+    classifiers = list(dict.fromkeys(each.document["classifier"] for each in found))
+    note = (
+        f"{listed(drawn)} images drawn with seed {listed(seeds)}, judged by {listed(classifiers)}. The last column is what "
+        "real training images score against the test images; for label agreement it is the classifier's own accuracy. "
+        "Small Fréchet distance and KID are good, and coverage, density and agreement near the last column."
+    )
+    return Table("Generated images beside real ones", ["", *(KINDS[each.kind] for each in found), "real"], rows, note)
+
+
+def _passes(each: Scored) -> str:
+    return "yes" if each.document["verdict"] == "converged" else f"no: {each.document['reason']}"
+
+
+def in_words(found: list[Scored]) -> list[str]:
+    """The answer to which GAN draws better, as far as the scores bear it out."""
+    said = []
+    for each in found:
+        document = each.document
+        seen = (
+            f"{percent(document['label_agreement'], 1)} % are seen as the class that was asked for"
+            if document["label_agreement"] is not None
+            else "it takes no class"
+        )
+        end = (
+            "It passes as converged."
+            if document["verdict"] == "converged"
+            else (f"It falls short of what counts as converged: {document['reason']}.")
+        )
+        said.append(
+            f"{KINDS[each.kind]}: of the images drawn {seen} (of real ones {percent(document['classifier_accuracy'], 1)} %); "
+            f"{percent(document['coverage'], 1)} % of the real images have a drawn one near (real: "
+            f"{percent(document['coverage_floor'], 1)} %). {end}"
+        )
+    if len(found) > 1:
+        names = {
+            key: min(found, key=lambda each: sign * (each.document[key] or 0)).kind
+            for key, sign in (("fid", 1), ("coverage", -1))
+        }
+        best = list(dict.fromkeys(KINDS[kind] for kind in names.values()))
+        said.append(
+            f"{best[0]} is nearer to the real images both by the Fréchet distance and by coverage."
+            if len(best) == 1
+            else f"By the Fréchet distance {best[0]} is nearer to the real images, by coverage {best[1]}."
+        )
+    return said
+
+
+def quality(archive: Archive) -> Part:
+    """The scores."""
+    found, gaps = all_scored(archive)
+    tables = [scores_table(found), _classes(found)] if found else []
+    return Part("How good they are", in_words(found), tables, makings=[making(archive, each.run) for each in found], gaps=gaps)
+
+
+def _classes(found: list[Scored]) -> Table:
+    names = list(found[0].document["class_shares"])
+    rows = []
+    for name in names:
+        by_class = [(each.document["class_agreements"] or {}).get(name) for each in found]
+        rows.append([name, *(number(value, 3) for value in by_class)])
+    headings = ["class asked for", *(KINDS[each.kind] for each in found)]
+    return Table("Label agreement by class", headings, rows, folded=True)
+
+
+def losses(archive: Archive) -> Part:
+    """Loss as a function of iterations, for each kind."""
+    words, figures, makings, gaps = [], [], [], []
+    for kind in kinds(archive):
+        try:
+            run = trained(archive, kind)
+        except MissingError as missing:
+            gaps += [missing.gap] if kind in ASKED or missing.gap.damaged else []
+            continue
+        figures += _curves(archive, run, kind)
+        summary = run.manifest.summary
+        words.append(
+            f"{KINDS[kind]}, {run.name}: {summary['iterations']:,} iterations of the generator, {summary['epochs']:.1f} passes "
+            f"over the training images. At the end: critic's loss {number(summary['critic_loss'], 3)}, generator's "
+            f"{number(summary['generator_loss'], 3)}."
+        )
+        makings.append(making(archive, run))
+    if len(figures) > 1:
+        words.append(
+            "The losses of the two are not comparable: DCGAN's are cross-entropies, and say who is winning; WGAN's critic "
+            "estimates a distance, which is meant to fall."
+        )
+    return Part("Loss against iterations", words, figures=figures, makings=makings, gaps=gaps)
+
+
+def _curves(archive: Archive, run: "Run", kind: str) -> list[Figure]:
+    summary, name = run.manifest.summary, KINDS[kind]
+    return [
+        figure(
+            archive, run, "figures/losses", caption=f"{name}: loss against iteration.",
+            alt=f"{name}: curves of the losses over {summary['iterations']:,} iterations; they end at "
+            f"{number(summary['critic_loss'], 3)} for the critic and {number(summary['generator_loss'], 3)} for the generator.",
+        ),
+        figure(
+            archive, run, "figures/samples-through-training", caption=f"{name}: the same noise drawn as the training goes on.",
+            alt=f"{name}: grids of images of clothes, side by side from the start to iteration {summary['iterations']:,}.",
+        ),
+    ]  # fmt: skip
+
+
+def side_by_side(archive: Archive) -> Part:
+    """Two images of each kind beside two real ones of the same class."""
+    command = archive.command("ex3", "gan", "compare", "--label", LABEL)
+    gap = Gap("two images of each kind beside two real ones", "none was drawn by the generators taken now", command)
+    sources = []
+    for kind in ASKED:
+        sources.append(trained(archive, kind))
+    runs = [run for run in archive.of(("gan", DATASET, "comparison"), COMPARE) if all(made_from(run, each) for each in sources)]
+    run = archive.newest(("gan", DATASET, "comparison"), COMPARE, gap, lambda each: each in (_with_real(runs) or runs))
+    document = archive.json(run, "comparison.json")
+    drawn = [KINDS.get(each["panel"], each["panel"]) for each in document["panels"]]
+    number_of = max(len(each["indices"]) for each in document["panels"])
+    shown = figure(
+        archive, run, "figures/comparison", pixelated=True,
+        alt=f"Images of the class {document['label']}: {number_of} each of {listed(drawn)}.",
+        caption=f"{document['label']}: {number_of} each of {listed(drawn)}, seed {document['seed']}, not picked by hand.",
+    )  # fmt: skip
+    gaps = [
+        Gap(f"images of {KINDS.get(each['panel'], each['panel'])}", each["cause"],
+            f"{each['remedy']}; then: {command}", quick=False)
+        for each in document["missing"]
+    ]  # fmt: skip
+    commands = [
+        ("Draw new ones", archive.command("ex3", "gan", "sample", "--kind", kind, "--label", LABEL, "-n", "2"))
+        for kind in ASKED
+    ]  # fmt: skip
+    return Part("Side by side", figures=[shown], commands=commands, makings=[making(archive, run)], gaps=gaps)
+
+
+def _with_real(runs: "list[Run]") -> "list[Run]":
+    return [run for run in runs if not run.manifest.summary["missing"]]

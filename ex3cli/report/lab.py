@@ -1,0 +1,88 @@
+"""GAN Lab: a small GAN on points in the plane."""
+
+from typing import TYPE_CHECKING
+
+from ex3cli.artifacts.attempts import tally
+from ex3cli.report.archive import Archive
+from ex3cli.report.blocks import Gap, Part, Table
+from ex3cli.report.making import making
+from ex3cli.report.pictures import figure
+from ex3cli.report.words import count, number, setting
+
+if TYPE_CHECKING:
+    from ex3cli.artifacts.run import Run
+
+TRAIN = "lab train"
+LEAST_EPOCHS = 5000
+"""What the exercise asks for."""
+
+
+def chosen(archive: Archive) -> "Run":
+    """The user's newest training of full length that has converged; while none has, the newest that has not."""
+    command = archive.command("ex3", "lab", "train", "ring")
+    gap = Gap("a GAN on points in the plane", f"no training of at least {LEAST_EPOCHS:,} epochs", command)
+
+    def long_enough(run: "Run") -> bool:
+        return int(run.manifest.summary.get("epochs", 0)) >= LEAST_EPOCHS or run.manifest.converged is False
+
+    any_converged = any(run.manifest.converged and long_enough(run) for run in archive.of(("lab",), TRAIN))
+    return archive.newest(
+        ("lab",), TRAIN, gap, suits=lambda run: long_enough(run) and (not any_converged or run.manifest.converged is True)
+    )
+
+
+def verdict(run: "Run") -> str:
+    """What the training came to, in the words of its own judge, which are made from its numbers."""
+    summary = run.manifest.summary
+    told = f"On {run.manifest.config.get('distribution', run.manifest.shelf[-1])}, loss {run.manifest.config['loss']}"
+    return f"{told}, seed {run.manifest.seed}: {summary['why']}. {summary['epochs']:,} epochs were trained."
+
+
+def plane(archive: Archive) -> Part:
+    """The training, measured."""
+    run = chosen(archive)
+    summary, config = run.manifest.summary, run.manifest.config
+    floor = summary["floor"]
+    rows = [
+        ["KL(real ‖ generated), nats", number(summary["kl"]), number(floor["kl"]), number(floor["kl_worst"])],
+        ["JS, nats", number(summary["js"]), number(floor["js"]), number(floor["js_worst"])],
+        ["W, sides of the square", number(summary["w"]), number(floor["w"]), number(floor["w_worst"])],
+        ["modes covered", f"{summary['modes']} of {summary['of_modes']}", "", ""],
+        ["points outside of the square", f"{summary['outside']:.2%}", "", ""],
+    ]
+    table = Table(
+        "At the end of the training", ["", "generated", "floor: real against real", "floor, at worst"], rows,
+        note="The floor is what fresh real points score against real points: no generator can be expected to beat it.",
+    )  # fmt: skip
+    settings = Table("Settings", ["setting", "value"], [[name, setting(value)] for name, value in config.items()], folded=True)
+    name = str(config.get("distribution", run.manifest.shelf[-1]))
+    figures = [
+        figure(
+            archive, run, "figures/panel", caption="Left: real and generated points, the discriminator as colour, and arrows "
+            "along −∇ of the generator's loss. Right: losses, KL and JS, and W against the epoch.",
+            alt=f"Left, {name}: generated points among the real ones, {summary['modes']} of {summary['of_modes']} modes "
+            f"covered, with arrows at some. Right, curves against the epoch that end at KL {number(summary['kl'], 3)}, "
+            f"JS {number(summary['js'], 3)} nats and W {number(summary['w'], 3)}, its floor at {number(floor['w'], 3)}.",
+        )
+    ]  # fmt: skip
+    if "figures/manifold.png" in run.manifest.files:
+        figures.append(
+            figure(
+                archive, run, "figures/manifold", caption="The generator's manifold: where a grid of noise is sent.",
+                alt=f"A grid of noise before, and after the generator has bent it into the shape of {name}.",
+            )
+        )  # fmt: skip
+    attempts, runs, _ = archive.attempts(run.manifest.shelf, TRAIN)
+    counted = tally(attempts)
+    reasons = "".join(f", {count(times, reason, reason)}" for reason, times in counted.reasons.items())
+    history = (
+        f"All attempts at {name} in this folder: {counted.converged} converged, {counted.failed} failed{reasons}, "
+        f"{counted.shortened} shortened and so not counted."
+    )
+    by_name = run.manifest.shelf[-1] == name  # and not from a file of the user's
+    replay = [("Watch it in a browser, offline", archive.command("ex3", "lab", "train", name, "--page"))] if by_name else []
+    others = [making(archive, each) for each in runs if each.name != run.name]
+    return Part(
+        "Answer", [verdict(run), history], [table, settings], figures, commands=replay,
+        makings=[making(archive, run), *others],
+    )  # fmt: skip

@@ -1,0 +1,40 @@
+"""The page itself: one self-contained file of HTML, the same to the byte for the same artifacts."""
+
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+import ex3cli
+from ex3cli.report.archive import Archive
+from ex3cli.report.assembly import Report
+
+TITLE = "Distances, few labels, and two kinds of GAN"
+
+
+def render(report: Report, archive: Archive, *, title: str = TITLE, author: str = "") -> str:
+    """The page.
+
+    Parameters
+    ----------
+    title, author : plain text; everything but the page's own style is escaped.
+    """
+    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
+        _resource("page.html.j2")
+    )
+    runs = [run for run in archive.runs if run.name in archive.read]
+    dates = sorted((run.manifest.ended or run.manifest.started)[:10] for run in runs)
+    return template.render(
+        title=title,
+        author=author,
+        report=report,
+        damaged=archive.damaged,
+        runs=sorted(runs, key=lambda run: run.name),
+        dates=list(dict.fromkeys([*dates[:1], *dates[-1:]])),
+        version=ex3cli.__version__,
+        style=Markup(_resource("page.css")),  # noqa: S704  (our own file)
+    )
+
+
+def _resource(name: str) -> str:
+    return resources.files("ex3cli.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,51 @@
+"""Figures of run folders as data URIs, so that the page is one file."""
+
+import base64
+import io
+import re
+from typing import TYPE_CHECKING
+
+from ex3cli.report.blocks import Figure
+
+if TYPE_CHECKING:
+    from ex3cli.artifacts.run import Run
+    from ex3cli.report.archive import Archive
+
+LARGEST_SVG = 130_000
+"""Bytes; a larger drawing is shown as a picture, so that the page stays one that can be mailed."""
+WIDEST = 1600
+"""Pixels: twice what the page shows, for print and fine screens."""
+_SIZE = re.compile(rb'<svg[^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"')
+
+
+def figure(archive: "Archive", run: "Run", name: str, *, alt: str, caption: str, pixelated: bool = False) -> Figure:
+    """A figure of a run: its line art where that is small, else its picture, re-encoded without visible loss.
+
+    Parameters
+    ----------
+    name : without ending, such as "figures/losses".
+    """
+    vector = run.manifest.files.get(f"{name}.svg")
+    if vector is not None and vector["size"] <= LARGEST_SVG:
+        data = archive.bytes(run, f"{name}.svg")
+        if (size := _SIZE.search(data)) is not None:
+            return Figure(_uri("svg+xml", data), alt, caption, *(round(float(each)) for each in size.groups()), pixelated)
+    return _raster(archive.bytes(run, f"{name}.png"), alt, caption, pixelated)
+
+
+def _raster(data: bytes, alt: str, caption: str, pixelated: bool) -> Figure:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as picture:
+        flat = picture.convert("RGB")
+    if flat.width > WIDEST and not pixelated:
+        flat = flat.resize((WIDEST, round(flat.height * WIDEST / flat.width)), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    flat.save(out, "WEBP", quality=88, method=6, lossless=pixelated)
+    smaller = out.getvalue()
+    kind, best = ("webp", smaller) if len(smaller) < len(data) else ("png", data)
+    return Figure(_uri(kind, best), alt, caption, flat.width, flat.height, pixelated)
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
