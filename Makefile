@@ -3,23 +3,15 @@ VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 PYTHON ?= python3
 INSTALLED := $(VENV)/.ex3-installed
+EX3 := $(BIN)/ex3
 
 .DEFAULT_GOAL := help
-.PHONY: all install test bench lint clean help
+.PHONY: all install report train test bench lint wheel-check clean help
 
-all: install  ## every answer from the shipped runs and from what can be computed at once
-	$(BIN)/ex3 doctor
-	$(BIN)/ex3 divergence
-	$(BIN)/ex3 complexity
-	$(BIN)/ex3 vae eval
-	$(BIN)/ex3 vae eval --dataset mnist
-	$(BIN)/ex3 gan sample --kind dcgan --label dress -n 2
-	$(BIN)/ex3 gan sample --kind wgan --label dress -n 2
-	$(BIN)/ex3 classifier eval
-	$(BIN)/ex3 gan eval --kind dcgan
-	$(BIN)/ex3 gan eval --kind wgan
-	$(BIN)/ex3 gan compare --label dress
-	$(BIN)/ex3 gan history
+all: install  ## every answer from the shipped runs and from what can be computed at once, and the report
+	$(EX3) doctor
+	$(EX3) gan history
+	$(EX3) report --make
 
 install: $(INSTALLED)  ## the virtual environment with ex3 and the tools for its tests
 
@@ -27,6 +19,12 @@ $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
+
+report: install  ## artifacts/report/index.html, and report.pdf where a browser is here
+	$(EX3) report
+
+train: install  ## every training that ex3 ships, anew (needs the data sets; hours); again, it goes on where it stopped
+	$(BIN)/python scripts/retrain.py
 
 test: install  ## the whole test suite (with EX3_DATA set, on the real data too)
 	$(BIN)/python -m pytest
@@ -39,9 +37,12 @@ lint: install  ## ruff and the type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+wheel-check: install  ## a wheel in an empty environment elsewhere says and draws the same as this checkout
+	$(BIN)/python scripts/wheel_check.py
+
 clean:  ## caches and builds; never artifacts/
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20

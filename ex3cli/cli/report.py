@@ -29,6 +29,10 @@ def report(
         str | None, typer.Option(help="The page's title.", show_default="what the exercise is about", rich_help_panel="Output")
     ] = None,
     pdf: Annotated[bool, typer.Option(help="Print the page to report.pdf too.", rich_help_panel="Output")] = True,
+    make: Annotated[
+        bool,
+        typer.Option("--make", help="First make what is missing and takes but minutes.", rich_help_panel="Output"),
+    ] = False,
     missing: Annotated[
         bool,
         typer.Option("--missing", help="Write nothing: list the commands that make what is missing.", rich_help_panel="Output"),
@@ -40,16 +44,23 @@ def report(
 
     _check_text(author, "--author")
     _check_text(title, "--title")
+    if make and missing:
+        raise UsageError("--make and --missing exclude each other", "leave one of them out")
     options = ("--artifacts", str(context.artifacts)) if "--artifacts" in context.argv else ()
     archive = Archive(context.store, options)
     made = assemble(archive)
+    failed: list[str] = []
+    if make and (commands := _commands(context, made.gaps)):
+        failed = [each for each in commands if not _succeeds(context, each)]
+        archive = Archive(context.store, options)
+        made = assemble(archive)
     document: dict[str, Any] = {
         "page": None, "pdf": None,
         "sections": [{"id": each.id, "title": each.title, "complete": not each.gaps} for each in made.sections],
         "missing": [vars(gap) for gap in made.gaps if not gap.damaged],
         "damaged": [vars(gap) for gap in made.gaps if gap.damaged],
     }  # fmt: skip
-    problem = _problem(made, archive.damaged)
+    problem = _problem(made, archive.damaged, failed)
     if missing:
         return Answer(document=document, show=_commands(context, made.gaps), problem=problem)
     from ex3cli.artifacts.atomic import write_atomically
@@ -68,8 +79,8 @@ def _check_text(text: str | None, option: str) -> None:
         raise UsageError(f"{option} holds characters that cannot be printed", "give it on one line")
 
 
-def _problem(made: "Report", damaged: dict[str, str]) -> ArtifactError | None:
-    """Damage is exit code 4, though the page is written: it names the gap, and a script must not take it for complete."""
+def _problem(made: "Report", damaged: dict[str, str], failed: list[str]) -> ArtifactError | None:
+    """Damage is exit code 4, though the page is written: it names the gap, and no script must take it for complete."""
     causes = list(dict.fromkeys([*damaged.values(), *(gap.why for gap in made.gaps if gap.damaged)]))
     return (
         ArtifactError("; ".join(causes), "see `ex3 runs verify`; move the damaged run away, or make it again")
@@ -84,6 +95,22 @@ def _commands(context: Context, gaps: "list[Gap]") -> list[str]:
         if not gap.quick and not gap.damaged:
             context.note(f"not at once: {gap.what}: {gap.command}")
     return list(dict.fromkeys(gap.command for gap in gaps if gap.quick))
+
+
+def _succeeds(context: Context, words: str) -> bool:
+    """Run one command in a process of its own, as a person would; its tables go where this one's do."""
+    import subprocess
+    import sys
+
+    context.note(f"== {words}")
+    quiet = ["--quiet"] if context.quiet else []
+    finished = subprocess.run(  # noqa: S603  (this ex3, with a command of its own report)
+        [sys.executable, "-m", "ex3cli", *shlex.split(words)[1:], *quiet],
+        stdout=sys.stderr.fileno() if context.json else subprocess.DEVNULL if context.quiet else None, check=False,
+    )  # fmt: skip
+    if finished.returncode in (130, 143):
+        raise KeyboardInterrupt
+    return finished.returncode == 0
 
 
 def _print(page: Path) -> tuple[Path | None, str]:

@@ -83,7 +83,7 @@ def _summary(archive: Archive) -> Summary:
     if counted := _try(lambda: convergence.counts(archive)[0]):
         tables.append(convergence.counts_table(counted))
     if run := _try(lambda: lab.chosen(archive)):
-        sentences.append(f"The GAN in the plane: {lab.verdict(run)}")
+        sentences.append(f"The GAN in the plane, {lab.verdict(run)}")
     return Summary(sentences, [replace(table, folded=False) for table in tables])
 
 

@@ -34,8 +34,9 @@ def chosen(archive: Archive) -> "Run":
 def verdict(run: "Run") -> str:
     """What the training came to, in the words of its own judge, which are made from its numbers."""
     summary = run.manifest.summary
-    told = f"On {run.manifest.config.get('distribution', run.manifest.shelf[-1])}, loss {run.manifest.config['loss']}"
-    return f"{told}, seed {run.manifest.seed}: {summary['why']}. {summary['epochs']:,} epochs were trained."
+    config = run.manifest.config
+    told = f"{config.get('distribution', run.manifest.shelf[-1])} (loss {config['loss']}, seed {run.manifest.seed})"
+    return f"{told}: {summary['why']}. {summary['epochs']:,} epochs were trained.".replace("W -", "W −")
 
 
 def plane(archive: Archive) -> Part:
