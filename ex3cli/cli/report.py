@@ -82,11 +82,11 @@ def _check_text(text: str | None, option: str) -> None:
 def _problem(made: "Report", damaged: dict[str, str], failed: list[str]) -> ArtifactError | None:
     """Damage is exit code 4, though the page is written: it names the gap, and no script must take it for complete."""
     causes = list(dict.fromkeys([*damaged.values(), *(gap.why for gap in made.gaps if gap.damaged)]))
-    return (
-        ArtifactError("; ".join(causes), "see `ex3 runs verify`; move the damaged run away, or make it again")
-        if causes
-        else None
-    )
+    if causes:
+        return ArtifactError("; ".join(causes), "see `ex3 runs verify`; move the damaged run away, or make it again")
+    if failed:
+        return ArtifactError(f"not everything could be made: {'; '.join(failed)} failed", "see what it said above")
+    return None
 
 
 def _commands(context: Context, gaps: "list[Gap]") -> list[str]:

@@ -1,0 +1,92 @@
+"""`ex3 report`: the page, the PDF, what is missing, damage; and that it reads what the commands really write."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ex3cli.report import printing
+
+Ex3 = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _no_printer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printing, "BROWSERS", ())
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+
+
+def test_it_writes_the_page_and_names_what_is_missing(ex3: Ex3) -> None:
+    (Path("artifacts") / "report").mkdir(parents=True)
+    (Path("artifacts") / "report" / "report.pdf").write_bytes(b"%PDF of an earlier page")
+    outcome = ex3("report", "--author", "Ada & Co", "--title", "Mine", "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    document = outcome.document
+    text = Path(document["page"]).read_text(encoding="utf-8")
+    assert document["page"] == "artifacts/report/index.html"
+    assert "<title>Mine</title>" in text
+    assert "Ada &amp; Co" in text
+    assert "ex3 divergence" in [each["command"] for each in document["missing"]]
+    assert {each["id"]: each["complete"] for each in document["sections"]}["distances"] is False
+    assert document["pdf"] is None
+    assert not Path("artifacts/report/report.pdf").exists()  # it would say something else than the page
+    assert "no report.pdf" in ex3("report").stdout
+
+
+def test_missing_lists_commands_for_a_script(ex3: Ex3) -> None:
+    outcome = ex3("report", "--missing", "--artifacts", "my runs")
+    lines = outcome.stdout.splitlines()
+    assert "ex3 divergence --artifacts 'my runs'" in lines
+    assert all(each.startswith("ex3 ") for each in lines)
+    assert not [each for each in lines if "gan train" in each]
+    assert not Path("my runs").exists()
+    assert ex3("report", "--missing", "--make").exit_code == 2
+    assert ex3("report", "--title", "two\nlines").exit_code == 2
+
+
+def test_damage_is_named_on_the_page_and_exits_with_four(ex3: Ex3) -> None:
+    folder = Path("artifacts/divergence/0001-lines")
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{")
+    outcome = ex3("report")
+    assert outcome.exit_code == 4
+    assert "0001-lines/run.json is damaged" in outcome.stderr
+    text = Path("artifacts/report/index.html").read_text(encoding="utf-8")
+    assert "divergence/0001-lines is damaged, and nothing is put in its place" in text
+
+
+def test_make_runs_the_quick_commands_and_goes_on_after_one_that_fails(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    class Done:
+        def __init__(self, words: list[str], **_: Any) -> None:
+            ran.append(words[3:])
+            self.returncode = 5 if "lab" in words else 0
+
+    monkeypatch.setattr("subprocess.run", Done)
+    outcome = ex3("report", "--make", "--quiet")
+    assert ["divergence", "--quiet"] in ran
+    assert ["vae", "eval", "--dataset", "mnist", "--quiet"] in ran
+    assert not [words for words in ran if words[:2] == ["gan", "train"]]
+    assert outcome.exit_code == 4
+    assert "ex3 lab train ring failed" in outcome.stderr
+    assert Path("artifacts/report/index.html").is_file()
+
+
+def test_it_reads_what_the_commands_write(ex3: Ex3) -> None:
+    """The contract between the commands and the page; the costly ones are held by what is shipped."""
+    assert ex3("divergence", "--samples", 60, "--critic-steps", 2, "--quiet").exit_code == 0
+    assert ex3("gan", "eval", "--kind", "wgan", "-n", 100, "--quiet").exit_code == 0
+    assert ex3("gan", "eval", "--kind", "dcgan", "-n", 100, "--quiet").exit_code == 0
+    assert ex3("gan", "compare", "--label", "dress", "--quiet").exit_code == 0
+    document = ex3("report", "--json").document
+    assert document["damaged"] == []
+    complete = {each["id"]: each["complete"] for each in document["sections"]}
+    assert complete["distances"]
+    missing = [each["command"] for each in document["missing"]]
+    assert not [words for words in missing if words.startswith(("ex3 gan eval", "ex3 gan compare"))]
+    text = Path("artifacts/report/index.html").read_text(encoding="utf-8")
+    assert "M1 on" not in text
+    assert "Every recipe on the same draws" in text

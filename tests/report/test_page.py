@@ -1,0 +1,136 @@
+"""The page: one file, safe, the same for the same artifacts, and fit for everyone in a real browser."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.report.archive import Archive
+from ex3cli.report.assembly import assemble
+from ex3cli.report.page import render
+
+Make = Callable[..., Run]
+
+
+def page(store: Store, **given: str) -> str:
+    archive = Archive(store)
+    return render(assemble(archive), archive, **given)
+
+
+class Reader(HTMLParser):
+    """What a page holds: tags with their attributes, and which were left open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "link", "br", "hr"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_it_is_one_file_that_fetches_nothing(store: Store, everything: Path) -> None:
+    text = page(store)
+    reader = Reader(text)
+    assert not reader.open
+    assert not re.search(r"https?://|@import|url\(", text)
+    assert not [tag for tag, _ in reader.tags if tag in ("script", "link", "iframe", "object")]
+    images = [attributes for tag, attributes in reader.tags if tag == "img"]
+    assert len(images) == 15
+    for each in images:
+        assert str(each["src"]).startswith("data:image/")
+        assert len(str(each["alt"])) > 40
+        assert int(str(each["width"])) > 0
+    assert "default-src 'none'" in text
+
+
+def test_ids_are_unique_and_links_lead_somewhere(store: Store, everything: Path) -> None:
+    tags = Reader(page(store)).tags
+    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {str(attributes["href"]).removeprefix("#") for tag, attributes in tags if tag == "a"} <= set(ids)
+
+
+def test_the_same_artifacts_give_the_same_bytes(store: Store, everything: Path) -> None:
+    assert page(store) == page(store)
+
+
+def test_nothing_that_a_manifest_says_can_be_markup(store: Store, everything: Path, make: Make, plane: Run) -> None:
+    bad = '<script>alert("1")</script>'
+    summary = {**plane.manifest.summary, "why": bad}
+    given = {"config": {"distribution": bad, "loss": bad}, "converged": True, "figures": ("panel",)}
+    make(("lab", "points"), "lab train", label="log", summary=summary, argv=["ex3", bad], **given)
+    text = page(store, title=bad, author=bad)
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") >= 6
+    assert "ex3 lab train" not in text  # a drawing is no preset that the reader could name
+
+
+def test_how_it_was_made_is_told_with_digests(store: Store, everything: Path, divergence: Run) -> None:
+    text = page(store)
+    assert divergence.manifest.digest in text
+    assert divergence.manifest.files["results.json"]["sha256"] in text
+    assert divergence.manifest.versions["python"] in text
+
+
+def test_who_and_what_stand_at_the_top(store: Store, everything: Path) -> None:
+    text = page(store, title="Exercise 3", author="Ada Lovelace")
+    assert "<h1>Exercise 3</h1>" in text
+    assert "Ada Lovelace" in text
+    assert '<meta name="author"' not in page(store)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, driven by Playwright."""
+    driver = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with driver.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+SCREENS = [(1280, "light"), (390, "light"), (1280, "dark"), (390, "dark")]
+
+
+@pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}-{screen[1]}")
+def opened(request: pytest.FixtureRequest, browser: Any, store: Store, everything: Path, tmp_path: Path) -> Iterator[Any]:
+    """The page on a screen; everything that is folded is unfolded."""
+    width, scheme = request.param
+    (tmp_path / "page.html").write_text(page(store, author="Ada"), encoding="utf-8")
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    tab = context.new_page()
+    tab.goto((tmp_path / "page.html").as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    yield tab
+    context.close()
+
+
+def test_nothing_is_wider_than_the_screen(opened: Any) -> None:
+    assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_axe_finds_nothing(opened: Any) -> None:
+    script = os.environ.get("AXE_SCRIPT", "")
+    if not Path(script).is_file():
+        pytest.skip("needs axe: npm install axe-core, and AXE_SCRIPT=node_modules/axe-core/axe.min.js")
+    opened.add_script_tag(content=Path(script).read_text(encoding="utf-8"))
+    found = opened.evaluate("axe.run()")
+    assert len(found["passes"]) > 20
+    assert [(each["impact"], each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
