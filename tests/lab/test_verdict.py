@@ -1,11 +1,25 @@
 """The rule of convergence, on made-up looks and on real ones of known quality."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
-from ex3cli.lab.distributions import PRESETS
+from ex3cli.lab.distributions import PRESETS, Clusters
 from ex3cli.lab.measuring import GENERATED, Floor, Reading, Ruler
-from ex3cli.lab.verdict import DISTANCE, DIVERGENCE, HELD, MODES, NON_FINITE, OSCILLATION, Look, converged_at, judge
+from ex3cli.lab.verdict import (
+    DISTANCE,
+    DIVERGENCE,
+    HELD,
+    JS_LIMIT,
+    MODES,
+    NON_FINITE,
+    OSCILLATION,
+    Look,
+    converged_at,
+    judge,
+)
 from ex3cli.metrics.grid import Interval
 
 FLOOR = Floor(0, 0, 0.02, 0, 0, 0.03)
@@ -47,6 +61,13 @@ def test_one_unlucky_transport_does_not_undo_it() -> None:
         ([reading(js=0.3)] * 20, True, DISTANCE),
         ([reading(w=0.1)] * 20, True, DISTANCE),
         ([GOOD, GOOD, BAD, BAD] * 5, True, OSCILLATION),
+        ([GOOD] * 15 + [reading(modes=2)] * 5, True, MODES),
+        ([GOOD, GOOD, reading(modes=2), reading(modes=2)] * 4 + [reading(modes=2)] * 5, True, MODES),
+        ([GOOD, GOOD, reading(modes=2), reading(modes=2)] * 5, True, OSCILLATION),
+        ([BAD] * 17 + [GOOD] * 3, True, DISTANCE),
+        ([GOOD] * 3, True, DISTANCE),
+        ([reading(w=0.041), reading(w=0.054)] * 10, True, DISTANCE),
+        ([reading(js=JS_LIMIT - 0.001), reading(js=JS_LIMIT + 0.002)] * 10, True, DISTANCE),
         ([reading(js=0.7, outside=0.9, modes=0)] * 20, True, DIVERGENCE),
         ([BAD], False, NON_FINITE),
     ],
@@ -58,6 +79,20 @@ def test_a_failure_is_named(last: list[Reading], finite: bool, reason: str) -> N
     assert reason in verdict.why
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ([GOOD, GOOD, GOOD, BAD] * 5, "9 changes between near enough and not in the last 20 looks, at most 3 near ones in a"),
+        ([reading(modes=1)] * 4 + [reading(modes=2)], "2 of 3 modes are covered, but only 1 at the worst of the last 5 looks"),
+        ([reading(modes=2)] * 5, "only 2 of 3 modes are covered"),
+        ([BAD] * 17 + [GOOD] * 3, "JS 0.400 at the worst (limit 0.17), W +0.010 from its floor in the median (limit 0.025)"),
+        ([GOOD] * 3, "of the last 3 looks, of the 5 that it takes"),
+    ],
+)
+def test_the_words_of_a_failure_are_true(last: list[Reading], said: str) -> None:
+    assert said in judge(looks(*last), FLOOR, 3, None).why
+
+
 def test_the_verdict_says_what_decided() -> None:
     verdict = judge(looks(*[GOOD] * HELD), FLOOR, 3, 0)
     assert verdict.converged
@@ -65,7 +100,29 @@ def test_the_verdict_says_what_decided() -> None:
     assert verdict.values["js"] == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("name", ["line", "disjoint"])
+def test_clouds_at_half_their_width_are_refused() -> None:
+    """JS between N(0, σ²) and N(0, σ²/4) in the plane, over the square of the radius."""
+
+    def p(square: float, spread: float) -> float:
+        return float(np.exp(-square / 2 / spread**2) / 2 / spread**2)
+
+    def integrand(square: float) -> float:
+        wide, narrow = p(square, 1), p(square, 0.5)
+        return (wide * np.log(2 * wide / (wide + narrow)) + narrow * np.log(2 * narrow / (wide + narrow))) / 2
+
+    known = float(quad(integrand, 0, 60)[0])
+    assert known == pytest.approx(0.1733, abs=1e-4)
+    assert known > JS_LIMIT
+    preset = PRESETS["grid"]
+    assert isinstance(preset, Clusters)
+    ruler, narrow = Ruler(preset, 3), replace(preset, spreads=((0.02, 0.02),))
+    spoilt = [Look(seed, ruler.measure(narrow.draw(GENERATED, np.random.default_rng(seed)).points)) for seed in range(HELD)]
+    assert {look.reading.modes for look in spoilt} == {25}
+    assert converged_at(spoilt, ruler.floor, 25) is None
+    assert judge(spoilt, ruler.floor, 25, None).reason == DISTANCE
+
+
+@pytest.mark.parametrize("name", ["line", "disjoint", "spiral", "grid"])
 def test_a_perfect_generator_always_converges_and_one_without_a_mode_never(name: str) -> None:
     preset = PRESETS[name]
     ruler = Ruler(preset, 3)
