@@ -12,7 +12,8 @@ authors' own MNIST variant. With D the width, shapes are (channels, height, widt
     critic      (1, 28, 28) → 4×4 down → (D, 14, 14) → (2D, 7, 7) → 3×3 down → (4D, 4, 4) → linear → 1 score
 
 Told the class, the generator scales and shifts each normalised channel by class (Dumoulin et al. 2017, arXiv 1610.07629),
-and the critic adds ⟨embedding(label), features⟩ to its score (projection: Miyato & Koyama 2018, arXiv 1802.05637).
+and the critic adds ⟨embedding(label), features⟩ to its score (projection: Miyato & Koyama 2018, arXiv 1802.05637). It may carry
+a classifier on the same features, which the score does not see (auxiliary classifier: Odena et al. 2017, arXiv 1610.09585).
 """
 
 import torch
@@ -124,9 +125,12 @@ class Critic(nn.Module):
     classes : 0 for an unconditional one.
     network : "cifar" or "compact".
     norm : "batch", "layer" or "none", after the second and the third convolution.
+    auxiliary : whether it carries a classifier.
     """
 
-    def __init__(self, width: int, classes: int = 0, network: str = "cifar", norm: str = "batch") -> None:
+    def __init__(
+        self, width: int, classes: int = 0, network: str = "cifar", norm: str = "batch", auxiliary: bool = False
+    ) -> None:
         super().__init__()
         self.classes = classes
         sizes = ((5, 2), (5, 2), (5, 2)) if network == "cifar" else ((4, 1), (4, 1), (3, 1))  # kernel, padding
@@ -141,6 +145,7 @@ class Critic(nn.Module):
         self.norms = nn.ModuleList([nn.Identity(), _norm(norm, 2 * width), _norm(norm, 4 * width)])
         self.score = nn.Linear(4 * width * SCORE_PLACES, 1)
         self.embedding = nn.Linear(4 * width * SCORE_PLACES, classes, bias=False) if classes else None
+        self.auxiliary = nn.Linear(4 * width * SCORE_PLACES, classes) if auxiliary else None
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Judge images.
@@ -154,9 +159,17 @@ class Critic(nn.Module):
         -------
         (B,) scores in single precision.
         """
+        return self._score(self.features(images)[-1].flatten(1), labels)
+
+    def judge(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """As `forward`; and the auxiliary classifier's logits, (B, classes) in single precision, None if there is none."""
+        final = self.features(images)[-1].flatten(1)
+        return self._score(final, labels), None if self.auxiliary is None else self.auxiliary(final).float()
+
+    def _score(self, final: Tensor, labels: Tensor | None) -> Tensor:
+        """(B,) scores of (B, 4D·4·4) features."""
         if (labels is None) != (self.classes == 0):
             raise ValueError("a conditional critic needs labels, an unconditional one takes none")
-        final = self.features(images)[-1].flatten(1)  # (B, 4D·4·4)
         scores: Tensor = self.score(final).squeeze(1)
         if self.embedding is not None and labels is not None:
             scores = scores + self.embedding(final).gather(1, labels[:, None]).squeeze(1)
@@ -188,7 +201,8 @@ def build_generator(config: GANConfig, classes: int) -> Generator:
 
 def build_critic(config: GANConfig, classes: int) -> Critic:
     """The critic of a configuration, its weights not yet meant for use."""
-    return Critic(config.width, classes if config.conditional else 0, config.network, config.critic_norm)
+    told = classes if config.conditional else 0
+    return Critic(config.width, told, config.network, config.critic_norm, config.has_auxiliary)
 
 
 def _up5(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:

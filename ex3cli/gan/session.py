@@ -101,9 +101,10 @@ class Session:
     def _set_step_size(self) -> None:
         total, share = self.config.iterations, self.config.decaying_share
         left = (total - self.iteration) / (total * share) if share else 1.0
-        for optimiser in (self.players.generator_optimiser, self.players.critic_optimiser):
+        paces = ((self.players.generator_optimiser, 1.0), (self.players.critic_optimiser, self.config.critic_pace))
+        for optimiser, pace in paces:
             for group in optimiser.param_groups:
-                group["lr"] = self.config.learning_rate * min(1.0, left)
+                group["lr"] = self.config.learning_rate * pace * min(1.0, left)
 
 
 def optimiser_of(config: GANConfig, network: torch.nn.Module) -> torch.optim.Optimizer:

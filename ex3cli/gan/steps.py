@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ex3cli.adversarial.clipping import clip_weights
 from ex3cli.adversarial.objectives import NonSaturating, Objective, Wasserstein
@@ -54,8 +55,9 @@ def critic_step(players: Players, real: Tensor, labels: Tensor | None, noise: to
     with torch.no_grad(), players.precision():
         fake = players.generator(players.latents(len(real), noise), labels).float()
     with players.precision():
-        real_scores, fake_scores = critic(real, labels), critic(fake, labels)
+        (real_scores, said), fake_scores = critic.judge(real, labels), critic(fake, labels)
         loss = objective_of(config.kind).critic_loss(real_scores, fake_scores)
+        loss = loss + _auxiliary_loss(said, labels, config.auxiliary_weight)
         if config.kind == "wgan":
             loss = loss + gradient_penalty(
                 lambda images: critic(images, labels), real, fake, generator=noise, weight=config.penalty_weight
@@ -64,7 +66,7 @@ def critic_step(players: Players, real: Tensor, labels: Tensor | None, noise: to
     loss.backward()  # type: ignore[no-untyped-call]
     players.critic_optimiser.step()
     if config.kind == "wgan-clip":
-        clip_weights(critic.parameters(), config.clip)
+        _clip(critic, config)
     return loss.detach(), (real_scores.mean() - fake_scores.mean()).detach()
 
 
@@ -77,9 +79,24 @@ def generator_step(players: Players, noise: torch.Generator) -> Tensor:
         labels = torch.randint(players.classes, (count,), generator=noise, device=players.device)
     players.critic.requires_grad_(False)  # its weights' gradients would be thrown away
     with players.precision():
-        loss = objective_of(players.config.kind).generator_loss(players.critic(players.generator(z, labels).float(), labels))
+        scores, said = players.critic.judge(players.generator(z, labels).float(), labels)
+        loss = objective_of(players.config.kind).generator_loss(scores)
+        loss = loss + _auxiliary_loss(said, labels, players.config.generator_auxiliary_weight)
     players.generator_optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     players.generator_optimiser.step()
     players.critic.requires_grad_(True)
     return loss.detach()
+
+
+def _auxiliary_loss(said: Tensor | None, labels: Tensor | None, weight: float) -> Tensor | float:
+    """The weighted cross-entropy, in nats, of (B, classes) logits; 0 without a classifier."""
+    return 0.0 if said is None or labels is None else weight * F.cross_entropy(said, labels)
+
+
+def _clip(critic: Critic, config: GANConfig) -> None:
+    """Bound every weight of the score; those that say what the class adds to it have a bound of their own."""
+    of_class = [] if critic.embedding is None else list(critic.embedding.parameters())
+    apart = [*of_class, *([] if critic.auxiliary is None else critic.auxiliary.parameters())]
+    clip_weights([each for each in critic.parameters() if all(each is not other for other in apart)], config.clip)
+    clip_weights(of_class, config.class_clip)

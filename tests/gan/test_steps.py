@@ -67,11 +67,38 @@ def test_a_generator_step_lowers_its_own_loss_against_a_fixed_critic() -> None:
 
 def test_clipped_weights_stay_in_bounds_after_every_step_and_others_do_not() -> None:
     for kind in ("wgan-clip", "wgan"):
-        players = session(kind, clip=0.02).players
+        players = session(kind, clip=0.02, class_clip=0.05).players
         for turn in range(4):
             critic_step(players, torch.rand(16, 1, 28, 28), torch.arange(16) % 10, NOISE.manual_seed(turn))
-            largest = max(p.abs().max().item() for p in players.critic.parameters())
-            assert (largest <= 0.02) == (kind == "wgan-clip")
+            largest = {name: p.abs().max().item() for name, p in players.critic.named_parameters()}
+            told = {name: value for name, value in largest.items() if not name.startswith("auxiliary")}
+            assert len(told) == len(largest) - (2 if kind == "wgan-clip" else 0)  # a classifier is no part of the score
+            of_class = told.pop("embedding.weight")
+            assert (max(told.values()) <= 0.02 + 1e-6) == (kind == "wgan-clip")
+            assert (0.02 < of_class <= 0.05 + 1e-6) == (kind == "wgan-clip")
+
+
+def test_the_auxiliary_classifier_learns_the_labels_of_real_images() -> None:
+    labels = torch.arange(16) % 10
+    real = torch.full((16, 1, 28, 28), -1.0)
+    real[torch.arange(16), 0, 2 * labels] = 1.0  # a white line, as far down as the label says
+    players = session("dcgan", width=8, auxiliary_weight=1.0, learning_rate=2e-3).players
+    for turn in range(40):
+        critic_step(players, real, labels, NOISE.manual_seed(turn))
+    logits = players.critic.judge(real, labels)[1]
+    assert logits is not None
+    assert (logits.argmax(1) == labels).float().mean() > 0.9
+
+
+def test_the_generator_heeds_the_auxiliary_classifier_by_its_weight() -> None:
+    gradients = {}
+    for weight in (0.0, 1.0):
+        players = session("wgan-clip", auxiliary_weight=0.05, generator_auxiliary_weight=weight).players
+        generator_step(players, NOISE.manual_seed(0))
+        gradients[weight] = players.generator.last.weight.grad.clone()  # type: ignore[union-attr, operator]
+    assert not torch.allclose(gradients[0.0], gradients[1.0])
+    assert session("wgan", auxiliary_weight=0.5, conditional=False).players.critic.auxiliary is None
+    assert session("wgan").players.critic.auxiliary is None
 
 
 def test_the_penalty_pulls_the_slope_towards_one() -> None:

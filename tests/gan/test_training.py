@@ -217,12 +217,15 @@ def test_an_observer_s_sign_ends_the_attempt_by_its_name(digits: ImageDataset, b
 
 
 def test_the_step_size_falls_to_zero_over_its_share(digits: ImageDataset) -> None:
-    chosen = config(iterations=10, decaying_share=0.5)
+    chosen = config(iterations=10, decaying_share=0.5, critic_pace=0.25)
     session = Session(chosen, digits.train_images, digits.train_labels, 10, 0, CPU)
     sizes = []
     for _ in range(10):
         session.step()
-        sizes.append(session.players.critic_optimiser.param_groups[0]["lr"] / chosen.learning_rate)
+        players = session.players
+        both = [each.param_groups[0]["lr"] for each in (players.generator_optimiser, players.critic_optimiser)]
+        assert both[1] == pytest.approx(0.25 * both[0])
+        sizes.append(both[0] / chosen.learning_rate)
     assert sizes == pytest.approx([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
 
 
