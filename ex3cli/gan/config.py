@@ -36,6 +36,7 @@ QUICK_TRAINING: Mapping[str, Mapping[str, Any]] = {
         "iterations": 6_000,
         "learning_rate": 2e-3,
         "critic_steps": 1,
+        "critic_pace": 0.25,
         "class_clip": 0.1,
         "auxiliary_weight": 0.05,
         "generator_auxiliary_weight": 0.003,
