@@ -75,18 +75,15 @@ def test_make_runs_the_quick_commands_and_goes_on_after_one_that_fails(ex3: Ex3,
     assert Path("artifacts/report/index.html").is_file()
 
 
-def test_it_reads_what_the_commands_write(ex3: Ex3) -> None:
-    """The contract between the commands and the page; the costly ones are held by what is shipped."""
-    assert ex3("divergence", "--samples", 60, "--critic-steps", 2, "--quiet").exit_code == 0
+def test_it_reads_what_is_shipped_and_what_the_commands_write(ex3: Ex3) -> None:
     assert ex3("gan", "eval", "--kind", "wgan", "-n", 100, "--quiet").exit_code == 0
-    assert ex3("gan", "eval", "--kind", "dcgan", "-n", 100, "--quiet").exit_code == 0
     assert ex3("gan", "compare", "--label", "dress", "--quiet").exit_code == 0
     document = ex3("report", "--json").document
     assert document["damaged"] == []
-    complete = {each["id"]: each["complete"] for each in document["sections"]}
-    assert complete["distances"]
     missing = [each["command"] for each in document["missing"]]
-    assert not [words for words in missing if words.startswith(("ex3 gan eval", "ex3 gan compare"))]
+    assert "ex3 gan eval --kind dcgan" in missing
+    assert not [words for words in missing if words.startswith(("ex3 gan eval --kind wgan", "ex3 gan compare"))]
     text = Path("artifacts/report/index.html").read_text(encoding="utf-8")
-    assert "M1 on" not in text
-    assert "Every recipe on the same draws" in text
+    assert "M1 on" not in text  # that takes `ex3 vae eval`
+    assert text.count("Every recipe on the same draws") == 4  # caption and name of the table of each data set
+    assert "DCGAN: loss against iteration." in text
