@@ -28,7 +28,7 @@ def doctor(context: Context) -> Answer:
     from rich.table import Table
     from rich.text import Text
 
-    findings = [*_libraries(), *_devices(), *_data(context.data), *_runs(context), _artifacts(context.artifacts)]
+    findings = [*_libraries(), *_devices(), *_data(context.data), *_runs(context), _artifacts(context.artifacts), _printer()]
     table = Table("", "found", "what to do", title="ex3 doctor")
     for each in findings:
         mark = Text("✓ ", "green") if each.ok else Text("– ", "yellow")
@@ -61,8 +61,13 @@ def _devices() -> Iterator[Finding]:
         return
     threads = torch.get_num_threads()
     yield Finding("cpu", True, f"{os.cpu_count()} processors, torch uses {threads} threads")
-    if torch.cuda.is_available():
-        yield Finding("cuda", True, torch.cuda.get_device_name())
+    try:
+        cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    except Exception as error:  # a driver that does not answer
+        yield Finding("cuda", False, f"cannot be used: {_first_line(error)}", "--device cpu works; mend the driver for the GPU")
+        return
+    if cuda:
+        yield Finding("cuda", True, cuda)
     elif torch.backends.mps.is_available():
         yield Finding("mps", True, "Apple GPU")
     else:
@@ -103,8 +108,22 @@ def _runs(context: Context) -> Iterator[Finding]:
 
 def _artifacts(root: Path) -> Finding:
     """Whether runs could be written, judged without writing: the nearest folder that exists decides."""
-    nearest = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
-    writable = nearest.is_dir() and os.access(nearest, os.W_OK)
-    remedy = "" if writable else "make it writable, or name another one with --artifacts (or EX3_ARTIFACTS)"
-    state = "" if root.exists() else ", made when first needed"
-    return Finding("artifacts folder", writable, f"{root.absolute()}{state}{'' if writable else ': cannot be written'}", remedy)
+    nearest = next(folder for folder in (root.absolute(), *root.absolute().parents) if os.path.lexists(folder))
+    here = nearest == root.absolute()
+    shelves = (
+        sorted(each for each in nearest.iterdir() if each.is_dir()) if here and os.access(nearest, os.R_OK | os.X_OK) else []
+    )
+    closed = [each for each in (nearest, *shelves) if not each.is_dir() or not os.access(each, os.W_OK | os.X_OK)]
+    closed = [each for each in closed if each != root.absolute() / "reference"]  # what is shipped need not be written
+    remedy = "make it writable, or name another one with --artifacts (or EX3_ARTIFACTS)" if closed else ""
+    detail = f"{root.absolute()}{'' if here else ', made when first needed'}"
+    detail += f": cannot write {closed[0] if closed[0] != root.absolute() else 'it'}" if closed else ""
+    return Finding("artifacts folder", not closed, detail, remedy)
+
+
+def _printer() -> Finding:
+    """Whether `ex3 report` can print its page; nothing else needs it."""
+    from ex3cli.report.printing import HOW_TO_PRINT, printers
+
+    names = printers()
+    return Finding("report.pdf", True, f"by {names[0]}" if names else f"cannot be printed: {HOW_TO_PRINT}")

@@ -68,7 +68,8 @@ def report(
 
     page = context.artifacts / "report" / PAGE
     write_atomically(page, render(made, archive, title=title or TITLE, author=author or "").encode())
-    printed, said = _print(page) if pdf else (_without(page.with_name(PDF)), "")
+    page.with_name(PDF).unlink(missing_ok=True)  # one of an earlier page would say something else
+    printed, said = _print(page) if pdf else (None, "")
     document |= {"page": page, "pdf": printed, "pdf_note": said}
     written = [each for each in (page, printed) if each is not None]
     return Answer(document=document, show=[_table(made), *([said] if said else [])], files=written, problem=problem)
@@ -121,14 +122,9 @@ def _print(page: Path) -> tuple[Path | None, str]:
     try:
         data, printer = pdf_of(page)
     except NoPrinterError as error:
-        return _without(path), f"no {PDF}: {error}; {HOW_TO_PRINT}"
+        return None, f"no {PDF}: {error}; {HOW_TO_PRINT}"
     write_atomically(path, data)
     return path, f"{PDF} printed by {shlex.quote(printer)}"
-
-
-def _without(path: Path) -> None:
-    """No PDF beside the page: one of an earlier page would say something else."""
-    path.unlink(missing_ok=True)
 
 
 def _table(made: "Report") -> Any:

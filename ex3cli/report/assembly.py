@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from ex3cli.errors import ArtifactError
@@ -76,7 +77,7 @@ def _summary(archive: Archive) -> Summary:
     tables: list[Table] = []
     sentences: list[str] = []
     for dataset in ("fashion-mnist", "mnist"):
-        if found := _try(lambda dataset=dataset: few_labels.judged(archive, dataset)):
+        if found := _try(partial(few_labels.judged, archive, dataset)):
             tables.append(few_labels.accuracies(found))
     if scores := _try(lambda: gans.all_scored(archive)[0]):
         tables.append(gans.scores_table(scores))

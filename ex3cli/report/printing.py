@@ -36,6 +36,11 @@ def pdf_of(page: Path) -> tuple[bytes, str]:
     raise NoPrinterError("; ".join(failed) or "neither Chromium, Chrome or Edge nor WeasyPrint is here")
 
 
+def printers() -> list[str]:
+    """What could print here, the first choice first."""
+    return [name for name, _ in _printers()]
+
+
 def _printers() -> list[tuple[str, Callable[[Path], bytes]]]:
     found: list[tuple[str, Callable[[Path], bytes]]] = []
     program = next((path for name in BROWSERS if (path := shutil.which(name))), None)

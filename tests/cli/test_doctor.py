@@ -40,6 +40,47 @@ def test_an_artifacts_folder_that_cannot_be_written_is_told(ex3: Ex3, tmp_path: 
     assert "--artifacts" in found["artifacts folder"]["remedy"]
 
 
+def test_a_folder_that_may_only_be_read_is_told(ex3: Ex3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    closed = tmp_path / "artifacts"
+    (closed / "vae").mkdir(parents=True)
+    allowed = os.access
+    for folder, said in ((closed, "cannot write it"), (closed / "vae", f"cannot write {closed / 'vae'}")):
+        with monkeypatch.context() as patched:  # who runs the tests as root may write anywhere
+            patched.setattr(os, "access", lambda path, mode, bad=folder: Path(path) != bad and allowed(path, mode))
+            found = findings(ex3)["artifacts folder"]
+            assert (found["ok"], said in found["detail"], "EX3_ARTIFACTS" in found["remedy"]) == (False, True, True)
+    assert findings(ex3)["artifacts folder"]["ok"]
+
+
+def test_a_gpu_that_does_not_answer_is_told(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def refuse() -> str:
+        raise RuntimeError("driver is too old\nand more")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", refuse)
+    found = findings(ex3)["cuda"]
+    assert (found["ok"], found["detail"]) == (False, "cannot be used: driver is too old")
+
+
+def test_without_a_gpu_nothing_is_wrong(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert findings(ex3)["gpu"]["ok"]
+
+
+def test_what_prints_the_report_is_told(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ex3cli.report.printing.printers", lambda: ["chromium"])
+    assert findings(ex3)["report.pdf"]["detail"] == "by chromium"
+    monkeypatch.setattr("ex3cli.report.printing.printers", lambda: [])
+    assert "cannot be printed" in findings(ex3)["report.pdf"]["detail"]
+
+
 def test_a_damaged_run_is_named(ex3: Ex3, new_run: Callable[..., Run]) -> None:
     run = new_run()
     run.write_text("notes.txt", "a")
