@@ -6,17 +6,11 @@ from typing import Annotated
 
 import typer
 
+from ex3cli.cli import reproducing
 from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.reproducing import SHIPPED_BY
 
-app = typer.Typer(help="List, show and verify the run folders in artifacts/.", no_args_is_help=True)
-
-SHIPPED_BY = {
-    "classifier train": "ex3cli.classifier.shipping",
-    "vae train": "ex3cli.vae.shipping",
-    "vae compare": "ex3cli.vae.shipping",
-    "gan train": "ex3cli.gan.shipping",
-}
-"""For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
+app = typer.Typer(help="List, show, verify and reproduce the run folders in artifacts/.", no_args_is_help=True)
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A name from `ex3 runs list`, a path, or `reference/…`.")]
 
@@ -151,6 +145,9 @@ def ship(context: Context, run: RunArgument) -> Answer:
     shipped = write_shipped(opened, store.reference.joinpath(*opened.manifest.shelf), contents)
     document = {"run": shipped.name, "files": shipped.manifest.files}
     return Answer(document=document, show=[f"{opened.name} is now {shipped.name}"], run=shipped)
+
+
+app.registered_commands += reproducing.app.registered_commands
 
 
 def _brief(values: Mapping[str, object], limit: int | None = 4) -> str:
