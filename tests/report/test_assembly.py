@@ -6,6 +6,7 @@ from typing import Any
 
 from ex3cli.artifacts.attempts import Attempt
 from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.shipping import ship
 from ex3cli.artifacts.store import Store
 from ex3cli.report.archive import Archive
 from ex3cli.report.assembly import Report, assemble
@@ -48,7 +49,7 @@ def test_of_nothing_everything_is_missing_and_every_command_is_named(store: Stor
 
 def test_of_everything_only_real_images_and_clipping_are_missing(store: Store, everything: Path) -> None:
     report = read(store)
-    assert [gap.what for gap in report.gaps] == ["images of real", "a trained WGAN (clipping)"]
+    assert [gap.what for gap in report.gaps] == ["real images", "a trained WGAN (clipping)"]
     assert not any(gap.quick or gap.damaged for gap in report.gaps)
     captions = [each.caption for each in report.summary.tables]
     assert captions == ["M1 on Fashion-MNIST", "M1 on MNIST", "Generated images beside real ones", "Failed convergences"]
@@ -125,6 +126,11 @@ def test_a_comparison_with_real_images_goes_before_a_newer_one_without(
     panels([{"panel": "real", "cause": "no data", "remedy": "fetch it"}])
     part = section(read(store), "gans")[1]
     assert (part.makings[0].run, list(part.gaps)) == (whole.name, [])
+    contents = {name: whole.read_bytes(name) for name in whole.manifest.files}
+    ship(whole, store.reference / "gan/fashion-mnist/comparison", contents)
+    (whole.path / "run.json").unlink()
+    part = section(read(store), "gans")[1]  # the shipped one has real images, the user's newer one has not
+    assert (part.makings[0].run, list(part.gaps)) == ("reference/gan/fashion-mnist/comparison", [])
     assert "2 each of real, DCGAN and WGAN (gradient penalty)" in part.figures[0].alt
 
 
