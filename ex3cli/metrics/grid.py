@@ -1,7 +1,8 @@
 """KL and JS of two samples in the plane, counted on one grid in which all that lies outside has a cell of its own."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -13,11 +14,14 @@ Array = NDArray[np.float64]
 
 PSEUDO_COUNT = 0.5
 """Added to Q's count in each cell that either sample reaches (Krichevsky and Trofimov 1981): KL stays finite."""
+BOUNDED = 0.02
+"""Share of P that Q's sample may leave unreached before KL has no upper bound any more: beyond it the interval was found to
+miss the true value by its upper end, in up to all of 20 draws of two normal clouds."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and the interval around it, in the estimate's unit."""
+    """An estimate and the interval around it, in the estimate's unit; `high` is infinite where only "at least" can be said."""
 
     value: float
     low: float
@@ -64,9 +68,11 @@ def kl(p: Counts, q: Counts) -> Interval:
     """Return KL(P‖Q) in nats.
 
     Where P has mass and Q has none the true value is infinite and this one is not: it grows with the logarithm of Q's
-    sample, and `unreached` tells that mass. See `_estimate` for the interval.
+    sample. How little of Q lies where its sample has not been, no sample can say, so the upper end of `_estimate`'s interval
+    is raised by the share of P there, and is infinite once that share exceeds BOUNDED: KL is at least `low`.
     """
-    return _estimate(p, q, _kl_of_counts, _kl_error)
+    found, beyond = _estimate(p, q, _kl_of_counts, _kl_error), unreached(p, q)
+    return replace(found, high=found.high + beyond if beyond <= BOUNDED else math.inf)
 
 
 def js(p: Counts, q: Counts) -> Interval:
