@@ -1,5 +1,6 @@
 """`ex3 lab`: GAN Lab offline: a small GAN on points in the plane, measured, drawn and replayed."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,18 +71,15 @@ def train(
     from ex3cli.lab import outputs, training
 
     config: LabConfig = context.config
-    if config.max_epochs < config.min_epochs and "min_epochs" in context.given:
-        raise UsageError(
-            f"--min-epochs {config.min_epochs:,} is above --max-epochs {config.max_epochs:,}", "make one of them fit the other"
-        )
+    _refuse_what_cannot_end_well(context)
     distribution, digests = _distribution(name, points)
     shelf = distribution.name if points is None else "points"
     run = context.store.new_run(
         ("lab", shelf), label=config.loss, command=TRAIN, config={"distribution": distribution.name, **config.to_dict()},
         seed=context.seed, argv=context.argv, threads=1, data=digests,
     )  # fmt: skip
-    context.note(f"{run.path}: {config.loss} on {distribution.name}, up to {config.max_epochs:,} epochs")
     with recording(run):
+        context.note(f"{run.path}: {config.loss} on {distribution.name}, up to {config.max_epochs:,} epochs")
         trained = training.train(
             config, distribution, run, context.progress, max_attempts=max_attempts,
             decided=lambda: derive_convergence(context.store),
@@ -94,9 +92,25 @@ def train(
     return Answer(document=document, show=_tables(trained, summary), run=run, problem=_problem(trained, run.name))
 
 
+def _refuse_what_cannot_end_well(context: Context) -> None:
+    """Numbers of epochs and looks that contradict each other; a short --max-epochs alone does not."""
+    from ex3cli.lab.verdict import HELD
+
+    config: LabConfig = context.config
+    if config.max_epochs < config.min_epochs and "min_epochs" in context.given:
+        raise UsageError(
+            f"--min-epochs {config.min_epochs:,} is above --max-epochs {config.max_epochs:,}", "make one of them fit the other"
+        )
+    if config.max_epochs // config.look_every < HELD and "look_every" in context.given:
+        most = config.max_epochs // HELD
+        raise UsageError(
+            f"--look-every {config.look_every:,} leaves {config.max_epochs:,} epochs no {HELD} looks, and so many must agree",
+            f"--look-every at most {most:,}" if most else f"--max-epochs at least {HELD * config.look_every:,}",
+        )
+
+
 def _distribution(name: str | None, points: Path | None) -> tuple["Distribution", dict[str, str]]:
     """What is to be learnt, and the digest of its file."""
-    from ex3cli.artifacts.canonical import digest
     from ex3cli.lab.distributions import preset
     from ex3cli.lab.drawings import read_points
 
@@ -104,7 +118,8 @@ def _distribution(name: str | None, points: Path | None) -> tuple["Distribution"
         return preset(name or "ring"), {}
     if name:
         raise UsageError(f"{name} and --points {points} are two distributions", "leave one of them out")
-    return read_points(points), {points.name: digest(points.read_bytes())}
+    read = read_points(points)
+    return read, {points.name: read.digest}
 
 
 def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
@@ -119,7 +134,8 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
         ("KL (nats)", last.kl, floor.kl, floor.kl_worst),
         ("JS (nats)", last.js, floor.js, floor.js_worst),
     ):
-        table.add_row(label, f"{value.value:.4f}", f"{value.low:.4f} … {value.high:.4f}", f"{mean:.4f}, at worst {worst:.4f}")
+        interval = f"{value.low:.4f} … {value.high:.4f}" if math.isfinite(value.high) else f"at least {value.low:.4f}"
+        table.add_row(label, f"{value.value:.4f}", interval, f"{mean:.4f}, at worst {worst:.4f}")
     table.add_row("W (exact transport)", f"{last.w:.4f}", "", f"{floor.w:.4f}, at worst {floor.w_worst:.4f}")
     table.add_row("modes covered", f"{last.modes} of {summary['of_modes']}", "", "")
     table.add_row("outside of the square", f"{last.outside:.2%}", "", "")

@@ -21,10 +21,13 @@ SIDE, STRIP, FRAMES, MILLISECONDS = 480, 120, 120, 80
 COLD, MIDDLE, WARM = (np.array(each, dtype=np.float32) for each in ((242, 184, 160), (255, 255, 255), (156, 201, 227)))
 
 
-def draw_frames(film: Film, real: Points, floor: Floor, *, title: str) -> list[Image.Image]:
-    """At most FRAMES pictures, the last one always among them: the square above, W so far in a strip below."""
+def draw_frames(film: Film, real: Points, floor: Floor, *, title: str, modes: int) -> list[Image.Image]:
+    """At most FRAMES pictures, the last one always among them: the square above, W so far in a strip below.
+
+    `modes` is how many the distribution has.
+    """
     chosen = np.unique(np.linspace(0, len(film) - 1, min(FRAMES, len(film))).round().astype(int))
-    return [_frame(film, real, floor, index, title) for index in chosen]
+    return [_frame(film, real, floor, int(index), title, modes) for index in chosen]
 
 
 def gif(frames: Sequence[Image.Image]) -> bytes:
@@ -52,7 +55,7 @@ def mp4(frames: Sequence[Image.Image]) -> bytes | None:
         return path.read_bytes() if done.returncode == 0 and path.is_file() else None
 
 
-def _frame(film: Film, real: Points, floor: Floor, index: int, title: str) -> Image.Image:
+def _frame(film: Film, real: Points, floor: Floor, index: int, title: str, modes: int) -> Image.Image:
     picture = Image.new("RGB", (SIDE, SIDE + STRIP), "white")
     picture.paste(_heat(film.heat[index]), (0, 0))
     draw = ImageDraw.Draw(picture)
@@ -65,7 +68,7 @@ def _frame(film: Film, real: Points, floor: Floor, index: int, title: str) -> Im
         starts = film.fake[index][: len(pull)]
         for start, end in zip(_pixels(starts), _pixels(starts + pull * (0.07 / longest)), strict=True):
             draw.line((*start, *end), fill=PURPLE, width=2)
-    _strip(draw, film, floor, index, title)
+    _strip(draw, film, floor, index, title, numbers_at(film, index, modes))
     return picture
 
 
@@ -81,13 +84,18 @@ def _pixels(points: NDArray[Any]) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in inside]
 
 
-def _strip(draw: ImageDraw.ImageDraw, film: Film, floor: Floor, index: int, title: str) -> None:
+def numbers_at(film: Film, index: int, modes: int) -> str:
+    """The numbers of one frame."""
+    told = f"KL {film.kl[index]:.3f}   JS {film.js[index]:.3f}   W {film.w[index]:.3f}"
+    return f"{told}   modes {film.modes[index]} of {modes}"
+
+
+def _strip(draw: ImageDraw.ImageDraw, film: Film, floor: Floor, index: int, title: str, numbers: str) -> None:
     """W so far, its floor dashed, over the numbers of this frame."""
     font = ImageFont.load_default(14)
     draw.rectangle((0, SIDE, SIDE, SIDE + STRIP), fill="white")
     draw.line((0, SIDE, SIDE, SIDE), fill="#666666")
     draw.text((8, SIDE + 6), f"{title}   epoch {int(film.epoch[index]):,}", fill="black", font=font)
-    numbers = f"KL {film.kl[index]:.3f}   JS {film.js[index]:.3f}   W {film.w[index]:.3f}   modes {int(film.modes[index])}"
     draw.text((8, SIDE + 26), numbers, fill="black", font=font)
     top, bottom = SIDE + 52, SIDE + STRIP - 8
     most = float(np.clip(np.nanmax(film.w), 0.05, 1.5))

@@ -40,13 +40,11 @@ class LabConfig(Settings):
         panel="Training",
         choices=OPTIMISERS,
     )
-    generator_learning_rate: float = setting(
-        3e-4, "Slower than the discriminator's: at equal rates the ring's JS was .19 instead of .12.",
+    generator_rate: float = setting(
+        3e-4, "Learning rate; slower than the discriminator's: at equal rates the ring's JS was .19 instead of .12.",
         panel="Training", minimum=0, exclusive=True,
     )  # fmt: skip
-    discriminator_learning_rate: float = setting(
-        1e-3, "Of the discriminator's optimiser.", panel="Training", minimum=0, exclusive=True
-    )
+    discriminator_rate: float = setting(1e-3, "Learning rate.", panel="Training", minimum=0, exclusive=True)
     beta1: float = setting(
         0.0,
         "Adam's first decay; with .5 the ring's JS was .17 instead of .12.",
@@ -93,7 +91,11 @@ class LabConfig(Settings):
         20_000, "An attempt that has not converged by then has failed.", panel="Training", minimum=1, maximum=10_000_000
     )
     look_every: int = setting(
-        100, "Epochs between two looks: KL, JS and W, and a frame of the animation.", panel="Output", minimum=1
+        100,
+        "Epochs between two looks: KL, JS and W, and a frame of the animation. Patience is in looks: it has converged when "
+        "five in a row say so.",
+        panel="Output",
+        minimum=1,
     )
 
     @property

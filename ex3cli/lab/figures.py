@@ -41,8 +41,8 @@ def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, inde
         left.suptitle(f"{title}, epoch {epoch:,}", fontsize=13)
         upper, middle, lower = right.subplots(3, 1, sharex=True)
         _losses(upper, film)
-        _divergences(middle, film, floor)
-        _transport(lower, film, floor)
+        _divergences(middle, film, floor, index)
+        _transport(lower, film, floor, index)
         for each in (upper, middle, lower):
             each.axvline(epoch, color=GREY, linewidth=0.8)
             each.set_xlim(0, max(float(film.epoch[-1]), 1.0))
@@ -120,9 +120,9 @@ def _losses(axes: Axes, film: Film) -> None:
     axes.legend(loc="center right", ncols=2, fontsize=8)
 
 
-def _divergences(axes: Axes, film: Film, floor: Floor) -> None:
-    axes.plot(film.epoch, film.kl, color=PURPLE, label=f"KL(real ‖ generated), now {film.kl[-1]:.3f}")
-    axes.plot(film.epoch, film.js, color=GREEN, label=f"JS, now {film.js[-1]:.3f} (floor {floor.js:.4f})")
+def _divergences(axes: Axes, film: Film, floor: Floor, index: int) -> None:
+    axes.plot(film.epoch, film.kl, color=PURPLE, label=f"KL(real ‖ generated), now {film.kl[index]:.3f}")
+    axes.plot(film.epoch, film.js, color=GREEN, label=f"JS, now {film.js[index]:.3f} (floor {floor.js:.4f})")
     axes.axhline(np.log(2), color=GREEN, linewidth=0.8, linestyle=":")
     axes.annotate("log 2", (0.005, np.log(2)), xycoords=("axes fraction", "data"), fontsize=8, color=GREEN, va="bottom")
     axes.set_yscale("symlog", linthresh=0.1)
@@ -133,8 +133,8 @@ def _divergences(axes: Axes, film: Film, floor: Floor) -> None:
     axes.legend(loc="upper right", fontsize=8)
 
 
-def _transport(axes: Axes, film: Film, floor: Floor) -> None:
-    axes.plot(film.epoch, film.w, color=ORANGE, label=f"W, exact, now {film.w[-1]:.3f}")
+def _transport(axes: Axes, film: Film, floor: Floor, index: int) -> None:
+    axes.plot(film.epoch, film.w, color=ORANGE, label=f"W, exact, now {film.w[index]:.3f}")
     axes.axhline(floor.w, color=GREY, linewidth=1, linestyle="--", label=f"floor, real against real, {floor.w:.3f}")
     axes.set_ylim(0, float(np.clip(np.nanmax(film.w) * 1.05, 0.05, 3.0)))
     axes.set_title("Wasserstein-1 [sides of the square]", loc="left")

@@ -12,6 +12,8 @@ from ex3cli.lab.measuring import Reading
 from ex3cli.training.seeding import torch_generator
 
 Array = NDArray[np.float32]
+Column = NDArray[Any]  # float64, or int64 of what is counted
+COUNTS = ("epoch", "modes")
 SHOWN, ARROWS, HEAT, MESH = 300, 75, 30, 20
 
 
@@ -66,18 +68,18 @@ class Camera:
 class Film:
     """All frames of an attempt, stacked along the first axis."""
 
-    epoch: Array
+    epoch: Column
     fake: Array
     pull: Array
     heat: Array
     manifold: Array
-    discriminator_loss: Array
-    generator_loss: Array
-    kl: Array
-    js: Array
-    w: Array
-    outside: Array
-    modes: Array
+    discriminator_loss: Column
+    generator_loss: Column
+    kl: Column
+    js: Column
+    w: Column
+    outside: Column
+    modes: Column
 
     @classmethod
     def of(cls, frames: list[Frame]) -> Self:
@@ -88,7 +90,10 @@ class Film:
         }
         numbers |= {name: [getattr(each.reading, name) for each in frames] for name in ("w", "outside", "modes")}
         numbers |= {name: [getattr(each.reading, name).value for each in frames] for name in ("kl", "js")}
-        return cls(**own, **{name: np.asarray(column, np.float32) for name, column in numbers.items()})
+        columns: dict[str, Any] = {
+            name: np.asarray(column, np.int64 if name in COUNTS else np.float64) for name, column in numbers.items()
+        }
+        return cls(**own, **columns)
 
     def __len__(self) -> int:
         return len(self.epoch)

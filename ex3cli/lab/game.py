@@ -40,9 +40,9 @@ class Game:
         self.discriminator = Network([2, *inner, 1], config.leak, torch_generator(seed, "lab", "discriminator"))
         self.average = self.generator.flat.clone()
         decays = config.beta1, config.beta2
-        self._generator_update = choose_update(config.optimiser, self.generator.flat, config.generator_learning_rate, *decays)
+        self._generator_update = choose_update(config.optimiser, self.generator.flat, config.generator_rate, *decays)
         self._discriminator_update = choose_update(
-            config.optimiser, self.discriminator.flat, config.discriminator_learning_rate, *decays
+            config.optimiser, self.discriminator.flat, config.discriminator_rate, *decays
         )
         self._claim_room()
 

@@ -22,7 +22,7 @@ def write(run: Run, trained: Trained, *, page: bool, animate: bool) -> None:
     run.write_tensors("generator.safetensors", _named(game.generator.views(game.average)))
     run.write_tensors("discriminator.safetensors", _named(game.discriminator.layers))
     run.write_tensors("film.safetensors", film.tensors())
-    columns = [getattr(film, name).tolist() for name in HISTORY]
+    columns = [[_spelt(value) for value in getattr(film, name).tolist()] for name in HISTORY]
     run.write_csv("history.csv", HISTORY, zip(*columns, strict=True))
     _write_pictures(run, trained, page=page, moving=animate)
 
@@ -35,7 +35,7 @@ def _write_pictures(run: Run, trained: Trained, *, page: bool, moving: bool) -> 
     if (drawn := figures.manifold(film, title=title)) is not None:
         run.write_figure("figures/manifold", drawn)
     if moving:
-        frames = animation.draw_frames(film, real, floor, title=title)
+        frames = animation.draw_frames(film, real, floor, title=title, modes=trained.ruler.distribution.modes)
         run.write_bytes("figures/training.gif", animation.gif(frames))
         if (video := animation.mp4(frames)) is not None:
             run.write_bytes("figures/training.mp4", video)
@@ -53,8 +53,13 @@ def _told(config: LabConfig) -> str:
         f"Generator: {config.noise_size}-D {config.noise} noise, {config.generator_layers} × {config.generator_units} units; "
         f"discriminator: {config.discriminator_layers} × {config.discriminator_units} units. Batches of {config.batch_size}, "
         f"{config.discriminator_updates} + {config.generator_updates} updates an epoch, {config.optimiser}, "
-        f"learning rates {config.discriminator_learning_rate:g} and {config.generator_learning_rate:g}."
+        f"learning rates {config.discriminator_rate:g} and {config.generator_rate:g}."
     )
+
+
+def _spelt(value: float) -> str:
+    """Counts whole; the rest to the seven digits that single precision has."""
+    return str(value) if isinstance(value, int) else f"{value:.7g}"
 
 
 def _named(layers: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:

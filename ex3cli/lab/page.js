@@ -116,6 +116,12 @@
     const room = (high - low) * 0.06;
     return [id === "losses" ? low - room : low, high + room];
   }
+  function ticks(low, high) {  // the multiples of 1, 2 or 5 times a power of ten, at most six
+    const rough = (high - low) / 5, power = 10 ** Math.floor(Math.log10(rough || 1));
+    const step = power * [1, 2, 5, 10].find((each) => each * power >= rough * 0.999), found = [];
+    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(Number((i * step).toPrecision(12)));
+    return found;
+  }
   const across = (width, epoch) => MARGIN.left + ((width - MARGIN.left - MARGIN.right) * epoch) / (data.epoch[frames - 1] || 1);
   function drawChart(id) {
     const [context, width, height] = fit($(id)), [low, high] = scale(id);
@@ -124,16 +130,16 @@
     context.strokeStyle = colour("line");
     context.fillStyle = colour("faint");
     context.lineWidth = 1;
-    for (let tick = 0; tick <= 4; tick++) {
-      const value = low + ((high - low) * tick) / 4, y = up(value);
+    for (const value of ticks(low, high)) {
+      const y = up(value);
       context.beginPath(); context.moveTo(MARGIN.left, y); context.lineTo(width - MARGIN.right, y); context.stroke();
-      context.textAlign = "right"; context.fillText(value.toFixed(high - low < 1 ? 2 : 1), MARGIN.left - 5, y + 4);
+      context.textAlign = "right"; context.fillText(String(value), MARGIN.left - 5, y + 4);
     }
     context.textAlign = "center";
-    for (let tick = 0; tick <= 4; tick++) {
-      const epoch = (data.epoch[frames - 1] * tick) / 4;
-      context.textAlign = tick === 4 ? "right" : tick ? "center" : "left";
-      context.fillText(Math.round(epoch).toLocaleString("en"), across(width, epoch), height - 5);
+    for (const epoch of ticks(0, data.epoch[frames - 1])) {
+      const x = across(width, epoch);
+      context.textAlign = !epoch ? "left" : x > width - MARGIN.right - 16 ? "right" : "center";
+      context.fillText(epoch.toLocaleString("en"), x, height - 5);
     }
     if (id === "transport") {
       context.setLineDash([5, 4]); context.strokeStyle = colour("faint");

@@ -61,8 +61,9 @@ def train(
     ------
     InterruptedTrainingError : a signal asked to stop. Nothing is resumed: from its seed the run takes seconds to make again.
     """
-    log, ruler = AttemptLog(run.path), Ruler(distribution, run.manifest.seed)
+    log = AttemptLog(run.path)
     with GracefulStop() as stop:
+        ruler = Ruler(distribution, run.manifest.seed)
         for number in range(1, max_attempts + 1):
             course = _Course(config, distribution, run, ruler, number, progress)
             course.play(stop)

@@ -32,8 +32,8 @@ def eager_loop(config: LabConfig) -> Callable[[int], None]:
     generator = network(config.noise_size, config.generator_units, config.generator_layers, 2)
     discriminator = network(2, config.discriminator_units, config.discriminator_layers, 1)
     betas = (config.beta1, config.beta2)
-    of_generator = torch.optim.Adam(generator.parameters(), config.generator_learning_rate, betas)
-    of_discriminator = torch.optim.Adam(discriminator.parameters(), config.discriminator_learning_rate, betas)
+    of_generator = torch.optim.Adam(generator.parameters(), config.generator_rate, betas)
+    of_discriminator = torch.optim.Adam(discriminator.parameters(), config.discriminator_rate, betas)
     average = [each.detach().clone() for each in generator.parameters()]
     softplus = torch.nn.functional.softplus
 

@@ -1,5 +1,7 @@
 """`ex3 lab` as a person types it."""
 
+import hashlib
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ import pytest
 from PIL import Image
 
 from ex3cli.artifacts.store import Store
+from ex3cli.cli.frame import Context
+from ex3cli.lab import drawings
 
-SHORT = ("--min-epochs", 40, "--max-epochs", 40, "--look-every", 20, "--max-attempts", 2, "--no-animation", "--quiet")
+SHORT = ("--min-epochs", 40, "--max-epochs", 40, "--look-every", 8, "--max-attempts", 2, "--no-animation", "--quiet")
 EX3 = Callable[..., Any]
 
 
@@ -42,6 +46,9 @@ def test_a_training_that_does_not_converge_says_so_and_is_counted(ex3: EX3, tmp_
     assert run.manifest.converged is False
     assert set(run.verify().values()) == {"ok"}
     written = set(run.manifest.files)
+    history = run.read_bytes("history.csv").decode().splitlines()
+    assert [line.split(",")[0] for line in history] == ["epoch", "0", "8", "16", "24", "32", "40"]
+    assert max(len(cell) for line in history[1:] for cell in line.split(",")) <= len("-1.234567e-05")
     assert {"figures/panel.png", "figures/manifold.png", "page.html", "film.safetensors", "generator.safetensors"} <= written
     assert (tmp_path / "artifacts" / "convergence.json").is_file()
 
@@ -52,7 +59,7 @@ def test_a_training_that_converges_shows_bars_and_floors(ex3: EX3, tmp_path: Pat
     (tmp_path / "cloud.csv").write_text("x,y\n" + lines)
     outcome = ex3(
         "lab", "train", "--points", "cloud.csv", "--min-epochs", 1500, "--max-epochs", 6000, "--average-decay", 0.99,
-        "--generator-learning-rate", 0.001, "--batch-size", 64, "--no-animation",
+        "--generator-rate", 0.001, "--batch-size", 64, "--no-animation",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
     assert "converged at epoch" in outcome.stdout
@@ -67,7 +74,7 @@ def test_the_animation_is_written(ex3: EX3, tmp_path: Path) -> None:
     words = [word for word in SHORT if word != "--no-animation"]
     ex3("lab", "train", "line", *words)
     with Image.open(tmp_path / "artifacts/lab/line/0001-log/figures/training.gif") as picture:
-        assert getattr(picture, "n_frames") == 3  # noqa: B009
+        assert getattr(picture, "n_frames") == 6  # noqa: B009
 
 
 def test_the_help_says_what_an_epoch_is(ex3: EX3) -> None:
@@ -84,7 +91,9 @@ def test_the_help_says_what_an_epoch_is(ex3: EX3) -> None:
         (("ring", "--loss", "hinge"), 2, "--loss"),
         (("ring", "--batch-size", "0"), 2, "--batch-size"),
         (("ring", "--min-epochs", "500", "--max-epochs", "100"), 2, "above --max-epochs"),
-        (("ring", "--generator-learning-rate", "nan"), 2, "out of range"),
+        (("ring", "--look-every", "5000"), 2, "--look-every at most 4,000"),
+        (("ring", "--look-every", "10", "--max-epochs", "4"), 2, "--max-epochs at least 50"),
+        (("ring", "--generator-rate", "nan"), 2, "out of range"),
     ],
 )
 def test_a_mistake_gets_its_cause_its_remedy_and_no_run(ex3: EX3, words: tuple[str, ...], code: int, said: str) -> None:
@@ -93,6 +102,45 @@ def test_a_mistake_gets_its_cause_its_remedy_and_no_run(ex3: EX3, words: tuple[s
     assert said in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert not Path("artifacts").exists()
+
+
+def test_a_short_training_may_have_few_looks_and_its_kl_no_upper_end(ex3: EX3) -> None:
+    outcome = ex3("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1, "--no-animation", "--quiet")
+    assert outcome.exit_code == 5
+    (line,) = (line for line in outcome.stdout.splitlines() if "KL (nats)" in line)
+    assert "at least" in line
+    assert "inf" not in line
+
+
+def test_a_signal_at_the_first_line_marks_the_run(ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Context, "note", lambda context, text: signal.raise_signal(signal.SIGINT))
+    assert ex3("lab", "train", "ring", *SHORT).exit_code == 130
+    assert Store(tmp_path / "artifacts").open("lab/ring/0001-log").manifest.state == "interrupted"
+
+
+def test_the_manifest_has_the_digest_of_what_was_trained_on(ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the bytes that were read, whatever the file holds by the time that the run is claimed."""
+    content = b"0.1,0.2\n0.8,0.9\n"
+    (tmp_path / "a.csv").write_bytes(content)
+    plain = drawings.read_points
+
+    def read_points(path: Path) -> drawings.Scatter:
+        read = plain(path)
+        path.write_bytes(b"")
+        return read
+
+    monkeypatch.setattr(drawings, "read_points", read_points)
+    ex3("lab", "train", "--points", "a.csv", "--max-epochs", 3, "--max-attempts", 1, "--no-animation", "--quiet")
+    run = Store(tmp_path / "artifacts").open("lab/points/0001-log")
+    assert run.manifest.data == {"a.csv": hashlib.sha256(content).hexdigest()}
+
+
+def test_every_option_has_its_whole_name_in_a_narrow_help(ex3: EX3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    shown = ex3("lab", "train", "--help").stdout
+    assert "--discriminator-rate" in shown
+    assert "…" not in "".join(line[:30] for line in shown.splitlines())
 
 
 def test_every_file_that_holds_no_points_is_refused(ex3: EX3, tmp_path: Path) -> None:

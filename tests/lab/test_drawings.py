@@ -1,7 +1,11 @@
 """Distributions from files, and one clear line for every file that holds none."""
 
+import hashlib
+import io
 import json
+import os
 import struct
+import threading
 import zlib
 from pathlib import Path
 
@@ -64,6 +68,8 @@ def test_every_kind_of_png_is_read(tmp_path: Path, mode: str) -> None:
     ("name", "content"),
     [
         ("a.csv", "x,y\n0.1,0.2\n0.8,0.9\n"), ("a.csv", "0.1;0.2\n0.8;0.9"), ("a.txt", "# points\n0.1 0.2\n\n0.8\t0.9\n"),
+        ("german.csv", "x;y\n0,1;0,2\n0,8;0,9\n"), ("german.csv", "0,1;0,2\n0,8;0,9"), ("german.txt", "0,1\t0,2\n0,8\t0,9"),
+        ("german.txt", "0,1 0,2\n0,8 0,9"), ("a.csv", "0.1, 0.2\n0.8,\t0.9"), ("a.csv", '"0.1","0.2"\n"0.8","0.9"'),
         ("a.json", "[[0.1, 0.2], [0.8, 0.9]]"), ("a.json", '{"points": [{"x": 0.1, "y": 0.2}, {"x": 0.8, "y": 0.9}]}'),
     ],
 )  # fmt: skip
@@ -92,16 +98,43 @@ def huge_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def white_png() -> bytes:
-    import io
-
+def white_png(dark: int = 0) -> bytes:
     out = io.BytesIO()
-    Image.new("L", (30, 30), 255).save(out, "PNG")
+    image = Image.new("L", (30, 30), 255)
+    for x in range(dark):
+        image.putpixel((3 * x, 7), 0)
+    image.save(out, "PNG")
     return out.getvalue()
+
+
+def test_two_dark_pixels_are_enough(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(white_png(2))
+    assert len(read_points(tmp_path / "a.png").places) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_was_read_is_what_the_digest_is_of(tmp_path: Path) -> None:
+    """From a pipe, too, which can be read only once."""
+    content = b"0.1,0.2\n0.8,0.9\n"
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(content,))
+    writer.start()
+    scatter = read_points(tmp_path / "pipe")
+    writer.join()
+    assert len(scatter.places) == 2
+    assert scatter.digest == hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ex3cli.lab.drawings.MOST_BYTES", 10)
+    with pytest.raises(DataError, match="is too large"):
+        read_points(text(tmp_path / "a.csv", "0.1,0.2\n0.8,0.9\n"))
 
 
 BAD = [
     ("white.png", white_png(), "empty"),
+    ("pixel.png", white_png(1), "only one dark pixel"),
+    ("zeros.png", white_png()[:8] + bytes(40), "its beginning makes no sense"),
     ("huge.png", huge_png(), "10,000 × 10,000"),
     ("torn.png", white_png()[:60], "damaged PNG"),
     ("cut.png", white_png()[:10], "damaged PNG"),
@@ -119,6 +152,12 @@ BAD = [
     ("scalar.json", b"3", "no list"),
     ("nan.json", b"[[1, 2], [NaN, 2]]", "entry 2 is not finite"),
     ("null.json", b'[[1, 2], {"x": 1}]', "entry 2 is no pair"),
+    ("large.json", b"[[0, 1], [" + b"9" * 400 + b", 1]]", "entry 2 has a number too large: [999"),
+    ("digits.json", b"[[0, 1], [" + b"9" * 5_000 + b", 1]]", "no JSON"),
+    ("true.json", b"[[0, 1], [true, false]]", "entry 2 is no pair of numbers: [True, False]"),
+    ("true_x.json", b'[[0, 1], {"x": true, "y": 1}]', "entry 2 is no pair"),
+    ("text.json", b'["ab"]', "entry 1 is no pair of numbers: ab"),
+    ("large.csv", b"0,1\n" + b"9" * 400 + b",1\n", "line 2 is not finite"),
     ("deep.json", b"[" * 100_000, "no JSON"),
 ]
 

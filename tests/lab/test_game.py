@@ -20,7 +20,7 @@ def eager_epoch(made: Game, positions: torch.Generator) -> None:
     """One epoch as a textbook has it: autograd, torch's optimiser, the shared objectives and penalty."""
     config, rows = made.config, made.config.batch_size
     flats = [each.flat.clone().requires_grad_(True) for each in (made.generator, made.discriminator)]
-    rates = (config.generator_learning_rate, config.discriminator_learning_rate)
+    rates = (config.generator_rate, config.discriminator_rate)
     optimisers = [torch.optim.SGD([flat], lr=rate) for flat, rate in zip(flats, rates, strict=True)]
 
     def critic(points: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ def eager_epoch(made: Game, positions: torch.Generator) -> None:
 
 @pytest.mark.parametrize("loss", ["log", "least-squares", "wgan-gp", "wgan-clip"])
 def test_an_epoch_is_what_the_plain_loop_does(loss: str) -> None:
-    made = game(loss=loss, optimiser="sgd", generator_learning_rate=0.1, discriminator_learning_rate=0.1, smoothing=0.5)
+    made = game(loss=loss, optimiser="sgd", generator_rate=0.1, discriminator_rate=0.1, smoothing=0.5)
     made._draw_block(0)
     generator = torch.Generator().manual_seed(9)
     made._positions[0] = torch.stack([torch.rand(made.config.batch_size, 1, generator=generator) for _ in range(2)])

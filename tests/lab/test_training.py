@@ -52,7 +52,7 @@ def test_failed_attempts_are_counted_and_each_has_a_seed_of_its_own(new_run: Cal
 
 @pytest.mark.usefixtures("fewer_points")
 def test_a_training_stops_once_it_has_converged_and_the_least_epochs_are_over(new_run: Callable[..., Run]) -> None:
-    easy = {"min_epochs": 1500, "max_epochs": 4000, "average_decay": 0.99, "generator_learning_rate": 1e-3}
+    easy = {"min_epochs": 1500, "max_epochs": 4000, "average_decay": 0.99, "generator_rate": 1e-3}
     _, done = run_of(new_run, **easy, batch_size=64, max_attempts=3)
     assert done.verdict.converged
     assert len(done.attempts) == 1
@@ -73,7 +73,7 @@ def test_weights_that_are_no_numbers_end_the_attempt(new_run: Callable[..., Run]
     wild = {
         "optimiser": "sgd",
         "loss": "least-squares",
-        "discriminator_learning_rate": 1e6,
+        "discriminator_rate": 1e6,
         "max_epochs": 400,
         "look_every": 50,
     }
@@ -98,4 +98,22 @@ def test_a_signal_marks_the_run_and_says_what_to_do(new_run: Callable[..., Run],
     with pytest.raises(InterruptedTrainingError, match="epoch 20") as caught:
         train(LabConfig.resolve(**SHORT), ONE, run, Silent())
     assert caught.value.exit_code == 143
+    assert run.manifest.state == "interrupted"
+
+
+@pytest.mark.usefixtures("fewer_points")
+def test_a_signal_while_the_floor_is_measured_marks_the_run(
+    new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = training.Ruler
+
+    def ruler(distribution: Clusters, seed: int) -> training.Ruler:
+        signal.raise_signal(signal.SIGINT)
+        return plain(distribution, seed)
+
+    monkeypatch.setattr(training, "Ruler", ruler)
+    run = new_run(shelf=("lab", "one"))
+    with pytest.raises(InterruptedTrainingError, match="epoch 0") as caught:
+        train(LabConfig.resolve(**SHORT), ONE, run, Silent())
+    assert caught.value.exit_code == 130
     assert run.manifest.state == "interrupted"
