@@ -55,3 +55,11 @@ def test_only_a_training_shorter_than_its_preset_is_shortened() -> None:
 def test_settings_out_of_range_are_refused_by_their_option(setting: str, value: float) -> None:
     with pytest.raises(UsageError, match="--" + setting.replace("_", "-")):
         GANConfig.resolve(**{setting: value})
+
+
+def test_batch_norm_is_refused_where_the_penalty_is_of_each_image() -> None:
+    with pytest.raises(UsageError, match="each image alone"):
+        GANConfig.resolve(kind="wgan", critic_norm="batch")
+    assert {GANConfig.resolve(each, kind="wgan").critic_norm for each in GANConfig.presets} == {"layer", "none"}
+    assert GANConfig.resolve("paper", kind="wgan").critic_norm == "none"
+    assert {GANConfig.resolve(each, kind="wgan-clip").critic_norm for each in GANConfig.presets} == {"batch"}
