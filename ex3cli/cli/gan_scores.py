@@ -148,9 +148,11 @@ def history(context: Context) -> Answer:
     """Count attempts: failed before the first success, failed in all, converged; and say why and when."""
     from ex3cli.artifacts.attempts import derive_convergence
     from ex3cli.cli.gan_tables import counts_table, every_attempt_table
+    from ex3cli.cli.resuming import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.errors import ArtifactError
-    from ex3cli.gan.history import count_attempts
+    from ex3cli.gan.figures import failure_figure
+    from ex3cli.gan.history import HISTORY_FILE, count_attempts
 
     spec(context.dataset)
     counted = count_attempts(context.store, context.dataset)
@@ -164,5 +166,14 @@ def history(context: Context) -> Answer:
     if not counted.kinds:
         nothing = f"No attempt has been made yet: ex3 gan train --kind dcgan --dataset {context.dataset}"
         return Answer(document=document, show=[nothing], problem=problem)
+    names = dict.fromkeys(each["run"] for each in counted.attempts if not counted.kinds[each["kind"]].shipped)
+    shelf, config = ("gan", context.dataset, "history"), {"dataset": context.dataset}
+    record = _recorded(context, shelf, "attempts", "gan history", config, [context.store.open(name) for name in names])
+    with recording(record):
+        record.write_json(HISTORY_FILE, document)
+        record.write_figure("figures/failures", failure_figure(document["kinds"]), svg=True)
+        record.finish(
+            {kind: f"{each.tally.failed} failed, {each.tally.converged} converged" for kind, each in counted.kinds.items()}
+        )
     show = [f"Attempts at {context.dataset}", counts_table(counted), every_attempt_table(counted)]
-    return Answer(document=document, show=show, problem=problem)
+    return Answer(document=document, show=show, run=record, problem=problem)

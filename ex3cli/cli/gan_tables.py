@@ -96,11 +96,11 @@ def every_attempt_table(counted: "History") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from ex3cli.artifacts.attempts import Attempt
+    from ex3cli.gan.history import attempt_of
 
     table = Table("run", "attempt", "started", "verdict", "reason", "iteration", "what decided")
     for each in counted.attempts:
-        attempt = Attempt(**{name: each[name] for name in Attempt.__dataclass_fields__})
+        attempt = attempt_of(each)
         verdict = attempt.verdict + (" (shortened)" if attempt.shortened else "")
         started = each["started"][:16].replace("T", " ")
         cells = (each["run"], str(attempt.attempt), started, verdict, attempt.reason or "", f"{attempt.iteration:,}")

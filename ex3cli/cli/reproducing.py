@@ -22,6 +22,7 @@ SHIPPED_BY = {
     "vae train": "ex3cli.vae.shipping",
     "vae compare": "ex3cli.vae.shipping",
     "gan train": "ex3cli.gan.shipping",
+    "gan history": "ex3cli.gan.shipping",
 }
 """For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
 

@@ -1,6 +1,7 @@
 """Figures of a training: its losses against the iteration, its fixed z through time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -98,6 +99,31 @@ def comparison_figure(label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]
             where.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         for where in each.axes:
             where.set_axis_off()
+    return figure
+
+
+def failure_figure(kinds: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """The share of attempts that failed, with its 95 % Wilson interval, a line a kind.
+
+    Parameters
+    ----------
+    kinds : of each kind what `history.Count.document` says.
+    """
+    with style():
+        figure = Figure(figsize=(7, 0.9 + 0.7 * len(kinds)), layout="constrained")
+        axes = figure.subplots()
+        for place, told in enumerate(reversed(kinds.values())):
+            rate, judged = told["failure_rate"], told["failed"] + told["converged"]
+            if rate is not None:
+                axes.plot([rate["low"], rate["high"]], [place, place], color=BLUE, linewidth=3, solid_capstyle="butt")
+                axes.plot(rate["value"], place, "o", color=BLUE, markersize=8)
+            reasons = ", ".join(f"{count} {reason}" for reason, count in told["reasons"].items())
+            words = f"{told['failed']} of {judged} failed" + (f": {reasons}" if reasons else "") if judged else "none judged"
+            axes.annotate(words, (0.0, place), xytext=(4, 9), textcoords="offset points", fontsize=8)
+        axes.set_yticks(range(len(kinds)), list(reversed(kinds)))
+        axes.set_ylim(-0.5, len(kinds) - 0.3)
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_xlabel("share of attempts that failed to converge, with its 95 % interval (Wilson)")
     return figure
 
 

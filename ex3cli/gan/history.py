@@ -1,7 +1,7 @@
 """Every attempt at every kind: how many failed before one converged, how many in all, and how sure the failure rate is."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ex3cli.artifacts.attempts import Attempt, Tally, attempts_of, readable_runs, tally
@@ -11,13 +11,15 @@ from ex3cli.artifacts.store import Store
 from ex3cli.gan.config import KINDS
 from ex3cli.metrics.agreement import wilson_interval
 
+HISTORY_FILE = "history.json"
+
 
 @dataclass(frozen=True)
 class Count:
     """One kind's."""
 
     tally: Tally
-    shipped: bool  # none of the user's own, so the shipped run's
+    shipped: bool  # none of the user's own, so the shipped ones
 
     def document(self) -> dict[str, Any]:
         """The tally, and the share of judged attempts that failed with its 95 % Wilson interval."""
@@ -37,7 +39,7 @@ class History:
 
 
 def count_attempts(store: Store, dataset: str) -> History:
-    """Count the user's attempts at a data set by kind; a kind without any gets the shipped run's."""
+    """Count the user's attempts at a data set by kind; of a kind without any, the shipped ones."""
     sound, damaged = readable_runs(store)
     kinds: dict[str, Count] = {}
     listed: list[dict[str, Any]] = []
@@ -45,14 +47,28 @@ def count_attempts(store: Store, dataset: str) -> History:
         shelf = ["gan", dataset, kind]
         mine = sorted((run for run in sound if run.manifest.shelf == shelf), key=lambda run: run.manifest.started)
         found = [(run, each) for run in mine for each in attempts_of(run)]
-        shipped = not found
-        if shipped and (store.reference.joinpath(*shelf) / FILE_NAME).is_file():
-            run = store.open("reference", shelf)
-            found = [(run, each) for each in attempts_of(run)]
-        if found:
-            kinds[kind] = Count(tally([each for _, each in found]), shipped)
-            listed += _listed(kind, found)
+        rows = _listed(kind, found) or _shipped(store, dataset, kind)
+        if rows:
+            kinds[kind] = Count(tally([attempt_of(row) for row in rows]), shipped=not found)
+            listed += rows
     return History(kinds, listed, {name: cause for name, cause in damaged.items() if name.startswith(f"gan/{dataset}/")})
+
+
+def attempt_of(row: Mapping[str, Any]) -> Attempt:
+    """The attempt of a row of `History.attempts`."""
+    return Attempt(**{each.name: row[each.name] for each in fields(Attempt)})
+
+
+def _shipped(store: Store, dataset: str, kind: str) -> list[dict[str, Any]]:
+    """The attempts that ex3 ships: those of the shipped history, else those of the shipped training alone."""
+    history = store.reference / "gan" / dataset / "history"
+    if (history / FILE_NAME).is_file():
+        told = store.open_folder(history).read_json(HISTORY_FILE)["attempts"]
+        return [row for row in told if row["kind"] == kind]
+    if not (store.reference / "gan" / dataset / kind / FILE_NAME).is_file():
+        return []
+    run = store.open("reference", ("gan", dataset, kind))
+    return _listed(kind, [(run, each) for each in attempts_of(run)])
 
 
 def _listed(kind: str, found: Sequence[tuple[Run, Attempt]]) -> list[dict[str, Any]]:
