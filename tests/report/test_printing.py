@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,3 +56,16 @@ def test_a_browser_that_hangs_is_left(page: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(printing, "BROWSERS", (program(tmp_path, "import time; time.sleep(60)"),))
     with pytest.raises(NoPrinterError, match="timed out"):
         pdf_of(page)
+
+
+def test_weasyprint_prints_where_there_is_no_browser(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class HTML:
+        def __init__(self, filename: str) -> None:
+            self.name = filename
+
+        def write_pdf(self) -> bytes:
+            return f"%PDF of {self.name}".encode()
+
+    monkeypatch.setattr(printing, "BROWSERS", ())
+    monkeypatch.setitem(sys.modules, "weasyprint", SimpleNamespace(HTML=HTML))
+    assert pdf_of(page) == (f"%PDF of {page}".encode(), "weasyprint")
