@@ -56,7 +56,11 @@ def train(context: Context, resume: Resume = None) -> Answer:
         run.finish(summary, partial=context.config.epochs < VAEConfig.resolve(preset).epochs)
     return Answer(
         document={"dataset": context.dataset, "run": run.name, "partial": run.manifest.partial, **summary},
-        show=[tables.training(run.name, summary), f"Judge it: ex3 vae eval --dataset {context.dataset} --run {run.path.name}"],
+        show=[
+            *tables.training(run.name, summary),
+            *tables.not_a_density(context.config.views, context.config.likelihood),
+            f"Judge it: ex3 vae eval --dataset {context.dataset} --run {run.path.name}",
+        ],
         run=run,
     )
 
@@ -76,7 +80,7 @@ def evaluate(context: Context) -> Answer:
 
     registry.spec(context.dataset)
     trained = context.store.find(("vae", context.dataset), command=TRAIN, name=context.run)
-    data = _data_if_here(context)
+    data = vae_pictures.data_if_here(context)
     judged = judging.judge(trained, data, context.config, seed=context.seed, progress=context.progress)
     context.note(f"features: {judged.features} of {trained.name}, {judged.computed}")
     beside = _baselines(context, data)
@@ -86,6 +90,7 @@ def evaluate(context: Context) -> Answer:
         "features": judged.features,
         "computed": judged.computed,
         "transductive": context.config.transductive,
+        "selection": judging.selection(judged.choices, context.config),
         "results": judging.rows(judged, context.config, beside),
     }
     run = context.store.new_run(
@@ -97,7 +102,7 @@ def evaluate(context: Context) -> Answer:
     shortened = ", a shortened training" if trained.manifest.partial else ""
     kind = "SVM on labels spread over the training images, of the" if context.config.transductive else "SVM on the"
     title = f"{kind} {judged.features} of {trained.name}{shortened}; all test images of {context.dataset}"
-    return Answer(document=document, show=[title, tables.accuracies(document), *tables.notes(document)], run=run)
+    return Answer(document=document, show=[title, *tables.accuracies(document), *tables.notes(document)], run=run)
 
 
 @command(
@@ -130,14 +135,6 @@ def compare(
         summary = {name: entry["results"][-1]["accuracy_mean"] for name, entry in document["recipes"].items()}
         run.finish(summary, partial=context.config.draws < EvaluationConfig().draws)
     return Answer(document={**document, "run": run.name}, show=tables.comparison(document), run=run)
-
-
-def _data_if_here(context: Context) -> "ImageDataset | None":
-    """The data set; None where its files are missing, since a shipped run's features do without."""
-    from ex3cli.datasets import registry
-
-    conditions = {each.condition for each in registry.verify(context.dataset, context.data)}
-    return None if conditions == {"missing"} else registry.load(context.dataset, context.data)
 
 
 def _baselines(context: Context, data: "ImageDataset | None") -> dict[str, list[dict[str, Any]]]:

@@ -7,9 +7,11 @@ import typer
 from ex3cli.cli.frame import Answer, Context, command
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from ex3cli.artifacts.run import Run
+    from ex3cli.datasets.registry import ImageDataset
     from ex3cli.vae.networks import VAE
 
 app = typer.Typer()
@@ -74,22 +76,25 @@ def latent(
     steps: Annotated[int, typer.Option(min=2, max=31, help="Columns of the traversal.", rich_help_panel="Output")] = 11,
     points: Annotated[int, typer.Option(min=10, max=10_000, help="Test images on the map.", rich_help_panel="Output")] = 2000,
 ) -> Answer:
-    """Draw a map of the test images' features with class names, and what each latent dimension does."""
+    """Draw a map of the test images' latents with class names, and what each latent dimension does.
+
+    Without the data set the map is of what a run stores: the features that its SVM is given.
+    """
     from ex3cli.datasets.registry import spec
-    from ex3cli.vae import features, mapping, picture_figures, pictures
+    from ex3cli.vae import mapping, picture_figures, pictures
 
     names = spec(context.dataset).class_names
     trained, model = _model(context)
     base, words = _base(context, model, label)
-    stored = features.load_features(trained)
-    context.note("placing the test images (t-SNE)")
-    places, labels = mapping.map_features(stored.test, stored.test_labels, points=points, seed=context.seed)
+    mapped, labels, what = _mapped(context, trained, model, points)
+    context.note(f"placing the test images by their {what} (t-SNE)")
+    places = mapping.place(mapped, context.seed)
     chosen, values, moved = pictures.traverse(model, base, dimensions, steps)
     run = _new_run(context, "latent", trained, {"label": label, "dimensions": dimensions, "steps": steps, "points": points})
-    run.write_figure("figures/map", picture_figures.feature_map(places, labels, names))
+    run.write_figure("figures/map", picture_figures.feature_map(places, labels, names, what))
     run.write_figure("figures/traversal", picture_figures.traversal(chosen, values.tolist(), moved.numpy(), words))
     run.write_csv("map.csv", ("x", "y", "label"), [[*place, label] for place, label in zip(places, labels, strict=True)])
-    return _answer(context, run, trained, {"points": len(places), "dimensions": chosen})
+    return _answer(context, run, trained, {"points": len(places), "mapped": what, "dimensions": chosen})
 
 
 def _model(context: Context) -> "tuple[Run, VAE]":
@@ -102,6 +107,31 @@ def _model(context: Context) -> "tuple[Run, VAE]":
     model = features.load_model(trained)
     pictures.check_draws_pixels(model)
     return trained, model
+
+
+def _mapped(context: Context, trained: "Run", model: "VAE", points: int) -> "tuple[NDArray[Any], NDArray[Any], str]":
+    """What the map places, with labels and in words: posterior means, or without the data set the stored features."""
+    import torch
+
+    from ex3cli.vae import features, mapping, pictures
+
+    data = data_if_here(context)
+    if data is not None:
+        chosen = mapping.choose_points(len(data.test_labels), points, context.seed)
+        at = torch.from_numpy(chosen)
+        return pictures.encode(model, data.test_images[at]).numpy(), data.test_labels[at].numpy(), "posterior means"
+    stored = features.load_features(trained)
+    chosen = mapping.choose_points(len(stored.test), points, context.seed)
+    what = f"features for the SVM ({features.describe(features.config_of(trained).features)})"
+    return stored.test[chosen], stored.test_labels[chosen], what
+
+
+def data_if_here(context: Context) -> "ImageDataset | None":
+    """The data set; None where its files are missing, since a shipped run's features do without."""
+    from ex3cli.datasets import registry
+
+    conditions = {each.condition for each in registry.verify(context.dataset, context.data)}
+    return None if conditions == {"missing"} else registry.load(context.dataset, context.data)
 
 
 def _base(context: Context, model: "VAE", label: str | None) -> "tuple[Tensor, str]":

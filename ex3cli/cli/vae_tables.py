@@ -1,47 +1,78 @@
 """Tables of `ex3 vae`, made from the JSON documents of its commands."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-HEADINGS = {"raw_pixels": "raw pixels", "hog": "edges (HOG)", "preset_paper": "preset paper"}
+SHORT = {"raw_pixels": "raw pixels", "hog": "edges (HOG)", "preset_paper": "preset paper"}
 
 
-def training(name: str, summary: Mapping[str, Any]) -> Table:
+def training(name: str, summary: Mapping[str, Any]) -> list[Any]:
     """What a training came to."""
     headings = ("epochs", "ELBO, training (nats)", "ELBO, test", "importance-weighted, test", "active dimensions", "features")
     table = Table(*headings, title=f"Trained: {name}")
-    bounds = [f"{summary[key]:.2f}" for key in ("elbo", "test_elbo", "test_importance_weighted_bound")]
+    images = f"{summary['bound_images']:,} images"
+    weighted = f"{summary['test_importance_weighted_bound']:.2f} ({images}; ELBO of these: {summary['test_elbo_of_these']:.2f})"
+    bounds = [f"{summary['elbo']:.2f}", f"{summary['test_elbo']:.2f} ({summary['test_images']:,} images)", weighted]
+    active = f"{summary['active_dimensions']} of {summary['latent_size']}"
     size = f"{summary['features']}: {summary['dimensions']} numbers"
-    table.add_row(str(summary["epochs"]), *bounds, str(summary["active_dimensions"]), size)
-    return table
+    table.add_row(str(summary["epochs"]), *bounds, active, size)
+    return [table]
 
 
-def accuracies(document: Mapping[str, Any]) -> Table:
-    """`vae eval`: accuracy and error of the run, the baselines' accuracy, the paper's error turned into accuracy."""
+def not_a_density(views: Sequence[str], likelihood: str) -> list[str]:
+    """Why a bound is no log density of images and stands beside no other, if so."""
+    said = []
+    if len(views) > 1:
+        said.append(
+            "the bounds sum pixels and edges as if independent, though edges follow from pixels: no density of images, and not "
+            "comparable with those of other --views"
+        )
+    if likelihood == "bernoulli-grey":
+        said.append("bernoulli-grey is no normalised likelihood of grey levels: its bounds compare with its own alone")
+    return said
+
+
+def accuracies(document: Mapping[str, Any]) -> list[Table]:
+    """`vae eval`: a table of accuracies and one of errors; a row for each method, a column for each number of labels."""
     results = document["results"]
     names = list({name: None for row in results for name in row["baselines"]})
     methods = list({method: None for row in results for method in row["paper"]})
-    table = Table("labels", "accuracy %", "error %", "draws")
-    for name in names:
-        shipped = all(row["baselines"].get(name, {}).get("source") == "shipped" for row in results)
-        table.add_column(f"{HEADINGS[name]}: accuracy %" + (" (shipped)" if shipped else ""))
-    for method in methods:
-        table.add_column(f"the paper on MNIST, {method}: error %")
-    for row in results:
-        cells = [str(row["labels"]), _percent(row), f"{100 - 100 * row['accuracy_mean']:.2f}", str(row["draws"])]
-        cells += [_percent(row["baselines"][name]) if name in row["baselines"] else "" for name in names]
-        cells += [_error(row["paper"].get(method)) for method in methods]
-        table.add_row(*cells)
+    tables = []
+    for unit, shown in (("accuracy", _percent), ("error", _wrong)):
+        table = _table(f"{unit} %", [row["labels"] for row in results])
+        table.add_row("M1, transductive" if document["transductive"] else "M1", *(shown(row) for row in results))
+        for name in names:
+            table.add_row(SHORT[name], *(_or_empty(shown, row["baselines"].get(name)) for row in results))
+        for method in methods:
+            table.add_row(f"{method} (paper)", *(_or_empty(shown, _published(row["paper"].get(method))) for row in results))
+        tables.append(table)
+    return tables
+
+
+def _table(corner: str, sizes: Sequence[int]) -> Table:
+    """Narrow enough for four sizes in 80 columns."""
+    table = Table(corner, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for size in sizes:
+        table.add_column(f"{size:,} labels", justify="right")
     return table
 
 
 def notes(document: Mapping[str, Any]) -> list[str]:
-    """What a reader should know of the table."""
-    said = ["mean ± standard deviation over draws; C and gamma were chosen on training images that no draw and no test uses"]
-    if any("spreading" in row and row["spreading"]["share"] is None for row in document["results"]):
-        kept = [str(row["labels"]) for row in document["results"] if row["spreading"]["share"] is None]
+    """What a reader should know of the tables."""
+    rows = document["results"]
+    shipped = [
+        SHORT[name] for name in rows[0]["baselines"] if all(row["baselines"][name].get("source") == "shipped" for row in rows)
+    ]
+    said = [f"mean ± standard deviation over {rows[0]['draws']} draws; {document['selection']}"]
+    if shipped:
+        said.append(f"as shipped, measured on the same draws: {', '.join(shipped)}")
+    if any(row["paper"] for row in rows):
+        said.append("paper: Kingma et al. 2014, Table 1" + ("" if document["dataset"] == "mnist" else ", which is of MNIST"))
+    if any("spreading" in row and row["spreading"]["share"] is None for row in rows):
+        kept = [str(row["labels"]) for row in rows if row["spreading"]["share"] is None]
         said.append(f"spreading did not help where it was chosen, so the inductive SVM was kept, with {', '.join(kept)} labels")
     return said
 
@@ -63,7 +94,7 @@ def comparison(document: Mapping[str, Any]) -> list[Any]:
     methods = list({method: None for row in first for method in row["paper"]})
     for method in methods:
         entries = [row["paper"].get(method) for row in first]
-        table.add_row(f"the paper on MNIST, {method}", *(_error(entry, accuracy=True) for entry in entries))
+        table.add_row(f"the paper on MNIST, {method}", *(_or_empty(_percent, _published(entry)) for entry in entries))
     seeds = Table("mean over draws (± over trainings)", "trainings", *(f"{size} labels" for size in sizes))
     for name, entry in recipes:
         trainings = entry["seeds"][0]["trainings"]
@@ -76,9 +107,16 @@ def _percent(row: Mapping[str, Any]) -> str:
     return f"{100 * row['accuracy_mean']:.2f} ± {100 * row['accuracy_std']:.2f}"
 
 
-def _error(entry: Mapping[str, float] | None, *, accuracy: bool = False) -> str:
-    """The paper's error in percent, or the accuracy that it is; empty where the paper has none."""
+def _wrong(row: Mapping[str, Any]) -> str:
+    return f"{100 - 100 * row['accuracy_mean']:.2f} ± {100 * row['accuracy_std']:.2f}"
+
+
+def _or_empty(shown: Callable[[Mapping[str, Any]], str], row: Mapping[str, Any] | None) -> str:
+    return "" if row is None else shown(row)
+
+
+def _published(entry: Mapping[str, float] | None) -> dict[str, float] | None:
+    """The paper's error in percent in the form of our rows; None where the paper has none."""
     if entry is None:
-        return ""
-    shown = 100 - entry["error_percent"] if accuracy else entry["error_percent"]
-    return f"{shown:.2f} ± {entry['spread']:g}"
+        return None
+    return {"accuracy_mean": 1 - entry["error_percent"] / 100, "accuracy_std": entry["spread"] / 100}

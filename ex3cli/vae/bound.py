@@ -1,4 +1,9 @@
-"""How likely the test images are under the model: the evidence lower bound, and a tighter one by importance weighting."""
+"""How likely the test images are under the model: the evidence lower bound, and a tighter one by importance weighting.
+
+Both are of what the model's views say together. With pixels and edges the two are summed as if they were independent given z,
+though edges are computed from pixels: such a bound is no density of images and cannot be set beside that of another choice of
+views. Nor is that of `bernoulli-grey`, whose likelihood does not integrate to one.
+"""
 
 import math
 from dataclasses import dataclass

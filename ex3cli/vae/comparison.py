@@ -11,7 +11,7 @@ from ex3cli.datasets.registry import ImageDataset
 from ex3cli.training.progress import Progress
 from ex3cli.vae import judging
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
-from ex3cli.vae.features import config_of
+from ex3cli.vae.features import active_dimensions, config_of, load_model
 from ex3cli.vae.paper import TABLE
 
 FILE = "comparison.json"
@@ -49,13 +49,19 @@ def compare(
         entry["means"].append([row["accuracy_mean"] for row in results])
         entry["runs"].append({"run": run.name, "seed": run.manifest.seed, "digest": run.manifest.digest})
         if len(entry["runs"]) == 1:
-            entry |= {"features": judgement.features, "results": results, "summary": run.manifest.summary}
+            entry |= {"features": judgement.features, "results": results, "summary": _summary(run, data)}
             if config.transductive and len(recipes) == 1:
                 spread = judging.judge(run, data, config, seed=seed, progress=progress)
                 entry["transductive"] = judging.rows(spread, config, {})
     for entry in recipes.values():
         entry["seeds"] = _spread(entry.pop("means"), config.labels)
     return {"dataset": data.name, "seed": seed, "draws": config.draws, "baselines": beside, "recipes": recipes}
+
+
+def _summary(run: Run, data: ImageDataset) -> dict[str, Any]:
+    """The training's own numbers, with the active dimensions counted here, in the same way for every run."""
+    active = active_dimensions(load_model(run), data.test_images)
+    return {**run.manifest.summary, "active_dimensions": active, "latent_size": config_of(run).latent_size}
 
 
 def _spread(means: list[list[float]], sizes: Sequence[int]) -> list[dict[str, float]]:
@@ -89,6 +95,7 @@ class Line:
     labels: list[int]
     means: list[float]
     spreads: list[float]
+    elsewhere: bool = False  # measured on another data set
 
 
 NAMES = {
@@ -105,7 +112,7 @@ def in_order(named: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def lines(document: dict[str, Any]) -> list[Line]:
-    """The lines of a comparison: recipes, their transductive variants, baselines, and the paper's on MNIST."""
+    """The lines of a comparison: recipes, their transductive variants, baselines, and the paper's, which are of MNIST."""
     found = []
     for name, entry in in_order(document["recipes"]):
         found.append(_line(NAMES.get(name, name), entry["results"]))
@@ -132,17 +139,16 @@ def found_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _line(name: str, entries: Sequence[dict[str, Any]]) -> Line:
     ordered = sorted(entries, key=lambda row: int(row["labels"]))
-    columns = ([row[key] for row in ordered] for key in ("labels", "accuracy_mean", "accuracy_std"))
-    return Line(name, *columns)
+    labels, means, spreads = ([row[key] for row in ordered] for key in ("labels", "accuracy_mean", "accuracy_std"))
+    return Line(name, labels, means, spreads)
 
 
 def _published(dataset: str, sizes: Sequence[int]) -> list[Line]:
-    if dataset != "mnist":
-        return []
-    found = []
+    found, elsewhere = [], dataset != "mnist"
+    words = "Kingma et al. 2014" + (", on MNIST" if elsewhere else "")
     for method, table in TABLE.items():
         known = sorted(size for size in set(sizes) if size in table)
         means, spreads = [1 - table[size][0] / 100 for size in known], [table[size][1] / 100 for size in known]
         if known:
-            found.append(Line(f"{method} (Kingma et al. 2014)", known, means, spreads))
+            found.append(Line(f"{method} ({words})", known, means, spreads, elsewhere))
     return found

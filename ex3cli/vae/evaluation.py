@@ -42,6 +42,7 @@ class SizeResult:
     accuracies: NDArray[np.float64]  # (draws,)
     confusion: NDArray[np.int64]  # (classes, classes), summed over the draws: rows are true, columns said
     first_svm: SVC
+    fits: list[tuple[float, float]]  # for each draw: C, and gamma of exp(-gamma |x - y|²), as its SVM had them
 
     @property
     def accuracy_mean(self) -> float:
@@ -132,4 +133,5 @@ def _fit_and_score(features: Features, size: int, draw: int, fit: Fit, seed: int
 def _gather(draws: list[DrawResult]) -> SizeResult:
     accuracies = np.array([each.accuracy for each in draws])
     confusion = np.sum([each.confusion for each in draws], axis=0)
-    return SizeResult(draws[0].labels, accuracies, confusion, draws[0].svm)
+    fits = [(each.svm.C, each.svm.gamma) for each in draws]
+    return SizeResult(draws[0].labels, accuracies, confusion, draws[0].svm, fits)

@@ -28,7 +28,8 @@ def accuracy_by_labels(lines: Sequence[Line]) -> Figure:
             shift = 1 + 0.012 * (number - (len(lines) - 1) / 2)  # side by side, so that bars do not hide each other
             axes.errorbar(
                 [size * shift for size in line.labels], [100 * mean for mean in line.means],
-                yerr=[100 * spread for spread in line.spreads], color=colour, linestyle=dashes, marker=marker,
+                yerr=[100 * spread for spread in line.spreads], color=colour, marker=marker,
+                linestyle="--" if line.elsewhere else dashes,
                 markersize=4, linewidth=1.4, capsize=2, label=line.name,
             )  # fmt: skip
         axes.set_xscale("log")

@@ -15,6 +15,7 @@ from ex3cli.training.seeding import torch_generator
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import VAE, edges_of
 from ex3cli.vae.projection import Projection
+from ex3cli.vae.trainer import ACTIVE_VARIANCE
 
 WEIGHTS = "weights.safetensors"
 PROJECTION = "projection.safetensors"
@@ -40,6 +41,7 @@ class Features:
     train_labels: NDArray[np.int64]
     test: NDArray[np.float32]
     test_labels: NDArray[np.int64]
+    dataset: str = "NAME"
 
     @property
     def complete(self) -> bool:
@@ -57,7 +59,8 @@ class Features:
         if not np.array_equal(self.positions[rows], wanted):
             raise DataError(
                 "the shipped run holds the features of the default draws only, and these are others",
-                "point --data (EX3_DATA) at the data set, or fetch it (`ex3 data fetch`), or use the default seed and draws",
+                f"point --data (EX3_DATA) at the data set, or fetch it (`ex3 data fetch {self.dataset}`), or use the default "
+                "seed and draws",
             )
         taken: NDArray[np.float32] = self.train[rows]
         return taken
@@ -138,6 +141,11 @@ def config_of(run: Run) -> VAEConfig:
     return VAEConfig.from_dict({k: v for k, v in run.manifest.config.items() if k not in ("dataset", "seed")})
 
 
+def dataset_of(run: Run) -> str:
+    """Which data set a run was trained on."""
+    return run.manifest.shelf[1]
+
+
 def load_model(run: Run) -> VAE:
     """The trained model of a run, its weights verified."""
     model = VAE(config_of(run))
@@ -155,7 +163,7 @@ def load_features(run: Run) -> Features:
     positions = stored["train_positions"].long().numpy() if "train_positions" in stored else np.arange(len(labels))
     step = stored.get("step", torch.tensor(1.0)).item()
     train, test = ((stored[half].float() * step).numpy() for half in ("train", "test"))
-    return Features(train, positions, labels, test, stored["test_labels"].long().numpy())
+    return Features(train, positions, labels, test, stored["test_labels"].long().numpy(), dataset_of(run))
 
 
 def compute_features(run: Run, data: ImageDataset) -> Features:
@@ -168,6 +176,15 @@ def compute_latents(run: Run, data: ImageDataset) -> NDArray[np.float32]:
     """The posterior means of all training images (N, alive dimensions): the space in which neighbours are looked for."""
     blocks = blocks_of(load_model(run), data.train_images, ["mean"], torch_generator(0, "vae", "features"))
     return Projection.fit(blocks, 0).apply(blocks)
+
+
+def active_dimensions(model: VAE, images: Tensor) -> int:
+    """How many dimensions of z have a posterior mean that varies over images (N, 28, 28), uint8, as they are, without warps.
+
+    Grey levels stand for Bernoulli pixels, as in the features.
+    """
+    means = blocks_of(model, images, ["mean"], torch_generator(0, "vae", "features"))["mean"]
+    return int((means.var(axis=0, dtype=np.float64) > ACTIVE_VARIANCE).sum())
 
 
 def compute_other_features(run: Run, data: ImageDataset, names: Sequence[str]) -> Features:
@@ -183,7 +200,7 @@ def plain_features(data: ImageDataset, name: str) -> Features:
 
 
 def _together(train: NDArray[np.float32], test: NDArray[np.float32], data: ImageDataset) -> Features:
-    return Features(train, np.arange(len(train)), data.train_labels.numpy(), test, data.test_labels.numpy())
+    return Features(train, np.arange(len(train)), data.train_labels.numpy(), test, data.test_labels.numpy(), data.name)
 
 
 def _whole(tensor: Tensor) -> Tensor:

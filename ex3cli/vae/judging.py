@@ -17,12 +17,13 @@ from ex3cli.vae.features import (
     compute_latents,
     compute_other_features,
     config_of,
+    dataset_of,
     describe,
     load_features,
     plain_features,
 )  # fmt: skip
 from ex3cli.vae.paper import published
-from ex3cli.vae.svm import Choice, Choices
+from ex3cli.vae.svm import Choices
 
 BASELINES = {"raw_pixels": "pixels", "hog": "edges"}
 """Key in the document → block of features without a model."""
@@ -62,7 +63,7 @@ def judge(run: Run, data: ImageDataset | None, config: EvaluationConfig, *, seed
     fit = plain_fit(choices, config, seed)
     if config.transductive:
         if data is None:
-            raise _needs_data("spreading labels takes the unlabelled training images")
+            raise _needs_data("spreading labels takes the unlabelled training images", features.dataset)
         graph = transduction.neighbour_graph(compute_latents(run, data), jobs=config.jobs)
         spreadings = transduction.choose(features, graph, choices, config, seed, progress)
         fit = transduction.transductive_fit(graph, choices, spreadings, config, seed)
@@ -78,7 +79,7 @@ def baselines(data: ImageDataset, config: EvaluationConfig, *, seed: int, progre
         choices = svm.choose(features, config.labels, seed, jobs=config.jobs, progress=progress)
         fit = plain_fit(choices, config, seed)
         results = evaluate(features, config, fit, seed=seed, name=f"SVMs on {name.replace('_', ' ')}", progress=progress)
-        found[name] = [measured(result, choice_for(choices, config, result.labels)) for result in results]
+        found[name] = [measured(result, choices, config) for result in results]
     return found
 
 
@@ -89,7 +90,7 @@ def rows(judgement: Judgement, config: EvaluationConfig, beside: Mapping[str, Se
     """
     found = []
     for result in judgement.results:
-        row = measured(result, choice_for(judgement.choices, config, result.labels))
+        row = measured(result, judgement.choices, config)
         row |= {"kernel": "rbf", "class_accuracies": result.class_accuracies, "confusion": result.confusion}
         row["baselines"] = {
             name: {key: value for key, value in entry.items() if key != "labels"}
@@ -104,16 +105,35 @@ def rows(judgement: Judgement, config: EvaluationConfig, beside: Mapping[str, Se
     return found
 
 
-def measured(result: SizeResult, choice: Choice) -> Row:
-    """The numbers of one size; with `--tune`, C and gamma are those that tuning would start from and not each draw's own."""
+def selection(choices: Choices, config: EvaluationConfig) -> str:
+    """Where the SVMs' C and gamma come from, in words."""
+    if config.tune:
+        return "C and gamma were chosen by cross-validation inside each draw"
+    given = [name for name, value in (("C", config.penalty), ("gamma", config.gamma)) if value]
+    if len(given) == 2:
+        return "C and gamma were given"
+    left = {"C": ["gamma"], "gamma": ["C"]}[given[0]] if given else ["C", "gamma"]
+    rest, verb = " and ".join(left), "was" if len(left) == 1 else "were"
+    how = "chosen on training images that no draw and no test uses" if choices else "not chosen: a default stands in"
+    return "".join(f"{name} was given; " for name in given) + f"{rest} {verb} {how}"
+
+
+def measured(result: SizeResult, choices: Choices, config: EvaluationConfig) -> Row:
+    """The numbers of one size.
+
+    `penalty` and `gamma` (in units of 1/(dimensions · variance of the points that an SVM is fitted to)) hold for all draws and
+    are None where each draw tuned its own; `fits` has what each draw's SVM was fitted with, gamma as it stands in the kernel.
+    """
+    choice = None if config.tune else choice_for(choices, config, result.labels)
     return {
         "labels": result.labels,
         "draws": len(result.accuracies),
         "accuracy_mean": result.accuracy_mean,
         "accuracy_std": result.accuracy_std,
         "accuracies": result.accuracies,
-        "penalty": choice.penalty,
-        "gamma": choice.gamma,
+        "penalty": choice.penalty if choice else None,
+        "gamma": choice.gamma if choice else None,
+        "fits": [{"penalty": penalty, "kernel_gamma": gamma} for penalty, gamma in result.fits],
     }
 
 
@@ -121,12 +141,13 @@ def _features(run: Run, data: ImageDataset | None, names: Sequence[str]) -> tupl
     """A run's features: as stored, or computed where something else is asked for, or where a shipped run holds only some."""
     if tuple(names) != config_of(run).features:
         if data is None:
-            raise _needs_data("other features than the run's own are computed from the images")
+            raise _needs_data("other features than the run's own are computed from the images", dataset_of(run))
         return compute_other_features(run, data, names), "computed from its weights and the data set"
     if run.is_reference and data is not None:
         return compute_features(run, data), "computed anew from its weights and the data set"
     return load_features(run), "as stored with it"
 
 
-def _needs_data(why: str) -> DataError:
-    return DataError(f"{why}, and the data set is not here", "point --data (EX3_DATA) at it, or fetch it: `ex3 data fetch`")
+def _needs_data(why: str, dataset: str) -> DataError:
+    remedy = f"point --data (EX3_DATA) at it, or fetch it: `ex3 data fetch {dataset}`"
+    return DataError(f"{why}, and the data set is not here", remedy)

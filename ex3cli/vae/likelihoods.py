@@ -84,6 +84,10 @@ class Gaussian(nn.Module):
                 self.variance.copy_(torch.where(self.variance.isnan(), variance, remembered))
         return -0.5 * (x.shape[1] * (2 * math.pi * variance).log() + squared / variance)
 
+    def remember(self, variance: Tensor) -> None:
+        """Keep this variance (one number) for later, in place of the running mean."""
+        self.variance.copy_(variance.clamp_min(SMALLEST_VARIANCE))
+
     def mean(self, output: Tensor) -> Tensor:
         """The output itself."""
         return output

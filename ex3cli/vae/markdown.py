@@ -26,7 +26,18 @@ def accuracy_table(document: Mapping[str, Any]) -> str:
         entries = [row["paper"].get(method) for row in first]
         cells = [f"{100 - entry['error_percent']:.2f} ± {entry['spread']:g}" if entry else "" for entry in entries]
         lines.append(_row([f"the paper on MNIST, {method}", *cells]))
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + _active(recipes)
+
+
+def _active(recipes: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """How many latent dimensions each recipe keeps active."""
+    counts = [
+        f"{NAMES.get(name, name)} {entry['summary']['active_dimensions']} of {entry['summary']['latent_size']}"
+        for name, entry in recipes
+        if "latent_size" in entry["summary"]
+    ]
+    said = "Dimensions of z whose posterior mean has a variance over .01 on the test images"
+    return f"\n{said}: {', '.join(counts)}.\n" if counts else ""
 
 
 def _row(cells: Sequence[str]) -> str:

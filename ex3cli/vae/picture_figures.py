@@ -68,8 +68,8 @@ def traversal(dimensions: Sequence[int], values: Sequence[float], pictures: Pixe
     return figure
 
 
-def feature_map(points: NDArray[np.float32], labels: NDArray[np.int64], class_names: Sequence[str]) -> Figure:
-    """Points (n, 2) coloured by class, each class named where its middle is."""
+def feature_map(points: NDArray[np.float32], labels: NDArray[np.int64], class_names: Sequence[str], what: str) -> Figure:
+    """Points (n, 2) coloured by class, each class named where its middle is; `what` was placed, in words."""
     with style():
         figure = Figure(figsize=(7.0, 6.2), layout="constrained")
         axes = figure.subplots()
@@ -83,7 +83,8 @@ def feature_map(points: NDArray[np.float32], labels: NDArray[np.int64], class_na
                 axes.text(middle[0], middle[1], name, ha="center", va="center", fontsize=8, bbox=box)
         axes.set_axis_off()
         axes.set_title(
-            f"Features of {len(points):,} test images (t-SNE: near means alike, distances have no unit)", fontsize=10
+            f"{what[0].upper()}{what[1:]}\nof {len(points):,} test images (t-SNE: near means alike, distances have no unit)",
+            fontsize=10,
         )
     return figure
 

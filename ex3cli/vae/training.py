@@ -10,6 +10,7 @@ from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import Progress, Silent
 from ex3cli.training.seeding import torch_generator
+from ex3cli.vae.calibration import calibrate
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import VAE
 from ex3cli.vae.trainer import EpochMeans, Trainer
@@ -17,13 +18,12 @@ from ex3cli.vae.trainer import EpochMeans, Trainer
 
 @dataclass
 class TrainedVAE:
-    """What a training came to; the numbers are averages over the last epoch, with the augmentation that it was trained with."""
+    """What a training came to: a model in evaluation mode, and averages over the last epoch, of warped images if it warps."""
 
     model: VAE
     elbo: float  # nats an image
     reconstruction: float  # log p(x|z), nats an image
     kl: float  # nats an image
-    active_dimensions: int
     epochs: int
 
 
@@ -75,6 +75,8 @@ def train(
     images : uint8 (N, 28, 28).
     resume_command : told to the user when a signal stops the training.
 
+    After the last epoch the model's statistics are measured anew on clean images (see `calibration`).
+
     Raises
     ------
     InterruptedTrainingError : SIGINT or SIGTERM arrived; the state is saved and the run marked.
@@ -105,6 +107,7 @@ def train(
                 course.leave(stop)
             course.save()
     listener.stop()
+    calibrate(trainer.model, images, starts, config.batch_size, seed=seed, progress=listener)  # a resume does it again
     return _trained(course, config)
 
 
@@ -116,4 +119,4 @@ def _minibatches(images: int, size: int) -> range:
 def _trained(course: _Course, config: VAEConfig) -> TrainedVAE:
     row = course.row or {}
     bound, reconstruction, kl = row["elbo"], row["reconstruction"], row["kl"]
-    return TrainedVAE(course.trainer.model, bound, reconstruction, kl, int(row["active_dimensions"]), config.epochs)
+    return TrainedVAE(course.trainer.model, bound, reconstruction, kl, config.epochs)
