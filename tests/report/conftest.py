@@ -133,6 +133,7 @@ def shipped(store: Store, run: Run) -> Run:
 
 GOOD = Attempt(2, 1, "converged", None, 900, {"coverage": 0.8})
 BAD = Attempt(1, 0, "failed", "wrong labels", 500, {"label_agreement": 0.2})
+LATER = Attempt(3, 2, "failed", "divergence", 700)
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def generators(make: Make, store: Store) -> dict[str, Run]:
             store,
             make(
                 ("gan", "fashion-mnist", kind), "gan train", figures=("losses", "samples-through-training"),
-                config={"kind": kind, "penalty_weight": 10.0, "clip": 0.01, "network": "cifar"}, attempts=[BAD, GOOD],
+                config={"kind": kind, "penalty_weight": 10.0, "clip": 0.01, "network": "cifar"}, attempts=[BAD, GOOD, LATER],
                 summary={"iterations": 900, "epochs": 1.5, "critic_loss": 0.5, "generator_loss": 2.0},
             ),
         )  # fmt: skip

@@ -68,7 +68,7 @@ def test_the_answers_are_made_from_the_numbers(store: Store, everything: Path) -
     assert "at most 4.0 % too high" in words(report, "decisions")
     assert "Bernoulli pixels, as in the paper, keep 7 of them active" in words(report, "decisions")
     assert "With 100, 600, 1,000 and 3,000 labels raw pixels beat the paper's recipe" in words(report, "decisions")
-    assert "DCGAN: 1 attempt failed before the first good one; in all 1 failed and 1 converged." in words(report, "gans")
+    assert "DCGAN: 1 attempt failed before the first good one; in all 2 failed and 1 converged." in words(report, "gans")
     assert report.summary.sentences == [
         "The GAN in the plane, ring (loss log, seed 0): converged at epoch 1,300. 5,000 epochs were trained."
     ]
@@ -83,8 +83,8 @@ def test_accuracies_stand_beside_errors_the_paper_and_the_baselines(store: Store
 
 def test_failures_have_wilson_intervals_and_reasons(store: Store, everything: Path) -> None:
     row = table(read(store), "gans", "Failed convergences").rows[0]
-    # Wilson for 1 of 2: (0.5 ± 1.96 √(.125 + .2401)/√2 …): 9.5 % to 90.5 %
-    assert row == ["DCGAN", "shipped", "1", "1", "1", "50 % (9 to 91 %)", "1 wrong labels", "–"]
+    # Wilson for 2 of 3, z = 1.96: (2/3 + z²/6 ± z √(2/27 + z²/36)) / (1 + z²/3) = .208 and .939
+    assert row == ["DCGAN", "shipped", "1", "2", "1", "67 % (21 to 94 %)", "1 divergence, 1 wrong labels", "–"]
 
 
 def test_the_users_own_attempts_replace_the_shipped_ones(store: Store, everything: Path, make: Make) -> None:
@@ -109,6 +109,11 @@ def test_scores_of_another_generator_are_not_shown(store: Store, everything: Pat
     assert "ex3 gan eval --kind dcgan" in commands(report)
     assert "ex3 gan compare --label dress" in commands(report)
     assert table(report, "gans", "Generated images").headings == ["", "WGAN (gradient penalty)", "real"]
+
+
+def test_a_generator_that_nobody_judged_is_not_taken_unasked(store: Store, everything: Path, make: Make) -> None:
+    make(("gan", "fashion-mnist", "dcgan"), "gan train", attempts=[Attempt(1, 0, "unjudged", None, 9)])
+    assert [gap.what for gap in read(store).gaps] == ["real images", "a trained WGAN (clipping)"]
 
 
 def test_a_comparison_with_real_images_goes_before_a_newer_one_without(
