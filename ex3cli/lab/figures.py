@@ -130,7 +130,7 @@ def _divergences(axes: Axes, film: Film, floor: Floor, index: int) -> None:
     axes.set_yticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
     axes.minorticks_off()
     axes.set_title("KL and JS [nats]", loc="left")
-    axes.legend(loc="upper right", fontsize=8)
+    axes.legend(loc="best", fontsize=8)
 
 
 def _transport(axes: Axes, film: Film, floor: Floor, index: int) -> None:
@@ -138,4 +138,4 @@ def _transport(axes: Axes, film: Film, floor: Floor, index: int) -> None:
     axes.axhline(floor.w, color=GREY, linewidth=1, linestyle="--", label=f"floor, real against real, {floor.w:.3f}")
     axes.set_ylim(0, float(np.clip(np.nanmax(film.w) * 1.05, 0.05, 3.0)))
     axes.set_title("Wasserstein-1 [sides of the square]", loc="left")
-    axes.legend(loc="upper right", fontsize=8)
+    axes.legend(loc="best", fontsize=8)

@@ -130,10 +130,11 @@
     context.strokeStyle = colour("line");
     context.fillStyle = colour("faint");
     context.lineWidth = 1;
-    for (const value of ticks(low, high)) {
+    const values = ticks(low, high), digits = Math.max(...values.map((v) => (String(v).split(".")[1] || "").length));
+    for (const value of values) {
       const y = up(value);
       context.beginPath(); context.moveTo(MARGIN.left, y); context.lineTo(width - MARGIN.right, y); context.stroke();
-      context.textAlign = "right"; context.fillText(String(value), MARGIN.left - 5, y + 4);
+      context.textAlign = "right"; context.fillText(value.toFixed(digits), MARGIN.left - 5, y + 4);
     }
     context.textAlign = "center";
     for (const epoch of ticks(0, data.epoch[frames - 1])) {

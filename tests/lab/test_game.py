@@ -41,15 +41,20 @@ def eager_epoch(made: Game, positions: torch.Generator) -> None:
         optimisers[1].step()
         if config.loss == "wgan-clip":
             flats[1].data.clamp_(-config.clip, config.clip)
-    optimisers[0].zero_grad()
-    made.loss.objective.generator_loss(critic(made.generator(made._noise[0, 2 * rows :], flats[0]))).backward()
-    optimisers[0].step()
+    for turn in range(2, 2 + config.generator_updates):
+        optimisers[0].zero_grad()
+        noise = made._noise[0, turn * rows : (turn + 1) * rows]
+        made.loss.objective.generator_loss(critic(made.generator(noise, flats[0]))).backward()
+        optimisers[0].step()
     made.expected = [flat.detach() for flat in flats]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("loss", ["log", "least-squares", "wgan-gp", "wgan-clip"])
-def test_an_epoch_is_what_the_plain_loop_does(loss: str) -> None:
-    made = game(loss=loss, optimiser="sgd", generator_rate=0.1, discriminator_rate=0.1, smoothing=0.5)
+@pytest.mark.parametrize(("loss", "updates"), [("log", 1), ("least-squares", 1), ("wgan-gp", 1), ("wgan-clip", 1), ("log", 3)])
+def test_an_epoch_is_what_the_plain_loop_does(loss: str, updates: int) -> None:
+    made = game(
+        loss=loss, generator_updates=updates, optimiser="sgd", generator_rate=0.1, discriminator_rate=0.1, smoothing=0.5
+    )
+    before = made.average.clone()
     made._draw_block(0)
     generator = torch.Generator().manual_seed(9)
     made._positions[0] = torch.stack([torch.rand(made.config.batch_size, 1, generator=generator) for _ in range(2)])
@@ -59,6 +64,8 @@ def test_an_epoch_is_what_the_plain_loop_does(loss: str) -> None:
     expected: list[Tensor] = made.expected  # type: ignore[attr-defined]
     torch.testing.assert_close(made.generator.flat, expected[0], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(made.discriminator.flat, expected[1], rtol=1e-4, atol=1e-5)
+    decay = made.config.average_decay
+    torch.testing.assert_close(made.average, decay * before + (1 - decay) * made.generator.flat)
 
 
 def test_looking_in_between_changes_nothing() -> None:
@@ -78,6 +85,17 @@ def test_another_seed_takes_another_course() -> None:
     again = game(0)
     again.train(1)
     assert torch.equal(one.generator.flat, again.generator.flat)
+
+
+def test_another_seed_draws_other_real_points_and_other_noise_in_every_block() -> None:
+    drawn = []
+    for seed in (0, 1):
+        made = game(seed)
+        for block in (0, 1):
+            made._draw_block(block)
+            drawn += [made._real.clone(), made._noise.flatten()[: made._real.numel()].view_as(made._real).clone()]
+    for index, one in enumerate(drawn):
+        assert not any(torch.equal(one, other) for other in drawn[:index])
 
 
 def test_weights_stay_within_the_clip() -> None:

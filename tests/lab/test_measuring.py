@@ -24,6 +24,7 @@ def test_a_perfect_generator_scores_the_floor(disjoint: Ruler) -> None:
     assert reading.on_target > 0.98
     assert reading.outside == 0
     assert disjoint.floor.js <= disjoint.floor.js_worst < 0.003
+    assert 0 < disjoint.floor.w < disjoint.floor.w_worst  # of draws of its own, each another
 
 
 def test_a_missing_mode_is_counted_and_measured(disjoint: Ruler) -> None:
@@ -54,6 +55,23 @@ def test_points_far_from_all_real_ones_cover_no_mode(disjoint: Ruler) -> None:
     assert reading.modes == 0
     assert reading.on_target == 0
     assert reading.outside < 0.01
+
+
+def test_points_beside_a_mode_do_not_cover_it(disjoint: Ruler) -> None:
+    """About as far from its centre as four of its spreads, and tight: nearer to it than to any other, and not on it."""
+    x, y = PRESETS["disjoint"].centres[0]  # type: ignore[union-attr]
+    beside = np.random.default_rng(0).normal([x - 0.11, y + 0.11], 0.004, (GENERATED, 2))
+    reading = disjoint.measure(beside)
+    assert reading.modes == 0
+    assert reading.on_target < 0.01
+
+
+@pytest.mark.parametrize(("share", "covered"), [(0.1, 2), (0.2, 2), (0.3, 3), (0.4, 3)])
+def test_a_mode_is_covered_from_a_quarter_of_its_due_on(disjoint: Ruler, share: float, covered: int) -> None:
+    draws = np.random.default_rng(1)
+    drawn = PRESETS["disjoint"].draw(3 * GENERATED, draws)
+    kept = drawn.points[(drawn.modes != 1) | (draws.random(3 * GENERATED) < share / (3 - share) * 2)][:GENERATED]
+    assert disjoint.measure(kept).modes == covered
 
 
 def test_points_that_are_no_numbers_count_as_outside(disjoint: Ruler) -> None:

@@ -163,3 +163,16 @@ def test_what_is_switched_off_is_not_drawn(opened: Any) -> None:
     assert not opened.evaluate(script)
     opened.check("#manifold")
     assert opened.evaluate(script)
+
+
+def test_ticks_are_round_numbers(opened: Any) -> None:
+    script = """said = []; plain = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+          said.push(this.canvas.id + " " + text);
+          plain.call(this, text, ...place);
+        };
+        window.dispatchEvent(new Event("resize")); said"""
+    said = opened.evaluate(script)
+    heights = ["0.0", "0.5", "1.0", "1.5", "2.0"]
+    assert [each.split()[1] for each in said if each.startswith("nats")] == [*heights, "0", "1,000", "2,000"]
+    assert [each.split()[1] for each in said if each.startswith("losses")][:5] == ["0.2", "0.4", "0.6", "0.8", "1.0"]
