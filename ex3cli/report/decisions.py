@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ex3cli.report.archive import Archive, MissingError
 from ex3cli.report.blocks import Gap, Part, Table
-from ex3cli.report.few_labels import BASELINES, LIKELIHOODS, RECIPES, Judged, comparison, judged, ordered
+from ex3cli.report.few_labels import BASELINES, LIKELIHOODS, RECIPES, Judged, comparison, judged, ordered, selection
 from ex3cli.report.gans import DATASET, KINDS, Scored, kinds, scored, trained
 from ex3cli.report.words import listed, number, percent, setting
 
@@ -140,14 +140,16 @@ def kernel(archive: Archive) -> Part:
     found = judged(archive, DATASET)
     kernels = list(dict.fromkeys(row["kernel"].upper() for row in found.rows))
     said = (
-        f"{listed(kernels)}. The features are points in a space where near means alike, so a kernel of distance fits; C and γ "
-        f"were chosen for each number of labels, on training images that no draw and no test uses: {listed(_chosen(found))}."
+        f"{listed(kernels)}. The features are points in a space where near means alike, so a kernel of distance fits. "
+        f"{selection(found)} {_chosen(found)}"
     )
     return Part("Kernel", [said])
 
 
-def _chosen(found: Judged) -> list[str]:
-    return [f"C = {row['penalty']:g}, γ = {row['gamma']:g} with {row['labels']:,} labels" for row in found.rows]
+def _chosen(found: Judged) -> str:
+    rows = [row for row in found.rows if row["penalty"] is not None]
+    told = [f"C = {row['penalty']:g}, γ = {row['gamma']:g} with {row['labels']:,} labels" for row in rows]
+    return f"These are {listed(told)}." if told else ""
 
 
 def likelihood(archive: Archive) -> Part:

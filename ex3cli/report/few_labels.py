@@ -194,9 +194,23 @@ def _recipes_in_words(document: dict[str, Any]) -> str:
 
 
 def _kernel(found: Judged) -> Table:
-    rows = [[f"{row['labels']:,}", row["kernel"].upper(), f"{row['penalty']:g}", f"{row['gamma']:g}"] for row in found.rows]
+    rows = [
+        [f"{row['labels']:,}", row["kernel"].upper(), *(_chosen(row[key]) for key in ("penalty", "gamma"))]
+        for row in found.rows
+    ]
     headings = ["labels", "kernel", "C", "γ, in 1/(dimensions × variance)"]
-    return Table("The SVM", headings, rows, "Chosen on training images that no draw and no test uses.", folded=True)
+    return Table("The SVM", headings, rows, selection(found), folded=True)
+
+
+def selection(found: Judged) -> str:
+    """Where C and γ come from: as the evaluation says, where it does."""
+    said = str(found.document.get("selection", "chosen on training images that no draw and no test uses"))
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def _chosen(value: float | None) -> str:
+    """C or γ; with --tune each draw has its own."""
+    return "each draw's own" if value is None else f"{value:g}"
 
 
 def _curves(archive: Archive, run: "Run", document: dict[str, Any]) -> Figure:

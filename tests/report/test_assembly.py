@@ -147,6 +147,21 @@ def test_an_evaluation_of_few_sizes_does_not_hide_the_whole_one(store: Store, ev
     assert "M1 on Fashion-MNIST" in [each.caption for each in read(store).summary.tables]
 
 
+def test_draws_that_tuned_their_own_svm_have_no_one_penalty(store: Store, few_labels: dict[str, Run], make: Make) -> None:
+    old = few_labels["fashion-mnist"]
+    document = old.read_json("table.json") | {"selection": "each draw chose"}
+    for each in document["results"]:
+        each |= {"penalty": None, "gamma": None}
+    make(
+        ("vae", "fashion-mnist"), "vae eval", label="eval", figures=("confusion",), files={"table.json": document},
+        config=old.manifest.config, parents=old.manifest.parents,
+    )  # fmt: skip
+    report = read(store)
+    assert "RBF. The features are points" in words(report, "decisions")
+    assert "Each draw chose." in words(report, "decisions")
+    assert table(report, "few-labels", "The SVM").rows[0] == ["100", "RBF", "each draw's own", "each draw's own"]
+
+
 def test_lines_without_a_shift_of_zero_do_not_answer_the_question(store: Store, make: Make) -> None:
     make(("divergence",), "divergence", config={"theta": [0.3]}, summary={"family": "lines"}, files={"results.json": {}})
     make(
