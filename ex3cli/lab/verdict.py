@@ -3,7 +3,7 @@
 The rule: at HELD looks in a row every mode is covered and JS is at most JS_LIMIT, and the median of W over them exceeds the
 floor (what fresh real points score) by at most W_LIMIT. It converged at the first look since which that has held.
 
-What each part notices, measured with real points of the presets, spoilt on purpose:
+What each part notices, measured with real points of the presets, spoilt on purpose (tests/benchmarks/calibrate_lab.py):
 
 - The count of modes notices a missing one, of most presets alone: without one mode JS is .013 (grid) to .041 (line, moons), of
   disjoint .13 and of gaussians .21; W is .001 (grid) to .03 (line) above its floor, of disjoint .12, of gaussians .23.
