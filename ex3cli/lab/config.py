@@ -78,8 +78,8 @@ class LabConfig(Settings):
     average_decay: float = setting(
         0.998,
         "Decay an epoch of the running mean of the generator's weights, which is what is drawn and judged: the players circle "
-        "around the solution, the mean does not. 0 takes the weights as they are: the ring had not settled at epoch 5,900, with "
-        "the mean at 2,300.",
+        "around the solution, the mean does not. 0 takes the weights as they are: the ring had not settled at epoch 5,900, but "
+        "at 2,300 with the mean.",
         panel="Training",
         minimum=0,
         maximum=0.999999,
