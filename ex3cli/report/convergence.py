@@ -1,6 +1,6 @@
 """Failed convergences: how many attempts failed before a good one, why, and how sure the rate is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from ex3cli.artifacts.attempts import Attempt, Tally, tally
@@ -29,7 +29,8 @@ class Count:
 def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
     """The attempts at every kind; a damaged run leaves a gap and no count, which could only be too low."""
     found, gaps = [], []
-    for kind in kinds(archive):
+    known = kinds(archive)
+    for kind in KINDS:
         command = archive.command("ex3", "gan", "train", "--kind", kind)
         gap = Gap(f"attempts at {KINDS[kind]}", "none was made", command, quick=False)
         try:
@@ -38,11 +39,25 @@ def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
             gaps.append(missing.gap)
             continue
         attempts, runs, shipped = archive.attempts(("gan", DATASET, kind), TRAIN)
+        if shipped or not attempts:
+            attempts, runs, shipped = _shipped_history(archive, kind) or (attempts, runs, shipped)
         if attempts:
             found.append(Count(kind, tally(attempts), attempts, runs, shipped))
-        else:
+        elif kind in known:
             gaps.append(gap)
     return found, gaps
+
+
+def _shipped_history(archive: Archive, kind: str) -> "tuple[list[Attempt], list[Run], bool] | None":
+    """All attempts behind what is shipped, where a history of them is shipped too: the shipped training knows its own alone."""
+    shelf = ("gan", DATASET, "history")
+    run = next((each for each in archive.of(shelf, "gan history") if each.is_reference), None)
+    if run is None:
+        return None
+    names = [each.name for each in fields(Attempt)]
+    rows = [row for row in archive.json(run, "history.json")["attempts"] if row["kind"] == kind]
+    found = [Attempt(**{name: row[name] for name in names}) for row in rows]
+    return (found, [run], True) if found else None
 
 
 def counts_table(found: list[Count]) -> Table:

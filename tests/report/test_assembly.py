@@ -1,6 +1,7 @@
 """What the page says follows from the artifacts: what is there is shown, what is not is named, nothing is filled in."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,18 @@ def test_the_users_own_attempts_replace_the_shipped_ones(store: Store, everythin
     assert rows[1][1:] == ["yours", "none converged", "2", "0", "100 % (34 to 100 %)", "2 divergence", "1 unjudged"]
 
 
+def test_a_shipped_history_knows_more_attempts_than_the_shipped_training(store: Store, everything: Path, make: Make) -> None:
+    told = [Attempt(number, number, "failed", "low coverage", 400) for number in (1, 2, 3)]
+    rows = [{"kind": "wgan", "run": "gan/fashion-mnist/wgan/0001-quick", "started": "", **asdict(each)} for each in told]
+    history = make(("gan", "fashion-mnist", "history"), "gan history", files={"history.json": {"attempts": rows}})
+    before = table(read(store), "gans", "Failed convergences").rows
+    contents = {name: history.read_bytes(name) for name in history.manifest.files}
+    ship(history, store.reference / "gan/fashion-mnist/history", contents)
+    after = table(read(store), "gans", "Failed convergences").rows
+    assert after[0] == before[0]  # it tells of no dcgan
+    assert after[1][1:] == ["shipped", "none converged", "3", "0", "100 % (44 to 100 %)", "3 low coverage", "–"]
+
+
 def test_scores_of_another_generator_are_not_shown(store: Store, everything: Path, make: Make) -> None:
     newer = make(
         ("gan", "fashion-mnist", "dcgan"), "gan train", converged=True, figures=("losses", "samples-through-training"),
@@ -139,10 +152,12 @@ def test_a_comparison_with_real_images_goes_before_a_newer_one_without(
     assert "2 each of real, DCGAN and WGAN (gradient penalty)" in part.figures[0].alt
 
 
-def test_an_evaluation_of_few_sizes_does_not_hide_the_whole_one(store: Store, everything: Path, make: Make) -> None:
+def test_an_evaluation_of_few_sizes_does_not_hide_the_whole_one(
+    store: Store, everything: Path, few_labels: dict[str, Run], make: Make
+) -> None:
     make(
         ("vae", "fashion-mnist"), "vae eval", label="eval", files={"table.json": {}},
-        config={"labels": [3000], "baselines": True, "features": []},
+        config={"labels": [3000], "baselines": True, "features": []}, parents=few_labels["fashion-mnist"].manifest.parents,
     )  # fmt: skip
     assert "M1 on Fashion-MNIST" in [each.caption for each in read(store).summary.tables]
 
