@@ -6,10 +6,10 @@ floor (what fresh real points score) by at most W_LIMIT. It converged at the fir
 What each part notices, measured with real points of the presets, spoilt on purpose (tests/benchmarks/calibrate_lab.py):
 
 - The count of modes notices a missing one, of most presets alone: without one mode JS is .013 (grid) to .041 (line, moons), of
-  disjoint .13 and of gaussians .21; W is .001 (grid) to .03 (line) above its floor, of disjoint .12, of gaussians .23.
+  disjoint .13 and of gaussians .21; W is .004 (grid) to .03 (line) above its floor, of disjoint .12, of gaussians .23.
 - JS_LIMIT notices a wrong spread. It lies just below the .173 between a normal cloud and one of half its width, so clouds half
   as wide are refused. Of a curve less is its thickness: ring and moons pass at 0.3 to 0.4 times theirs, line and spiral at .2.
-- W_LIMIT notices mass far from its place; of a whole distribution that is moved, .03 (disjoint) to more than .06 (grid).
+- W_LIMIT notices mass far from its place; of a whole distribution that is moved, .04 (line) to more than .06 (grid).
 
 Chance is well below both limits, see JS_CHANCE and W_CHANCE.
 """
