@@ -100,6 +100,86 @@ def digits_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+class Tape:
+    """Records as a CUDA graph does, but on a CPU: each operation with the memory and the numbers that it was given.
+
+    Playing it runs no Python of what was recorded, and leaves every result at the address that it had. Unlike a graph it
+    takes effect while it is recorded; the first playing does nothing instead.
+    """
+
+    def __init__(self) -> None:
+        self.ran, self.recordings, self.played = 0, 0, 0
+        self.operations: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = []
+
+    def run(self, body: Callable[[], Any]) -> Any:
+        self.ran += 1
+        return body()
+
+    def record(self, body: Callable[[], Any]) -> Any:
+        import torch
+        from torch.utils._python_dispatch import TorchDispatchMode
+        from torch.utils._pytree import tree_leaves
+
+        from ex3cli.training.captured import Recording
+
+        operations: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = []
+
+        class Recorder(TorchDispatchMode):
+            def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+                made = function(*args, **(kwargs or {}))
+                operations.append((function, args, kwargs or {}, made))
+                return made
+
+        with Recorder():
+            result = body()
+        self.recordings, self.operations, fresh = self.recordings + 1, operations, [True]
+
+        @torch.no_grad()
+        def play() -> None:
+            self.played += 1
+            if fresh:
+                fresh.clear()
+                return
+            for function, given, named, made in operations:
+                for old, new in zip(tree_leaves(made), tree_leaves(function(*given, **named)), strict=True):
+                    if isinstance(old, torch.Tensor) and old.data_ptr() != new.data_ptr():
+                        old.copy_(new)
+
+        return Recording(play, result)
+
+
+class Direct:
+    """Records nothing: each playing calls the body."""
+
+    def run(self, body: Callable[[], Any]) -> Any:
+        return body()
+
+    def record(self, body: Callable[[], Any]) -> Any:
+        from ex3cli.training.captured import Recording
+
+        recording: list[Any] = []
+
+        def play() -> None:
+            if recording:
+                recording[0].result.copy_(body())
+
+        recording.append(Recording(play, body()))
+        fresh = [True]
+        return Recording(lambda: fresh.clear() if fresh else play(), recording[0].result)
+
+
+@pytest.fixture
+def tape() -> Tape:
+    """A stand-in for CUDA graphs."""
+    return Tape()
+
+
+@pytest.fixture
+def direct() -> Direct:
+    """What a stand-in is compared with."""
+    return Direct()
+
+
 REAL_DATA = os.environ.get("EX3_DATA", "")
 
 
