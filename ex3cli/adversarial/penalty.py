@@ -35,10 +35,17 @@ def gradient_penalty(
     ------
     ValueError : real and fake differ in shape.
     """
-    if real.shape != fake.shape:
-        raise ValueError(f"real {tuple(real.shape)} and fake {tuple(fake.shape)} must have one shape")
     each_sample = (real.shape[0], *[1] * (real.dim() - 1))
     position = torch.rand(each_sample, generator=generator, device=generator.device, dtype=torch.float32)
+    return gradient_penalty_at(position, critic, real, fake, weight=weight)
+
+
+def gradient_penalty_at(
+    position: Tensor, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, *, weight: float = 10.0
+) -> Tensor:
+    """As `gradient_penalty`, at positions on the segments that are given: (B, 1, …), 0 the real sample and 1 the fake one."""
+    if real.shape != fake.shape:
+        raise ValueError(f"real {tuple(real.shape)} and fake {tuple(fake.shape)} must have one shape")
     between = torch.lerp(real.detach(), fake.detach(), position.to(real)).requires_grad_(True)  # (B, …)
     (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)  # (B, …)
     return weight * (per_sample_norm(slope) - 1).square().mean()

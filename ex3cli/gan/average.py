@@ -25,12 +25,15 @@ class Average:
         self._averaged = _values(self.generator)
         self._newest = _values(generator)
 
+    def newest_share(self, iteration: int) -> float:
+        """What the weights after `iteration` updates (0 the first) weigh: 1 − d, more at the beginning."""
+        return 1 - min(self.decay, (1 + iteration) / (10 + iteration))
+
     @torch.no_grad()
-    def update(self, iteration: int) -> None:
-        """Take in the weights after `iteration` updates (0 the first)."""
-        decay = min(self.decay, (1 + iteration) / (10 + iteration))
+    def update(self, newest_share: Tensor) -> None:
+        """Take in the newest weights with that share, a scalar on their device."""
         for averaged, newest in zip(self._averaged, self._newest, strict=True):
-            averaged.lerp_(newest, 1 - decay)
+            averaged.lerp_(newest, newest_share)
 
 
 def _values(generator: Generator) -> list[Tensor]:

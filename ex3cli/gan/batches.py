@@ -25,14 +25,19 @@ class Batches:
         self._epoch = -1
         self._order = torch.empty(0)
 
-    def take(self, number: int) -> tuple[Tensor, Tensor]:
-        """Batch `number` since the training began: (size, 1, 28, 28) images in [−1, 1] and (size,) labels."""
+    def positions(self, number: int) -> Tensor:
+        """Which images batch `number` since the training began consists of, (size,) int64."""
         epoch, place = divmod(number, self.per_epoch)
         if epoch != self._epoch:
             order = torch.randperm(len(self.images), generator=torch_generator(self.seed, "order", epoch))
-            self._epoch, self._order = epoch, order.to(self.device)
-        chosen = self._order[place * self.size : (place + 1) * self.size]
-        return to_range(self.images[chosen]), self.labels[chosen]
+            if self.device.type == "cuda":
+                order = order.pin_memory()  # from other memory the host would wait for the copy
+            self._epoch, self._order = epoch, order.to(self.device, non_blocking=True)
+        return self._order[place * self.size : (place + 1) * self.size]
+
+    def at(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """The (n, 1, 28, 28) images in [−1, 1] and the (n,) labels at those positions."""
+        return to_range(self.images[positions]), self.labels[positions]
 
 
 def to_range(pixels: Tensor) -> Tensor:

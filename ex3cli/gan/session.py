@@ -1,5 +1,6 @@
 """The state of one training attempt and its single iteration; everything random in it is a function of (seed, iteration)."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,11 +9,13 @@ from torch import Tensor
 from ex3cli.gan.average import Average
 from ex3cli.gan.batches import Batches
 from ex3cli.gan.config import GANConfig
+from ex3cli.gan.iteration import Draws, draw, iterate
 from ex3cli.gan.networks import build
-from ex3cli.gan.steps import Players, critic_step, generator_step
+from ex3cli.gan.steps import Players
 from ex3cli.streams import stream_seed
+from ex3cli.training.captured import Backend, Captured, own_backend
 from ex3cli.training.device import use_bfloat16
-from ex3cli.training.optimiser import load_optimiser
+from ex3cli.training.optimiser import load_optimiser, set_step_size, step_size
 
 LOSSES = ("critic_loss", "generator_loss", "score_gap")
 """Columns of the history: what each player minimised, and E[D(x)] − E[D(G(z))], for WGANs the Wasserstein estimate."""
@@ -34,23 +37,28 @@ class Session:
     classes : how many classes the labels name.
     seed : of this attempt; with the iteration's number it gives every draw, so that there is no generator to save.
     device : where everything lives.
+    backend : records iterations; by default the device's own, which is none on a CPU.
     """
 
     def __init__(
-        self, config: GANConfig, images: Tensor, labels: Tensor, classes: int, seed: int, device: torch.device
-    ) -> None:
+        self, config: GANConfig, images: Tensor, labels: Tensor, classes: int, seed: int, device: torch.device,
+        backend: Backend | None = None,
+    ) -> None:  # fmt: skip
         self.config, self.seed, self.device, self.iteration = config, seed, device, 0
         generator, critic = build(config, classes, seed)
         for network in (generator, critic):
             network.to(device).to(memory_format=torch.channels_last)
-        self.players = Players(
-            config, generator, critic, optimiser_of(config, generator), optimiser_of(config, critic),
-            device, use_bfloat16(config.precision, device),
-        )  # fmt: skip
+        backend = backend or own_backend(device)
+        generator_optimiser, critic_optimiser = (
+            optimiser_of(config, network, recorded=backend is not None) for network in (generator, critic)
+        )
+        half = use_bfloat16(config.precision, device)
+        self.players = Players(config, generator, critic, generator_optimiser, critic_optimiser, device, half)
         self.average = Average(generator, config.average_decay)
         self.batches = Batches(images, labels, config.batch_size, seed, device)
         self.noise = torch.Generator(device=device)
         self.history = torch.zeros(config.iterations, len(LOSSES), device=device)
+        self._iterate: Captured[Draws] = Captured(partial(iterate, self.players, self.batches, self.average), backend)
 
     @property
     def losses(self) -> Tensor:
@@ -65,13 +73,9 @@ class Session:
     def step(self) -> None:
         """Update the critic `critic_steps` times, then the generator once; no number is read back."""
         noise = self.noise.manual_seed(stream_seed(self.seed, "noise", self.iteration))
-        self._set_step_size()
-        for turn in range(self.config.critic_steps):
-            real, labels = self.batches.take(self.iteration * self.config.critic_steps + turn)
-            critic_loss, gap = critic_step(self.players, real, labels if self.players.classes else None, noise)
-        generator_loss = generator_step(self.players, noise)
-        self.average.update(self.iteration)
-        self.history[self.iteration] = torch.stack((critic_loss, generator_loss, gap))
+        self._set_step_sizes()
+        draws = draw(self.players, self.batches, self.average, noise, self.iteration)
+        self.history[self.iteration] = self._iterate(draws)
         self.iteration += 1
 
     def state(self) -> dict[str, Any]:
@@ -97,19 +101,23 @@ class Session:
         load_optimiser(players.critic_optimiser, state["critic_optimiser"])
         self.average.generator.load_state_dict(state["average"])
         self.history[: self.iteration] = state["history"].to(self.device)
+        self._iterate.forget()  # the optimisers' state has moved
 
-    def _set_step_size(self) -> None:
+    def _set_step_sizes(self) -> None:
         total, share = self.config.iterations, self.config.decaying_share
         left = (total - self.iteration) / (total * share) if share else 1.0
         paces = ((self.players.generator_optimiser, 1.0), (self.players.critic_optimiser, self.config.critic_pace))
         for optimiser, pace in paces:
-            for group in optimiser.param_groups:
-                group["lr"] = self.config.learning_rate * pace * min(1.0, left)
+            set_step_size(optimiser, self.config.learning_rate * pace * min(1.0, left))
 
 
-def optimiser_of(config: GANConfig, network: torch.nn.Module) -> torch.optim.Optimizer:
-    """Adam in one fused step, or RMSProp with the decay and ε of the papers' TensorFlow code (.9 and 1e-10)."""
+def optimiser_of(config: GANConfig, network: torch.nn.Module, *, recorded: bool = False) -> torch.optim.Optimizer:
+    """Adam in one fused step, or RMSProp with the decay and ε of the papers' TensorFlow code (.9 and 1e-10).
+
+    For steps that are recorded and played, everything that changes from one to the next is a tensor on the device.
+    """
+    weights = list(network.parameters())
+    rate = step_size(config.learning_rate, weights[0].device) if recorded else config.learning_rate
     if config.optimiser == "adam":
-        betas = (config.beta1, config.beta2)
-        return torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=betas, fused=True)
-    return torch.optim.RMSprop(network.parameters(), lr=config.learning_rate, alpha=0.9, eps=1e-10, foreach=True)
+        return torch.optim.Adam(weights, lr=rate, betas=(config.beta1, config.beta2), fused=True, capturable=recorded)
+    return torch.optim.RMSprop(weights, lr=rate, alpha=0.9, eps=1e-10, foreach=True, capturable=recorded)

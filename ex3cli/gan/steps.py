@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ex3cli.adversarial.clipping import clip_weights
 from ex3cli.adversarial.objectives import NonSaturating, Objective, Wasserstein
-from ex3cli.adversarial.penalty import gradient_penalty
+from ex3cli.adversarial.penalty import gradient_penalty_at
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.networks import Critic, Generator
 
@@ -39,13 +39,34 @@ class Players:
         """The context that networks run in."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
-    def latents(self, count: int, noise: torch.Generator) -> Tensor:
-        """(count, latent_size) draws of z ~ N(0, 1)."""
-        return torch.randn(count, self.config.latent_size, generator=noise, device=self.device)
+    def latents(self, noise: torch.Generator) -> Tensor:
+        """(B, latent_size) draws of z ~ N(0, 1)."""
+        return torch.randn(self.config.batch_size, self.config.latent_size, generator=noise, device=self.device)
+
+    def positions(self, noise: torch.Generator) -> Tensor | None:
+        """(B, 1, 1, 1) draws between 0, a real image, and 1, a generated one; None where no slope is penalised."""
+        if self.config.kind != "wgan":
+            return None
+        return torch.rand(self.config.batch_size, 1, 1, 1, generator=noise, device=self.device)
+
+    def labels(self, noise: torch.Generator) -> Tensor | None:
+        """(B,) classes to generate; None if unconditional."""
+        if not self.classes:
+            return None
+        return torch.randint(self.classes, (self.config.batch_size,), generator=noise, device=self.device)
 
 
-def critic_step(players: Players, real: Tensor, labels: Tensor | None, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+def critic_step(
+    players: Players, real: Tensor, labels: Tensor | None, z: Tensor, positions: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """One update of the critic on a batch of real images (B, 1, 28, 28) and as many generated ones of the same labels.
+
+    Parameters
+    ----------
+    players : whose critic is updated.
+    real, labels : the batch; (B,) labels, or None if unconditional.
+    z : (B, latent_size) of the generated images.
+    positions : (B, 1, 1, 1) between a real and a generated image, where the slope is penalised; None without penalty.
 
     Returns
     -------
@@ -53,14 +74,14 @@ def critic_step(players: Players, real: Tensor, labels: Tensor | None, noise: to
     """
     config, critic = players.config, players.critic
     with torch.no_grad(), players.precision():
-        fake = players.generator(players.latents(len(real), noise), labels).float()
+        fake = players.generator(z, labels).float()
     with players.precision():
         (real_scores, said), fake_scores = critic.judge(real, labels), critic(fake, labels)
         loss = objective_of(config.kind).critic_loss(real_scores, fake_scores)
         loss = loss + _auxiliary_loss(said, labels, config.auxiliary_weight)
-        if config.kind == "wgan":
-            loss = loss + gradient_penalty(
-                lambda images: critic(images, labels), real, fake, generator=noise, weight=config.penalty_weight
+        if positions is not None:
+            loss = loss + gradient_penalty_at(
+                positions, lambda images: critic(images, labels), real, fake, weight=config.penalty_weight
             )
     players.critic_optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -70,13 +91,11 @@ def critic_step(players: Players, real: Tensor, labels: Tensor | None, noise: to
     return loss.detach(), (real_scores.mean() - fake_scores.mean()).detach()
 
 
-def generator_step(players: Players, noise: torch.Generator) -> Tensor:
-    """One update of the generator against the critic as it stands; returns its loss, a scalar that stays on the device."""
-    count = players.config.batch_size
-    z = players.latents(count, noise)
-    labels = None
-    if players.classes:
-        labels = torch.randint(players.classes, (count,), generator=noise, device=players.device)
+def generator_step(players: Players, z: Tensor, labels: Tensor | None) -> Tensor:
+    """One update of the generator against the critic as it stands, on images of z (B, latent_size) and labels (B,).
+
+    Returns its loss, a scalar that stays on the device.
+    """
     players.critic.requires_grad_(False)  # its weights' gradients would be thrown away
     with players.precision():
         scores, said = players.critic.judge(players.generator(z, labels).float(), labels)

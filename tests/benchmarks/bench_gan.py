@@ -57,14 +57,16 @@ def textbook(config: GANConfig, device: torch.device) -> Callable[[], None]:
             yield from loader
 
     batches, losses = endless(), []
+    newest_share = torch.full((), session.average.newest_share(10**6), device=device)
 
     def iteration() -> None:
         for _ in range(config.critic_steps):
             real, labels = (each.to(device) for each in next(batches))
-            loss, gap = critic_step(players, real, labels if players.classes else None, session.noise)
+            z, positions = players.latents(session.noise), players.positions(session.noise)
+            loss, gap = critic_step(players, real, labels if players.classes else None, z, positions)
             losses.append((loss.item(), gap.item()))
-        losses.append((generator_step(players, session.noise).item(), 0.0))
-        session.average.update(10**6)
+        losses.append((generator_step(players, players.latents(session.noise), players.labels(session.noise)).item(), 0.0))
+        session.average.update(newest_share)
 
     return iteration
 

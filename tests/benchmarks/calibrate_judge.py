@@ -23,7 +23,7 @@ from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.classifier.weights import COMMAND, load_classifier, load_real
 from ex3cli.datasets.registry import ImageDataset, load
-from ex3cli.gan import session
+from ex3cli.gan import iteration
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.judge import Bench
 from ex3cli.gan.networks import Generator
@@ -71,10 +71,10 @@ def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
 def feeble(step: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
     """A generator step a thousand times smaller, so that the critic is far too strong."""
 
-    def smaller(players: Any, noise: torch.Generator) -> torch.Tensor:
+    def smaller(players: Any, *drawn: torch.Tensor | None) -> torch.Tensor:
         for group in players.generator_optimiser.param_groups:
             group["lr"] *= 1e-3
-        return step(players, noise)
+        return step(players, *drawn)
 
     return smaller
 
@@ -94,7 +94,7 @@ def faults(kind: str) -> dict[str, dict[str, Any]]:
         "wrong labels": {"shuffled": True},
         "dead critic": {"kind": "wgan-clip", "settings": {"clip": 1e-12}},
         "non-finite": {"observers": (Injects(1_000),)},
-        "critic wins": {"patch": (session, "generator_step", feeble(session.generator_step))},
+        "critic wins": {"patch": (iteration, "generator_step", feeble(iteration.generator_step))},
     }
 
 

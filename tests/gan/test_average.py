@@ -6,6 +6,10 @@ from ex3cli.gan.average import Average
 from ex3cli.gan.networks import Generator
 
 
+def take_in(average: Average, iteration: int) -> None:
+    average.update(torch.tensor(average.newest_share(iteration)))
+
+
 def test_its_memory_grows_and_ends_at_the_decay() -> None:
     generator = Generator(2, 1)
     average = Average(generator, decay=0.5)
@@ -14,7 +18,7 @@ def test_its_memory_grows_and_ends_at_the_decay() -> None:
         average.generator.last.bias.fill_(0.0)
     seen = []
     for iteration in (0, 1, 100):
-        average.update(iteration)
+        take_in(average, iteration)
         seen.append(average.generator.last.bias.item())
     first = 1 - 1 / 10
     second = first + (1 - 2 / 11) * (1 - first)
@@ -25,7 +29,7 @@ def test_statistics_are_averaged_too_and_gradients_are_not_kept() -> None:
     generator = Generator(2, 1)
     average = Average(generator, decay=0.9)
     generator.first_norm.mean.fill_(10.0)
-    average.update(0)
+    take_in(average, 0)
     torch.testing.assert_close(average.generator.first_norm.mean, torch.full((4 * 16,), 9.0))
     assert not any(p.requires_grad for p in average.generator.parameters())
     assert not average.generator.training
@@ -37,5 +41,5 @@ def test_the_trained_generator_is_left_alone() -> None:
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     with torch.no_grad():
         average.generator.last.bias.add_(5)
-    average.update(3)
+    take_in(average, 3)
     assert all(torch.equal(before[name], value) for name, value in generator.state_dict().items())

@@ -14,7 +14,7 @@ from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.classifier.weights import load_classifier, load_real
 from ex3cli.datasets.registry import ImageDataset, load
-from ex3cli.gan import judge, session
+from ex3cli.gan import iteration, judge
 from ex3cli.gan.config import KINDS, GANConfig
 from ex3cli.gan.judge import Bench, failing, falling_short, pixel_spread
 from ex3cli.gan.networks import Generator
@@ -191,14 +191,14 @@ def test_a_critic_clipped_to_nothing_is_dead(go: Callable[..., Trained]) -> None
 
 def test_a_critic_far_too_strong_wins(go: Callable[..., Trained], bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The generator's steps are a thousandth of the critic's."""
-    step = session.generator_step
+    step = iteration.generator_step
 
-    def feeble(players: Any, noise: torch.Generator) -> torch.Tensor:
+    def feeble(players: Any, *drawn: torch.Tensor | None) -> torch.Tensor:
         for group in players.generator_optimiser.param_groups:
             group["lr"] *= 1e-3
-        return step(players, noise)
+        return step(players, *drawn)
 
-    monkeypatch.setattr(session, "generator_step", feeble)
+    monkeypatch.setattr(iteration, "generator_step", feeble)
     assert decided(done := go(iterations=220)) == ("failed", "critic wins")
     assert done.iterations <= 100
 

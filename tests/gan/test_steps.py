@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ex3cli.gan.batches import to_range
 from ex3cli.gan.config import KINDS, GANConfig
 from ex3cli.gan.session import Session
-from ex3cli.gan.steps import critic_step, generator_step
+from ex3cli.gan.steps import Players, critic_step, generator_step
 
 NOISE = torch.Generator()
 
@@ -20,6 +20,16 @@ def session(kind: str, preset: str = "quick", **changes: object) -> Session:
         preset, kind=kind, **{"width": 4, "batch_size": 16, "iterations": 50, "precision": "float32", **changes}
     )
     return Session(config, images, torch.arange(64) % 10, 10, seed=3, device=torch.device("cpu"))
+
+
+def update_critic(
+    players: Players, real: torch.Tensor, labels: torch.Tensor | None, noise: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return critic_step(players, real, labels, players.latents(noise), players.positions(noise))
+
+
+def update_generator(players: Players, noise: torch.Generator) -> torch.Tensor:
+    return generator_step(players, players.latents(noise), players.labels(noise))
 
 
 def weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -36,7 +46,7 @@ def test_a_critic_step_lowers_its_own_loss_on_a_fixed_batch(kind: str, condition
     players = session(kind, conditional=conditional).players
     real = to_range(torch.randint(0, 256, (16, 28, 28), dtype=torch.uint8, generator=NOISE.manual_seed(1)))
     labels = torch.arange(16) % 10 if conditional else None
-    losses = [critic_step(players, real, labels, NOISE.manual_seed(9))[0].item() for _ in range(12)]
+    losses = [update_critic(players, real, labels, NOISE.manual_seed(9))[0].item() for _ in range(12)]
     first = 1 if kind == "wgan-clip" else 0  # the first clipping shrinks every score at once
     assert losses[-1] < losses[first] - 1e-6
 
@@ -46,12 +56,12 @@ def test_each_step_changes_its_own_player_alone(kind: str) -> None:
     players = session(kind).players
     real, labels = torch.rand(16, 1, 28, 28), torch.arange(16) % 10
     generator, critic = weights(players.generator), weights(players.critic)
-    critic_step(players, real, labels, NOISE.manual_seed(0))
+    update_critic(players, real, labels, NOISE.manual_seed(0))
     assert not changed(generator, players.generator)
     # A bias before BatchNorm moves nothing, and Wasserstein losses do not see the score's own bias.
     assert changed(critic, players.critic) >= {"downs.0.weight", "downs.1.weight", "downs.2.weight", "score.weight"}
     critic = weights(players.critic)
-    generator_step(players, NOISE.manual_seed(0))
+    update_generator(players, NOISE.manual_seed(0))
     assert not changed(critic, players.critic)
     assert {name for name in changed(generator, players.generator) if "weight" in name} == {
         name for name in generator if "weight" in name
@@ -61,7 +71,7 @@ def test_each_step_changes_its_own_player_alone(kind: str) -> None:
 
 def test_a_generator_step_lowers_its_own_loss_against_a_fixed_critic() -> None:
     players = session("dcgan").players
-    losses = [generator_step(players, NOISE.manual_seed(9)).item() for _ in range(12)]
+    losses = [update_generator(players, NOISE.manual_seed(9)).item() for _ in range(12)]
     assert losses[-1] < losses[0]
 
 
@@ -69,7 +79,7 @@ def test_clipped_weights_stay_in_bounds_after_every_step_and_others_do_not() -> 
     for kind in ("wgan-clip", "wgan"):
         players = session(kind, clip=0.02, class_clip=0.05).players
         for turn in range(4):
-            critic_step(players, torch.rand(16, 1, 28, 28), torch.arange(16) % 10, NOISE.manual_seed(turn))
+            update_critic(players, torch.rand(16, 1, 28, 28), torch.arange(16) % 10, NOISE.manual_seed(turn))
             largest = {name: p.abs().max().item() for name, p in players.critic.named_parameters()}
             told = {name: value for name, value in largest.items() if not name.startswith("auxiliary")}
             assert len(told) == len(largest) - (2 if kind == "wgan-clip" else 0)  # a classifier is no part of the score
@@ -84,7 +94,7 @@ def test_the_auxiliary_classifier_learns_the_labels_of_real_images() -> None:
     real[torch.arange(16), 0, 2 * labels] = 1.0  # a white line, as far down as the label says
     players = session("dcgan", width=8, auxiliary_weight=1.0, learning_rate=2e-3).players
     for turn in range(40):
-        critic_step(players, real, labels, NOISE.manual_seed(turn))
+        update_critic(players, real, labels, NOISE.manual_seed(turn))
     logits = players.critic.judge(real, labels)[1]
     assert logits is not None
     assert (logits.argmax(1) == labels).float().mean() > 0.9
@@ -94,7 +104,7 @@ def test_the_generator_heeds_the_auxiliary_classifier_by_its_weight() -> None:
     gradients = {}
     for weight in (0.0, 1.0):
         players = session("wgan-clip", auxiliary_weight=0.05, generator_auxiliary_weight=weight).players
-        generator_step(players, NOISE.manual_seed(0))
+        update_generator(players, NOISE.manual_seed(0))
         gradients[weight] = players.generator.last.weight.grad.clone()  # type: ignore[union-attr, operator]
     assert not torch.allclose(gradients[0.0], gradients[1.0])
     assert session("wgan", auxiliary_weight=0.5, conditional=False).players.critic.auxiliary is None
@@ -107,7 +117,7 @@ def test_the_penalty_pulls_the_slope_towards_one() -> None:
         players = session("wgan", penalty_weight=weight, learning_rate=1e-3).players
         real = to_range(torch.randint(0, 256, (16, 28, 28), dtype=torch.uint8, generator=NOISE.manual_seed(1)))
         for _ in range(30):
-            gaps[weight] = critic_step(players, real, torch.arange(16) % 10, NOISE.manual_seed(9))[1].item()
+            gaps[weight] = update_critic(players, real, torch.arange(16) % 10, NOISE.manual_seed(9))[1].item()
     distance = real.flatten(1).norm(dim=1).mean().item()
     assert gaps[10.0] < 2 * distance  # a 1-Lipschitz critic cannot see further than the images are apart
     assert gaps[0.0] > 4 * gaps[10.0]
@@ -118,7 +128,7 @@ def test_half_precision_keeps_the_loss() -> None:
     half = copy.deepcopy(full)
     half.half = True
     real = torch.rand(16, 1, 28, 28)
-    losses = [critic_step(each, real, torch.arange(16) % 10, NOISE.manual_seed(9))[0].item() for each in (full, half)]
+    losses = [update_critic(each, real, torch.arange(16) % 10, NOISE.manual_seed(9))[0].item() for each in (full, half)]
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
     assert all(p.dtype == torch.float32 for p in half.critic.parameters())
 
