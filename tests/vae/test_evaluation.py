@@ -39,8 +39,19 @@ def test_it_is_the_plain_svm_on_the_drawn_images() -> None:
         chosen = balanced_draw(LABELS, 100, 5, draw, candidates=DRAWABLE)
         oracle = SVC(C=10, kernel="rbf").fit(FEATURES.train[chosen], LABELS[chosen])
         assert result.accuracies[draw] == oracle.score(FEATURES.test, FEATURES.test_labels)
+        unit = 1 / (5 * FEATURES.train[chosen].var(dtype=np.float64))  # of the labelled images alone
+        assert result.fits[draw] == (10.0, pytest.approx(unit, rel=1e-9))
     assert result.accuracy_mean == pytest.approx(result.accuracies.mean())
     assert result.accuracy_std == pytest.approx(np.std(result.accuracies, ddof=1))
+
+
+def test_tuning_replaces_what_was_chosen_by_what_each_draw_finds() -> None:
+    config = EvaluationConfig(labels=(50,), draws=3, tune=True, jobs=1)
+    result = evaluate(FEATURES, config, plain_fit({50: Choice(77.0, 9.0)}, config, 5), seed=5)[0]
+    for draw, fitted in enumerate(result.fits):
+        chosen = balanced_draw(LABELS, 50, 5, draw, candidates=DRAWABLE)
+        oracle = svm.tuned(FEATURES.train[chosen], LABELS[chosen], 5)
+        assert fitted == (oracle.C, oracle.gamma)
 
 
 def test_the_numbers_do_not_depend_on_the_jobs_nor_on_the_other_sizes() -> None:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -6,7 +7,7 @@ from ex3cli.errors import UsageError
 from ex3cli.training.seeding import isolated_global_rng
 from ex3cli.vae import picture_figures, pictures
 from ex3cli.vae.config import VAEConfig
-from ex3cli.vae.mapping import map_features
+from ex3cli.vae.mapping import choose_points, place
 from ex3cli.vae.networks import VAE
 
 
@@ -49,13 +50,28 @@ def test_a_model_of_edges_alone_draws_no_pixels() -> None:
 
 
 def test_the_map_places_like_with_like_and_few_points_too() -> None:
-    labels = torch.arange(60).numpy() % 2
-    features = torch.randn(60, 8).numpy() + 20 * labels[:, None]
-    places, shown = map_features(features.astype("float32"), labels, points=50, seed=0)
+    labels = torch.arange(50).numpy() % 2
+    features = (torch.randn(50, 8).numpy() + 20 * labels[:, None]).astype("float32")
+    places = place(features, seed=0)
     assert places.shape == (50, 2)
-    gap = abs(places[shown == 0].mean(axis=0) - places[shown == 1].mean(axis=0)).max()
-    assert gap > places[shown == 0].std()
-    assert map_features(features[:5], labels[:5], points=50, seed=0)[0].shape == (5, 2)
+    gap = abs(places[labels == 0].mean(axis=0) - places[labels == 1].mean(axis=0)).max()
+    assert gap > places[labels == 0].std()
+    assert place(features[:5], seed=0).shape == (5, 2)
+
+
+def test_the_map_is_of_random_images_and_of_all_if_there_are_fewer() -> None:
+    chosen = choose_points(1000, 50, seed=0)
+    assert len(set(chosen)) == 50
+    assert chosen.min() < 200
+    assert chosen.max() > 800
+    assert (chosen == np.sort(chosen)).all()
+    assert choose_points(5, 50, seed=0).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_the_map_says_what_was_placed() -> None:
+    points, labels = torch.randn(20, 2).numpy(), torch.arange(20).numpy() % 2
+    figure = picture_figures.feature_map(points, labels, ("a", "b"), "posterior means")
+    assert figure.axes[0].get_title().startswith("Posterior means\nof 20 test images")
 
 
 def test_figures_have_a_panel_for_each_image() -> None:

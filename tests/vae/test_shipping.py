@@ -37,6 +37,7 @@ def test_a_shipped_training_answers_without_the_data_set_and_says_what_it_cannot
     from ex3cli.datasets import registry
     from ex3cli.datasets.idx import Condition
 
+    verify = registry.verify
     monkeypatch.setattr(registry, "verify", lambda *_: [Condition("train", "missing")])
     offline = ex3(*words, "--run", "reference").document
     assert offline["run"] == "reference/vae/digits"
@@ -51,8 +52,12 @@ def test_a_shipped_training_answers_without_the_data_set_and_says_what_it_cannot
         other = ex3(*words, "--run", "reference", *needs_data)
         assert other.exit_code == 3, needs_data
         assert "EX3_DATA" in other.stderr
+        assert "`ex3 data fetch digits`" in other.stderr, "the remedy can be typed as it stands"
     assert ex3("vae", "sample", "--dataset", "digits", "--run", "reference", "-n", 4).exit_code == 0
-    assert ex3("vae", "latent", "--dataset", "digits", "--run", "reference", "--points", 50).exit_code == 0
+    latent = ("vae", "latent", "--dataset", "digits", "--run", "reference", "--points", 50, "--json")
+    assert ex3(*latent).document["mapped"] == "features for the SVM (posterior mean + edges (HOG))"
+    monkeypatch.setattr(registry, "verify", verify)
+    assert ex3(*latent[:4], "--run", trained, *latent[6:]).document["mapped"] == "posterior means"
 
 
 TINY = {"width": 4, "hidden": (16,), "latent_size": 4, "epochs": 4, "components": 12, "bound_samples": 2, "batch_size": 50}

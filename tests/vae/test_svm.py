@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
 from ex3cli.datasets.draws import for_choosing, for_drawing
@@ -66,6 +67,19 @@ def test_a_size_that_the_kept_images_cannot_hold_takes_its_neighbours_choice() -
     assert nearest({}, 100) is UNCHOSEN
 
 
+def test_as_many_are_kept_for_scoring_as_are_fitted() -> None:
+    smallest = int(np.bincount(LABELS[for_choosing(360)]).min())
+    most = 4 * (smallest // 2)
+    assert list(choose(FEATURES, (most, most + 4), seed=0, jobs=1)) == [most]
+
+
+def test_of_equally_good_ones_the_smoothest_is_taken() -> None:
+    table = np.zeros((len(svm.PENALTIES), len(svm.GAMMAS)))
+    assert svm._best(table) == Choice(svm.PENALTIES[0], svm.GAMMAS[0], 0.0)
+    table[1, 2] = table[1, 3] = table[2, 0] = 0.9
+    assert svm._best(table) == Choice(svm.PENALTIES[1], svm.GAMMAS[2], 0.9)
+
+
 def test_a_part_without_the_kept_images_chooses_nothing() -> None:
     drawable = for_drawing(360)
     part = Features(FEATURES.train[drawable], drawable, LABELS, FEATURES.test, FEATURES.test_labels)
@@ -83,6 +97,25 @@ def test_tuning_sees_the_labelled_images_alone_and_survives_few() -> None:
     machine = tuned(FEATURES.train[few], LABELS[few], seed=0)
     assert machine.C in svm.PENALTIES
     assert machine.shape_fit_ == (8, 6)
+
+
+def test_tuning_is_five_fold_cross_validation_over_the_grid() -> None:
+    """By hand: the mean accuracy on each fold's rest, gamma in units of 1/(dimensions · variance) of the labelled images."""
+    x, y = FEATURES.train[:60] * 20, LABELS[:60]  # far from unit variance: a gamma without its unit would say nothing
+    unit = 1 / (6 * x.var(dtype=np.float64))
+    folds = list(StratifiedKFold(5, shuffle=True, random_state=2).split(x, y))
+    means = {
+        (penalty, gamma): np.mean([
+            SVC(C=penalty, gamma=gamma * unit).fit(x[fit], y[fit]).score(x[rest], y[rest]) for fit, rest in folds
+        ])
+        for penalty in svm.PENALTIES
+        for gamma in svm.GAMMAS
+    }  # fmt: skip
+    machine = tuned(x, y, seed=2)
+    assert machine.gamma / unit == pytest.approx(min(svm.GAMMAS, key=lambda gamma: abs(gamma - machine.gamma / unit)))
+    found = min(means, key=lambda pair: (abs(pair[0] - machine.C), abs(pair[1] * unit - machine.gamma)))
+    assert means[found] == pytest.approx(max(means.values()))
+    assert machine.shape_fit_ == (60, 6), "fitted on all of them"
 
 
 def test_tuning_needs_something_to_hold_out() -> None:

@@ -1,6 +1,9 @@
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.svm import SVC
 
 from ex3cli.datasets.draws import balanced_draw
 from ex3cli.vae import transduction
@@ -34,6 +37,19 @@ def test_the_graph_is_symmetric_and_normalised() -> None:
     assert np.abs(np.linalg.eigvalsh(dense)).max() == pytest.approx(1.0), "of D^-1/2 W D^-1/2"
     assert (np.diag(dense) == 0).all()
     assert (GRAPH.getnnz(axis=1) >= transduction.NEIGHBOURS).all()
+
+
+def test_it_is_the_graph_that_is_written_down() -> None:
+    """Dense: W_ij = exp(-4 d²/d_i²) for i's nearest, the larger of both directions, then D^-1/2 W D^-1/2."""
+    x = NUMBERS.normal(size=(40, 3)).astype(np.float32)
+    distances = np.linalg.norm(x[:, None].astype(float) - x[None].astype(float), axis=2)
+    oracle = np.zeros((40, 40))
+    for i in range(40):
+        nearest = np.argsort(distances[i])[1:6]
+        oracle[i, nearest] = np.exp(-4 * distances[i, nearest] ** 2 / distances[i, nearest[-1]] ** 2)
+    oracle = np.maximum(oracle, oracle.T)
+    scale = 1 / np.sqrt(oracle.sum(axis=1))
+    assert np.allclose(neighbour_graph(x, 5, jobs=1).toarray(), scale[:, None] * oracle * scale[None], atol=1e-4)
 
 
 def test_spreading_solves_the_papers_equation() -> None:
@@ -100,6 +116,62 @@ def test_no_label_outside_the_drawn_ones_reaches_the_refitted_svm() -> None:
     spied = fit(changed, chosen, poisoned[chosen])
     assert np.array_equal(spied.support_vectors_, honest.support_vectors_)
     assert np.array_equal(spied.dual_coef_, honest.dual_coef_)
+
+
+class Spy(SVC):  # type: ignore[misc]
+    """Remembers what every machine was fitted to."""
+
+    fitted: ClassVar[list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]] = []
+
+    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> "Spy":
+        Spy.fitted.append((X, y, sample_weight))
+        return super().fit(X, y, sample_weight)
+
+
+def positions_of(rows: np.ndarray) -> np.ndarray:
+    """Where each row stands in TRAIN, whose rows are all different."""
+    known = {row.tobytes(): position for position, row in enumerate(TRAIN)}
+    return np.array([known[row.tobytes()] for row in rows])
+
+
+def test_the_refit_takes_the_labelled_fourfold_and_random_others_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ex3cli.vae.svm.SVC", Spy)
+    monkeypatch.setattr(transduction, "PSEUDO", 50)
+    Spy.fitted.clear()
+    chosen = balanced_draw(LABELS, 6, 0, 0, candidates=np.arange(600))
+    transductive_fit(GRAPH, CHOICES, {6: Spreading(0.3, 0.9, 0.8)}, CONFIG, 0)(FEATURES, chosen, LABELS[chosen])
+    (first, _, unweighted), (points, targets, weights) = Spy.fitted
+    assert np.array_equal(first, TRAIN[chosen])
+    assert unweighted is None
+    assert np.array_equal(weights, [4.0] * 6 + [1.0] * 50)
+    assert np.array_equal(targets[:6], LABELS[chosen])
+    taken = positions_of(points)
+    assert np.array_equal(taken[:6], chosen)
+    assert len(set(taken)) == 56
+    others = taken[6:]
+    assert others.max() > 600, "from all training images"
+    assert others.min() < 120
+    assert not np.array_equal(others, np.sort(others))
+    shares = spread(GRAPH, chosen, LABELS[chosen], 2)
+    machine = SVC(C=3.0, gamma="scale").fit(TRAIN[chosen], LABELS[chosen])
+    votes = machine.decision_function(TRAIN[others])
+    assert np.array_equal(targets[6:], pseudo_labels(shares[others], np.stack([-votes, votes], axis=1), 0.3))
+
+
+@pytest.mark.parametrize("size", [6, 110])
+def test_choosing_fits_at_most_half_of_the_kept_images_and_scores_on_the_others(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = np.arange(600, 720)
+    smallest = int(np.bincount(LABELS[kept]).min())
+    chosen = balanced_draw(LABELS, min(size, smallest // 2 * 2), 0, 0, candidates=kept)
+    rest = np.setdiff1d(kept, chosen)
+    monkeypatch.setattr(transduction, "SHARES", (0.3,))
+    _, scores = transduction._trial(FEATURES, GRAPH, CHOICES[6], size, 0, 0)
+    machine = CHOICES[6].svm(TRAIN[chosen]).fit(TRAIN[chosen], LABELS[chosen])
+    assert scores[None] == machine.score(TRAIN[rest], LABELS[rest])
+    fit = transductive_fit(GRAPH, {len(chosen): CHOICES[6]}, {len(chosen): Spreading(0.3, 0, 0)}, CONFIG, 0)
+    assert scores[0.3] == pytest.approx(fit(FEATURES, chosen, LABELS[chosen]).score(TRAIN[rest], LABELS[rest]), abs=0.05)
 
 
 def test_choosing_looks_at_the_kept_images_alone() -> None:

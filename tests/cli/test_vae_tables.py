@@ -1,0 +1,68 @@
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ex3cli.cli import vae_tables
+from ex3cli.vae.paper import published
+
+SIZES = (100, 600, 1000, 3000)
+
+
+def row(size: int, mean: float) -> dict[str, Any]:
+    return {"labels": size, "draws": 10, "accuracy_mean": mean, "accuracy_std": 0.0125}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """An evaluation with everything that a table can hold."""
+    beside = {name: row(100, 0.7) | {"source": "shipped"} for name in ("raw_pixels", "hog", "preset_paper")}
+    results = [row(size, 0.8025) | {"baselines": beside, "paper": published(size)} for size in SIZES]
+    plain = {"dataset": "fashion-mnist", "transductive": False, "selection": "C and gamma were given", "results": results}
+    return plain | changes
+
+
+def printed(shown: list[Any], width: int) -> str:
+    console = Console(width=width)
+    with console.capture() as capture:
+        for each in shown:
+            console.print(each)
+    return capture.get()
+
+
+def test_accuracy_and_error_are_told_of_every_method_each_in_a_line_of_80_columns() -> None:
+    tables = vae_tables.accuracies(document())
+    accuracy, error = (printed([table], 80).splitlines() for table in tables)
+    assert any(line.split() == ["M1", *["80.25", "±", "1.25"] * 4] for line in accuracy)
+    assert any(line.split() == ["M1", *["19.75", "±", "1.25"] * 4] for line in error)
+    assert any(line.startswith("M1+TSVM (paper)") and "88.18 ± 0.25" in line and "96.51 ± 0.04" in line for line in accuracy)
+    assert any(line.startswith("M1+TSVM (paper)") and "11.82 ± 0.25" in line and "3.49 ± 0.04" in line for line in error)
+    for lines in (accuracy, error):
+        methods = [line for line in lines if "±" in line]
+        assert len(methods) == 6, "nothing is wrapped"
+        assert all(line.count("±") == 4 for line in methods)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "mean ± standard deviation over 10 draws; C and gamma were given"),
+        ({}, "as shipped, measured on the same draws: raw pixels, edges (HOG), preset paper"),
+        ({}, "paper: Kingma et al. 2014, Table 1, which is of MNIST"),
+        ({"dataset": "mnist"}, "paper: Kingma et al. 2014, Table 1"),
+    ],
+)
+def test_notes_say_what_the_numbers_are(changes: dict[str, Any], said: str) -> None:
+    assert said in vae_tables.notes(document(**changes))
+
+
+def test_a_note_names_the_sizes_where_spreading_did_not_help() -> None:
+    results = [each | {"spreading": {"share": None if each["labels"] == 3000 else 0.1}} for each in document()["results"]]
+    said = vae_tables.notes(document(results=results, transductive=True))
+    assert said[-1].endswith("with 3000 labels")
+    assert "M1, transductive" in printed(vae_tables.accuracies(document(transductive=True)), 80)
+
+
+def test_a_bound_of_two_views_or_of_grey_bernoullis_is_said_to_be_no_density() -> None:
+    assert vae_tables.not_a_density(["pixels"], "gaussian-learned") == []
+    assert "no density of images" in vae_tables.not_a_density(["pixels", "edges"], "gaussian-learned")[0]
+    assert "no normalised likelihood" in vae_tables.not_a_density(["pixels"], "bernoulli-grey")[0]
