@@ -24,7 +24,7 @@ report: install  ## artifacts/report/index.html, and report.pdf where a browser 
 	$(EX3) report
 
 train: install  ## every training that ex3 ships, anew (needs the data sets; hours); again, it goes on where it stopped
-	$(BIN)/python scripts/retrain.py
+	$(EX3) runs reproduce
 
 test: install  ## the whole test suite (with EX3_DATA set, on the real data too)
 	$(BIN)/python -m pytest
@@ -38,7 +38,7 @@ lint: install  ## ruff and the type checker
 	$(BIN)/mypy
 
 wheel-check: install  ## a wheel in an empty environment elsewhere says and draws the same as this checkout
-	$(BIN)/python scripts/wheel_check.py
+	$(BIN)/python .ci/wheel_check.py
 
 clean:  ## caches and builds; never artifacts/
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -77,9 +77,8 @@ def evaluate(
         "class_shares": dict(zip(names, scores.class_shares, strict=True)),
         "verdict": "failed" if done.shortfall else "converged", "reason": done.shortfall.reason if done.shortfall else None,
     }  # fmt: skip
-    record = _recorded(
-        context, ("gan", context.dataset, "eval"), kind, "gan eval", {"kind": kind, "count": scores.n}, [run, classifier]
-    )  # fmt: skip
+    shelf, config = ("gan", context.dataset, "eval", kind), {"kind": kind, "count": scores.n}
+    record = _recorded(context, shelf, "scores", "gan eval", config, [run, classifier])
     with recording(record):
         record.write_json(SCORES_FILE, document)
         record.finish({name: document[name] for name in ("fid", "coverage", "label_agreement", "verdict")})
@@ -171,9 +170,8 @@ def history(context: Context) -> Answer:
     record = _recorded(context, shelf, "attempts", "gan history", config, [context.store.open(name) for name in names])
     with recording(record):
         record.write_json(HISTORY_FILE, document)
-        record.write_figure("figures/failures", failure_figure(document["kinds"]), svg=True)
-        record.finish(
-            {kind: f"{each.tally.failed} failed, {each.tally.converged} converged" for kind, each in counted.kinds.items()}
-        )
+        told = {kind: each.document() for kind, each in counted.kinds.items()}
+        record.write_figure("figures/failures", failure_figure(told), svg=True)
+        record.finish({kind: f"{each['failed']} failed, {each['converged']} converged" for kind, each in told.items()})
     show = [f"Attempts at {context.dataset}", counts_table(counted), every_attempt_table(counted)]
     return Answer(document=document, show=show, run=record, problem=problem)

@@ -22,6 +22,8 @@ SHIPPED_BY = {
     "vae train": "ex3cli.vae.shipping",
     "vae compare": "ex3cli.vae.shipping",
     "gan train": "ex3cli.gan.shipping",
+    "gan eval": "ex3cli.gan.shipping",
+    "gan compare": "ex3cli.gan.shipping",
     "gan history": "ex3cli.gan.shipping",
 }
 """For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
@@ -51,6 +53,11 @@ def reproduce(
     from rich.text import Text
 
     originals = [context.store.open(run)] if run else _shipped_trainings(context)
+    if not run:
+        hours = sum(map(_seconds, originals)) / 3600
+        context.note(
+            f"{len(originals)} trainings, {hours:.1f} hours where they were made; Ctrl-C saves, the same command goes on"
+        )
     table = Table("run", "made anew as", "the same?", "what differs")
     documents: list[dict[str, Any]] = []
     for original in originals:

@@ -1,6 +1,6 @@
 """Figures of a training: its losses against the iteration, its fixed z through time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ PANELS = {
     ),
     "wgan-clip": (
         ("score_gap", "Wasserstein estimate, up to the critic's scale"),
-        ("generator_loss", "generator: −E[D(G(z))]"),
+        ("generator_loss", "generator: −E[D(G(z))], with the auxiliary classifier's part where there is one"),
     ),
 }
 
@@ -102,7 +102,7 @@ def comparison_figure(label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]
     return figure
 
 
-def failure_figure(kinds: Mapping[str, Mapping[str, Any]]) -> Figure:
+def failure_figure(kinds: dict[str, dict[str, Any]]) -> Figure:
     """The share of attempts that failed, with its 95 % Wilson interval, a line a kind.
 
     Parameters

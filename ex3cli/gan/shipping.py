@@ -16,9 +16,9 @@ KEPT = (
 def shipped_files(run: Run) -> dict[str, bytes]:
     """The averaged generator as float16 (an image moves by a grey level or two), the loss of every iteration, the figures.
 
-    Of a history: the whole of it.
+    Of scores, a comparison or a history: the whole of it.
     """
-    if run.manifest.command == "gan history":
+    if run.manifest.command != "gan train":
         return {name: run.read_bytes(name) for name in run.manifest.files}
     generator = {name: tensor.half() for name, tensor in run.read_tensors(GENERATOR_FILE).items()}
     return {GENERATOR_FILE: tensors_to_bytes(generator), **{name: run.read_bytes(name) for name in KEPT}}

@@ -29,7 +29,8 @@ def figure(archive: "Archive", run: "Run", name: str, *, alt: str, caption: str,
     if vector is not None and vector["size"] <= LARGEST_SVG:
         data = archive.bytes(run, f"{name}.svg")
         if (size := _SIZE.search(data)) is not None:
-            return Figure(_uri("svg+xml", data), alt, caption, *(round(float(each)) for each in size.groups()), pixelated)
+            width, height = (round(float(each)) for each in size.groups())
+            return Figure(_uri("svg+xml", data), alt, caption, width, height, pixelated)
     return _raster(archive.bytes(run, f"{name}.png"), alt, caption, pixelated)
 
 
