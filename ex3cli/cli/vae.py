@@ -102,7 +102,8 @@ def evaluate(context: Context) -> Answer:
     shortened = ", a shortened training" if trained.manifest.partial else ""
     kind = "SVM on labels spread over the training images, of the" if context.config.transductive else "SVM on the"
     title = f"{kind} {judged.features} of {trained.name}{shortened}; all test images of {context.dataset}"
-    return Answer(document=document, show=[title, *tables.accuracies(document), *tables.notes(document)], run=run)
+    spaced = [part for table in tables.accuracies(document) for part in ("", table)]
+    return Answer(document=document, show=[title, *spaced, "", *tables.notes(document)], run=run)
 
 
 @command(

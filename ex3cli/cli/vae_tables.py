@@ -38,7 +38,7 @@ def not_a_density(views: Sequence[str], likelihood: str) -> list[str]:
 def accuracies(document: Mapping[str, Any]) -> list[Table]:
     """`vae eval`: a table of accuracies and one of errors; a row for each method, a column for each number of labels."""
     results = document["results"]
-    names = list({name: None for row in results for name in row["baselines"]})
+    names = [name for name in SHORT if any(name in row["baselines"] for row in results)]
     methods = list({method: None for row in results for method in row["paper"]})
     tables = []
     for unit, shown in (("accuracy", _percent), ("error", _wrong)):
@@ -64,7 +64,7 @@ def notes(document: Mapping[str, Any]) -> list[str]:
     """What a reader should know of the tables."""
     rows = document["results"]
     shipped = [
-        SHORT[name] for name in rows[0]["baselines"] if all(row["baselines"][name].get("source") == "shipped" for row in rows)
+        words for name, words in SHORT.items() if all(row["baselines"].get(name, {}).get("source") == "shipped" for row in rows)
     ]
     said = [f"mean ± standard deviation over {rows[0]['draws']} draws; {document['selection']}"]
     if shipped:
