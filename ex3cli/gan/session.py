@@ -61,6 +61,13 @@ class Session:
         self._iterate: Captured[Draws] = Captured(partial(iterate, self.players, self.batches, self.average), backend)
 
     @property
+    def played(self) -> str:
+        """How iterations are carried out: captured in a graph, or one operation after the other and why."""
+        if self._iterate.is_played:
+            return "captured"
+        return f"not captured: {self._iterate.failure}" if self._iterate.failure else "step by step"
+
+    @property
     def losses(self) -> Tensor:
         """(iterations so far, 3) of `LOSSES`; reading it off a GPU waits for the GPU."""
         return self.history[: self.iteration].cpu()

@@ -140,6 +140,7 @@ def _finish(course: Course, entries: list[Attempt], seconds: float, judging: flo
         "kind": config.kind, "iterations": session.iteration, "epochs": session.epochs, "attempt": course.number, **means,
         "verdict": last.verdict, "reason": last.reason,
         "precision": "bfloat16" if session.players.half else "float32",  # what `auto` came to here
+        "execution": session.played,
     }  # fmt: skip
     converged = {"converged": True, "failed": False}.get(last.verdict)
     run.finish(summary, partial=config.is_shortened, converged=converged)

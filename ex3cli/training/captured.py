@@ -62,6 +62,12 @@ class Captured(Generic[Inputs]):
         self._calls = 0
         self._inputs: Inputs | None = None
         self._recording: Recording | None = None
+        self.failure: str | None = None  # why it could not be recorded, so that the body is called each time, only slower
+
+    @property
+    def is_played(self) -> bool:
+        """Whether it has been recorded."""
+        return self._recording is not None
 
     def __call__(self, inputs: Inputs) -> Tensor:
         """The body's result; once it is recorded, a tensor that the next call overwrites.
@@ -75,10 +81,13 @@ class Captured(Generic[Inputs]):
             return self.body(inputs)
         kept = self._keep(inputs)
         self._calls += 1
-        if self._calls <= WARM_UPS:
-            return self.backend.run(lambda: self.body(kept))
+        if self._calls > WARM_UPS and self._recording is None and self.failure is None:
+            try:
+                self._recording = self.backend.record(lambda: self.body(kept))
+            except RuntimeError as error:  # a driver's or a library's refusal; a recording has no effect, so nothing is lost
+                self.failure = str(error).strip().split("\n")[0] or type(error).__name__
         if self._recording is None:
-            self._recording = self.backend.record(lambda: self.body(kept))
+            return self.backend.run(lambda: self.body(kept))
         self._recording.replay()
         return self._recording.result
 

@@ -98,3 +98,24 @@ def test_inputs_that_a_recording_cannot_follow_are_refused(tape: Any) -> None:
 
 def test_only_cuda_records() -> None:
     assert own_backend(torch.device("cpu")) is own_backend(torch.device("mps")) is None
+
+
+def test_what_cannot_be_recorded_is_called_each_time_and_says_why() -> None:
+    class Refusing:
+        tried = 0
+
+        def run(self, body: Any) -> Tensor:
+            result: Tensor = body()
+            return result
+
+        def record(self, body: Any) -> Any:
+            Refusing.tried += 1
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    body = Sum()
+    captured = Captured(body, Refusing())
+    for value in values(9):
+        captured(Inputs(value))
+    assert torch.equal(body.total, sum(values(9)))  # type: ignore[arg-type]
+    assert (Refusing.tried, captured.is_played) == (1, False)
+    assert captured.failure == "operation not permitted when stream is capturing"
