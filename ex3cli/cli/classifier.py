@@ -53,8 +53,8 @@ def train(
             ("classifier", data.name), label=config.preset, command=TRAIN, config=run_settings(context), seed=context.seed,
             argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
         )  # fmt: skip
-    context.note(f"{run.path}: classifier of {data.name}, {device}")
     with recording(run):
+        context.note(f"{run.path}: classifier of {data.name}, {device}")
         same_data(run, data.digests)
         done = training.train(
             config, data, run, context.progress, seed=context.seed, device=device,

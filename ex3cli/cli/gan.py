@@ -78,8 +78,8 @@ def train(
             seed=context.seed, argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
             parents={classifier.name: classifier.manifest.digest} if classifier else {},
         )  # fmt: skip
-    context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
     with recording(run):
+        context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
         same_data(run, data.digests)
         again = resume_command(context, TRAIN, run)
         if max_attempts is not None:

@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,3 +118,17 @@ def test_stopped_without_a_checkpoint_there_is_nothing_to_go_on_with(begin: Call
     with pytest.raises(KeyboardInterrupt), recording(run):
         raise KeyboardInterrupt
     assert Store(run.path.parents[2]).open(str(run.path)).manifest.state == "interrupted"
+
+
+@pytest.mark.parametrize(("feature", "shelf"), [("gan", "gan/digits/dcgan"), ("classifier", "classifier/digits")])
+def test_a_signal_at_the_first_line_marks_the_run(
+    feature: str, shelf: str, ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def note(context: Context, text: str) -> None:
+        if shelf in text:  # the line that names the run
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Context, "note", note)
+    assert ex3(feature, "train", "--dataset", "digits", "--batch-size", 16).exit_code == 130
+    (run,) = Store(Path("artifacts")).runs(shelf.split("/"))
+    assert run.manifest.state == "interrupted"
