@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 VARIANCE_MEMORY = 0.99
-"""The learned variance that is kept for later is a running mean over about 100 minibatches."""
+"""The learned variance that is kept is a running mean over about 100 minibatches, until `calibration` measures it anew."""
 SMALLEST_VARIANCE = 1e-6
 
 

@@ -16,6 +16,10 @@ TEN = (
 """A colour for each of ten classes: Okabe and Ito's, and three more; every group is named on the map as well."""
 
 
+NAME_WIDTH, NAME_HEIGHT = 0.13, 0.034
+"""What the name of a class takes of a map's width and height."""
+
+
 def reconstructions(real: Pixels, decoded: Pixels, class_names: Sequence[str]) -> Figure:
     """A column for each class: real images (classes, n, 28, 28) above, their reconstructions below, n pairs of rows."""
     classes, pairs = real.shape[:2]
@@ -73,20 +77,36 @@ def feature_map(points: NDArray[np.float32], labels: NDArray[np.int64], class_na
     with style():
         figure = Figure(figsize=(7.0, 6.2), layout="constrained")
         axes = figure.subplots()
-        for number, name in enumerate(class_names):
+        here = [number for number in range(len(class_names)) if (labels == number).any()]
+        for number in here:
             mine = points[labels == number]
-            colour = TEN[number % len(TEN)]
-            axes.scatter(mine[:, 0], mine[:, 1], s=5, color=colour, alpha=0.6, linewidths=0, label=name)
-            if len(mine):
-                box = {"facecolor": "white", "edgecolor": colour, "alpha": 0.85, "boxstyle": "round,pad=0.2"}
-                middle = np.median(mine, axis=0)
-                axes.text(middle[0], middle[1], name, ha="center", va="center", fontsize=8, bbox=box)
+            axes.scatter(mine[:, 0], mine[:, 1], s=5, color=TEN[number % len(TEN)], alpha=0.6, linewidths=0)
+        middles = np.stack([np.median(points[labels == number], axis=0) for number in here])
+        for number, (x, y) in zip(here, side_by_side(middles, np.ptp(points, axis=0)), strict=True):
+            box = {"facecolor": "white", "edgecolor": TEN[number % len(TEN)], "alpha": 0.85, "boxstyle": "round,pad=0.2"}
+            axes.text(x, y, class_names[number], ha="center", va="center", fontsize=8, bbox=box)
         axes.set_axis_off()
         axes.set_title(
             f"{what[0].upper()}{what[1:]}\nof {len(points):,} test images (t-SNE: near means alike, distances have no unit)",
             fontsize=10,
         )
     return figure
+
+
+def side_by_side(places: NDArray[Any], extent: NDArray[Any]) -> NDArray[np.float64]:
+    """Where names (n, 2) are written so that none hides another: those that would overlap are moved apart, up and down.
+
+    Parameters
+    ----------
+    extent : width and height of the map, (2,).
+    """
+    moved = places.astype(np.float64) / np.maximum(extent, 1e-12)
+    for _ in range(100):
+        across, up = (moved[:, None, axis] - moved[None, :, axis] for axis in (0, 1))
+        above = np.where(up == 0, np.sign(np.subtract.outer(np.arange(len(moved)), np.arange(len(moved)))), np.sign(up))
+        missing = np.where(np.abs(across) < NAME_WIDTH, np.maximum(NAME_HEIGHT - np.abs(up), 0), 0)
+        moved[:, 1] += 0.5 * (above * missing).sum(axis=1)
+    return np.asarray(moved * extent)
 
 
 def _show(axes: Any, picture: Pixels) -> None:

@@ -68,6 +68,18 @@ def test_the_map_is_of_random_images_and_of_all_if_there_are_fewer() -> None:
     assert choose_points(5, 50, seed=0).tolist() == [0, 1, 2, 3, 4]
 
 
+def test_no_name_on_the_map_hides_another() -> None:
+    places = np.array([[0.0, 0.0], [0.1, 0.0], [0.1, 0.0], [5.0, 0.01], [9.0, 9.0], [0.0, 10.0]])
+    extent = np.array([10.0, 10.0])
+    moved = picture_figures.side_by_side(places, extent) / extent
+    for i in range(6):
+        for j in range(i):
+            apart = abs(moved[i] - moved[j])
+            assert apart[0] >= picture_figures.NAME_WIDTH or apart[1] >= 0.99 * picture_figures.NAME_HEIGHT
+    assert np.array_equal(moved[3:], places[3:] / extent), "the others stay"
+    assert np.array_equal(moved[:, 0], places[:, 0] / extent[0])
+
+
 def test_the_map_says_what_was_placed() -> None:
     points, labels = torch.randn(20, 2).numpy(), torch.arange(20).numpy() % 2
     figure = picture_figures.feature_map(points, labels, ("a", "b"), "posterior means")
