@@ -130,12 +130,13 @@ def test_an_unconditional_generator_has_no_agreement(ex3: Callable[..., Any], ju
 
 
 def test_the_shipped_generators_are_scored_offline(ex3: Callable[..., Any]) -> None:
-    for kind in ("dcgan", "wgan"):
+    bars = {"dcgan": (0.9, 0.7), "wgan": (0.9, 0.7), "wgan-clip": (0.75, 0.5)}
+    for kind, (agreement, coverage) in bars.items():
         said = ex3("gan", "eval", "--kind", kind, "-n", 500, "--json").document
         assert said["run"] == f"reference/gan/fashion-mnist/{kind}"
-        assert said["label_agreement"] > 0.7
-        assert said["coverage"] > 0.4
-        assert said["fid"] > 3 * said["fid_floor"]
+        assert said["label_agreement"] > agreement - 0.04  # of 500 images, three standard errors
+        assert said["coverage"] > coverage
+        assert said["fid"] > said["fid_floor"]
 
 
 def test_a_label_of_an_unconditional_generator_is_chosen_by_the_classifier(
@@ -174,7 +175,7 @@ def test_compare_draws_what_there_is_and_names_what_is_missing(ex3: Callable[...
     outcome = ex3(*words, "--data", tmp_path / "nowhere", "--json")
     assert outcome.exit_code == 0
     said = outcome.document
-    assert [each["panel"] for each in said["panels"]] == ["dcgan", "wgan"]
+    assert [each["panel"] for each in said["panels"]] == ["dcgan", "wgan", "wgan-clip"]
     (missing,) = said["missing"]
     assert missing["panel"] == "real"
     assert "ex3 data fetch fashion-mnist" in missing["remedy"]
