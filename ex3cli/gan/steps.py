@@ -97,14 +97,16 @@ def generator_step(players: Players, z: Tensor, labels: Tensor | None) -> Tensor
     Returns its loss, a scalar that stays on the device.
     """
     players.critic.requires_grad_(False)  # its weights' gradients would be thrown away
-    with players.precision():
-        scores, said = players.critic.judge(players.generator(z, labels).float(), labels)
-        loss = objective_of(players.config.kind).generator_loss(scores)
-        loss = loss + _auxiliary_loss(said, labels, players.config.generator_auxiliary_weight)
-    players.generator_optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    players.generator_optimiser.step()
-    players.critic.requires_grad_(True)
+    try:
+        with players.precision():
+            scores, said = players.critic.judge(players.generator(z, labels).float(), labels)
+            loss = objective_of(players.config.kind).generator_loss(scores)
+            loss = loss + _auxiliary_loss(said, labels, players.config.generator_auxiliary_weight)
+        players.generator_optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        players.generator_optimiser.step()
+    finally:  # a recording that fails in here must not leave the critic frozen
+        players.critic.requires_grad_(True)
     return loss.detach()
 
 
