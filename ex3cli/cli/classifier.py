@@ -118,8 +118,10 @@ def _by_class(counts: Any, names: tuple[str, ...]) -> dict[str, Any]:
 def _table(result: dict[str, Any]) -> "Table":
     from rich.table import Table
 
+    from ex3cli.datasets.registry import spec
+
     table = Table("class", "right %", "most often taken for")
-    names = list(result["class_accuracies"])
+    names = spec(result["dataset"]).class_names  # the confusion's order; a file's accuracies are sorted by name
     table.add_row("all", f"{100 * result['accuracy']:.2f}", f"{result['images']:,} test images", end_section=True)
     for row, name in enumerate(names):
         wrong = [count if column != row else -1 for column, count in enumerate(result["confusion"][row])]

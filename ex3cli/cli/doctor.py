@@ -60,7 +60,7 @@ def _devices() -> Iterator[Finding]:
         yield Finding("torch", False, f"cannot be imported: {_first_line(error)}", "pip install --force-reinstall torch")
         return
     threads = torch.get_num_threads()
-    yield Finding("cpu", True, f"{os.cpu_count()} processors, torch uses {threads} threads")
+    yield Finding("cpu", True, f"{os.cpu_count()} processors, torch uses {threads} thread{'' if threads == 1 else 's'}")
     try:
         cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     except Exception as error:  # a driver that does not answer

@@ -66,7 +66,7 @@ def _show(answer: "Answer") -> None:
 
 
 def _console() -> "Console":
-    """Where tables go: as wide as the terminal, and wide enough for any table on a pipe."""
+    """Where tables go: as wide as the terminal; on a pipe as wide as COLUMNS says, else wide enough for any table."""
     from rich.console import Console
 
     class Plain(Console):
@@ -74,7 +74,8 @@ def _console() -> "Console":
             """Leave it to `_reaches_reader`; Rich would end the program with a code of its own."""
             raise BrokenPipeError
 
-    return Plain() if sys.stdout.isatty() else Plain(width=140)
+    said = os.environ.get("COLUMNS", "").isdigit()
+    return Plain() if sys.stdout.isatty() or said else Plain(width=140)
 
 
 def _reaches_reader(write: Callable[[], None]) -> bool:

@@ -18,12 +18,12 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A name from `ex
 @command(app, "list", common=("artifacts",), examples=("ex3 runs list", "ex3 runs list --json"))
 def list_runs(context: Context) -> Answer:
     """List every run, yours and the shipped ones; damaged ones are named, not hidden."""
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from ex3cli.errors import ArtifactError
 
-    table = Table("run", "command", "state", "started", "summary", title="Runs")
+    table = Table(Column("run", overflow="fold"), "command", "state", "started", "summary", title="Runs")
     rows: list[dict[str, object]] = []
     for folder in context.store.folders():
         try:

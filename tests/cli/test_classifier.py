@@ -43,6 +43,18 @@ def test_without_the_data_set_the_shipped_one_tells_what_was_recorded(ex3: Calla
     assert outcome.document["accuracy"] >= 0.93
 
 
+def test_what_a_class_is_taken_for_fits_its_accuracy(ex3: Callable[..., Any], tmp_path: Path) -> None:
+    shown = ex3("classifier", "eval", "--data", tmp_path).stdout
+    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in shown.splitlines() if ", " in line and "│" in line]
+    rows = [row for row in rows if row[2].endswith("times")]
+    assert len(rows) == 10
+    for name, right, taken in rows:
+        other, times = taken.removesuffix(" times").split(", ")
+        assert other != name
+        assert int(times) <= round(10 * (100 - float(right)))  # of 1,000 test images a class
+    assert ["Shirt", "T-shirt/top"] in [[name, taken.split(",")[0]] for name, _, taken in rows]
+
+
 def test_on_the_real_data_the_shipped_ones_are_what_was_recorded(ex3: Callable[..., Any], real_data: Path) -> None:
     for name, least in (("fashion-mnist", 0.93), ("mnist", 0.99)):
         recorded = ex3("classifier", "eval", "--dataset", name, "--data", "nowhere", "--json").document

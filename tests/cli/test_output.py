@@ -41,6 +41,13 @@ def test_a_reader_of_errors_who_left_changes_neither_answer_nor_exit_code() -> N
     assert json.loads(out)["ok"] is False
 
 
+@pytest.mark.parametrize(("said", "width"), [("100", 100), ("", 140)])
+def test_a_table_on_a_pipe_is_as_wide_as_columns_says(said: str, width: int) -> None:
+    process = start("data", "list", env=SOURCE | {"COLUMNS": said})
+    out, _ = process.communicate()
+    assert max(map(len, out.decode().splitlines())) == width
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
 def test_an_answer_that_cannot_be_written_is_an_error_of_two_lines() -> None:
     with Path("/dev/full").open("wb") as full:

@@ -25,6 +25,16 @@ def test_lists_runs_with_their_state(ex3: Ex3, run: Run) -> None:
     assert "0001-small" in ex3("runs", "list").stdout
 
 
+def test_a_name_is_whole_however_narrow_the_list(
+    ex3: Ex3, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = new_run(label="a-label-that-is-longer-than-any-of-the-shipped-ones-by-far")
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = ex3("runs", "list").stdout.splitlines()
+    assert max(map(len, lines)) == 80
+    assert made.name in "".join(line.split("│")[1].strip() for line in lines if line.startswith("│"))
+
+
 def test_lists_a_damaged_run_as_damaged(ex3: Ex3, run: Run) -> None:
     (run.path / "run.json").write_text("{")
     listed = ex3("runs", "list", "--json")
