@@ -1,0 +1,112 @@
+"""A figure that is exactly on its line passes, the nearest one beyond it fails, and a look that does not count does not."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from ex3cli.gan.judge import failing, falling_short
+from ex3cli.gan.thresholds import Thresholds
+
+AT = Thresholds(
+    grace=100, divergence_looks=1, variety_looks=1, critic_looks=2, critic_gain=0.25, most_divergence=2.0, least_coverage=0.5
+)
+GOOD = {
+    "iteration": 200.0, "weights": 30.0, "score_gap": 2.0, "generator_gradient": 0.5, "pixel_spread": 0.9,
+    "critic_area": 0.98, "fid": 1.0, "coverage": 0.8, "least_variety": 0.8, "rarest_class": 0.08, "unevenness": 0.01,
+    "label_agreement": 0.95,
+}  # fmt: skip
+LINES = {
+    "score_gap": (AT.least_gap, 0.0, "dead critic"),
+    "generator_gradient": (AT.least_gradient, 0.0, "dead critic"),
+    "pixel_spread": (AT.least_spread, 0.0, "constant output"),
+    "least_variety": (AT.least_variety, 0.0, "within-class collapse"),
+    "label_agreement": (AT.half_way_agreement, 0.0, "wrong labels"),
+    "fid": (2.0, math.inf, "divergence"),  # twice the best
+}
+Look = dict[str, float]
+
+
+def seen(*changes: Look) -> list[Look]:
+    """Looks at 200, 210, …, good but for the changes."""
+    return [{**GOOD, "iteration": 200.0 + 10 * place, **change} for place, change in enumerate(changes)]
+
+
+def reason(looks: list[Look], at: Thresholds = AT, iterations: int = 400) -> str | None:
+    sign = failing(looks, at, iterations)
+    return sign.reason if sign else None
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_on_the_line_goes_on_and_just_beyond_it_fails(name: str) -> None:
+    line, worse, named = LINES[name]
+    assert reason(seen({}, {name: line})) is None
+    assert reason(seen({}, {name: math.nextafter(line, worse)})) == named
+
+
+@pytest.mark.parametrize(
+    ("name", "worse", "named"),
+    [
+        ("label_agreement", 0.0, "wrong labels"), ("coverage", 0.0, "low coverage"), ("rarest_class", 0.0, "wrong labels"),
+        ("unevenness", math.inf, "wrong labels"),
+    ],
+)  # fmt: skip
+def test_on_the_bar_has_converged_and_just_beyond_it_has_not(name: str, worse: float, named: str) -> None:
+    bars = {"label_agreement": "least_agreement", "coverage": "least_coverage", "unevenness": "most_uneven"}
+    line = getattr(AT, bars.get(name, name))
+    final = GOOD if name in ("label_agreement", "coverage") else {k: v for k, v in GOOD.items() if k != "label_agreement"}
+    assert falling_short({**final, name: line}, AT) is None
+    short = falling_short({**final, name: math.nextafter(line, worse)}, AT)
+    assert (short.reason if short else None) == named
+
+
+def test_where_no_label_was_asked_for_the_agreement_fails_nothing() -> None:
+    untold = [{key: value for key, value in look.items() if key != "label_agreement"} for look in seen({}, {})]
+    assert reason(untold) is None
+    assert falling_short({**untold[0], "rarest_class": AT.rarest_class, "unevenness": AT.most_uneven}, AT) is None
+
+
+def test_half_way_is_the_first_look_that_is_not_before_it() -> None:
+    wrong = seen({"label_agreement": 0.1})
+    assert reason(wrong, iterations=401) is None
+    assert reason(wrong, iterations=400) == "wrong labels"
+
+
+def test_looks_of_grace_do_not_count_but_the_best_among_them_is_the_best() -> None:
+    late, twice = replace(AT, grace=200), replace(AT, grace=200, variety_looks=2, divergence_looks=2)
+    assert reason(seen({"least_variety": 0.0}), late) is None
+    assert reason(seen({}, {"least_variety": 0.0}), late) == "within-class collapse"
+    assert reason(seen({"least_variety": 0.0}, {"least_variety": 0.0}), twice) is None
+    assert reason(seen({"fid": 1.0}, {"fid": 2.1}), late) == "divergence"
+    assert reason(seen({}, {}, {"fid": 2.1}, {"fid": 2.1}), twice) == "divergence"
+    assert reason(seen({}, {"fid": 9.0}, {"fid": 0.9}, {"fid": 1.9}), twice) is None
+    assert reason([{**each, "iteration": each["iteration"] - 110} for each in seen({"fid": 1.0}, {"fid": 2.1}, {})], AT) is None
+
+
+BAD = {"critic_area": 1.0, "coverage": 0.1}  # the critic tells all apart, and the images would not pass
+
+
+@pytest.mark.parametrize(
+    ("fids", "named"),
+    [
+        ((4.0, 4.0), "critic wins"),  # nothing before: held against the first of the two
+        ((4.0, 3.0), "critic wins"),  # a quarter better exactly is not yet better by more than a quarter
+        ((4.0, 2.99), None),
+        ((2.0, 4.0, 3.0, 3.0), "critic wins"),  # better than one before, not than the best before
+        ((4.0, 2.9, 3.9), None),  # the better of the two counts, not the last
+        ((4.0, 4.5, 4.5), "critic wins"),
+        ((4.0,), None),
+    ],
+)  # fmt: skip
+def test_a_critic_wins_where_no_better_image_comes_of_it(fids: tuple[float, ...], named: str | None) -> None:
+    at = replace(AT, most_divergence=9.0)
+    assert reason(seen(*[{**BAD, "fid": fid} for fid in fids]), at) == named
+
+
+def test_a_critic_on_its_line_or_of_grace_has_not_won() -> None:
+    area = {**BAD, "critic_area": AT.critic_area}
+    assert reason(seen(area, area, area)) is None
+    assert reason(seen(area, *[{**area, "critic_area": math.nextafter(AT.critic_area, 1)}] * 2)) == "critic wins"
+    assert reason(seen(BAD, BAD), replace(AT, grace=200)) is None
+    assert reason(seen(BAD, BAD, {**BAD, "critic_area": 0.9})) is None
+    assert reason(seen(*[{"critic_area": 1.0}] * 3)) is None  # what would pass need not get better
