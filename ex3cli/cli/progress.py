@@ -76,7 +76,8 @@ class Lines:
         """See `Progress`."""
         self._pace.advance(amount)
         self._live |= live
-        if time.monotonic() - self._last >= self._seconds_between:
+        ended = self._pace.done >= self._pace.total  # `stop` prints that line
+        if not ended and time.monotonic() - self._last >= self._seconds_between:
             self._last = time.monotonic()
             self._print(self._state())
 

@@ -40,6 +40,20 @@ def test_lines_are_not_printed_at_every_step() -> None:
     assert len(stream.getvalue().splitlines()) == 2
 
 
+def test_the_end_is_told_once_also_where_the_last_step_took_long() -> None:
+    stream = io.StringIO()
+    progress = Lines(stream, seconds_between=0.0)
+    progress.start("training", 2, "steps")
+    progress.advance(1)
+    progress.advance(1)
+    progress.stop()
+    assert [line.split(",")[0] for line in stream.getvalue().splitlines()] == [
+        "training: 2 steps",
+        "training: 1/2 steps",
+        "training: 2/2 steps",
+    ]
+
+
 def test_the_bar_can_be_stopped_early() -> None:
     bars = Bars()
     bars.start("training", 10, "steps")
