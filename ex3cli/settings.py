@@ -69,16 +69,30 @@ class Settings:
 
         Raises
         ------
-        UsageError : an unknown preset, or a value outside its choices or range.
+        UsageError : an unknown preset, a value outside its choices or range, or one that would not be read.
         """
-        if preset is None:
-            base: Mapping[str, Any] = next(iter(cls.presets.values()), {})
-        elif preset in cls.presets:
-            base = cls.presets[preset]
-        else:
+        if preset is not None and preset not in cls.presets:
             raise UsageError(f"unknown preset {preset!r}", did_you_mean(preset, cls.presets))
         chosen = {name: value for name, value in given.items() if value is not None}
-        return cls(**{**base, **chosen})
+        resolved = cls(**{**cls.base(preset or next(iter(cls.presets), ""), chosen), **chosen})
+        for name, why in resolved.unread().items():
+            if name in chosen:
+                raise UsageError(f"{option_name(name)} has no effect here: {why}", "leave it out")
+        return resolved
+
+    @classmethod
+    def base(cls, preset: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a preset says of the settings that are not given, which may depend on those that are."""
+        return cls.presets.get(preset, {})
+
+    def unread(self) -> Mapping[str, str]:
+        """Settings that the others leave without effect, each with the reason: to give one of them is a mistake."""
+        return {}
+
+    @classmethod
+    def default_words(cls) -> Mapping[str, str]:
+        """How `--help` shows the defaults that are not one value."""
+        return {}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
@@ -105,6 +119,11 @@ def option_fields(cls: type[Settings]) -> dict[str, tuple[Any, Any, Mapping[str,
     return declared
 
 
+def option_name(name: str) -> str:
+    """The option of a setting on the command line."""
+    return "--" + name.replace("_", "-")
+
+
 def is_tuple_type(hint: Any) -> bool:
     """Whether a field holds several values, such as `tuple[float, ...]`."""
     return get_origin(hint) is tuple and bool(get_args(hint))
@@ -122,7 +141,7 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _check(name: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> None:
-    option = "--" + name.replace("_", "-")
+    option = option_name(name)
     if not _fits(value, hint):
         raise UsageError(f"{option} {value!r} is of the wrong type", f"give {getattr(hint, '__name__', hint)}")
     for one in value if isinstance(value, tuple) else (value,):

@@ -20,7 +20,7 @@ FLOORS = [
     {"training"},
     {"datasets"},
     {"artifacts"},
-    {"settings", "streams", "figure_style"},
+    {"settings", "streams", "figure_style", "markdown"},
     {"errors"},
 ]
 HEIGHT = {name: len(FLOORS) - index for index, names in enumerate(FLOORS) for name in names}

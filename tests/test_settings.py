@@ -15,6 +15,9 @@ class Toy(Settings):
     loss: str = setting("log", "objective", choices=("log", "least-squares"))
     lengths: tuple[int, ...] = setting((1, 2), "lengths", minimum=1)
 
+    def unread(self) -> dict[str, str]:
+        return {} if self.loss == "log" else {"rate": "it is of the log loss"}
+
 
 def test_the_first_preset_is_the_default_and_given_values_win() -> None:
     assert Toy.resolve().width == 8
@@ -40,6 +43,13 @@ def test_a_value_out_of_range_says_the_range(given: dict[str, object], said: str
     with pytest.raises(UsageError) as caught:
         Toy.resolve(**given)  # type: ignore[arg-type]
     assert said in caught.value.remedy
+
+
+def test_a_given_value_that_would_not_be_read_is_refused() -> None:
+    with pytest.raises(UsageError, match="--rate has no effect here: it is of the log loss"):
+        Toy.resolve(loss="least-squares", rate=0.5)
+    assert Toy.resolve(loss="least-squares").rate == 0.1
+    assert Toy.resolve(loss="log", rate=0.5).rate == 0.5
 
 
 def test_the_stored_form_gives_the_same_settings_back() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,11 @@ def parse(data: bytes, path: Path) -> list[Attempt]:
             f"{path} is damaged: line {len(entries) + 1} is not the next attempt", "restore it from a copy, or start a new run"
         ) from None
     return entries
+
+
+def attempt_of(row: Mapping[str, Any]) -> Attempt:
+    """The attempt that a row tells which holds an attempt's fields among others, as those of a history do."""
+    return Attempt(**{each.name: row[each.name] for each in fields(Attempt)})
 
 
 def attempts_of(run: Run) -> list[Attempt]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ex3cli.adversarial.kinds import KINDS
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.gan.config import KINDS, canonical_kind
+from ex3cli.gan.config import canonical_kind
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run

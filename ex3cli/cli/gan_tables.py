@@ -96,7 +96,7 @@ def every_attempt_table(counted: "History") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from ex3cli.gan.history import attempt_of
+    from ex3cli.artifacts.attempts import attempt_of
 
     table = Table("run", "attempt", "started", "verdict", "reason", "iteration", "what decided")
     for each in counted.attempts:

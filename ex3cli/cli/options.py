@@ -111,7 +111,7 @@ def settings_parameters(config: type[Settings]) -> list[Parameter]:
         elif isinstance(default, tuple):
             shown = ", ".join(str(each) for each in default)
         else:
-            shown = "none" if default is None else str(default)
+            shown = config.default_words().get(name) or ("none" if default is None else str(default))
         words = metadata["why"] + choices + _range(metadata) + _default(shown)
         option = typer.Option(*names, help=words, rich_help_panel=metadata["panel"])
         parameters.append(keyword(name, Annotated[_option_type(hint) | None, option], None))

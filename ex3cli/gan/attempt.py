@@ -90,7 +90,7 @@ class Course:
         """Write what is worth keeping of an attempt that failed: its losses so far."""
         folder, losses = f"attempt-{self.number:02d}", dict(zip(LOSSES, self.session.losses.unbind(dim=1), strict=True))
         self.run.write_tensors(f"{folder}/losses.safetensors", losses)
-        figure = loss_figure(self.session.config.kind, {name: each.numpy() for name, each in losses.items()})
+        figure = loss_figure(self.session.config, {name: each.numpy() for name, each in losses.items()})
         self.run.write_figure(f"{folder}/losses", figure)
 
     def _report(self, look: Mapping[str, float]) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from ex3cli.adversarial.kinds import KINDS
 from ex3cli.errors import UsageError, did_you_mean
 from ex3cli.settings import Settings, setting
 
-KINDS = ("dcgan", "wgan", "wgan-clip")
 ALIASES = {"wgan-gp": "wgan"}
 
 # The optimisers of Gulrajani et al. 2017, appendix, for each of their kinds.
@@ -84,7 +84,7 @@ class GANConfig(Settings):
     )
     critic_norm: str = setting(
         "batch",
-        "Normalisation in the critic, after its second and third convolution; for wgan none (paper) or layer.",
+        "Normalisation in the critic, after its second and third convolution; for wgan layer or, as in the paper, none.",
         choices=("batch", "layer", "none"),
     )
     width: int = setting(32, "Base number of channels: 32 trains on two cores, the paper's code takes 64.", minimum=1)
@@ -95,7 +95,10 @@ class GANConfig(Settings):
         1, "Critic updates to each of the generator; in paper 5 for the WGANs.", panel="Training", minimum=1
     )
     optimiser: str = setting(
-        "adam", "Adam; for weight clipping RMSProp, since momentum upsets it.", panel="Training", choices=("adam", "rmsprop")
+        "adam",
+        "Adam, or RMSProp: for weight clipping, since momentum upsets it.",
+        panel="Training",
+        choices=("adam", "rmsprop"),
     )
     learning_rate: float = setting(
         2e-3, "Step size; in paper 2e-4, 1e-4 for wgan, 5e-5 for wgan-clip.", panel="Training", minimum=0, exclusive=True
@@ -107,10 +110,8 @@ class GANConfig(Settings):
         minimum=0,
         exclusive=True,
     )
-    beta1: float = setting(0.5, "Adam's momentum; 0 for the quick wgan.", panel="Training", minimum=0, maximum=0.9999)
-    beta2: float = setting(
-        0.999, "Adam's memory of squared gradients; .9 for wgan.", panel="Training", minimum=0, maximum=0.99999
-    )
+    beta1: float = setting(0.5, "Adam's momentum; in paper 0.5.", panel="Training", minimum=0, maximum=0.9999)
+    beta2: float = setting(0.999, "Adam's memory of squared gradients.", panel="Training", minimum=0, maximum=0.99999)
     decaying_share: float = setting(
         0.0,
         "Share of the iterations, at the end, over which the step size falls to zero.",
@@ -120,23 +121,27 @@ class GANConfig(Settings):
     )
     penalty_weight: float = setting(10.0, "λ of the gradient penalty (wgan), as in the paper.", panel="Training", minimum=0)
     clip: float = setting(
-        0.01, "Bound on every critic weight (wgan-clip), as in the paper.", panel="Training", minimum=0, exclusive=True
+        0.01,
+        "Bound on the critic's weights (wgan-clip), but for those of --class-clip and of the auxiliary classifier.",
+        panel="Training",
+        minimum=0,
+        exclusive=True,
     )
     class_clip: float = setting(
         0.01,
-        "Bound on the critic's weights for the class (wgan-clip, conditional); in quick 0.1, or the class is hardly heeded.",
+        "Bound on the critic's weights for the class (wgan-clip, conditional); at that of the others it is hardly heeded.",
         panel="Training",
         minimum=0,
         exclusive=True,
     )
     auxiliary_weight: float = setting(
         0.0,
-        "Weight, in the critic's loss, of a classifier of real images on the critic's own features; 0: there is none.",
+        "Weight, in the critic's loss, of a classifier of real images on its own features (conditional); 0: there is none.",
         panel="Training",
         minimum=0,
     )
     generator_auxiliary_weight: float = setting(
-        0.0, "Weight, in the generator's loss, of what that classifier says of drawn images.", panel="Training", minimum=0
+        0.0, "Weight, in the generator's loss, of that classifier's cross-entropy on drawn images.", panel="Training", minimum=0
     )
     average_decay: float = setting(
         0.999,
@@ -152,34 +157,76 @@ class GANConfig(Settings):
         choices=("auto", "float32", "bfloat16"),
     )
 
-    @classmethod
-    def resolve(cls, preset: str | None = None, **given: Any) -> Self:
-        """As `Settings.resolve`, with the kind's own optimiser and length below what is given."""
-        preset = next(iter(cls.presets)) if preset is None else preset
-        if preset not in cls.presets:
-            raise UsageError(f"unknown preset {preset!r}", did_you_mean(preset, cls.presets))
-        chosen = {name: value for name, value in given.items() if value is not None}
-        chosen["kind"] = canonical_kind(chosen.get("kind", KINDS[0]))
-        resolved = cls(**{**cls._base(preset, chosen["kind"]), **chosen})
-        if resolved.kind == "wgan" and resolved.critic_norm == "batch":
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kind == "wgan" and self.critic_norm == "batch":
             raise UsageError(
                 "--critic-norm batch mixes the images of a batch, but wgan's gradient penalty is of each image alone",
                 "take layer or none",
             )
-        return resolved
+
+    @classmethod
+    def resolve(cls, preset: str | None = None, **given: Any) -> Self:
+        """As `Settings.resolve`, with the kind's own optimiser and length below what is given."""
+        kind = given.get("kind")
+        return super().resolve(preset, **{**given, "kind": canonical_kind(KINDS[0] if kind is None else kind)})
+
+    @classmethod
+    def base(cls, preset: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See `Settings.base`: the kind's own training, and no auxiliary classifier where none can be."""
+        base = cls._of_preset(preset, given["kind"])
+        if not given.get("conditional", base.get("conditional", True)):
+            base |= {"auxiliary_weight": 0.0, "generator_auxiliary_weight": 0.0}
+        elif given.get("auxiliary_weight") == 0:
+            base |= {"generator_auxiliary_weight": 0.0}
+        return base
+
+    def unread(self) -> Mapping[str, str]:
+        """See `Settings.unread`."""
+        why = {}
+        if self.kind != "wgan":
+            why["penalty_weight"] = f"{self.kind} has no gradient penalty"
+        if self.optimiser != "adam":
+            why["beta1"] = why["beta2"] = "it is Adam's, and the optimiser is RMSProp"
+        if not self.conditional:
+            told = dict.fromkeys(("class_clip", "auxiliary_weight", "generator_auxiliary_weight"), "no class is told")
+            why |= {name: reason for name, reason in told.items() if getattr(self, name) > 0}
+        elif self.generator_auxiliary_weight > 0 and not self.has_auxiliary:
+            why["generator_auxiliary_weight"] = "without --auxiliary-weight no classifier is trained"
+        if self.kind != "wgan-clip":
+            why |= dict.fromkeys(("clip", "class_clip"), f"{self.kind} bounds no weights")
+        return why
+
+    @classmethod
+    def default_words(cls) -> Mapping[str, str]:
+        """See `Settings.default_words`: those that a kind has of its own in the default preset."""
+        resolved = {kind: cls.resolve(kind=kind).to_dict() for kind in KINDS}
+        words = {}
+        for name in resolved[KINDS[0]].keys() - {"kind"}:
+            values = {kind: resolved[kind][name] for kind in KINDS}
+            if len(set(values.values())) > 1:
+                words[name] = ", ".join(f"{kind} {value}" for kind, value in values.items())
+        return words
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """As `Settings.from_dict`; a manifest from before there was `critic_norm` means what its kind and network had then."""
+        if "critic_norm" not in stored and stored.get("kind") == "wgan":
+            stored = {**stored, "critic_norm": "none" if stored.get("network", "cifar") == "cifar" else "layer"}
+        return super().from_dict(stored)
 
     @property
     def has_auxiliary(self) -> bool:
         """Whether the critic carries an auxiliary classifier."""
-        return self.conditional and (self.auxiliary_weight > 0 or self.generator_auxiliary_weight > 0)
+        return self.conditional and self.auxiliary_weight > 0
 
     @property
     def is_shortened(self) -> bool:
         """Whether it trains for fewer iterations than its preset, so that its run is partial."""
-        return self.iterations < int(self._base(self.preset, self.kind).get("iterations", 0))
+        return self.iterations < int(self._of_preset(self.preset, self.kind).get("iterations", 0))
 
     @classmethod
-    def _base(cls, preset: str, kind: str) -> dict[str, Any]:
+    def _of_preset(cls, preset: str, kind: str) -> dict[str, Any]:
         own = cls.by_kind.get(preset, {}).get(kind, {})
         return {**PAPER_TRAINING[kind], **cls.presets[preset], **own, "preset": preset, "kind": kind}
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ex3cli.figure_style import BLUE, style
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.pictures import Pixels
 
 PANELS = {
@@ -23,30 +24,37 @@ PANELS = {
     ),
     "wgan-clip": (
         ("score_gap", "Wasserstein estimate, up to the critic's scale"),
-        ("generator_loss", "generator: −E[D(G(z))], with the auxiliary classifier's part where there is one"),
+        ("generator_loss", "generator: −E[D(G(z))]"),
     ),
 }
 
 
-def loss_figure(kind: str, losses: dict[str, NDArray[np.float32]]) -> Figure:
+def loss_figure(config: GANConfig, losses: dict[str, NDArray[np.float32]]) -> Figure:
     """Each loss against the iteration, raw (light) and smoothed (dark).
 
     Parameters
     ----------
-    kind : dcgan, wgan or wgan-clip.
+    config : whose losses they are.
     losses : (iterations,) of each name in `session.LOSSES`.
     """
-    panels = PANELS[kind]
+    panels = PANELS[config.kind]
     with style():
         figure = Figure(figsize=(8, 2.6 * len(panels)), layout="constrained")
         places = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (name, title) in zip(places, panels, strict=True):
             draw_loss(axes, losses[name])
-            axes.set_title(title, loc="left", fontsize=10)
+            axes.set_title(title + _auxiliary_part(config, name), loc="left", fontsize=10)
         figure.axes[0].legend(loc="upper right", fontsize=8)
         figure.axes[-1].set_xlabel("generator iteration")
-        figure.suptitle(f"{kind}: loss against iteration")
+        figure.suptitle(f"{config.kind}: loss against iteration")
     return figure
+
+
+def _auxiliary_part(config: GANConfig, name: str) -> str:
+    """What the auxiliary classifier adds to a loss, for its title."""
+    weights = {"critic_loss": config.auxiliary_weight, "generator_loss": config.generator_auxiliary_weight}
+    weight = weights.get(name, 0.0) if config.has_auxiliary else 0.0
+    return f" + {weight:g} × auxiliary cross-entropy" if weight else ""
 
 
 def draw_loss(axes: Axes, values: NDArray[np.float32]) -> None:

@@ -1,14 +1,14 @@
 """Every attempt at every kind: how many failed before one converged, how many in all, and how sure the failure rate is."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from ex3cli.artifacts.attempts import Attempt, Tally, attempts_of, readable_runs, tally
+from ex3cli.adversarial.kinds import KINDS
+from ex3cli.artifacts.attempts import Attempt, Tally, attempt_of, attempts_of, readable_runs, tally
 from ex3cli.artifacts.manifest import FILE_NAME
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
-from ex3cli.gan.config import KINDS
 from ex3cli.metrics.agreement import wilson_interval
 
 HISTORY_FILE = "history.json"
@@ -52,11 +52,6 @@ def count_attempts(store: Store, dataset: str) -> History:
             kinds[kind] = Count(tally([attempt_of(row) for row in rows]), shipped=not found)
             listed += rows
     return History(kinds, listed, {name: cause for name, cause in damaged.items() if name.startswith(f"gan/{dataset}/")})
-
-
-def attempt_of(row: Mapping[str, Any]) -> Attempt:
-    """The attempt of a row of `History.attempts`."""
-    return Attempt(**{each.name: row[each.name] for each in fields(Attempt)})
 
 
 def _shipped(store: Store, dataset: str, kind: str) -> list[dict[str, Any]]:

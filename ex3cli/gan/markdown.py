@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NAMES = {"dcgan": "DCGAN", "wgan": "WGAN (gradient penalty)", "wgan-clip": "WGAN (clipping)"}
+from ex3cli.adversarial.kinds import NAMES
+from ex3cli.markdown import table
+
 ROWS = (
     ("Fréchet distance of the 64 features", "fid", "fid_floor", 4),
     ("coverage", "coverage", "coverage_floor", 3),
@@ -15,15 +17,12 @@ ROWS = (
 def scores_table(documents: Sequence[Mapping[str, Any]]) -> str:
     """A column for each of what `ex3 gan eval --json` said, and what real images get."""
     head = ["", *(NAMES[each["kind"]] for each in documents), "real images"]
-    lines = [_row(head), "|---" * len(head) + "|"]
-    for name, key, floor, digits in ROWS:
-        lines.append(_row([name, *(_number(each[key], digits) for each in documents), _number(documents[0][floor], digits)]))
-    return "\n".join(lines) + "\n"
+    rows = [
+        [name, *(_number(each[key], digits) for each in documents), _number(documents[0][floor], digits)]
+        for name, key, floor, digits in ROWS
+    ]
+    return table(head, rows)
 
 
 def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

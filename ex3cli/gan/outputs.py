@@ -22,9 +22,9 @@ def write_outputs(run: Run, session: Session, grids: Grids) -> None:
     )
     losses = dict(zip(LOSSES, session.losses.unbind(dim=1), strict=True))
     run.write_tensors(LOSSES_FILE, losses)
-    kind = session.config.kind
-    run.write_figure("figures/losses", loss_figure(kind, {name: each.numpy() for name, each in losses.items()}), svg=True)
+    config = session.config
+    run.write_figure("figures/losses", loss_figure(config, {name: each.numpy() for name, each in losses.items()}), svg=True)
     history = grids.history()
-    run.write_figure("figures/samples-through-training", strip_figure(kind, history))
+    run.write_figure("figures/samples-through-training", strip_figure(config.kind, history))
     frames = [pictures.enlarge(grid, 2) for _, grid in history]
     run.write_bytes("figures/samples-through-training.gif", pictures.to_gif(frames, MILLISECONDS_A_FRAME))

@@ -18,7 +18,8 @@ from ex3cli.training.device import use_bfloat16
 from ex3cli.training.optimiser import load_optimiser, set_step_size, step_size
 
 LOSSES = ("critic_loss", "generator_loss", "score_gap")
-"""Columns of the history: what each player minimised, and E[D(x)] − E[D(G(z))], for WGANs the Wasserstein estimate."""
+"""Columns of the history: what each player minimised, penalty and auxiliary part included, and the gap
+E[D(x)] − E[D(G(z))], for WGANs the Wasserstein estimate."""
 
 
 def attempt_seed(seed: int, attempt: int) -> int:

@@ -70,7 +70,7 @@ def critic_step(
 
     Returns
     -------
-    Its loss, penalty included, and the gap E[D(x)] − E[D(G(z))]: two scalars that stay on the device.
+    Its loss, penalty and auxiliary part included, and the gap E[D(x)] − E[D(G(z))]: two scalars that stay on the device.
     """
     config, critic = players.config, players.critic
     with torch.no_grad(), players.precision():
@@ -94,7 +94,7 @@ def critic_step(
 def generator_step(players: Players, z: Tensor, labels: Tensor | None) -> Tensor:
     """One update of the generator against the critic as it stands, on images of z (B, latent_size) and labels (B,).
 
-    Returns its loss, a scalar that stays on the device.
+    Returns its loss, auxiliary part included: a scalar that stays on the device.
     """
     players.critic.requires_grad_(False)  # its weights' gradients would be thrown away
     try:

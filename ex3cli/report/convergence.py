@@ -1,13 +1,14 @@
 """Failed convergences: how many attempts failed before a good one, why, and how sure the rate is."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ex3cli.artifacts.attempts import Attempt, Tally, tally
+from ex3cli.adversarial.kinds import NAMES
+from ex3cli.artifacts.attempts import Attempt, Tally, attempt_of, tally
 from ex3cli.metrics.agreement import wilson_interval
 from ex3cli.report.archive import Archive, MissingError
 from ex3cli.report.blocks import Gap, Part, Table
-from ex3cli.report.gans import DATASET, KINDS, TRAIN, kinds
+from ex3cli.report.gans import DATASET, TRAIN, kinds
 from ex3cli.report.making import making
 from ex3cli.report.words import count, number, percent
 
@@ -30,9 +31,9 @@ def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
     """The attempts at every kind; a damaged run leaves a gap and no count, which could only be too low."""
     found, gaps = [], []
     known = kinds(archive)
-    for kind in KINDS:
+    for kind in NAMES:
         command = archive.command("ex3", "gan", "train", "--kind", kind)
-        gap = Gap(f"attempts at {KINDS[kind]}", "none was made", command, quick=False)
+        gap = Gap(f"attempts at {NAMES[kind]}", "none was made", command, quick=False)
         try:
             archive.check(("gan", DATASET, kind), gap)
         except MissingError as missing:
@@ -54,9 +55,7 @@ def _shipped_history(archive: Archive, kind: str) -> "tuple[list[Attempt], list[
     run = next((each for each in archive.of(shelf, "gan history") if each.is_reference), None)
     if run is None:
         return None
-    names = [each.name for each in fields(Attempt)]
-    rows = [row for row in archive.json(run, "history.json")["attempts"] if row["kind"] == kind]
-    found = [Attempt(**{name: row[name] for name in names}) for row in rows]
+    found = [attempt_of(row) for row in archive.json(run, "history.json")["attempts"] if row["kind"] == kind]
     return (found, [run], True) if found else None
 
 
@@ -77,7 +76,7 @@ def counts_table(found: list[Count]) -> Table:
         )
         whose = "shipped" if each.shipped else "yours"
         rows.append(
-            [KINDS[each.kind], whose, before, str(told.failed), str(told.converged), rate, reasons or "–", others or "–"]
+            [NAMES[each.kind], whose, before, str(told.failed), str(told.converged), rate, reasons or "–", others or "–"]
         )
     headings = ["kind", "attempts", "failed before the first good one", "failed", "converged", "failure rate, 95 % interval"]
     note = "The intervals are Wilson's. Attempts that nobody judged or that were cut short are no evidence, and not counted."
@@ -86,7 +85,7 @@ def counts_table(found: list[Count]) -> Table:
 
 def counted_in_words(each: Count) -> str:
     """How many failed before a good one."""
-    told, name = each.tally, KINDS[each.kind]
+    told, name = each.tally, NAMES[each.kind]
     if told.failed_before_first_success is not None:
         failed = count(told.failed_before_first_success, "attempt")
         return f"{name}: {failed} failed before the first good one; in all {told.failed} failed and {told.converged} converged."
@@ -107,7 +106,7 @@ def failures(archive: Archive) -> Part:
 
 def _row(kind: str, attempt: Attempt) -> list[str]:
     verdict = attempt.verdict + (" (shortened)" if attempt.shortened else "")
-    name = f"{KINDS[kind]} {attempt.attempt}"
+    name = f"{NAMES[kind]} {attempt.attempt}"
     return [name, str(attempt.seed), verdict, attempt.reason or "–", f"{attempt.iteration:,}", _decided(attempt)]
 
 

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ex3cli.adversarial.kinds import NAMES
 from ex3cli.report.archive import Archive, MissingError
 from ex3cli.report.blocks import Gap, Part, Table
 from ex3cli.report.few_labels import BASELINES, LIKELIHOODS, RECIPES, Judged, comparison, judged, ordered, selection
-from ex3cli.report.gans import DATASET, KINDS, Scored, kinds, scored, trained
+from ex3cli.report.gans import DATASET, Scored, kinds, scored, trained
 from ex3cli.report.words import listed, number, percent, setting
 
 if TYPE_CHECKING:
@@ -115,9 +116,9 @@ def architecture(archive: Archive) -> Part:
         "penalty the critic has no batch normalisation: the penalty is each image's own, and a batch would tie images together."
     ]
     used = [
-        f"{KINDS[kind]}: {listed(_own(config))}" for kind, config in configs.items() if _own(config)
+        f"{NAMES[kind]}: {listed(_own(config))}" for kind, config in configs.items() if _own(config)
     ]  # what of the table is its own
-    table = Table("Settings of the GANs that were taken", ["setting", *(KINDS[kind] for kind in configs)], rows)
+    table = Table("Settings of the GANs that were taken", ["setting", *(NAMES[kind] for kind in configs)], rows)
     note = [f"Its way of bounding the critic is each kind's own. {'; '.join(used)}."] if used else []
     return Part("Architecture", said + note, [table] if configs else [], gaps=gaps)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ex3cli.adversarial.kinds import NAMES
 from ex3cli.report.archive import Archive, MissingError, made_from
 from ex3cli.report.blocks import Figure, Gap, Part, Table
 from ex3cli.report.making import making
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 DATASET = "fashion-mnist"
 LABEL = "dress"
 TRAIN, EVALUATE, COMPARE = "gan train", "gan eval", "gan compare"
-KINDS = {"dcgan": "DCGAN", "wgan": "WGAN (gradient penalty)", "wgan-clip": "WGAN (clipping)"}
 ASKED = ("dcgan", "wgan")
 """The kinds that the exercise asks for; the third is shown where it has been trained."""
 
@@ -33,7 +33,7 @@ class Scored:
 def trained(archive: Archive, kind: str) -> "Run":
     """The generator that every command would take."""
     gap = Gap(
-        f"a trained {KINDS[kind]}", "there is none, not even a shipped one",
+        f"a trained {NAMES[kind]}", "there is none, not even a shipped one",
         archive.command("ex3", "gan", "train", "--kind", kind), quick=False,
     )  # fmt: skip
     return archive.taken(("gan", DATASET, kind), TRAIN, gap, must_converge=True)
@@ -41,14 +41,14 @@ def trained(archive: Archive, kind: str) -> "Run":
 
 def kinds(archive: Archive) -> list[str]:
     """The kinds asked for, and others that have a training or attempts."""
-    return [kind for kind in KINDS if kind in ASKED or archive.of(("gan", DATASET, kind), TRAIN)]
+    return [kind for kind in NAMES if kind in ASKED or archive.of(("gan", DATASET, kind), TRAIN)]
 
 
 def scored(archive: Archive, kind: str) -> Scored:
     """The newest scores of that very generator."""
     run = trained(archive, kind)
     words = archive.command("ex3", "gan", "eval", "--kind", kind)
-    gap = Gap(f"scores of {KINDS[kind]}", f"{run.name} has not been scored", words)
+    gap = Gap(f"scores of {NAMES[kind]}", f"{run.name} has not been scored", words)
     found = archive.newest(
         ("gan", DATASET, "eval"), EVALUATE, gap, lambda each: each.manifest.config["kind"] == kind and made_from(each, run)
     )
@@ -94,7 +94,7 @@ def scores_table(found: list[Scored]) -> Table:
         "real training images score against the test images; for label agreement it is the classifier's own accuracy. "
         "Small Fréchet distance and KID are good, and coverage, density and agreement near the last column."
     )
-    return Table("Generated images beside real ones", ["", *(KINDS[each.kind] for each in found), "real"], rows, note)
+    return Table("Generated images beside real ones", ["", *(NAMES[each.kind] for each in found), "real"], rows, note)
 
 
 def _passes(each: Scored) -> str:
@@ -117,7 +117,7 @@ def in_words(found: list[Scored]) -> list[str]:
             else (f"It falls short of what counts as converged: {document['reason']}.")
         )
         said.append(
-            f"{KINDS[each.kind]}: of the images drawn {seen} (of real ones {percent(document['classifier_accuracy'], 1)} %); "
+            f"{NAMES[each.kind]}: of the images drawn {seen} (of real ones {percent(document['classifier_accuracy'], 1)} %); "
             f"{percent(document['coverage'], 1)} % of the real images have a drawn one near (real: "
             f"{percent(document['coverage_floor'], 1)} %). {end}"
         )
@@ -126,7 +126,7 @@ def in_words(found: list[Scored]) -> list[str]:
             key: min(found, key=lambda each: sign * (each.document[key] or 0)).kind
             for key, sign in (("fid", 1), ("coverage", -1))
         }
-        best = list(dict.fromkeys(KINDS[kind] for kind in names.values()))
+        best = list(dict.fromkeys(NAMES[kind] for kind in names.values()))
         said.append(
             f"{best[0]} is nearer to the real images both by the Fréchet distance and by coverage."
             if len(best) == 1
@@ -148,7 +148,7 @@ def _classes(found: list[Scored]) -> Table:
     for name in names:
         by_class = [(each.document["class_agreements"] or {}).get(name) for each in found]
         rows.append([name, *(number(value, 3) for value in by_class)])
-    headings = ["class asked for", *(KINDS[each.kind] for each in found)]
+    headings = ["class asked for", *(NAMES[each.kind] for each in found)]
     return Table("Label agreement by class", headings, rows, folded=True)
 
 
@@ -164,7 +164,7 @@ def losses(archive: Archive) -> Part:
         figures += _curves(archive, run, kind)
         summary = run.manifest.summary
         words.append(
-            f"{KINDS[kind]}, {run.name}: {summary['iterations']:,} iterations of the generator, {summary['epochs']:.1f} passes "
+            f"{NAMES[kind]}, {run.name}: {summary['iterations']:,} iterations of the generator, {summary['epochs']:.1f} passes "
             f"over the training images. At the end: critic's loss {number(summary['critic_loss'], 3)}, generator's "
             f"{number(summary['generator_loss'], 3)}."
         )
@@ -178,7 +178,7 @@ def losses(archive: Archive) -> Part:
 
 
 def _curves(archive: Archive, run: "Run", kind: str) -> list[Figure]:
-    summary, name = run.manifest.summary, KINDS[kind]
+    summary, name = run.manifest.summary, NAMES[kind]
     return [
         figure(
             archive, run, "figures/losses", caption=f"{name}: loss against iteration.",
@@ -201,7 +201,7 @@ def side_by_side(archive: Archive) -> Part:
         sources.append(trained(archive, kind))
     run = _best_comparison(archive, sources, gap)
     document = archive.json(run, "comparison.json")
-    drawn = [KINDS.get(each["panel"], each["panel"]) for each in document["panels"]]
+    drawn = [NAMES.get(each["panel"], each["panel"]) for each in document["panels"]]
     number_of = max(len(each["indices"]) for each in document["panels"])
     shown = figure(
         archive, run, "figures/comparison", pixelated=True,
@@ -210,7 +210,7 @@ def side_by_side(archive: Archive) -> Part:
     )  # fmt: skip
     gaps = []
     for each in document["missing"]:
-        what = KINDS.get(each["panel"], each["panel"]) + " images"
+        what = NAMES.get(each["panel"], each["panel"]) + " images"
         gaps.append(Gap(what, each["cause"], f"{each['remedy']}; then: {command}", quick=False))
     commands = [
         ("Draw new ones", archive.command("ex3", "gan", "sample", "--kind", kind, "--label", LABEL, "-n", "2"))

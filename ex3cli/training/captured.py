@@ -58,7 +58,7 @@ class Captured(Generic[Inputs]):
         self.forget()
 
     def forget(self) -> None:
-        """Record anew, after as many first calls as at the beginning: for when what the body changes has moved in memory."""
+        """Begin again, even after a failure: for when what the body changes has moved in memory."""
         self._calls = 0
         self._inputs: Inputs | None = None
         self._recording: Recording | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ex3cli.markdown import table
 from ex3cli.vae.comparison import NAMES, in_order
 from ex3cli.vae.paper import TABLE
 
@@ -11,22 +12,22 @@ def accuracy_table(document: Mapping[str, Any]) -> str:
     """Accuracy in percent, mean ± standard deviation over draws: recipes, baselines, the paper's; then over seeds."""
     recipes = in_order(document["recipes"])
     first = recipes[0][1]["results"]
-    lines = [_row(["accuracy %", *(f"{row['labels']} labels" for row in first)]), "|---" * (len(first) + 1) + "|"]
+    lines = []
     for name, entry in recipes:
         shown = f"{NAMES.get(name, name)}: {entry['features']}"
-        lines.append(_row([shown, *(_percent(row) for row in entry["results"])]))
+        lines.append([shown, *(_percent(row) for row in entry["results"])])
         if "transductive" in entry:
-            lines.append(_row([f"{NAMES.get(name, name)}, transductive", *(_percent(row) for row in entry["transductive"])]))
+            lines.append([f"{NAMES.get(name, name)}, transductive", *(_percent(row) for row in entry["transductive"])])
         trainings = entry["seeds"][0]["trainings"]
         if trainings > 1:
             words = f"{NAMES.get(name, name)}: mean of {trainings} trainings ± over their seeds"
-            lines.append(_row([words, *(_percent(row) for row in entry["seeds"])]))
-    lines += [_row([NAMES[name], *(_percent(row) for row in rows)]) for name, rows in in_order(document["baselines"])]
+            lines.append([words, *(_percent(row) for row in entry["seeds"])])
+    lines += [[NAMES[name], *(_percent(row) for row in rows)] for name, rows in in_order(document["baselines"])]
     for method in TABLE:
         entries = [row["paper"].get(method) for row in first]
         cells = [f"{100 - entry['error_percent']:.2f} ± {entry['spread']:g}" if entry else "" for entry in entries]
-        lines.append(_row([f"the paper on MNIST, {method}", *cells]))
-    return "\n".join(lines) + "\n" + _active(recipes)
+        lines.append([f"the paper on MNIST, {method}", *cells])
+    return table(["accuracy %", *(f"{row['labels']} labels" for row in first)], lines) + _active(recipes)
 
 
 def _active(recipes: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
@@ -38,10 +39,6 @@ def _active(recipes: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     ]
     said = "Dimensions of z whose posterior mean has a variance over .01 on the test images"
     return f"\n{said}: {', '.join(counts)}.\n" if counts else ""
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _percent(row: Mapping[str, Any]) -> str:

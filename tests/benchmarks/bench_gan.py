@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ex3cli.gan.config import KINDS, GANConfig
+from ex3cli.adversarial.kinds import KINDS
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.session import Session
 from ex3cli.gan.steps import Players, critic_step, generator_step
 from ex3cli.training.device import choose_device

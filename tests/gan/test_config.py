@@ -1,5 +1,7 @@
 """Presets are what the paper and the issue of running on two cores say they are."""
 
+from typing import Any
+
 import pytest
 
 from ex3cli.errors import UsageError
@@ -63,3 +65,68 @@ def test_batch_norm_is_refused_where_the_penalty_is_of_each_image() -> None:
     assert {GANConfig.resolve(each, kind="wgan").critic_norm for each in GANConfig.presets} == {"layer", "none"}
     assert GANConfig.resolve("paper", kind="wgan").critic_norm == "none"
     assert {GANConfig.resolve(each, kind="wgan-clip").critic_norm for each in GANConfig.presets} == {"batch"}
+    with pytest.raises(UsageError, match="each image alone"):
+        GANConfig(kind="wgan")
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"kind": "dcgan", "penalty_weight": 5.0}, "dcgan has no gradient penalty"),
+        ({"kind": "wgan-clip", "penalty_weight": 10.0}, "wgan-clip has no gradient penalty"),
+        ({"kind": "wgan", "clip": 0.02}, "wgan bounds no weights"),
+        ({"kind": "dcgan", "class_clip": 0.02}, "dcgan bounds no weights"),
+        ({"kind": "wgan-clip", "beta1": 0.5}, "the optimiser is RMSProp"),
+        ({"kind": "wgan", "optimiser": "rmsprop", "beta2": 0.5}, "the optimiser is RMSProp"),
+        ({"kind": "wgan-clip", "conditional": False, "class_clip": 0.2}, "no class is told"),
+        ({"kind": "dcgan", "conditional": False, "auxiliary_weight": 0.2}, "no class is told"),
+        ({"kind": "dcgan", "preset": "paper", "generator_auxiliary_weight": 0.2}, "no class is told"),
+        ({"kind": "dcgan", "generator_auxiliary_weight": 0.2}, "without --auxiliary-weight"),
+        ({"kind": "wgan-clip", "auxiliary_weight": 0.0, "generator_auxiliary_weight": 0.2}, "without --auxiliary-weight"),
+    ],
+)
+def test_what_would_not_be_read_is_refused(given: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError, match=why) as caught:
+        GANConfig.resolve(**given)
+    assert caught.value.cause.startswith("--" + list(given)[-1].replace("_", "-"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "wgan", "penalty_weight": 5.0},
+        {"kind": "wgan-clip", "clip": 0.02, "class_clip": 0.2},
+        {"kind": "wgan-clip", "optimiser": "adam", "beta1": 0.5},
+        {"kind": "wgan-clip", "conditional": False, "clip": 0.02, "auxiliary_weight": 0.0},
+        {"kind": "dcgan", "auxiliary_weight": 0.1, "generator_auxiliary_weight": 0.2},
+        {"kind": "wgan-clip", "generator_auxiliary_weight": 0.2},
+        {"kind": "dcgan", "generator_auxiliary_weight": 0.0},
+    ],
+)
+def test_what_is_read_is_taken(given: dict[str, Any]) -> None:
+    stored = GANConfig.resolve(**given).to_dict()
+    assert {name: stored[name] for name in given} == given
+
+
+@pytest.mark.parametrize("given", [{"conditional": False}, {"auxiliary_weight": 0.0}])
+def test_a_preset_does_not_record_an_auxiliary_classifier_that_is_not_there(given: dict[str, Any]) -> None:
+    config = GANConfig.resolve(kind="wgan-clip", **given)
+    assert (config.has_auxiliary, config.auxiliary_weight, config.generator_auxiliary_weight) == (False, 0.0, 0.0)
+    assert GANConfig.resolve(kind="wgan-clip").has_auxiliary
+    assert not GANConfig.resolve(kind="wgan").has_auxiliary
+
+
+@pytest.mark.parametrize(("network", "norm"), [("cifar", "none"), ("compact", "layer")])
+def test_a_manifest_from_before_the_critics_norm_was_a_setting_means_what_it_meant(network: str, norm: str) -> None:
+    stored = GANConfig.resolve("paper", kind="wgan", network=network).to_dict()
+    del stored["critic_norm"]
+    assert GANConfig.from_dict(stored).critic_norm == norm
+    assert GANConfig.from_dict({**stored, "kind": "dcgan"}).critic_norm == "batch"
+
+
+def test_help_shows_the_default_of_each_kind() -> None:
+    words = GANConfig.default_words()
+    assert words["learning_rate"] == "dcgan 0.002, wgan 0.004, wgan-clip 0.002"
+    assert words["critic_norm"] == "dcgan batch, wgan layer, wgan-clip batch"
+    assert "kind" not in words
+    assert "batch_size" not in words

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from ex3cli.adversarial.kinds import KINDS
 from ex3cli.gan import iteration, steps
 from ex3cli.gan import session as sessions
 from ex3cli.gan.average import Average
-from ex3cli.gan.config import KINDS, GANConfig
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.session import Session
 from ex3cli.training.captured import WARM_UPS
 
@@ -143,6 +144,45 @@ def test_a_resumed_training_is_recorded_anew_and_ends_the_same(kind: str, tape: 
     whole.restore(kept)  # back into the one that has a recording of tensors which are no longer its own
     assert same(trained(whole, 9), other)
     assert tape.recordings == 2
+
+
+class _Refuses:
+    """A driver that breaks off a recording where the generator would be updated, and leaves memory as it was."""
+
+    def __init__(self, direct: Any) -> None:
+        self.run, self.made, self.tried = direct.run, None, 0
+
+    def record(self, body: Callable[[], Tensor]) -> Any:
+        assert self.made is not None
+        players, average = self.made.players, self.made.average
+        held = [
+            *players.generator.state_dict().values(), *players.critic.state_dict().values(),
+            *average.generator.state_dict().values(),
+            *(each for optimiser in (players.generator_optimiser, players.critic_optimiser)
+              for state in optimiser.state.values() for each in state.values() if isinstance(each, Tensor)),
+        ]  # fmt: skip
+        before = [each.clone() for each in held]
+
+        def refuse() -> None:
+            self.tried += 1
+            raise RuntimeError("not while a stream is recorded")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(players.generator_optimiser, "step", refuse)
+            try:
+                return body()
+            finally:
+                with torch.no_grad():
+                    for tensor, value in zip(held, before, strict=True):
+                        tensor.copy_(value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recording_that_breaks_off_inside_an_update_changes_nothing(kind: str, direct: Any) -> None:
+    refusing = _Refuses(direct)
+    refusing.made = broken = session(kind, refusing)
+    assert same(trained(broken), trained(session(kind, type(direct)())))
+    assert (refusing.tried, broken.played) == (1, "not captured: not while a stream is recorded")
 
 
 @pytest.mark.parametrize("kind", KINDS)

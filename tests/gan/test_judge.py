@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from ex3cli.adversarial.kinds import KINDS
 from ex3cli.artifacts.attempts import Attempt
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.classifier.weights import load_classifier, load_real
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.gan import iteration, judge
-from ex3cli.gan.config import KINDS, GANConfig
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.judge import Bench, failing, falling_short, pixel_spread
 from ex3cli.gan.networks import Generator
 from ex3cli.gan.scoring import Yardstick

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from ex3cli.adversarial.kinds import KINDS
 from ex3cli.adversarial.penalty import gradient_penalty
-from ex3cli.gan.config import KINDS, GANConfig
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.networks import ClassNorm, Critic, Generator, build, build_critic, build_generator
 
 CLASSES = 10

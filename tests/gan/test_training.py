@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import torch
 
+from ex3cli.adversarial.kinds import KINDS
 from ex3cli.artifacts.attempts import attempts_of
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.errors import InterruptedTrainingError
-from ex3cli.gan.config import KINDS, GANConfig
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.session import LOSSES, Session
 from ex3cli.gan.training import train
 from ex3cli.gan.watching import Sign, averaged_samples
@@ -142,7 +143,7 @@ def test_what_was_written_after_the_last_checkpoint_is_written_again_once(
 def test_every_iteration_s_losses_are_kept_and_told(
     kind: str, digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store
 ) -> None:
-    chosen, listener = config(kind, auxiliary_weight=0.0, generator_auxiliary_weight=0.0), Listener()
+    chosen, listener = config(kind, auxiliary_weight=0.0), Listener()
     done = go(chosen, digits, begin(chosen), listener=listener)
     run = store.open(done.run.name)
     losses = run.read_tensors("losses.safetensors")

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,19 +75,6 @@ def test_a_long_training_is_thinned_and_keeps_its_end() -> None:
 @pytest.mark.parametrize(("mesh", "said"), [((17, 2), [1, 17]), ((0, 2), None), ((4, 4, 2), [4, 4])])
 def test_the_manifold_of_any_noise(mesh: tuple[int, ...], said: list[int] | None) -> None:
     assert data_of(page(film(3, mesh)))["mesh"] == said
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, driven by Playwright."""
-    driver = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with driver.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -91,19 +90,6 @@ def test_who_and_what_stand_at_the_top(store: Store, everything: Path) -> None:
     assert "<h1>Exercise 3</h1>" in text
     assert "Ada Lovelace" in text
     assert '<meta name="author"' not in page(store)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, driven by Playwright."""
-    driver = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with driver.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 SCREENS = [(1280, "light"), (390, "light"), (1280, "dark"), (390, "dark")]
