@@ -1,32 +1,45 @@
+import gc
 import json
 import os
+import shutil
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from ex3cli.artifacts.store import Store
+from ex3cli.cli import app, main
+from ex3cli.training.threads import torch_threads
 
 Ex3 = Callable[..., Any]
-ROOT = Path(__file__).parents[2]
 SMALL = (
     "--dataset", "digits", "--preset", "paper", "--hidden", 32, "--latent-size", 6, "--batch-size", 50, "--device", "cpu",
     "--bound-samples", 3,
 )  # fmt: skip
 
 
-@pytest.fixture
-def trained(ex3: Ex3) -> str:
-    """A short training on digits; returns its name."""
-    outcome = ex3("vae", "train", *SMALL, "--epochs", 4, "--json")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """An artifacts folder with a short training on digits, and its name there."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        outcome = CliRunner().invoke(app, ["vae", "train", *map(str, SMALL), "--epochs", "4", "--json"], prog_name="ex3")
     assert outcome.exit_code == 0, outcome.stderr
-    return str(outcome.document["run"])
+    return folder / "artifacts", str(json.loads(outcome.stdout)["run"])
+
+
+@pytest.fixture
+def trained(made: tuple[Path, str]) -> str:
+    """A short training on digits, in this test's own artifacts folder; returns its name."""
+    shutil.copytree(made[0], "artifacts")
+    return made[1]
 
 
 def test_training_writes_a_verified_run_that_says_how_it_was_made(ex3: Ex3, trained: str) -> None:
@@ -195,22 +208,53 @@ def test_an_artifacts_folder_that_cannot_be_written_is_exit_4(ex3: Ex3, tmp_path
     assert "--artifacts" in outcome.stderr
 
 
-def start(*words: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "ex3cli", "vae", "train", *(str(word) for word in (*SMALL, *words))]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+@pytest.fixture
+def start() -> Iterator[Callable[..., int]]:
+    """Begin `ex3 vae train` in a process of its own, forked off: a new interpreter would take seconds to import torch.
+
+    What it says goes to the files `ID.out` and `ID.err`.
+    """
+    import torch
+
+    with torch_threads(1):  # a forked child must not wait for a thread pool that stayed with its parent
+        torch.zeros(1)
+        gc.freeze()  # nor copy what was imported, when it collects
+
+        def begin(*words: object) -> int:
+            sys.stdout.flush()
+            if process := os.fork():
+                return process
+            code = 1
+            try:
+                for stream, kind in ((1, "out"), (2, "err")):
+                    os.dup2(os.open(f"{os.getpid()}.{kind}", os.O_WRONLY | os.O_CREAT), stream)
+                sys.stdout, sys.stderr = (os.fdopen(stream, "w") for stream in (1, 2))
+                sys.argv = ["ex3", "vae", "train", *(str(word) for word in (*SMALL, *words))]
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+
+        yield begin
+        gc.unfreeze()
 
 
-def test_sigterm_saves_and_prints_the_command_that_ends_the_same(ex3: Ex3) -> None:
+def ended(process: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def test_sigterm_saves_and_prints_the_command_that_ends_the_same(ex3: Ex3, start: Callable[..., int]) -> None:
     process = start("--epochs", 2000)
     metrics = Path("artifacts/vae/digits/0001-paper/metrics.jsonl")
     while not metrics.exists():
-        assert process.poll() is None
+        assert os.waitpid(process, os.WNOHANG) == (0, 0)
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 143
-    line = next(line for line in stderr.splitlines() if "go on with: " in line)
+    os.kill(process, signal.SIGTERM)
+    assert ended(process) == 143
+    line = next(line for line in Path(f"{process}.err").read_text().splitlines() if "go on with: " in line)
     words = line.partition("go on with: ex3 ")[2].split()
     assert words[:2] == ["vae", "train"]
     refused = ex3(*words, "--latent-size", 7, "--seed", 1)
@@ -222,9 +266,10 @@ def test_sigterm_saves_and_prints_the_command_that_ends_the_same(ex3: Ex3) -> No
     assert taken_up.manifest.config["epochs"] == 2000
 
 
-def test_two_trainings_at_once_get_two_folders(ex3: Ex3) -> None:
+def test_two_trainings_at_once_get_two_folders(start: Callable[..., int]) -> None:
     processes = [start("--epochs", 1, "--json") for _ in range(2)]
-    runs = {json.loads(process.communicate(timeout=120)[0])["run"] for process in processes}
+    assert [ended(process) for process in processes] == [0, 0]
+    runs = {json.loads(Path(f"{process}.out").read_text())["run"] for process in processes}
     assert runs == {"vae/digits/0001-paper", "vae/digits/0002-paper"}
 
 
