@@ -1,19 +1,22 @@
 """Failed convergences: how many attempts failed before a good one, why, and how sure the rate is."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
 from ex3cli.artifacts.attempts import Attempt, Tally, attempt_of, tally
 from ex3cli.metrics.agreement import wilson_interval
 from ex3cli.report.archive import Archive, MissingError
-from ex3cli.report.blocks import Gap, Part, Table
+from ex3cli.report.blocks import Figure, Gap, Part, Table
 from ex3cli.report.gans import DATASET, TRAIN, kinds
 from ex3cli.report.making import making
-from ex3cli.report.words import count, number, percent
+from ex3cli.report.pictures import figure
+from ex3cli.report.words import count, listed, number, percent
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
+
+HISTORY = ("gan", DATASET, "history")
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,7 @@ def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
 
 def _shipped_history(archive: Archive, kind: str) -> "tuple[list[Attempt], list[Run], bool] | None":
     """All attempts behind what is shipped, where a history of them is shipped too: the shipped training knows its own alone."""
-    shelf = ("gan", DATASET, "history")
-    run = next((each for each in archive.of(shelf, "gan history") if each.is_reference), None)
+    run = next((each for each in archive.of(HISTORY, "gan history") if each.is_reference), None)
     if run is None:
         return None
     found = [attempt_of(row) for row in archive.json(run, "history.json")["attempts"] if row["kind"] == kind]
@@ -101,7 +103,39 @@ def failures(archive: Archive) -> Part:
     every = Table("Every attempt", ["attempt", "seed", "verdict", "reason", "iteration", "what decided"], rows, folded=True)
     makings = [making(archive, run) for each in found for run in each.runs]
     tables = [counts_table(found), every] if found else []
-    return Part("Failed convergences", [counted_in_words(each) for each in found], tables, makings=makings, gaps=gaps)
+    figures = []
+    if found:
+        try:
+            figures.append(_rates(archive, found))
+        except MissingError as missing:
+            gaps.append(missing.gap)
+    words = [counted_in_words(each) for each in found]
+    return Part("Failed convergences", words, tables, figures=figures, makings=makings, gaps=gaps)
+
+
+def _rates(archive: Archive, found: list[Count]) -> Figure:
+    """The failure rates as `ex3 gan history` drew them of these very attempts."""
+    gap = Gap(
+        "the figure of failure rates", "it has not been drawn of these attempts", archive.command("ex3", "gan", "history")
+    )
+    counted = {each.kind: [_identity(attempt) for attempt in each.attempts] for each in found}
+
+    def tells(run: "Run") -> bool:
+        told: dict[str, list[Any]] = {}
+        for row in run.read_json("history.json")["attempts"]:
+            told.setdefault(row["kind"], []).append(_identity(attempt_of(row)))
+        return told == counted
+
+    run = archive.newest(HISTORY, "gan history", gap, tells)
+    rates = [f"{NAMES[each.kind]} {each.tally.failed} of {each.tally.failed + each.tally.converged}" for each in found]
+    return figure(
+        archive, run, "figures/failures", caption="How often a training failed to converge, with 95 % intervals (Wilson).",
+        alt=f"Failed attempts of those judged, each with its interval: {listed(rates)}.",
+    )  # fmt: skip
+
+
+def _identity(attempt: Attempt) -> tuple[Any, ...]:
+    return attempt.attempt, attempt.seed, attempt.verdict, attempt.reason, attempt.iteration, attempt.shortened
 
 
 def _row(kind: str, attempt: Attempt) -> list[str]:

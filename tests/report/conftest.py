@@ -2,7 +2,8 @@
 
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,15 @@ def generators(make: Make, store: Store) -> dict[str, Run]:
         )  # fmt: skip
         scores(make, kind, trained[kind])
     compared(make, trained, missing=[{"panel": "real", "cause": "no data", "remedy": "ex3 data fetch"}])
+    counted(make, {kind: [BAD, GOOD, LATER] for kind in trained})
     return trained
+
+
+def counted(make: Make, attempts: Mapping[str, Sequence[Attempt]]) -> Run:
+    """What `ex3 gan history` leaves of those attempts at each kind."""
+    rows = [{"kind": kind, "run": "any", "started": "", **asdict(each)} for kind, made in attempts.items() for each in made]
+    shelf = ("gan", "fashion-mnist", "history")
+    return make(shelf, "gan history", files={"history.json": {"attempts": rows}}, figures=("failures",))
 
 
 def scores(make: Make, kind: str, trained: Run, fid: float = 0.5) -> Run:

@@ -99,6 +99,18 @@ def test_the_users_own_attempts_replace_the_shipped_ones(store: Store, everythin
     assert rows[1][1:] == ["yours", "none converged", "2", "0", "100 % (34 to 100 %)", "2 divergence", "1 unjudged"]
 
 
+def test_the_figure_of_failures_is_of_the_attempts_that_are_counted(store: Store, everything: Path, make: Make) -> None:
+    def drawn() -> list[str]:
+        return [each.alt for part in section(read(store), "gans") for each in part.figures if "interval" in each.alt]
+
+    assert drawn() == [
+        "Failed attempts of those judged, each with its interval: DCGAN 2 of 3 and WGAN (gradient penalty) 2 of 3."
+    ]
+    make(("gan", "fashion-mnist", "wgan"), "gan train", attempts=[Attempt(1, 5, "failed", "divergence", 20)], converged=False)
+    assert drawn() == []
+    assert "ex3 gan history" in commands(read(store))
+
+
 def test_a_shipped_history_knows_more_attempts_than_the_shipped_training(store: Store, everything: Path, make: Make) -> None:
     told = [Attempt(number, number, "failed", "low coverage", 400) for number in (1, 2, 3)]
     rows = [{"kind": "wgan", "run": "gan/fashion-mnist/wgan/0001-quick", "started": "", **asdict(each)} for each in told]
@@ -126,7 +138,8 @@ def test_scores_of_another_generator_are_not_shown(store: Store, everything: Pat
 
 def test_a_generator_that_nobody_judged_is_not_taken_unasked(store: Store, everything: Path, make: Make) -> None:
     make(("gan", "fashion-mnist", "dcgan"), "gan train", attempts=[Attempt(1, 0, "unjudged", None, 9)])
-    assert [gap.what for gap in read(store).gaps] == ["real images", "a trained WGAN (clipping)"]
+    missed = ["real images", "the figure of failure rates", "a trained WGAN (clipping)"]
+    assert [gap.what for gap in read(store).gaps] == missed
 
 
 def test_a_comparison_with_real_images_goes_before_a_newer_one_without(
