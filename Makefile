@@ -6,11 +6,10 @@ INSTALLED := $(VENV)/.ex3-installed
 EX3 := $(BIN)/ex3
 
 .DEFAULT_GOAL := help
-.PHONY: all install report train test bench lint wheel-check clean help
+.PHONY: all install report train test bench lint readme wheel-check clean help
 
 all: install  ## every answer from the shipped runs and from what can be computed at once, and the report
 	$(EX3) doctor
-	$(EX3) gan history
 	$(EX3) report --make
 
 install: $(INSTALLED)  ## the virtual environment with ex3 and the tools for its tests
@@ -36,6 +35,9 @@ lint: install  ## ruff and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+readme: install  ## the README's tables and transcripts, anew (minutes); ONLY="gan history" does those that say so
+	$(BIN)/python .ci/readme.py $(ONLY)
 
 wheel-check: install  ## a wheel in an empty environment elsewhere says and draws the same as this checkout
 	$(BIN)/python .ci/wheel_check.py
