@@ -21,7 +21,7 @@ SCORES_FILE, COMPARISON_FILE = "scores.json", "comparison.json"
 Kind = Annotated[str, typer.Option(help="dcgan, wgan (or wgan-gp) or wgan-clip.", rich_help_panel="Input")]
 
 
-def _recorded(
+def recorded(
     context: Context, shelf: tuple[str, ...], label: str, name: str, config: dict[str, Any], sources: "Sequence[Run]"
 ) -> "Run":
     """A run folder for a result, which says from which trainings it was computed."""
@@ -79,7 +79,7 @@ def evaluate(
         "verdict": "failed" if done.shortfall else "converged", "reason": done.shortfall.reason if done.shortfall else None,
     }  # fmt: skip
     shelf, config = ("gan", context.dataset, "eval", kind), {"kind": kind, "count": scores.n}
-    record = _recorded(context, shelf, "scores", "gan eval", config, [run, classifier])
+    record = recorded(context, shelf, "scores", "gan eval", config, [run, classifier])
     with recording(record):
         record.write_json(SCORES_FILE, document)
         record.finish({name: document[name] for name in ("fid", "coverage", "label_agreement", "verdict")})
@@ -133,7 +133,7 @@ def compare(
     }  # fmt: skip
     sources = [context.store.open(each.run) for each in panels if each.pixels is not None and each.run]
     config = {"dataset": context.dataset, "label": names[wanted], "count": count}
-    record = _recorded(context, ("gan", context.dataset, "comparison"), slug.strip("-"), "gan compare", config, sources)
+    record = recorded(context, ("gan", context.dataset, "comparison"), slug.strip("-"), "gan compare", config, sources)
     with recording(record):
         record.write_json(COMPARISON_FILE, document)
         record.write_bytes("figures/comparison.png", picture)
@@ -168,7 +168,7 @@ def history(context: Context) -> Answer:
         return Answer(document=document, show=[nothing], problem=problem)
     names = dict.fromkeys(each["run"] for each in counted.attempts if not counted.kinds[each["kind"]].shipped)
     shelf, config = ("gan", context.dataset, "history"), {"dataset": context.dataset}
-    record = _recorded(context, shelf, "attempts", "gan history", config, [context.store.open(name) for name in names])
+    record = recorded(context, shelf, "attempts", "gan history", config, [context.store.open(name) for name in names])
     with recording(record):
         record.write_json(HISTORY_FILE, document)
         told = {kind: each.document() for kind, each in counted.kinds.items()}

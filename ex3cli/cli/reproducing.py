@@ -25,6 +25,7 @@ SHIPPED_BY = {
     "gan eval": "ex3cli.gan.shipping",
     "gan compare": "ex3cli.gan.shipping",
     "gan history": "ex3cli.gan.shipping",
+    "gan overview": "ex3cli.gan.shipping",
 }
 """For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.thresholds import Thresholds
 
 SMALL = ("--dataset", "digits", "--width", "8", "--batch-size", "32", "--learning-rate", "0.02")
@@ -258,3 +259,38 @@ def test_history_of_nothing_and_of_a_damaged_run(ex3: Callable[..., Any], judged
 def test_what_cannot_be_is_named(ex3: Callable[..., Any], words: tuple[str, ...], code: int, cause: str) -> None:
     outcome = ex3("gan", *words)
     assert (outcome.exit_code, cause in outcome.stderr) == (code, True), outcome.stderr
+
+
+def test_an_overview_shows_every_training_of_a_preset(ex3: Callable[..., Any], judged: Path) -> None:
+    where = ("--dataset", "digits", "--artifacts", judged)
+    document = ex3("gan", "overview", *where, "--json").document
+    rows = [(each["kind"], each["conditional"], each["iterations"], each["verdict"]) for each in document["trainings"]]
+    assert rows == [("dcgan", True, 80, "converged"), ("wgan", False, 120, "converged")]
+    assert [each["label_agreement"] is None for each in document["trainings"]] == [False, True]
+    named = ex3("gan", "overview", "wgan/0001-quick", *where)
+    assert named.exit_code == 0
+    assert "figures/overview.png" in named.stdout
+    assert "dcgan" not in named.stdout.split("wrote")[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--preset", "wide"), 4, "there is no finished training of preset wide on digits"),
+        (("--preset", "wdie"), 2, "did you mean 'wide'"),
+        (("nothing-there",), 4, "nothing-there"),
+        (("classifier/digits/0001-tiny",), 2, "is no GAN's training on digits"),
+    ],
+)
+def test_what_an_overview_cannot_show_is_named(
+    ex3: Callable[..., Any], judged: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    outcome = ex3("gan", "overview", *words, "--dataset", "digits", "--artifacts", judged)
+    assert (outcome.exit_code, said in outcome.stderr) == (code, True), outcome.stderr
+
+
+def test_an_overview_refuses_a_training_that_is_under_way(ex3: Callable[..., Any], new_run: Callable[..., Any]) -> None:
+    config = {"dataset": "digits", "seed": 0, **GANConfig.resolve(kind="dcgan").to_dict()}
+    new_run(shelf=("gan", "digits", "dcgan"), label="quick", command="gan train", config=config)
+    outcome = ex3("gan", "overview", "dcgan/0001-quick", "--dataset", "digits")
+    assert (outcome.exit_code, "is running" in outcome.stderr, "--resume" in outcome.stderr) == (4, True, True)

@@ -1,0 +1,102 @@
+"""Several trainings in one figure and one table: each one's losses, images and verdict, a column a kind, a row a preset."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure, SubFigure
+from numpy.typing import NDArray
+
+from ex3cli.adversarial.kinds import KINDS, NAMES
+from ex3cli.artifacts.attempts import Attempt, attempts_of
+from ex3cli.artifacts.run import Run
+from ex3cli.figure_style import style
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.figures import PANELS, draw_loss
+from ex3cli.gan.gallery import labels_of
+from ex3cli.gan.outputs import LOSSES_FILE
+from ex3cli.gan.pictures import tile
+from ex3cli.gan.sampling import sample
+from ex3cli.gan.session import LOSSES
+from ex3cli.gan.weights import load_generator, trained_config
+
+ROWS, COLUMNS = 3, 10  # images of each training; of a conditional one a column is a class
+SHOWN = ("label_agreement", "rarest_class", "coverage", "fid")  # of what decided
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training as the overview shows it."""
+
+    run: Run
+    config: GANConfig
+    attempts: list[Attempt]
+    losses: dict[str, NDArray[np.float32]]  # (iterations,) of each name in `session.LOSSES`
+    images: NDArray[np.uint8]  # (ROWS · COLUMNS, 28, 28)
+
+    def document(self) -> dict[str, Any]:
+        """Its row of the table; a value that its judge did not write down is None."""
+        last, config = self.attempts[-1], self.config
+        return {
+            "run": self.run.name, "preset": config.preset, "kind": config.kind, "network": config.network,
+            "width": config.width, "conditional": config.conditional, "iterations": last.iteration,
+            "partial": self.run.manifest.partial, "seed": last.seed, "verdict": last.verdict, "reason": last.reason,
+            "failed": sum(each.verdict == "failed" for each in self.attempts),
+            **{name: last.values.get(name) for name in SHOWN},
+        }  # fmt: skip
+
+
+def read(run: Run, classes: int, seed: int) -> Training:
+    """What a finished training left, and images 0 … 29 of a seed from its averaged weights."""
+    generator = load_generator(run, classes)
+    stored = run.read_tensors(LOSSES_FILE)
+    images = sample(generator, seed, labels_of(generator, None, ROWS * COLUMNS), ROWS * COLUMNS)
+    losses = {name: stored[name].numpy() for name in LOSSES}
+    return Training(run, trained_config(run), attempts_of(run), losses, images)
+
+
+def newest_of_each(runs: Iterable[Run]) -> list[Run]:
+    """Of finished trainings the newest of each preset and kind, in the order of both."""
+    newest: dict[tuple[int, int], Run] = {}
+    presets = list(GANConfig.presets)
+    for run in sorted(runs, key=lambda run: (run.manifest.started, run.name)):
+        config = trained_config(run)
+        if run.manifest.state == "finished":
+            newest[presets.index(config.preset), KINDS.index(config.kind)] = run
+    return [newest[place] for place in sorted(newest)]
+
+
+def overview_figure(trainings: Sequence[Training]) -> Figure:
+    """A cell for each training: the two losses that matter most above its images."""
+    rows = list(dict.fromkeys(each.config.preset for each in trainings))
+    columns = [kind for kind in KINDS if any(each.config.kind == kind for each in trainings)]
+    cells: dict[tuple[str, str], list[Training]] = {}
+    for each in trainings:
+        cells.setdefault((each.config.preset, each.config.kind), []).append(each)
+    deepest = {preset: max(len(cells.get((preset, kind), [])) for kind in columns) for preset in rows}
+    lines = [(preset, place) for preset in rows for place in range(deepest[preset])]
+    with style():
+        figure = Figure(figsize=(4.6 * len(columns), 5.0 * len(lines)), layout="constrained")
+        places = figure.subfigures(len(lines), len(columns), squeeze=False)
+        for (preset, place), across in zip(lines, places, strict=True):
+            for kind, cell in zip(columns, across, strict=True):
+                if place < len(cells.get((preset, kind), [])):
+                    _draw(cell, cells[preset, kind][place])
+    return figure
+
+
+def _draw(cell: SubFigure, training: Training) -> None:
+    config, last = training.config, training.attempts[-1]
+    verdict = last.verdict if last.reason is None else f"{last.verdict}: {last.reason}"
+    cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{last.iteration:,} iterations, {verdict}", fontsize=10)
+    upper, lower, below = cell.subplots(3, 1, height_ratios=(1, 1, 1.25))
+    for axes, (name, title) in zip((upper, lower), PANELS[config.kind], strict=False):
+        draw_loss(axes, training.losses[name])
+        axes.set_title(title, loc="left", fontsize=8)
+        axes.tick_params(labelsize=7)
+    upper.tick_params(labelbottom=False)
+    lower.set_xlabel("generator iteration", fontsize=8)
+    images = training.images.reshape(ROWS, COLUMNS, *training.images.shape[1:])
+    below.imshow(tile(list(images)), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    below.set_axis_off()

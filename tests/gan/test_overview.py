@@ -1,0 +1,89 @@
+"""Which trainings an overview shows, and that each one's cell is its own."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ex3cli.adversarial.kinds import KINDS
+from ex3cli.artifacts.attempts import Attempt
+from ex3cli.artifacts.run import Run
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.overview import COLUMNS, ROWS, Training, newest_of_each, overview_figure
+from ex3cli.gan.session import LOSSES
+
+NewRun = Callable[..., Run]
+
+
+@pytest.fixture
+def trained(new_run: NewRun) -> Callable[..., Run]:
+    def make(preset: str, kind: str, *, finished: bool = True) -> Run:
+        config = {"dataset": "digits", "seed": 0, **GANConfig.resolve(preset, kind=kind).to_dict()}
+        run = new_run(shelf=("gan", "digits", kind), label=preset, command="gan train", config=config)
+        if finished:
+            run.finish({})
+        return run
+
+    return make
+
+
+def test_the_newest_finished_one_of_each_preset_and_kind(trained: Callable[..., Run]) -> None:
+    old, wgan, narrow = trained("wide", "dcgan"), trained("wide", "wgan"), trained("narrow", "dcgan")
+    new, running = trained("wide", "dcgan"), trained("wide", "wgan", finished=False)
+    found = [run.name for run in newest_of_each([running, new, narrow, wgan, old])]
+    assert found == [new.name, wgan.name, narrow.name]
+    assert newest_of_each([running]) == []
+
+
+def training(trained: Callable[..., Run], preset: str, kind: str, *attempts: Attempt, level: int = 0) -> Training:
+    losses = {name: np.linspace(0, 1, 50, dtype=np.float32) for name in LOSSES}
+    images = np.full((ROWS * COLUMNS, 28, 28), level, dtype=np.uint8)
+    return Training(trained(preset, kind), GANConfig.resolve(preset, kind=kind), list(attempts), losses, images)
+
+
+GOOD = Attempt(2, 7, "converged", None, 900, {"coverage": 0.8, "fid": 0.5, "label_agreement": 0.95, "weights": 3.0})
+BAD = Attempt(1, 3, "failed", "low coverage", 500, {"coverage": 0.1})
+
+
+def test_a_row_tells_of_the_last_attempt_and_counts_the_failed(trained: Callable[..., Run]) -> None:
+    row = training(trained, "narrow", "wgan", BAD, GOOD).document()
+    told = {name: row[name] for name in ("preset", "kind", "width", "conditional", "iterations", "seed", "verdict", "failed")}
+    assert told == {
+        "preset": "narrow", "kind": "wgan", "width": 32, "conditional": False, "iterations": 900, "seed": 7,
+        "verdict": "converged", "failed": 1,
+    }  # fmt: skip
+    assert (row["coverage"], row["fid"], row["label_agreement"], row["rarest_class"]) == (0.8, 0.5, 0.95, None)
+    assert "weights" not in row
+
+
+def titles(figure: Any) -> list[str]:
+    return [cell.get_suptitle().split("\n")[0] for cell in figure.subfigs if cell.axes]
+
+
+def test_a_column_is_a_kind_and_a_row_a_preset(trained: Callable[..., Run]) -> None:
+    shown = [
+        training(trained, preset, kind, GOOD, level=40 * place)
+        for preset in ("wide", "narrow")
+        for place, kind in enumerate(KINDS)
+        if (preset, kind) != ("narrow", "wgan")
+    ]
+    figure = overview_figure(shown)
+    assert titles(figure) == [
+        "wide DCGAN", "wide WGAN (gradient penalty)", "wide WGAN (clipping)", "narrow DCGAN", "narrow WGAN (clipping)",
+    ]  # fmt: skip
+    blank = figure.subfigs[4]
+    assert not blank.axes
+    for cell, level in zip([each for each in figure.subfigs if each.axes], (0, 40, 80, 0, 80), strict=True):
+        upper, lower, below = cell.axes
+        assert len(upper.get_lines()[0].get_ydata()) == len(lower.get_lines()[0].get_ydata()) == 50
+        assert below.images[0].get_array()[0, 0] == level
+
+
+def test_two_of_the_same_preset_and_kind_stand_below_each_other(trained: Callable[..., Run]) -> None:
+    pair = [training(trained, "quick", "dcgan", attempt) for attempt in (GOOD, BAD)]
+    figure = overview_figure(pair)
+    assert [each.get_suptitle() for each in figure.subfigs] == [
+        "quick DCGAN\n900 iterations, converged", "quick DCGAN\n500 iterations, failed: low coverage",
+    ]  # fmt: skip
+    figure.canvas.draw()
