@@ -56,8 +56,9 @@ def test_what_failed_before_the_first_success_is_counted_apart() -> None:
         attempt(1, reason="divergence"), attempt(2, reason="constant output"), attempt(1, "unjudged"),
         attempt(1, "converged", shortened=True), attempt(3, "converged"), attempt(1, reason="divergence"),
         attempt(2, "converged"), attempt(1, reason="wrong labels", shortened=True),
+        attempt(1, "unjudged", shortened=True),
     ]  # fmt: skip
-    assert tally(made) == Tally(2, 3, 2, unjudged=1, shortened=2, reasons={"constant output": 1, "divergence": 2})
+    assert tally(made) == Tally(2, 3, 2, unjudged=1, shortened=3, reasons={"constant output": 1, "divergence": 2})
     assert tally(made[:2]).failed_before_first_success is None
     assert tally(made[4:]).failed_before_first_success == 0
 
@@ -75,6 +76,17 @@ def test_convergence_adds_up_all_runs_from_the_oldest_on(store: Store, new_run: 
     }  # fmt: skip
     assert counted["shelves"]["toy/digits/b"]["failed_before_first_success"] == 0
     assert counted["damaged"] == {}
+
+
+def test_the_oldest_run_is_the_one_that_began_first_whatever_its_name(store: Store, new_run: Callable[..., Run]) -> None:
+    for day, verdicts in ((7, ("failed", "converged")), (3, ("failed", "failed")), (5, ("failed", "converged"))):
+        run = new_run()
+        run.manifest.started = f"2026-11-{day:02d}T12:00:00+00:00"
+        run.manifest.write(run.path)
+        for number, verdict in enumerate(verdicts, 1):
+            AttemptLog(run.path).record(attempt(number, verdict))
+    counted = json.loads(derive_convergence(store).read_text())["shelves"]["toy/digits"]
+    assert (counted["failed_before_first_success"], counted["failed"], counted["converged"]) == (3, 4, 2)
 
 
 def test_a_damaged_run_is_named_and_does_not_stop_the_count(store: Store, new_run: Callable[..., Run]) -> None:

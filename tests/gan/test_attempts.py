@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from ex3cli.artifacts.attempts import AttemptLog
+from ex3cli.artifacts.attempts import Attempt, AttemptLog
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.datasets.registry import ImageDataset, load
@@ -22,6 +22,7 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.session import Session, attempt_seed
 from ex3cli.gan.training import Trained, train
 from ex3cli.gan.watching import Sign
+from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.progress import Silent
 
 CHOSEN = GANConfig.resolve("quick", width=2, batch_size=16, iterations=30)
@@ -83,6 +84,7 @@ def test_attempts_go_on_from_new_seeds_until_one_does_not_fail(
     assert len({each.seed for each in done.attempts}) == 3
     assert done.attempts[0].seed == 4
     assert told == [1, 2, 3]
+    assert store.open(run.name).manifest.converged is None  # nobody judged it
     files = set(store.open(run.name).manifest.files)
     assert {f"attempt-0{number}/losses.png" for number in (1, 2)} <= files
     assert {f"attempt-0{number}/grids/start.png" for number in (1, 2, 3)} <= files
@@ -111,6 +113,7 @@ def test_stopped_inside_an_attempt_it_goes_on_inside_it(digits: ImageDataset, be
         go(digits, parts, FailsUntil(good=3, stop_at=10))
     assert [each.verdict for each in AttemptLog(parts.path).entries()] == ["failed", "failed"]
     assert "attempt 3, at iteration 10" in store.open(parts.name).manifest.note
+    assert next((parts.path / "checkpoint").glob("*")).name.startswith("step-0000000070-")  # of all three: the newest is last
     go(digits, store.open(parts.name).reopen(CHOSEN.to_dict()), FailsUntil(good=3))
     for file in ("generator.safetensors", "losses.safetensors", "metrics.jsonl", "attempts.jsonl"):
         assert (whole.path / file).read_bytes() == (parts.path / file).read_bytes(), file
@@ -225,4 +228,36 @@ def test_a_log_that_does_not_fit_the_checkpoint_is_refused(
     killed = replace(store.open(run.name).manifest, state="running", files={})  # a killed run has recorded no files
     killed.write(run.path)
     with pytest.raises(ArtifactError, match="has 0 attempts, its checkpoint is of attempt 3"):
-        go(digits, store.open(run.name).reopen(CHOSEN.to_dict()), FailsUntil(good=3))
+        go(digits, opened := store.open(run.name).reopen(CHOSEN.to_dict()), FailsUntil(good=3))
+    for number in range(1, 5):
+        AttemptLog(run.path).record(Attempt(number, number, "failed", "divergence", 20))
+    with pytest.raises(ArtifactError, match="has 4 attempts, its checkpoint is of attempt 3"):
+        go(digits, opened, FailsUntil(good=3))
+
+
+class PowerCutError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("place", ["ex3cli.artifacts.attempts.AttemptLog.record", "ex3cli.gan.training._finish"])
+def test_the_state_that_decided_an_attempt_is_saved_with_its_verdict_before_anything_is_made_of_it(
+    digits: ImageDataset, begin: Callable[[], Run], store: Store, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def cut(*_: Any, **__: Any) -> None:
+        raise PowerCutError
+
+    monkeypatch.setattr("ex3cli.gan.training.SECONDS_BETWEEN_SAVES", float("inf"))
+    run = begin()
+    with monkeypatch.context() as patched:
+        patched.setattr(place, cut)
+        with pytest.raises(PowerCutError):
+            go(digits, run, FailsUntil(good=9), max_attempts=1)
+    kept = Checkpointer(run).load()
+    assert kept is not None
+    assert (kept[1]["over"], kept[1]["sign"], kept[1]["session"]["iteration"]) == (
+        True, {"reason": "divergence", "values": {"fid": 9.5}}, 20,
+    )  # fmt: skip
+    run._lock.release()
+    monkeypatch.setattr("ex3cli.gan.attempt.Course.step", cut)  # nothing is left to be computed
+    done = go(digits, store.open(run.name).reopen(CHOSEN.to_dict()), FailsUntil(good=9), max_attempts=1)
+    assert [(each.verdict, each.reason, each.iteration) for each in done.attempts] == [("failed", "divergence", 20)]

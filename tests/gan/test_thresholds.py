@@ -79,6 +79,7 @@ def test_looks_of_grace_do_not_count_but_the_best_among_them_is_the_best() -> No
     assert reason(seen({"least_variety": 0.0}, {"least_variety": 0.0}), twice) is None
     assert reason(seen({"fid": 1.0}, {"fid": 2.1}), late) == "divergence"
     assert reason(seen({}, {}, {"fid": 2.1}, {"fid": 2.1}), twice) == "divergence"
+    assert reason(seen({}, {"fid": 2.1}, {"fid": 2.1}), replace(twice, grace=210)) is None
     assert reason(seen({}, {"fid": 9.0}, {"fid": 0.9}, {"fid": 1.9}), twice) is None
     assert reason([{**each, "iteration": each["iteration"] - 110} for each in seen({"fid": 1.0}, {"fid": 2.1}, {})], AT) is None
 

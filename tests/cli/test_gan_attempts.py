@@ -1,0 +1,126 @@
+"""How many attempts `ex3 gan train` makes, what it says of them, and what a judge and a command are given to work with."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ex3cli.artifacts.attempts import Attempt
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.classifier.weights import COMMAND, load_real
+from ex3cli.cli.gan_judging import bench_of, classifier_for
+from ex3cli.cli.gan_scores import find_generator
+from ex3cli.errors import ArtifactError
+from ex3cli.gan.thresholds import Thresholds
+from ex3cli.gan.training import Trained
+
+TRAIN = ("gan", "train", "--dataset", "digits", "--json")
+
+
+class Trains:
+    """Stands in for the training: keeps what it was given, and ends with the verdicts it was told."""
+
+    def __init__(self, *verdicts: str) -> None:
+        self.verdicts = verdicts
+        self.given: dict[str, Any] = {}
+
+    def __call__(self, config: Any, data: Any, run: Run, progress: Any, **given: Any) -> Trained:
+        self.given = given
+        reasons = {"failed": "divergence"}
+        made = [Attempt(place, place, each, reasons.get(each), 9) for place, each in enumerate(self.verdicts, 1)]
+        run.finish({})
+        return Trained(run, tuple(made), 9, 0.5, {}, 1.0, 0.0)
+
+
+@pytest.fixture
+def trains(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Trains]:
+    def make(*verdicts: str) -> Trains:
+        monkeypatch.setattr("ex3cli.gan.training.train", made := Trains(*verdicts))
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("words", "attempts"),
+    [((), 3), (("--iterations", "9"), 1), (("--max-attempts", "1"), 1), (("--iterations", "9", "--max-attempts", "5"), 5)],
+)
+def test_so_many_attempts_may_be_made(
+    ex3: Callable[..., Any], trains: Callable[..., Trains], words: tuple[str, ...], attempts: int
+) -> None:
+    training = trains("unjudged")
+    assert ex3(*TRAIN, *words).exit_code == 0
+    assert training.given["max_attempts"] == attempts
+    assert ("--max-attempts" in training.given["resume_command"]) == ("--max-attempts" in words)
+    assert training.given["bench"] is None
+    training.given["decided"]()
+    assert json.loads(Path("artifacts/convergence.json").read_text())["shelves"] == {}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code", "failed"),
+    [
+        (("converged",), 0, 0), (("failed", "failed", "converged"), 0, 2), (("failed",), 5, 1), (("failed", "failed"), 5, 2),
+        (("failed", "unjudged"), 0, 1),
+    ],
+)  # fmt: skip
+def test_the_last_verdict_decides_and_the_failed_are_counted(
+    ex3: Callable[..., Any], trains: Callable[..., Trains], verdicts: tuple[str, ...], code: int, failed: int
+) -> None:
+    trains(*verdicts)
+    outcome = ex3(*TRAIN)
+    assert (outcome.exit_code, "no convergence" in outcome.stderr) == (code, code == 5)
+    document = outcome.document
+    assert (document["verdict"], document["failed"]) == (verdicts[-1], failed)
+    assert document["reason"] == ("divergence" if code else None)
+
+
+def test_a_generator_is_taken_unasked_only_if_it_was_judged_to_have_converged(
+    new_run: Callable[..., Run], store: Store
+) -> None:
+    context: Any = SimpleNamespace(store=store, dataset="digits")
+    unjudged = new_run(shelf=("gan", "digits", "dcgan"), command="gan train")
+    unjudged.finish({})
+    with pytest.raises(ArtifactError, match="no converged run"):
+        find_generator(context, "dcgan")
+    assert find_generator(context, "dcgan", unjudged.path.name).name == unjudged.name
+    converged = new_run(shelf=("gan", "digits", "dcgan"), command="gan train")
+    converged.finish({}, converged=True)
+    new_run(shelf=("gan", "digits", "dcgan"), command="gan train").finish({})
+    assert find_generator(context, "dcgan").name == converged.name
+
+
+def test_a_judge_is_given_held_out_images_and_the_lines_of_its_kind(
+    digits_classifier: Path, new_run: Callable[..., Run]
+) -> None:
+    classifier = Store(digits_classifier).find(("classifier", "digits"), command=COMMAND)
+    run = new_run(shelf=("gan", "digits", "wgan-clip"))
+    bench = bench_of(run, classifier, "wgan-clip", torch.device("cpu"))
+    assert bench.thresholds == Thresholds.for_kind("wgan-clip") != Thresholds.for_kind("wgan")
+    assert np.array_equal(bench.real.real.features, load_real(classifier, "held_out").features)
+    told = json.loads((run.path / "judge.json").read_text())
+    assert told == {"classifier": classifier.name, "thresholds": bench.thresholds.to_dict()}
+
+
+def test_a_run_goes_on_with_the_classifier_it_began_with_and_no_other(digits_classifier: Path) -> None:
+    shutil.copytree(digits_classifier, "artifacts")
+    store = Store(Path("artifacts"))
+    context: Any = SimpleNamespace(store=store, dataset="digits", note=lambda text: None)
+    name = "classifier/digits/0001-tiny"
+
+    def began(**parents: str) -> Any:
+        return SimpleNamespace(name="gan", manifest=SimpleNamespace(parents=parents))
+
+    assert classifier_for(context, began()) is None  # though there is one by now
+    found = classifier_for(context, began(**{name: store.open(name).manifest.digest}))
+    assert found is not None
+    assert found.name == name
+    with pytest.raises(ArtifactError, match="has changed"):
+        classifier_for(context, began(**{name: "0" * 64}))

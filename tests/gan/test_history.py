@@ -1,0 +1,100 @@
+"""Who is counted, in which order, and what the failure rate is a share of."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ex3cli.artifacts.attempts import Attempt, AttemptLog
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.gan.history import HISTORY_FILE, count_attempts
+from ex3cli.metrics.agreement import wilson_interval
+
+Try = Callable[..., Run]
+
+
+@pytest.fixture
+def tried(new_run: Callable[..., Run]) -> Try:
+    """A run with the attempts whose verdicts are given; `started` is the day of November."""
+
+    def make(*verdicts: str, kind: str = "dcgan", dataset: str = "digits", started: int = 1, shortened: bool = False) -> Run:
+        run = new_run(shelf=("gan", dataset, kind), command="gan train", label="quick")
+        run.manifest.started = f"2026-11-{started:02d}T12:00:00+00:00"
+        run.manifest.write(run.path)
+        for number, verdict in enumerate(verdicts, 1):
+            reason = "divergence" if verdict == "failed" else None
+            AttemptLog(run.path).record(Attempt(number, number, verdict, reason, 900, shortened=shortened))
+        return run
+
+    return make
+
+
+def test_the_rate_is_of_judged_attempts_of_full_length_alone(tried: Try, store: Store) -> None:
+    tried("failed", "converged", started=1)
+    tried("unjudged", started=2)
+    tried("failed", "failed", "converged", started=3, shortened=True)
+    tried("failed", "failed", "converged", started=4)
+    tried("failed", "failed", "failed", kind="wgan")
+    told = count_attempts(store, "digits").kinds["dcgan"].document()
+    assert (told["failed"], told["converged"], told["unjudged"], told["shortened"]) == (3, 2, 1, 3)
+    low, high = wilson_interval(3, 5)
+    assert told["failure_rate"] == {"value": 0.6, "low": low, "high": high}
+    other = count_attempts(store, "digits").kinds["wgan"].document()
+    assert (other["failed_before_first_success"], other["failure_rate"]["value"]) == (None, 1.0)
+
+
+def test_without_a_judged_attempt_there_is_no_rate(tried: Try, store: Store) -> None:
+    tried("unjudged")
+    told = count_attempts(store, "digits").kinds["dcgan"].document()
+    assert (told["failed_before_first_success"], told["failure_rate"], told["unjudged"]) == (None, None, 1)
+
+
+def test_failures_before_the_first_success_are_of_all_runs_in_the_order_of_their_starts(tried: Try, store: Store) -> None:
+    tried("failed", "converged", started=9)  # begun last, though its folder is the first
+    tried("failed", "failed", started=3)
+    tried("failed", "failed", "failed", "converged", started=5)
+    told = count_attempts(store, "digits")
+    assert told.kinds["dcgan"].tally.failed_before_first_success == 5
+    assert [row["run"][-10:] for row in told.attempts] == ["0002-quick"] * 2 + ["0003-quick"] * 4 + ["0001-quick"] * 2
+    assert [row["attempt"] for row in told.attempts] == [1, 2, 1, 2, 3, 4, 1, 2]
+
+
+def test_what_is_shipped_counts_for_a_kind_only_while_there_is_nothing_of_one_s_own(tried: Try, store: Store) -> None:
+    for kind, verdicts in (("dcgan", ("failed", "converged")), ("wgan", ("converged",))):
+        (run := tried(*verdicts, kind=kind)).finish({}, converged=True)
+        store.reference.joinpath("gan", "digits").mkdir(parents=True, exist_ok=True)
+        run.path.rename(store.reference.joinpath("gan", "digits", kind))
+    tried("failed")
+    told = count_attempts(store, "digits")
+    assert {kind: each.shipped for kind, each in told.kinds.items()} == {"dcgan": False, "wgan": True}
+    assert (told.kinds["dcgan"].tally.failed, told.kinds["dcgan"].tally.converged) == (1, 0)
+    assert told.kinds["wgan"].tally.converged == 1
+
+
+def test_a_shipped_history_tells_each_kind_its_own_attempts(new_run: Callable[..., Run], store: Store) -> None:
+    rows = [
+        {"kind": kind, "run": "there", "started": "2026-11-01", "attempt": 1, "seed": 0, "verdict": verdict, "reason": None,
+         "iteration": 9, "values": {}, "shortened": False}
+        for kind, verdict in (("dcgan", "converged"), ("wgan", "failed"), ("wgan", "converged"))
+    ]  # fmt: skip
+    run = new_run(shelf=("gan", "digits", "history"), command="gan history")
+    run.write_json(HISTORY_FILE, {"attempts": rows})
+    run.finish({})
+    store.reference.joinpath("gan", "digits").mkdir(parents=True)
+    run.path.rename(store.reference.joinpath("gan", "digits", "history"))
+    kinds = count_attempts(store, "digits").kinds
+    assert {kind: (each.tally.failed, each.tally.converged) for kind, each in kinds.items()} == {
+        "dcgan": (0, 1),
+        "wgan": (1, 1),
+    }
+
+
+def test_damage_is_named_where_it_concerns_the_data_set(tried: Try, store: Store) -> None:
+    for dataset in ("digits", "mnist"):
+        tried("converged", dataset=dataset)
+        torn = tried("converged", dataset=dataset).path
+        Path(torn / "run.json").write_text("{")
+    told = count_attempts(store, "digits")
+    assert list(told.damaged) == ["gan/digits/dcgan/0002-quick"]
+    assert told.kinds["dcgan"].tally.converged == 1
