@@ -91,15 +91,16 @@ def _newest(context: Context) -> "list[Run]":
 
 
 def _table(rows: list[dict[str, Any]]) -> "Table":
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table("run", "preset", "kind", "width", "iterations", "verdict", "agreement", "rarest class", "coverage", "FID")
+    values = ("agreement", "rarest class", "coverage", "FID")
+    table = Table(Column("run", overflow="fold"), "preset", "iterations", "verdict", *values)
     for row in rows:
         length = f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else "")
         verdict = row["verdict"] if row["reason"] is None else f"{row['verdict']}: {row['reason']}"
-        values = [row[name] for name in ("label_agreement", "rarest_class", "coverage", "fid")]
-        shown = ["" if value is None else f"{value:.3f}" for value in values]
-        cells = (row["run"], row["preset"], row["kind"], str(row["width"]), length, verdict, *shown)
+        decided = [row[name] for name in ("label_agreement", "rarest_class", "coverage", "fid")]
+        shown = ["" if value is None else f"{value:.3f}" for value in decided]
+        cells = (row["run"], row["preset"], length, verdict, *shown)
         table.add_row(*map(Text, cells))
     return table

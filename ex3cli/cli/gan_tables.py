@@ -93,12 +93,12 @@ def counts_table(counted: "History") -> "Table":
 
 def every_attempt_table(counted: "History") -> "Table":
     """A row an attempt: when, why, and what decided."""
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from ex3cli.artifacts.attempts import attempt_of
 
-    table = Table("run", "attempt", "started", "verdict", "reason", "iteration", "what decided")
+    table = Table(Column("run", overflow="fold"), "attempt", "started", "verdict", "reason", "iteration", "what decided")
     for each in counted.attempts:
         attempt = attempt_of(each)
         verdict = attempt.verdict + (" (shortened)" if attempt.shortened else "")

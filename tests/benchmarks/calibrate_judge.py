@@ -5,7 +5,8 @@
 
 `good` prints, for every signal, how near each training came to its threshold; `broken` prints which reason caught which fault,
 and after how many iterations. Each training is a run folder below DIR, so that its sheets can be looked at, and one that is
-finished there is not made again: a calibration of hours can be stopped and taken up. Not part of `make bench`.
+finished there is not made again: a calibration of hours can be stopped and taken up. A good one may be any finished
+`ex3 gan train --max-attempts 1` of that kind and seed. Not part of `make bench`.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from ex3cli.gan.session import Session
 from ex3cli.gan.thresholds import Thresholds
 from ex3cli.gan.training import train
 from ex3cli.gan.watching import Sign
+from ex3cli.gan.weights import trained_config
 from ex3cli.training.progress import Silent
 
 SIGNALS = {  # signal → which way is bad
@@ -109,7 +111,10 @@ def run_one(
 ) -> Run:
     """The finished training of that label and seed: made now, unless it is there."""
     for run in store.runs(("gan", data.name, config.kind)):
-        if run.path.name.endswith(f"-{label}-seed{seed}") and run.manifest.state == "finished":
+        plain = label == "good" and run.manifest.argv[:3] == ["ex3", "gan", "train"] and run.manifest.seed == seed
+        if run.manifest.state == "finished" and (
+            run.path.name.endswith(f"-{label}-seed{seed}") or (plain and trained_config(run) == config)
+        ):
             return run
     run = store.new_run(
         ("gan", data.name, config.kind), label=f"{label}-seed{seed}", command="gan train",
