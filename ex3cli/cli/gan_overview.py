@@ -94,7 +94,7 @@ def _table(rows: list[dict[str, Any]]) -> "Table":
     from rich.table import Column, Table
     from rich.text import Text
 
-    values = ("agreement", "rarest class", "coverage", "FID")
+    values = ("agreement", "rarest", "coverage", "FID")
     table = Table(Column("run", overflow="fold"), "preset", "iterations", "verdict", *values)
     for row in rows:
         length = f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else "")

@@ -199,13 +199,13 @@ class GANConfig(Settings):
 
     @classmethod
     def default_words(cls) -> Mapping[str, str]:
-        """See `Settings.default_words`: those that a kind has of its own in the default preset."""
-        resolved = {kind: cls.resolve(kind=kind).to_dict() for kind in KINDS}
+        """See `Settings.default_words`: of each kind that reads a setting, where they differ in the default preset."""
+        kinds = [cls.resolve(kind=kind) for kind in KINDS]
         words = {}
-        for name in resolved[KINDS[0]].keys() - {"kind"}:
-            values = {kind: resolved[kind][name] for kind in KINDS}
-            if len(set(values.values())) > 1:
-                words[name] = ", ".join(f"{kind} {value}" for kind, value in values.items())
+        for name in cls().to_dict().keys() - {"kind"}:
+            values = {each.kind: getattr(each, name) for each in kinds if name not in each.unread()}
+            told = [f"{kind} {value}" for kind, value in values.items()] if len(set(values.values())) > 1 else values.values()
+            words[name] = ", ".join(str(each) for each in dict.fromkeys(told))
         return words
 
     @classmethod

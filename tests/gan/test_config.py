@@ -128,5 +128,7 @@ def test_help_shows_the_default_of_each_kind() -> None:
     words = GANConfig.default_words()
     assert words["learning_rate"] == "dcgan 0.002, wgan 0.004, wgan-clip 0.002"
     assert words["critic_norm"] == "dcgan batch, wgan layer, wgan-clip batch"
+    assert words["beta1"] == "dcgan 0.5, wgan 0.0"  # RMSProp has none
+    assert (words["class_clip"], words["clip"], words["penalty_weight"]) == ("0.1", "0.01", "10.0")
+    assert (words["batch_size"], words["iterations"]) == ("64", "6000")
     assert "kind" not in words
-    assert "batch_size" not in words
