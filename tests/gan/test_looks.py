@@ -14,11 +14,11 @@ from ex3cli.artifacts.run import Run
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.gan.attempt import Course
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.judge import Judge, critic_area, figures, training_figures
+from ex3cli.gan.judge import Judge, critic_area, falling_short, figures, training_figures
 from ex3cli.gan.scoring import Scores
 from ex3cli.gan.session import Session
 from ex3cli.gan.thresholds import Thresholds
-from ex3cli.gan.watching import Finite, averaged_samples
+from ex3cli.gan.watching import Finite, Sign, averaged_samples
 from ex3cli.metrics.distances import Measured
 from ex3cli.training.progress import Silent
 
@@ -131,6 +131,26 @@ class Told(Judge):
 
     def _measure(self, session: Session) -> dict[str, float]:
         return {**GOOD, "iteration": float(session.iteration), "fid": self.fids[session.iteration // 3 - 1]}
+
+
+@pytest.mark.parametrize(("coverage", "verdict", "reason"), [(0.9, "converged", None), (0.1, "failed", "low coverage")])
+def test_at_the_end_an_attempt_has_converged_unless_it_falls_short(
+    digits: ImageDataset, new_run: Callable[..., Run], coverage: float, verdict: str, reason: str | None
+) -> None:
+    class AtTheEnd(Told):
+        fids = (1.0, 1.0, 1.0, 1.0)
+
+        def _rule_at_the_end(self, session: Session) -> Sign | None:
+            self.looks[-1] = {**self.looks[-1], "label_agreement": 0.95, "coverage": coverage}
+            return falling_short(self.looks[-1], self.bench.thresholds)
+
+    bench: Any = SimpleNamespace(judge=lambda session, report: AtTheEnd(report))
+    course = Course(CHOSEN, digits, new_run(), 1, CPU, bench, (), Silent())
+    while not course.over:
+        course.step()
+    entry = course.entry()
+    assert (entry.verdict, entry.reason, entry.iteration) == (verdict, reason, 12)
+    assert entry.values == (course.judge.values if course.judge and not reason else {"coverage": coverage})
 
 
 def test_a_judge_taken_up_again_counts_the_looks_before(digits: ImageDataset, new_run: Callable[..., Run]) -> None:
