@@ -26,7 +26,7 @@ train: install  ## every training that ex3 ships, anew (needs the data sets; hou
 	$(EX3) runs reproduce
 
 test: install  ## the whole test suite (with EX3_DATA set, on the real data too)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 bench: install  ## speed, as ratios within one run; keep other work off the machine
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
