@@ -9,7 +9,7 @@ import pytest
 from ex3cli.artifacts.store import Store
 from ex3cli.classifier.networks import Classifier
 from ex3cli.classifier.seeing import see
-from ex3cli.classifier.weights import COMMAND, load_classifier, load_real
+from ex3cli.classifier.weights import COMMAND, RealFeatures, load_classifier, load_real
 from ex3cli.datasets.registry import load
 from ex3cli.gan.scoring import Scores, Yardstick
 
@@ -125,3 +125,15 @@ def test_digits_alone_say_the_same_without_any_download(digits_classifier: Path)
     few = yardstick.score(*(lambda seen: (seen.features, seen.said))(see(classifier, data.test_images[:15])), asked=None)
     assert np.isnan(few.variety).all()
     assert few.label_agreement is None
+
+
+def test_each_figure_is_of_the_labels_and_features_it_is_told_of() -> None:
+    generator = np.random.default_rng(0)
+    real = RealFeatures(generator.normal(size=(200, 4)).astype(np.float32), np.repeat([0, 1], 100))
+    features = np.concatenate([generator.normal(0, [[2.0]], (60, 4)), generator.normal(0, 1, (20, 4))]).astype(np.float32)
+    asked, said = np.repeat([0, 1], [60, 20]), np.repeat([0, 1], [20, 60])
+    scores = Yardstick(real, 2).score(features, said, asked)
+    assert (scores.label_agreement, scores.class_shares.tolist()) == (0.5, [0.25, 0.75])  # shares of what is said
+    assert scores.variety == pytest.approx([2, 1], rel=0.2)  # of what was asked for, over that of real ones; 20 are enough
+    assert np.isnan(Yardstick(real, 2).score(features[:-1], said[:-1], asked[:-1]).variety[1])
+    assert len(Yardstick(real, 2).first(30).real.labels) == len(Yardstick(real, 2).first(30).real.features) == 30
