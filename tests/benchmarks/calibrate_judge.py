@@ -90,7 +90,9 @@ def deaf(keep: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable
 def faults(kind: str) -> dict[str, dict[str, Any]]:
     """For each reason a way to bring it about: changed settings, a patch, or a spoilt data set."""
     return {
-        "divergence": {"settings": {"learning_rate": 1e-2 if kind == "dcgan" else 2e-2}},
+        "divergence": {
+            "settings": {"learning_rate": 50 * GANConfig.resolve(kind=kind).learning_rate}
+        },  # dcgan learns at 5 times
         "constant output": {"patch": (Generator, "forward", deaf(lambda z, _: torch.zeros(len(z), device=z.device)))},
         "within-class collapse": {"patch": (Generator, "forward", deaf(lambda z, labels: (labels != 3).to(z.dtype)))},
         "wrong labels": {"shuffled": True},
