@@ -29,6 +29,7 @@ def render(report: Report, archive: Archive, *, title: str = TITLE, author: str 
         author=author,
         report=report,
         damaged=archive.damaged,
+        files=archive.read,
         runs=sorted(runs, key=lambda run: run.name),
         dates=list(dict.fromkeys([*dates[:1], *dates[-1:]])),
         version=ex3cli.__version__,

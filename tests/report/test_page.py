@@ -85,6 +85,22 @@ def test_how_it_was_made_is_told_with_digests(store: Store, everything: Path, di
     assert divergence.manifest.versions["python"] in text
 
 
+def test_how_a_run_was_made_is_told_once(store: Store, everything: Path, generators: dict[str, Run]) -> None:
+    text = page(store)
+    run = generators["dcgan"]
+    assert text.count(f"<dd>{run.manifest.digest}</dd>") == 1
+    assert text.count(run.manifest.files["attempts.jsonl"]["sha256"]) == 2  # wgan's has the same lines
+    assert re.search(rf"{run.name}: <a href=\"#made-\d+\">as told above</a>, under “Loss against iterations”", text)
+
+
+def test_a_folded_table_says_its_title_once(store: Store, everything: Path) -> None:
+    text = page(store)
+    assert "<summary>Every attempt</summary>" in text
+    assert "<caption>Every attempt</caption>" not in text
+    assert 'aria-label="Every attempt"' in text
+    assert "<caption>Failed convergences</caption>" in text
+
+
 def test_who_and_what_stand_at_the_top(store: Store, everything: Path) -> None:
     text = page(store, title="Exercise 3", author="Ada Lovelace")
     assert "<h1>Exercise 3</h1>" in text
@@ -110,6 +126,21 @@ def opened(request: pytest.FixtureRequest, browser: Any, store: Store, everythin
 
 def test_nothing_is_wider_than_the_screen(opened: Any) -> None:
     assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_a_table_that_goes_on_beyond_the_edge_shows_it(opened: Any) -> None:
+    grounds = "[...document.querySelectorAll('.scroll')].map(each => getComputedStyle(each).backgroundAttachment)"
+    assert set(opened.evaluate(grounds)) == {"local, local, scroll, scroll"}
+
+
+def test_on_paper_headings_stay_with_what_follows_and_folds_have_no_marker(opened: Any) -> None:
+    opened.emulate_media(media="print")
+    style = "(name, what) => [...document.querySelectorAll(name)].map(each => getComputedStyle(each)[what])"
+    for each in ("h2", "h3", ".question", "caption", "summary"):
+        assert set(opened.evaluate(f"({style})('{each}', 'breakAfter')")) == {"avoid"}, each
+    assert set(opened.evaluate(f"({style})('summary', 'display')")) == {"block"}  # a list item would have a marker
+    assert set(opened.evaluate(f"({style})('table.short', 'breakInside')")) == {"avoid"}
+    assert opened.evaluate("document.querySelectorAll('table.short').length") > 5
 
 
 def test_axe_finds_nothing(opened: Any) -> None:
