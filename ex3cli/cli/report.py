@@ -91,9 +91,11 @@ def _problem(made: "Report", damaged: dict[str, str], failed: list[str]) -> Arti
 
 
 def _commands(context: Context, gaps: "list[Gap]") -> list[str]:
-    """What a script runs next, a command a line; what takes a data set or hours is only told."""
+    """What a script runs next, a command a line; what takes a data set or hours, or is damaged, is only told."""
     for gap in gaps:
-        if not gap.quick and not gap.damaged:
+        if gap.damaged:
+            context.note(f"{gap.state}: {gap.command}")
+        elif not gap.quick:
             context.note(f"not at once: {gap.what}: {gap.command}")
     return list(dict.fromkeys(gap.command for gap in gaps if gap.quick))
 
@@ -134,6 +136,6 @@ def _table(made: "Report") -> Any:
     table = Table("question", "", "what makes it")
     for section in made.sections:
         gaps = section.gaps
-        state = Text("complete", "green") if not gaps else Text("\n".join(gap.what for gap in gaps), "yellow")
+        state = Text("complete", "green") if not gaps else Text("\n".join(gap.state for gap in gaps), "yellow")
         table.add_row(Text(section.title), state, Text("\n".join(gap.command for gap in gaps)))
     return table

@@ -1,9 +1,12 @@
 """Which runs the page is made from: the same that every command would take, each verified, each remembered."""
 
+import builtins
 import json
 import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from numpy.typing import NDArray
 
 from ex3cli.artifacts.attempts import Attempt, attempts_of
 from ex3cli.artifacts.run import REFERENCE, Run
@@ -20,6 +23,14 @@ class MissingError(Exception):
     def __init__(self, gap: Gap) -> None:
         super().__init__(gap.what)
         self.gap = gap
+
+
+class DamagedError(ArtifactError):
+    """A file that the page needs is not what its run's manifest says; carries the run's name."""
+
+    def __init__(self, run: Run, error: ArtifactError) -> None:
+        super().__init__(error.cause, error.remedy)
+        self.where = run.name
 
 
 class Archive:
@@ -83,11 +94,11 @@ class Archive:
         Where the user has made none, those of the shipped run.
         """
         runs = [run for run in self.of(shelf, command) if not run.is_reference]
-        found = [(each, run) for run in runs for each in attempts_of(run)]
+        found = [(each, run) for run in runs for each in self._attempts(run)]
         shipped = not found
         if shipped:
             runs = [run for run in self.of(shelf, command) if run.is_reference]
-            found = [(each, run) for run in runs for each in attempts_of(run)]
+            found = [(each, run) for run in runs for each in self._attempts(run)]
         for run in {id(run): run for _, run in found}.values():
             self._remember(run, "attempts.jsonl")
         return [each for each, _ in found], list({id(run): run for _, run in found}.values()), shipped and bool(found)
@@ -103,11 +114,46 @@ class Archive:
         """A JSON file of a run, verified, with the infinities that JSON lacks put back."""
         return json.loads(self.bytes(run, file), object_hook=_number_again)
 
-    def bytes(self, run: Run, file: str) -> bytes:
+    def bytes(self, run: Run, file: str) -> "builtins.bytes":
         """A file of a run, verified and remembered as read."""
-        data = run.read_bytes(file)
+        data = self._verified(run, file)
         self._remember(run, file)
         return data
+
+    def glance(self, run: Run, file: str) -> Any:
+        """A JSON file of a run that may turn out not to be wanted, verified, and not remembered."""
+        return json.loads(self._verified(run, file), object_hook=_number_again)
+
+    def tensors(self, run: Run, file: str) -> dict[str, NDArray[Any]]:
+        """A safetensors file of a run as arrays, verified and remembered as read."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            return dict(load(self.bytes(run, file)))
+        except SafetensorError as error:
+            raise ValueError(f"{run.name}/{file} is not a safetensors file: {error}") from error
+
+    def attempts_in(self, run: Run) -> list[Attempt]:
+        """The attempts of one run, verified and remembered as read."""
+        found = self._attempts(run)
+        if found:
+            self._remember(run, "attempts.jsonl")
+        return found
+
+    @staticmethod
+    def _verified(run: Run, file: str) -> "builtins.bytes":
+        try:
+            return run.read_bytes(file)
+        except ArtifactError as error:
+            raise DamagedError(run, error) from error
+
+    @staticmethod
+    def _attempts(run: Run) -> list[Attempt]:
+        try:
+            return attempts_of(run)
+        except ArtifactError as error:
+            raise DamagedError(run, error) from error
 
     def _remember(self, run: Run, file: str) -> None:
         recorded = run.manifest.files.get(file)
@@ -116,7 +162,14 @@ class Archive:
 
 def damage(gap: Gap, cause: str, where: str, remedy: str) -> Gap:
     """The gap that damage leaves."""
-    return Gap(gap.what, f"{where} is damaged, and nothing is put in its place: {cause}", remedy, quick=False, damaged=True)
+    return Gap(
+        gap.what,
+        f"{where} is damaged, and nothing is put in its place: {cause}",
+        remedy,
+        quick=False,
+        damaged=True,
+        where=where,
+    )
 
 
 def made_from(run: Run, source: Run) -> bool:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ex3cli.errors import ArtifactError
 from ex3cli.report import convergence, decisions, few_labels, gans, lab, theory
-from ex3cli.report.archive import Archive, MissingError
+from ex3cli.report.archive import Archive, DamagedError, MissingError
 from ex3cli.report.blocks import Gap, Part, Section, Summary, Table
 
 Builder = Callable[[Archive], Part]
@@ -66,7 +66,9 @@ def _built(archive: Archive, builder: Builder, title: str) -> Part:
     except MissingError as missing:
         return Part("", gaps=[missing.gap])
     except ArtifactError as error:
-        return Part("", gaps=[Gap(title, f"{error.cause}; nothing is put in its place", command, quick=False, damaged=True)])
+        where = error.where if isinstance(error, DamagedError) else ""
+        cause = f"{error.cause}; nothing is put in its place"
+        return Part("", gaps=[Gap(title, cause, command, quick=False, damaged=True, where=where)])
     except UNREADABLE as error:
         cause = f"a result cannot be read as this ex3 writes it ({type(error).__name__}: {error})"
         return Part("", gaps=[Gap(title, cause, command, quick=False, damaged=True)])
@@ -84,7 +86,7 @@ def _summary(archive: Archive) -> Summary:
     if counted := _try(lambda: convergence.counts(archive)[0]):
         tables.append(convergence.counts_table(counted))
     if run := _try(lambda: lab.chosen(archive)):
-        sentences.append(f"The GAN in the plane, {lab.verdict(run)}")
+        sentences.append(f"The GAN in the plane, {lab.verdict(archive, run)}")
     return Summary(sentences, [replace(table, folded=False) for table in tables])
 
 

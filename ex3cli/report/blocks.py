@@ -36,15 +36,22 @@ class Gap:
     command: str
     quick: bool = True
     damaged: bool = False
+    where: str = ""  # the run that is damaged, where that is known
+
+    @property
+    def state(self) -> str:
+        """In a few words what is the matter."""
+        if not self.damaged:
+            return self.what
+        return f"damaged: {self.where}" if self.where else f"damaged: {self.what}"
 
 
 @dataclass(frozen=True)
 class Making:
-    """How one run was made: the lines of "how this was made"."""
+    """How one run was made: the lines of "how this was made"; the page tells them where it first names the run."""
 
     run: str
     lines: Sequence[tuple[str, str]]
-    files: Sequence[tuple[str, str]]  # file that was read, SHA-256
 
 
 @dataclass(frozen=True)

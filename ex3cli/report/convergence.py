@@ -11,12 +11,31 @@ from ex3cli.report.blocks import Figure, Gap, Part, Table
 from ex3cli.report.gans import DATASET, TRAIN, kinds
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
-from ex3cli.report.words import count, listed, number, percent
+from ex3cli.report.words import count, fixed, listed, number, percent
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
 
 HISTORY = ("gan", DATASET, "history")
+
+
+DECIDED = {
+    "label_agreement": ("label agreement", 3, ""),
+    "coverage": ("coverage", 3, ""),
+    "density": ("density", 3, ""),
+    "fid": ("Fréchet distance", 4, ""),
+    "best_fid": ("the least before", 4, ""),
+    "kid": ("KID × 1,000", 2, ""),
+    "least_variety": ("least variety", 3, "Least variety: of the class whose images differ least, beside real ones."),
+    "rarest_class": ("rarest class", 3, "Rarest class: its share of the images drawn."),
+    "unevenness": ("unevenness", 4, "Unevenness: how far the classes' shares are from equal ones, as KL in nats."),
+    "pixel_spread": ("spread of pixels", 3, "Spread of pixels: across noise, as a share of that of real images."),
+    "critic_area": ("critic's area", 3, "Critic's area: under the curve of its scores; 0.5 tells nothing apart, 1 everything."),
+    "score_gap": ("score gap", 4, "Score gap: between its mean scores of real and of drawn images."),
+    "generator_gradient": ("generator's gradient", 3, "Generator's gradient: its norm over all weights."),
+    "weights": ("size of weights", 1, "Size of weights: the norm of all of both players and of the averaged generator."),
+}
+"""What the judge of GANs looks at: its name here, its decimals, and what it means where the name does not say."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +119,11 @@ def failures(archive: Archive) -> Part:
     """How many convergences failed before a good one."""
     found, gaps = counts(archive)
     rows = [_row(each.kind, attempt) for each in found for attempt in each.attempts]
-    every = Table("Every attempt", ["attempt", "seed", "verdict", "reason", "iteration", "what decided"], rows, folded=True)
-    makings = [making(archive, run) for each in found for run in each.runs]
+    seen = {name for each in found for attempt in each.attempts for name in attempt.values}
+    note = " ".join(meaning for name, (_, _, meaning) in DECIDED.items() if meaning and name in seen)
+    headings = ["attempt", "seed", "verdict", "reason", "iteration", "what decided"]
+    every = Table("Every attempt", headings, rows, note, folded=True)
+    makings = [making(run) for each in found for run in each.runs]
     tables = [counts_table(found), every] if found else []
     figures = []
     if found:
@@ -122,7 +144,7 @@ def _rates(archive: Archive, found: list[Count]) -> Figure:
 
     def tells(run: "Run") -> bool:
         told: dict[str, list[Any]] = {}
-        for row in run.read_json("history.json")["attempts"]:
+        for row in archive.glance(run, "history.json")["attempts"]:
             told.setdefault(row["kind"], []).append(_identity(attempt_of(row)))
         return told == counted
 
@@ -145,5 +167,15 @@ def _row(kind: str, attempt: Attempt) -> list[str]:
 
 
 def _decided(attempt: Attempt) -> str:
-    values = attempt.values.items()
-    return ", ".join(f"{name.replace('_', ' ')} {number(value, 3)}" for name, value in values if isinstance(value, int | float))
+    """The figures that the judge had at the end; the iteration has a column of its own."""
+    order = list(DECIDED)
+    told = [(name, value) for name, value in attempt.values.items() if isinstance(value, int | float) and name != "iteration"]
+    told.sort(key=lambda each: order.index(each[0]) if each[0] in DECIDED else len(order))
+    return ", ".join(_figure(name, value) for name, value in told)
+
+
+def _figure(name: str, value: float) -> str:
+    if name not in DECIDED:
+        return f"{name.replace('_', ' ')} {number(value, 3)}"
+    label, decimals, _ = DECIDED[name]
+    return f"{label} {fixed(1000 * value if name == 'kid' else value, decimals)}"

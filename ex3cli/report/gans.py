@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
+from ex3cli.report import curves
 from ex3cli.report.archive import Archive, MissingError, made_from
 from ex3cli.report.blocks import Figure, Gap, Part, Table
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
-from ex3cli.report.words import listed, number, percent
+from ex3cli.report.words import fixed, listed, percent
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 DATASET = "fashion-mnist"
 LABEL = "dress"
 TRAIN, EVALUATE, COMPARE = "gan train", "gan eval", "gan compare"
+JUDGES = {"dcgan": "discriminator", "wgan": "critic", "wgan-clip": "critic"}
 ASKED = ("dcgan", "wgan")
 """The kinds that the exercise asks for; the third is shown where it has been trained."""
 
@@ -67,8 +69,8 @@ def all_scored(archive: Archive) -> tuple[list[Scored], list[Gap]]:
 
 
 MEASURES = (
-    ("Fréchet distance of features", "fid", "fid_floor", 3),
-    ("KID", "kid", "kid_floor", 2),
+    ("Fréchet distance of features", "fid", "fid_floor", 4),
+    ("KID × 1,000", "kid", "kid_floor", 2),
     ("coverage", "coverage", "coverage_floor", 3),
     ("density", "density", "density_floor", 3),
     ("label agreement", "label_agreement", "classifier_accuracy", 3),
@@ -79,11 +81,14 @@ def scores_table(found: list[Scored]) -> Table:
     """Each figure beside its floor: what real images get."""
     rows = []
     for name, key, floor, digits in MEASURES:
-        cells = [number(each.document[key], digits) for each in found]
+        scale = 1000 if key == "kid" else 1
+        cells = [_scaled(each.document[key], scale, digits) for each in found]
         if key == "kid":
             errors = [each.document["kid_standard_error"] for each in found]
-            cells = [f"{cell} ± {number(error, 2)}" if error else cell for cell, error in zip(cells, errors, strict=True)]
-        floors = list(dict.fromkeys(number(each.document[floor], digits) for each in found))
+            cells = [
+                f"{cell} ± {_scaled(error, scale, 2)}" if error else cell for cell, error in zip(cells, errors, strict=True)
+            ]
+        floors = list(dict.fromkeys(_scaled(each.document[floor], scale, digits) for each in found))
         rows.append([name, *cells, " / ".join(floors)])
     rows.append(["would pass as converged", *(_passes(each) for each in found), ""])
     drawn = list(dict.fromkeys(f"{each.document['n']:,}" for each in found))
@@ -95,6 +100,10 @@ def scores_table(found: list[Scored]) -> Table:
         "Small Fréchet distance and KID are good, and coverage, density and agreement near the last column."
     )
     return Table("Generated images beside real ones", ["", *(NAMES[each.kind] for each in found), "real"], rows, note)
+
+
+def _scaled(value: float | None, scale: int, decimals: int) -> str:
+    return fixed(None if value is None else scale * value, decimals)
 
 
 def _passes(each: Scored) -> str:
@@ -139,7 +148,7 @@ def quality(archive: Archive) -> Part:
     """The scores."""
     found, gaps = all_scored(archive)
     tables = [scores_table(found), _classes(found)] if found else []
-    return Part("How good they are", in_words(found), tables, makings=[making(archive, each.run) for each in found], gaps=gaps)
+    return Part("How good they are", in_words(found), tables, makings=[making(each.run) for each in found], gaps=gaps)
 
 
 def _classes(found: list[Scored]) -> Table:
@@ -147,7 +156,7 @@ def _classes(found: list[Scored]) -> Table:
     rows = []
     for name in names:
         by_class = [(each.document["class_agreements"] or {}).get(name) for each in found]
-        rows.append([name, *(number(value, 3) for value in by_class)])
+        rows.append([name, *(fixed(value, 3) for value in by_class)])
     headings = ["class asked for", *(NAMES[each.kind] for each in found)]
     return Table("Label agreement by class", headings, rows, folded=True)
 
@@ -165,14 +174,15 @@ def losses(archive: Archive) -> Part:
         summary = run.manifest.summary
         words.append(
             f"{NAMES[kind]}, {run.name}: {summary['iterations']:,} iterations of the generator, {summary['epochs']:.1f} passes "
-            f"over the training images. At the end: critic's loss {number(summary['critic_loss'], 3)}, generator's "
-            f"{number(summary['generator_loss'], 3)}."
+            f"over the training images. At the very end: {JUDGES[kind]}'s loss {fixed(summary['critic_loss'], 3)}, generator's "
+            f"{fixed(summary['generator_loss'], 3)}. {' '.join(curves.in_words(archive, run))}".rstrip()
         )
-        makings.append(making(archive, run))
-    if len(figures) > 1:
+        makings.append(making(run))
+    if len(makings) > 1:
         words.append(
-            "The losses of the two are not comparable: DCGAN's are cross-entropies, and say who is winning; WGAN's critic "
-            "estimates a distance, which is meant to fall."
+            "The losses of the kinds are not comparable: DCGAN's are cross-entropies and say which of its players is ahead; "
+            "a WGAN's are differences of scores, which estimate a distance as well as its critic can. How good the images are "
+            "is told by none of them, but by the figures above."
         )
     return Part("Loss against iterations", words, figures=figures, makings=makings, gaps=gaps)
 
@@ -182,8 +192,8 @@ def _curves(archive: Archive, run: "Run", kind: str) -> list[Figure]:
     return [
         figure(
             archive, run, "figures/losses", caption=f"{name}: loss against iteration.",
-            alt=f"{name}: curves of the losses over {summary['iterations']:,} iterations; they end at "
-            f"{number(summary['critic_loss'], 3)} for the critic and {number(summary['generator_loss'], 3)} for the generator.",
+            alt=f"{name}: curves of the losses over {summary['iterations']:,} iterations; they end at {JUDGES[kind]}'s loss "
+            f"{fixed(summary['critic_loss'], 3)}, generator's {fixed(summary['generator_loss'], 3)}.",
         ),
         figure(
             archive, run, "figures/samples-through-training", caption=f"{name}: the same noise drawn as the training goes on.",
@@ -216,7 +226,7 @@ def side_by_side(archive: Archive) -> Part:
         ("Draw new ones", archive.command("ex3", "gan", "sample", "--kind", kind, "--label", LABEL, "-n", "2"))
         for kind in ASKED
     ]  # fmt: skip
-    return Part("Side by side", figures=[shown], commands=commands, makings=[making(archive, run)], gaps=gaps)
+    return Part("Side by side", figures=[shown], commands=commands, makings=[making(run)], gaps=gaps)
 
 
 def _best_comparison(archive: Archive, sources: "list[Run]", gap: Gap) -> "Run":

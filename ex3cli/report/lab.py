@@ -7,12 +7,14 @@ from ex3cli.report.archive import Archive
 from ex3cli.report.blocks import Gap, Part, Table
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
-from ex3cli.report.words import count, number, setting
+from ex3cli.report.words import count, fixed, percent, setting
 
 if TYPE_CHECKING:
+    from ex3cli.artifacts.attempts import Attempt
     from ex3cli.artifacts.run import Run
 
 TRAIN = "lab train"
+NEEDED = {"js", "w", "w_floor", "modes", "of_modes"}
 LEAST_EPOCHS = 5000
 """What the exercise asks for."""
 
@@ -31,12 +33,28 @@ def chosen(archive: Archive) -> "Run":
     )
 
 
-def verdict(run: "Run") -> str:
-    """What the training came to, in the words of its own judge, which are made from its numbers."""
+def verdict(archive: Archive, run: "Run") -> str:
+    """What the training came to: of a converged one its numbers, else the words of its own judge."""
     summary = run.manifest.summary
     config = run.manifest.config
     told = f"{config.get('distribution', run.manifest.shelf[-1])} (loss {config['loss']}, seed {run.manifest.seed})"
-    return f"{told}: {summary['why']}. {summary['epochs']:,} epochs were trained.".replace("W -", "W −")
+    good = [each for each in archive.attempts_in(run) if each.verdict == "converged" and each.values.keys() >= NEEDED]
+    why = _converged(good[-1]) if good else str(summary["why"]).replace("W -", "W −")
+    return f"{told}: {why}. {summary['epochs']:,} epochs were trained."
+
+
+def _converged(attempt: "Attempt") -> str:
+    values = attempt.values
+    excess = values["w"] - values["w_floor"]
+    beside = "at its floor" if fixed(excess, 3) == fixed(0, 3) else f"{fixed(abs(excess), 3)} {_side(excess)} its floor"
+    return (
+        f"converged at epoch {attempt.iteration:,} and stayed so: JS {fixed(values['js'], 3)} nats, W {fixed(values['w'], 3)}, "
+        f"{beside} (what real points score against real ones), {values['modes']:.0f} of {values['of_modes']:.0f} modes covered"
+    )
+
+
+def _side(excess: float) -> str:
+    return "above" if excess > 0 else "below"
 
 
 def plane(archive: Archive) -> Part:
@@ -45,11 +63,11 @@ def plane(archive: Archive) -> Part:
     summary, config = run.manifest.summary, run.manifest.config
     floor = summary["floor"]
     rows = [
-        ["KL(real ‖ generated), nats", number(summary["kl"]), number(floor["kl"]), number(floor["kl_worst"])],
-        ["JS, nats", number(summary["js"]), number(floor["js"]), number(floor["js_worst"])],
-        ["W, sides of the square", number(summary["w"]), number(floor["w"]), number(floor["w_worst"])],
+        [name, *(fixed(value, 4) for value in (summary[key], floor[key], floor[f"{key}_worst"]))]
+        for key, name in (("kl", "KL(real ‖ generated), nats"), ("js", "JS, nats"), ("w", "W, sides of the square"))
+    ] + [
         ["modes covered", f"{summary['modes']} of {summary['of_modes']}", "", ""],
-        ["points outside of the square", f"{summary['outside']:.2%}", "", ""],
+        ["points outside of the square", f"{percent(summary['outside'])} %", "", ""],
     ]
     table = Table(
         "At the end of the training", ["", "generated", "floor: real against real", "floor, at worst"], rows,
@@ -62,8 +80,8 @@ def plane(archive: Archive) -> Part:
             archive, run, "figures/panel", caption="Left: real and generated points, the discriminator as colour, and arrows "
             "along −∇ of the generator's loss. Right: losses, KL and JS, and W against the epoch.",
             alt=f"Left, {name}: generated points among the real ones, {summary['modes']} of {summary['of_modes']} modes "
-            f"covered, with arrows at some. Right, curves against the epoch that end at KL {number(summary['kl'], 3)}, "
-            f"JS {number(summary['js'], 3)} nats and W {number(summary['w'], 3)}, its floor at {number(floor['w'], 3)}.",
+            f"covered, with arrows at some. Right, curves against the epoch that end at KL {fixed(summary['kl'], 3)}, "
+            f"JS {fixed(summary['js'], 3)} nats and W {fixed(summary['w'], 3)}, its floor at {fixed(floor['w'], 3)}.",
         )
     ]  # fmt: skip
     if "figures/manifold.png" in run.manifest.files:
@@ -82,8 +100,8 @@ def plane(archive: Archive) -> Part:
     )
     by_name = run.manifest.shelf[-1] == name  # and not from a file of the user's
     replay = [("Watch it in a browser, offline", archive.command("ex3", "lab", "train", name, "--page"))] if by_name else []
-    others = [making(archive, each) for each in runs if each.name != run.name]
+    others = [making(each) for each in runs if each.name != run.name]
     return Part(
-        "Answer", [verdict(run), history], [table, settings], figures, commands=replay,
-        makings=[making(archive, run), *others],
+        "Answer", [verdict(archive, run), history], [table, settings], figures, commands=replay,
+        makings=[making(run), *others],
     )  # fmt: skip

@@ -1,18 +1,23 @@
 """ "How this was made": what a run's manifest says, in lines."""
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ex3cli.report.blocks import Making
 from ex3cli.report.words import duration, seconds_between, setting
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
-    from ex3cli.report.archive import Archive
+
+LEFT_OPEN = {
+    ("vae", "features"): "the training's own", ("vae", "penalty"): "chosen", ("vae", "gamma"): "chosen",
+    ("vae", "jobs"): "every processor",
+}  # fmt: skip
+"""What an evaluation's 0 or nothing stands for: settings that were not given, and that it found itself."""
 
 
-def making(archive: "Archive", run: "Run") -> Making:
-    """Command, seed, versions, digests and time of a run, and the files of it that the page was made from."""
+def making(run: "Run") -> Making:
+    """Command, seed, versions, digests and time of a run."""
     manifest = run.manifest
     seconds = seconds_between(manifest.started, manifest.ended)
     git = manifest.git or {}
@@ -25,9 +30,14 @@ def making(archive: "Archive", run: "Run") -> Making:
                   f"{manifest.machine.get('system', '?')} {manifest.machine.get('processor', '?')}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("commit", commit),
-        ("settings", ", ".join(f"{name} = {setting(value)}" for name, value in manifest.config.items())),
+        ("settings", ", ".join(_setting(manifest.command, *each) for each in manifest.config.items())),
     ]  # fmt: skip
     lines += [("data, SHA-256", f"{name}: {digest}") for name, digest in manifest.data.items()]
     lines += [("made from", f"{name}: {digest}") for name, digest in manifest.parents.items()]
     lines.append(("manifest", manifest.digest))
-    return Making(run.name, lines, sorted(archive.read.get(run.name, {}).items()))
+    return Making(run.name, lines)
+
+
+def _setting(command: str, name: str, value: Any) -> str:
+    told = setting(value) if value else LEFT_OPEN.get((command.split()[0], name), setting(value))
+    return f"{name} = {told}"

@@ -7,7 +7,7 @@ from ex3cli.report.archive import Archive
 from ex3cli.report.blocks import Gap, Part, Table
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
-from ex3cli.report.words import listed, number
+from ex3cli.report.words import between, fixed, listed, number
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
@@ -21,11 +21,16 @@ LAYERS = {"lstm": "LSTM", "attention": "attention", "transformer": "Transformer"
 WAYS = {"forward": "forward", "training": "forward and backward"}
 
 
-def distances(archive: Archive) -> Part:
-    """KL, JS and Wasserstein of two shifted thin lines."""
+def lines(archive: Archive) -> "tuple[Run, dict[str, Any]]":
+    """The newest run that answers the question of the two thin lines, and its results; who speaks of them asks here."""
     gap = Gap("KL, JS and Wasserstein of the two lines", "no run has θ = 0 and θ ≠ 0", archive.command("ex3", "divergence"))
     run = archive.newest(("divergence",), "divergence", gap, suits=_asks_the_question)
-    document = archive.json(run, "results.json")
+    return run, archive.json(run, "results.json")
+
+
+def distances(archive: Archive) -> Part:
+    """KL, JS and Wasserstein of two shifted thin lines."""
+    run, document = lines(archive)
     results = document["results"]
     figures = [
         figure(archive, run, "figures/distances", alt=_seen(results), caption="Each distance, and its slope in θ."),
@@ -36,7 +41,7 @@ def distances(archive: Archive) -> Part:
     ]  # fmt: skip
     return Part(
         "Answer", [_in_short(results), *document["explanation"]], [_exact(results), _estimates(results)], figures,
-        makings=[making(archive, run)],
+        makings=[making(run)],
     )  # fmt: skip
 
 
@@ -91,14 +96,10 @@ def _estimates(results: list[dict[str, Any]]) -> Table:
     for each in results:
         for name in ("kl", "js", "w"):
             for estimator, found in each[name]["estimates"].items():
-                interval = " … ".join(number(end) for end in found["interval"]) if found["interval"] else ""
-                cells = [
-                    name.upper(),
-                    ESTIMATORS.get(estimator, estimator),
-                    number(each[name]["exact"]),
-                    number(found["value"]),
-                ]
-                rows.append([number(each["theta"]), *cells, interval, f"{found['n']:,}", found["note"]])
+                low, high, decimals = between(*found["interval"]) if found["interval"] else ("", "", 4)
+                cells = [ESTIMATORS.get(estimator, estimator), number(each[name]["exact"]), fixed(found["value"], decimals)]
+                interval = f"{low} … {high}" if low else ""
+                rows.append([number(each["theta"]), name.upper(), *cells, interval, f"{found['n']:,}", found["note"]])
     headings = ["θ", "distance", "estimator", "exact", "estimate", "95 % interval", "n", "note"]
     return Table("Estimates from samples", headings, rows, folded=True)
 
@@ -125,7 +126,7 @@ def costs(archive: Archive) -> Part:
     )
     return Part(
         "Answer", document["explanation"], [laws, _counts(document), _crossings(document), _slopes(document)], figures,
-        makings=[making(archive, run)],
+        makings=[making(run)],
     )  # fmt: skip
 
 

@@ -57,6 +57,21 @@ def test_damage_is_named_on_the_page_and_exits_with_four(ex3: Ex3) -> None:
     assert "divergence/0001-lines is damaged, and nothing is put in its place" in text
 
 
+def test_damage_in_a_file_names_the_run_and_missing_still_lists_the_rest(ex3: Ex3) -> None:
+    assert ex3("divergence", "--samples", 50, "--critic-steps", 0, "--quiet").exit_code == 0
+    Path("artifacts/divergence/0001-lines/results.json").write_text("{}")
+    outcome = ex3("report")
+    assert outcome.exit_code == 4
+    assert "damaged: divergence/0001-lines" in outcome.stdout
+    assert outcome.stdout.count("KL, JS and Wasserstein of two shifted lines") == 1  # the question, and not its state
+    missing = ex3("report", "--missing")
+    assert missing.exit_code == 4
+    assert "ex3 complexity" in missing.stdout.splitlines()
+    assert "damaged: divergence/0001-lines: ex3 runs verify" in missing.stderr
+    assert "results.json does not match the SHA-256" in missing.stderr
+    assert {each["where"] for each in ex3("report", "--missing", "--json").document["damaged"]} == {"divergence/0001-lines"}
+
+
 def test_make_runs_the_quick_commands_and_goes_on_after_one_that_fails(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 

@@ -1,0 +1,101 @@
+"""What a training's loss curves do, in words made from the curves: where each began, how far down it came, where it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ex3cli.report.words import fixed, percent
+
+if TYPE_CHECKING:
+    from ex3cli.artifacts.run import Run
+    from ex3cli.report.archive import Archive
+
+LOSSES_FILE = "losses.safetensors"
+PIECES = 8
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "last")
+CLEAR = 0.1  # a rise or fall counts from this share of the whole range that the means cover
+
+
+@dataclass(frozen=True)
+class Course:
+    """A curve as the means over eighths of the training."""
+
+    means: tuple[float, ...]
+
+    @property
+    def lowest(self) -> float:
+        """The smallest of the means."""
+        return min(self.means)
+
+    @property
+    def falls(self) -> bool:
+        """Whether it comes down clearly from where it began."""
+        return self.means[0] - self.lowest > CLEAR * (max(self.means) - self.lowest)
+
+    @property
+    def rises(self) -> bool:
+        """Whether it ends clearly above its lowest mean."""
+        return self.means[-1] - self.lowest > CLEAR * (max(self.means) - self.lowest)
+
+    def told(self) -> str:
+        """`began at 0.445, was lowest, 0.207, in the second eighth, and ended at 0.351`."""
+        where = self.means.index(self.lowest)
+        between = f"was lowest, {fixed(self.lowest, 3)}, in the {ORDINALS[where]} eighth, " if 0 < where < PIECES - 1 else ""
+        comma = ", " if between else " "
+        return f"began at {fixed(self.means[0], 3)}{comma}{between}and ended at {fixed(self.means[-1], 3)}"
+
+
+def course(values: NDArray[Any]) -> Course | None:
+    """A curve's course; None where it is too short for eighths or holds what is no number."""
+    if len(values) < PIECES or not np.isfinite(values).all():
+        return None
+    return Course(tuple(float(piece.mean(dtype=np.float64)) for piece in np.array_split(values, PIECES)))
+
+
+def in_words(archive: "Archive", run: "Run") -> list[str]:
+    """What the losses of a generator's training did; nothing where the run does not hold them."""
+    if LOSSES_FILE not in run.manifest.files:
+        return []
+    courses = {name: course(values) for name, values in archive.tensors(run, LOSSES_FILE).items()}
+    if (critic := courses.get("critic_loss")) is None or (generator := courses.get("generator_loss")) is None:
+        return []
+    kind = run.manifest.config["kind"]
+    if kind == "dcgan":
+        return [_cross_entropies(critic, generator)]
+    gap = courses.get("score_gap")
+    return [] if gap is None else [_estimate(gap, generator, run.manifest.config)]
+
+
+def _cross_entropies(discriminator: Course, generator: Course) -> str:
+    said = (
+        f"In means over eighths of the training the discriminator's loss {discriminator.told()} (2 log 2 = 1.386 is a "
+        f"discriminator that cannot tell at all); the generator's {generator.told()}."
+    )
+    if discriminator.falls and not discriminator.rises and generator.rises:
+        return f"{said} The discriminator gets ahead: it learns to tell drawn images faster than they get better."
+    if discriminator.rises and not discriminator.falls and generator.falls:
+        return f"{said} The generator gets ahead: its images are told from real ones less and less."
+    return f"{said} Neither of the two gets ahead for good."
+
+
+def _estimate(gap: Course, generator: Course, config: Mapping[str, Any]) -> str:
+    said = f"The critic's estimate of the distance, E[D(x)] − E[D(G(z))], in means over eighths of the training, {gap.told()}."
+    slower = float(config.get("decaying_share") or 0)
+    decay = f", and here the step size falls to zero over the last {percent(slower, 0)} % of the iterations" if slower else ""
+    sharper = f"a critic that gets sharper estimates the same distance higher{decay}"
+    if gap.falls and gap.rises:
+        said += " It falls first, as it should while the images come nearer to the real ones. Its later rise need not mean "
+        said += f"worse images: {sharper}."
+    elif gap.falls:
+        said += " It falls, as it should while the images come nearer to the real ones."
+    elif gap.rises:
+        said += f" It rises all the way, which need not mean worse images: {sharper}."
+    else:
+        said += " It neither falls nor rises clearly."
+    if config["kind"] == "wgan-clip":
+        said += " Clipping bounds the critic's slope by a number that nobody knows, so the estimate's scale is arbitrary."
+    level = "a critic's scores have no zero, so its level says nothing"
+    return f"{said} The generator's loss, −E[D(G(z))], {generator.told()}; {level}."
