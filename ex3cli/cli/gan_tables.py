@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from ex3cli.errors import NotConvergedError
 
+SIGNIFICANT = 0.05
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -89,6 +91,16 @@ def counts_table(counted: "History") -> "Table":
         name = kind + (" (shipped)" if each.shipped else "")
         table.add_row(name, before, str(told["failed"]), str(told["converged"]), share, reasons, others)
     return table
+
+
+def differences(counted: "History") -> list[str]:
+    """In a line, whether DCGAN failed more often than WGAN."""
+    told = counted.difference()
+    if told is None:
+        return []
+    shares = [f"{kind} {told[kind]['failed']} of {told[kind]['judged']}" for kind in told if kind != "p"]
+    word = "differ" if told["p"] < SIGNIFICANT else "do not differ"
+    return [f"Failed: {' and '.join(shares)}; these rates {word} beyond chance (Fisher's exact test, p = {told['p']:.2g})."]
 
 
 def every_attempt_table(counted: "History") -> "Table":

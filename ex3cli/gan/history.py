@@ -9,9 +9,10 @@ from ex3cli.artifacts.attempts import Attempt, Tally, attempt_of, attempts_of, r
 from ex3cli.artifacts.manifest import FILE_NAME
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
-from ex3cli.metrics.agreement import wilson_interval
+from ex3cli.metrics.agreement import chance_of_difference, wilson_interval
 
 HISTORY_FILE = "history.json"
+COMPARED = ("dcgan", "wgan")
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Count:
 
     def document(self) -> dict[str, Any]:
         """The tally, and the share of judged attempts that failed with its 95 % Wilson interval."""
-        judged = self.tally.failed + self.tally.converged
-        interval = wilson_interval(self.tally.failed, judged) if judged else None
-        rate = {"value": self.tally.failed / judged, "low": interval.low, "high": interval.high} if interval else None
+        failed, judged = _share(self.tally)
+        interval = wilson_interval(failed, judged) if judged else None
+        rate = {"value": failed / judged, "low": interval.low, "high": interval.high} if interval else None
         return {**asdict(self.tally), "failure_rate": rate, "shipped": self.shipped}
 
 
@@ -36,6 +37,17 @@ class History:
     kinds: dict[str, Count]
     attempts: list[dict[str, Any]]
     damaged: dict[str, str]
+
+    def difference(self) -> dict[str, Any] | None:
+        """The question that people ask, whether DCGAN fails more often than WGAN: both counts, and Fisher's p-value.
+
+        None where nothing has been judged of one of them.
+        """
+        shares = {kind: _share(self.kinds[kind].tally) for kind in COMPARED if kind in self.kinds}
+        if len(shares) < len(COMPARED) or not all(judged for _, judged in shares.values()):
+            return None
+        told = {kind: {"failed": failed, "judged": judged} for kind, (failed, judged) in shares.items()}
+        return {**told, "p": chance_of_difference(*shares.values())}
 
 
 def count_attempts(store: Store, dataset: str) -> History:
@@ -52,6 +64,11 @@ def count_attempts(store: Store, dataset: str) -> History:
             kinds[kind] = Count(tally([attempt_of(row) for row in rows]), shipped=not found)
             listed += rows
     return History(kinds, listed, {name: cause for name, cause in damaged.items() if name.startswith(f"gan/{dataset}/")})
+
+
+def _share(told: Tally) -> tuple[int, int]:
+    """How many failed of how many that were judged."""
+    return told.failed, told.failed + told.converged
 
 
 def _shipped(store: Store, dataset: str, kind: str) -> list[dict[str, Any]]:

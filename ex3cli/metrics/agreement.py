@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import fisher_exact, rankdata
 
 from ex3cli.metrics.distances import NORMAL_95
 
@@ -71,3 +71,14 @@ def wilson_interval(count: int, total: int) -> Interval:
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = NORMAL_95 * np.sqrt(share * (1 - share) / total + z2 / (4 * total**2)) / (1 + z2 / total)
     return Interval(max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+
+
+def chance_of_difference(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """The p-value of two shares, each (count, total): how often chance alone makes them differ as much if they are the same.
+
+    Source: Fisher 1922, the exact test of a 2 × 2 table, two-sided.
+    """
+    for count, total in (first, second):
+        if not 0 <= count <= total or total < 1:
+            raise ValueError(f"{count} of {total} is no share")
+    return float(fisher_exact([[count, total - count] for count, total in (first, second)])[1])

@@ -98,3 +98,14 @@ def test_damage_is_named_where_it_concerns_the_data_set(tried: Try, store: Store
     told = count_attempts(store, "digits")
     assert list(told.damaged) == ["gan/digits/dcgan/0002-quick"]
     assert told.kinds["dcgan"].tally.converged == 1
+
+
+def test_dcgan_is_held_against_wgan_by_fishers_exact_test(tried: Try, store: Store) -> None:
+    tried("failed", "failed", "failed", "converged", "unjudged")
+    assert count_attempts(store, "digits").difference() is None
+    tried("unjudged", kind="wgan")
+    assert count_attempts(store, "digits").difference() is None
+    tried("converged", "converged", "converged", "converged", kind="wgan")
+    # All three failures among the same four of eight attempts: 4 of C(8, 3) = 56 ways, and as many for the other kind.
+    told = count_attempts(store, "digits").difference()
+    assert told == {"dcgan": {"failed": 3, "judged": 4}, "wgan": {"failed": 0, "judged": 4}, "p": pytest.approx(8 / 56)}

@@ -44,3 +44,12 @@ def test_no_share_is_refused() -> None:
     for count, total in ((0, 0), (3, 2), (-1, 4)):
         with pytest.raises(ValueError, match="is no share"):
             agreement.wilson_interval(count, total)
+        with pytest.raises(ValueError, match="is no share"):
+            agreement.chance_of_difference((1, 2), (count, total))
+
+
+def test_the_lady_tasting_tea() -> None:
+    """Fisher's own example: all four of eight cups right is 1 of C(8, 4) = 70 ways, twice that on both sides."""
+    assert agreement.chance_of_difference((4, 4), (0, 4)) == pytest.approx(2 / 70)
+    assert agreement.chance_of_difference((3, 4), (1, 4)) == pytest.approx(34 / 70)
+    assert agreement.chance_of_difference((0, 9), (0, 5)) == 1.0
