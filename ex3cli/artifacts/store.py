@@ -29,10 +29,13 @@ class Store:
     ----------
     root : the user's artifacts folder; it need not exist until something is written.
     reference : the shipped runs, read-only.
+    began : when the work began whose runs are claimed, UTC; None where it begins with the claim. A command that draws a
+        figure claims its run once there is something to write, and the run shall tell how long it took.
     """
 
-    def __init__(self, root: Path, reference: Path | None = None) -> None:
+    def __init__(self, root: Path, reference: Path | None = None, began: str | None = None) -> None:
         self.root = root
+        self.began = began
         self.reference = shipped_reference() if reference is None else reference
 
     def new_run(
@@ -66,7 +69,7 @@ class Store:
             git=environment.git_state(),
             data=dict(data or {}),
             parents=dict(parents or {}),
-            started=now(),
+            started=self.began or now(),
         )
         folder = self._claim_folder(self.root.joinpath(*shelf), label)
         run = Run(folder, self._name(folder), manifest)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import typer
 
+from ex3cli.artifacts.manifest import now
 from ex3cli.cli.options import COMMON, OUTPUT, keyword, settings_parameters, shared_parameters
 from ex3cli.cli.output import READER_LEFT, explain, print_answer
 from ex3cli.errors import Ex3Error, UsageError
@@ -59,6 +60,7 @@ class Context:
     quiet: bool = False
     config: Any = None
     given: dict[str, Any] = field(default_factory=dict)  # what the user or the environment set, by parameter name
+    began: str = field(default_factory=now)  # when the command did
     _progress: "Progress | None" = field(default=None, repr=False)
 
     @property
@@ -66,7 +68,7 @@ class Context:
         """The user's artifacts folder and the shipped runs."""
         from ex3cli.artifacts.store import Store
 
-        return Store(self.artifacts)
+        return Store(self.artifacts, began=self.began)
 
     @property
     def progress(self) -> "Progress":

@@ -103,13 +103,14 @@ def _seconds(run: "Run") -> float:
 def _repeated(context: Context, original: "Run") -> "Run":
     """The finished repetition of a run: found, gone on with, or made."""
     from ex3cli.errors import Ex3Error
+    from ex3cli.report.words import duration
 
     found = _twin(context, original)
     if found is not None and found.manifest.state == "finished":
         context.note(f"{found.name} repeats {original.name} already")
         return found
     line = _command_line(context, original, found)
-    context.note(f"{shlex.join(['ex3', *line])} ({_seconds(original) / 60:.0f} minutes where it was made)")
+    context.note(f"{shlex.join(['ex3', *line])} ({duration(_seconds(original))} where it was made)")
     code = _carry_out([*line, *(["--quiet"] if context.quiet else [])], original.manifest.threads or 1)
     found = _twin(context, original)
     if found is not None and found.manifest.state == "finished":  # one that did not converge is finished too

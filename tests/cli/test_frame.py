@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from ex3cli.artifacts.manifest import now
 from ex3cli.cli.frame import EXAMPLES, Answer, Context, command
 from ex3cli.errors import DataError, NotConvergedError
 from ex3cli.settings import Settings, setting
@@ -113,6 +114,18 @@ def test_a_surprise_is_one_line_too_and_debug_shows_the_traceback() -> None:
     assert quiet.stderr.splitlines()[0] == "error: unexpected ZeroDivisionError: by zero"
     assert "Traceback" not in quiet.stderr
     assert "Traceback" in run_toy(fail, "ann", "--debug").stderr
+
+
+def test_a_run_says_when_its_command_began_and_not_when_its_figures_were_ready() -> None:
+    worked: list[str] = []
+
+    def work_first(context: Context) -> Answer:
+        worked.append(now())
+        run = context.store.new_run(("toy",), label="late", command="toy", config={}, seed=0, argv=context.argv)
+        run.finish({})
+        return Answer(document={"started": run.manifest.started})
+
+    assert json.loads(run_toy(work_first, "ann", "--json").stdout)["started"] <= worked[0]
 
 
 def test_ctrl_c_is_130() -> None:

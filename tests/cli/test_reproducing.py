@@ -63,6 +63,7 @@ def test_a_command_that_fails_ends_the_repetition_with_its_code(ex3: Ex3, store:
     run.finish({})
     outcome = ex3("runs", "reproduce", run.name)
     assert (outcome.exit_code, "exit code 2" in outcome.stderr) == (2, True)
+    assert "(0 s where it was made)" in outcome.stderr
 
 
 def test_a_signal_is_handed_on_and_nothing_is_lost(ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
