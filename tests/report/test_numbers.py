@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from ex3cli.artifacts.attempts import Attempt
 from ex3cli.artifacts.run import Run
@@ -105,6 +107,21 @@ def taken(make: Make, kind: str, **config: Any) -> None:
     )  # fmt: skip
 
 
+def test_the_losses_are_told_from_the_curves(store: Store, everything: Path, make: Make) -> None:
+    valley = np.repeat(np.array([4, 2, 1, 1, 2, 2, 3, 3], dtype=np.float32), 10)
+    losses = save(dict.fromkeys(("critic_loss", "generator_loss", "score_gap"), valley))
+    make(
+        ("gan", "fashion-mnist", "wgan"), "gan train", converged=True, figures=("losses", "samples-through-training"),
+        summary={"iterations": 80, "epochs": 1.0, "critic_loss": 0.5, "generator_loss": 2.0}, config={"kind": "wgan"},
+        files={"losses.safetensors": losses},
+    )  # fmt: skip
+    found = part(read(store), "gans", "Loss against iterations")
+    assert "discriminator's loss 0.500, generator's 2.000." in found.paragraphs[0]
+    assert "was lowest, 1.000, in the third eighth, and ended at 3.000" in found.paragraphs[1]
+    assert found.paragraphs[-1].startswith("The losses of the kinds are not comparable")
+    assert "meant to fall" not in " ".join(found.paragraphs)
+
+
 def test_settings_that_a_training_does_not_read_are_dashes(store: Store, everything: Path, make: Make) -> None:
     taken(make, "wgan")
     taken(make, "wgan-clip", optimiser="rmsprop")
@@ -130,7 +147,6 @@ def test_a_quantity_that_stands_twice_differently_is_explained(store: Store, mak
     def note() -> str:
         return table(part(read(store), "few-labels", "Fashion-MNIST"), "Every recipe").note
 
-    assert note() == ""  # of another training
     run = store.find(("vae", "fashion-mnist"), command="vae train")
     before = run.manifest.parents["shipped from"]
     shelf = ("vae", "fashion-mnist", "comparison")
@@ -140,6 +156,8 @@ def test_a_quantity_that_stands_twice_differently_is_explained(store: Store, mak
     assert note() == ""  # of the same training, with the same numbers
     document["recipes"]["edges"]["results"][0]["accuracy_mean"] = 0.80014
     document["recipes"]["edges"]["results"][1]["accuracy_mean"] = 0.7998
+    make(shelf, "vae compare", files={"comparison.json": document}, figures=("accuracy",))
+    assert note() == ""  # of another training
     make(shelf, "vae compare", files={"comparison.json": document}, **given)
     assert "weights of 16 bits and features of 8, and differs by up to 0.02 points." in note()
 
