@@ -200,7 +200,7 @@ def failing(looks: list[Look], at: Thresholds, iterations: int) -> Sign | None:
         return Sign(DEAD_CRITIC, _kept(newest, "score_gap", "generator_gradient"))
     if newest["pixel_spread"] < at.least_spread:
         return Sign(CONSTANT_OUTPUT, _kept(newest, "pixel_spread"))
-    if _running(counted, at.variety_looks, lambda look: look["least_variety"] < at.least_variety):
+    if _running(counted, at.variety_looks, lambda look: _is_collapsed(look, at)):
         return Sign(COLLAPSE, _kept(newest, "least_variety"))
     best = min(look["fid"] for look in looks)
     if _running(counted, at.divergence_looks, lambda look: look["fid"] > at.most_divergence * best):
@@ -210,6 +210,11 @@ def failing(looks: list[Look], at: Thresholds, iterations: int) -> Sign | None:
     if newest.get("label_agreement", 1.0) < at.half_way_agreement and newest["iteration"] >= iterations / 2:
         return Sign(WRONG_LABELS, _kept(newest, "label_agreement"))
     return None
+
+
+def _is_collapsed(look: Look, at: Thresholds) -> bool:
+    """Whether images of a class are alike; those that are like nothing real are alike too, but that is another failure."""
+    return look["least_variety"] < at.least_variety and look["density"] >= at.least_density
 
 
 def falling_short(final: Look, at: Thresholds) -> Sign | None:

@@ -25,6 +25,9 @@ class Thresholds(Settings):
     grace: int = setting(1_500, "Iterations before anything but a non-finite number counts: every generator begins with noise.")
     least_spread: float = setting(0.10, "Spread of pixels across z over that of real images; below it the output is constant.")
     least_variety: float = setting(0.30, "Mean feature distance within a class over that of real images; below it, collapsed.")
+    least_density: float = setting(
+        0.10, "Density below which images are like nothing real, so that their being alike is no collapse; good ones have .4."
+    )
     variety_looks: int = setting(2, "Looks running that a class must be collapsed: one can be bad luck.")
     most_divergence: float = setting(2.0, "Fréchet distance over its best so far; a training that fails leaves it for good.")
     divergence_looks: int = setting(3, "Looks running that it must be so far off: good trainings jump too, and come back.")

@@ -88,11 +88,12 @@ def deaf(keep: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable
 
 
 def faults(kind: str) -> dict[str, dict[str, Any]]:
-    """For each reason a way to bring it about: changed settings, a patch, or a spoilt data set."""
+    """For each reason a way to bring it about, changed settings, a patch or a spoilt data set; and one whose name is open."""
     return {
-        "divergence": {
+        "any (step size too large from the start)": {
             "settings": {"learning_rate": 50 * GANConfig.resolve(kind=kind).learning_rate}
-        },  # dcgan learns at 5 times
+        },
+        "divergence": {"patch": (Session, "_set_step_sizes", runaway(Session._set_step_sizes))},
         "constant output": {"patch": (Generator, "forward", deaf(lambda z, _: torch.zeros(len(z), device=z.device)))},
         "within-class collapse": {"patch": (Generator, "forward", deaf(lambda z, labels: (labels != 3).to(z.dtype)))},
         "wrong labels": {"shuffled": True},
@@ -100,6 +101,19 @@ def faults(kind: str) -> dict[str, dict[str, Any]]:
         "non-finite": {"observers": (Injects(1_000),)},
         "critic wins": {"patch": (iteration, "generator_step", feeble(iteration.generator_step))},
     }
+
+
+def runaway(keep: Callable[[Session], None]) -> Callable[[Session], None]:
+    """Step sizes fifty times too large from iteration 2,000 on; at five times a dcgan still converges."""
+
+    def larger(session: Session) -> None:
+        keep(session)
+        if session.iteration >= 2_000:
+            for optimiser in (session.players.generator_optimiser, session.players.critic_optimiser):
+                for group in optimiser.param_groups:
+                    group["lr"] *= 50
+
+    return larger
 
 
 def shuffled(data: ImageDataset) -> ImageDataset:

@@ -52,6 +52,7 @@ def looks(*changes: dict[str, float], begin: int = 1_800) -> list[dict[str, floa
         (looks({"score_gap": 0.0, "pixel_spread": 0.0}, begin=1_500), None),  # of grace
         (looks({"least_variety": 0.2}, {"least_variety": 0.2}), "within-class collapse"),
         (looks({"least_variety": 0.2}, {}, {"least_variety": 0.2}), None),
+        (looks(*[{"least_variety": 0.2, "density": 0.0, "critic_area": 1.0, "coverage": 0.0}] * 6), "critic wins"),  # noise
         (looks({"least_variety": 0.2}, {"least_variety": 0.2}, begin=1_500), None),
         (looks({}, *[{"fid": 2.1}] * 3), "divergence"),
         (looks({}, *[{"fid": 2.1}] * 2), None),

@@ -117,7 +117,15 @@ def test_what_is_judged_is_drawn_from_the_averaged_weights_by_seed_and_stream(se
     assert not np.array_equal(first, averaged_samples(session, 12, "a")[0])
 
 
-GOOD = {"weights": 1.0, "score_gap": 1.0, "pixel_spread": 0.9, "critic_area": 0.9, "least_variety": 0.9, "coverage": 0.9}
+GOOD = {
+    "weights": 1.0,
+    "score_gap": 1.0,
+    "pixel_spread": 0.9,
+    "critic_area": 0.9,
+    "least_variety": 0.9,
+    "coverage": 0.9,
+    "density": 0.9,
+}
 
 
 class Told(Judge):

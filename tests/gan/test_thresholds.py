@@ -13,8 +13,8 @@ AT = Thresholds(
 )
 GOOD = {
     "iteration": 200.0, "weights": 30.0, "score_gap": 2.0, "generator_gradient": 0.5, "pixel_spread": 0.9,
-    "critic_area": 0.98, "fid": 1.0, "coverage": 0.8, "least_variety": 0.8, "rarest_class": 0.08, "unevenness": 0.01,
-    "label_agreement": 0.95,
+    "critic_area": 0.98, "fid": 1.0, "coverage": 0.8, "density": 0.9, "least_variety": 0.8, "rarest_class": 0.08,
+    "unevenness": 0.01, "label_agreement": 0.95,
 }  # fmt: skip
 LINES = {
     "score_gap": (AT.least_gap, 0.0, "dead critic"),
@@ -42,6 +42,16 @@ def test_on_the_line_goes_on_and_just_beyond_it_fails(name: str) -> None:
     line, worse, named = LINES[name]
     assert reason(seen({}, {name: line})) is None
     assert reason(seen({}, {name: math.nextafter(line, worse)})) == named
+
+
+def test_images_like_nothing_real_are_not_collapsed_however_alike() -> None:
+    alike = {"least_variety": 0.0, "density": AT.least_density}
+    assert reason(seen({}, alike)) == "within-class collapse"
+    noise = {**alike, "density": math.nextafter(AT.least_density, 0.0)}
+    assert reason(seen({}, noise)) is None
+    twice = replace(AT, variety_looks=2)
+    assert reason(seen({}, noise, alike), twice) is None
+    assert reason(seen({}, alike, alike), twice) == "within-class collapse"
 
 
 @pytest.mark.parametrize(
