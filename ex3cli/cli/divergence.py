@@ -88,7 +88,7 @@ def _estimates(study: "Study") -> Any:
         table.add_column(heading, justify="right")
     table.add_column("by")
     table.add_column("n", justify="right")
-    table.add_column("95% interval")
+    table.add_column("95% interval of the true value")
     table.add_column("bias", justify="right")
     table.add_column("note")
     last: tuple[float, str] | None = None
@@ -100,10 +100,10 @@ def _estimates(study: "Study") -> Any:
             f"{theta:g}" if new_theta else "",
             name.upper() if new_name else "",
             _number(exact) if new_name else "",
-            "–" if estimate.value is None else _number(estimate.value),
+            "–" if estimate.value is None else _number(estimate.value, digits=_digits(estimate)),
             NAMES[estimator],
             f"{estimate.n:,}",
-            "" if estimate.interval is None else f"{estimate.interval[0]:.7g} … {estimate.interval[1]:.7g}",
+            "" if estimate.interval is None else " … ".join(f"{end:.{_digits(estimate)}g}" for end in estimate.interval),
             "" if estimate.bias is None else f"{estimate.bias:+.2g}" if estimate.bias else "0",
             estimate.note,
         )
@@ -111,11 +111,21 @@ def _estimates(study: "Study") -> Any:
     return table
 
 
-def _number(value: float, undefined: str = "–") -> str:
+def _digits(estimate: "Estimate") -> int:
+    """As many significant digits as tell the two ends of its interval apart in two places, at least seven."""
+    import math
+
+    if estimate.interval is None:
+        return 7
+    low, high = estimate.interval
+    return max(7, 2 + math.ceil(math.log10(max(abs(low), abs(high)) / (high - low))))
+
+
+def _number(value: float, undefined: str = "–", digits: int = 7) -> str:
     import math
 
     if math.isnan(value):
         return undefined
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value:.7g}" if abs(value) >= 5e-5 or value == 0 else f"{value:.1e}"
+    return f"{value:.{digits}g}" if abs(value) >= 5e-5 or value == 0 else f"{value:.1e}"

@@ -30,7 +30,8 @@ class Estimate:
 
     value : the estimate; None where it could not be made (`note` says why).
     n : points used from each distribution.
-    interval : 95 % interval, only where a consistent estimator meets a finite value inside its range.
+    interval : 95 % interval of the true value, only where a consistent estimator meets a finite value inside its range. Where
+        the law of the bias is known exactly (see `transport.w1_interval`) it is taken off: `value` lies outside.
     bias : expected error to first order, where its law is known; not subtracted from `value`.
     gradient : the estimate's derivative in θ, where it has one that a generator could follow.
     note : what it is, and the direction and law of its error.
@@ -95,11 +96,12 @@ def _sorted_pairing(p: Array, q: Array, theta: float) -> Estimate:
     n = len(p)
     value = transport.w1_of_lines(p[:, 1], q[:, 1], theta)
     law = "√π/4·n^-½" if theta == 0 else "1/(6n|θ|)"
+    interval = transport.w1_interval(value, n) if theta else None
     return Estimate(
         value,
         n,
-        f"samples' exact W, high by {law}",
-        transport.w1_interval(value, n) if theta else None,
+        f"samples' exact W, high by {law}" + (", which the interval takes off" if interval else ""),
+        interval,
         transport.w1_bias(theta, n),
         transport.w1_slope(p[:, 1], q[:, 1], theta),
     )

@@ -1,8 +1,13 @@
 """What the numbers mean, in plain words: the exercise's "why is Wasserstein better", and what it says about GANs."""
 
+from collections.abc import Mapping
 from textwrap import dedent
 
 from ex3cli.divergence.closed_forms import BoxLines, Family, GaussianLines
+from ex3cli.divergence.critic import CriticResult
+
+CLOSE = 0.1
+"""How far a critic's reading may be from |θ|, as a share of it, to be called close."""
 
 _THIN = """
     KL and JS ask one thing only: do the two lines share points? If θ ≠ 0 they share none, so KL = ∞ and JS = log 2 ≈ 0.693,
@@ -31,17 +36,77 @@ _GANS = """
     GAN minimises gives its generator no slope to follow.
 
     A WGAN's critic estimates W by its dual: the largest E_Q f − E_P f over functions f of slope at most 1. Here f(x, y) = ±x
-    is best and reads |θ|. The small critic in the table was trained just as WGAN-GP's is. It comes close, a little high
-    because its gradient penalty only discourages slopes above 1, and its slope at Q is the direction that a generator would
-    be given.
+    is best and reads |θ|. {critic}
 
     What it does not say: with few samples W is estimated too high as well, in d > 2 dimensions by order n^(−1/d), and a
     trained critic is not the best one. W is easier to learn from, not easier to measure.
 """
 
 
-def explain(family: Family) -> list[str]:
-    """Paragraphs for a person, about this kind of lines."""
+def explain(family: Family, critics: Mapping[float, CriticResult]) -> list[str]:
+    """Paragraphs for a person, about this kind of lines and what the critics came to, by θ; none if they were left out."""
     own = _GAUSSIAN if isinstance(family, GaussianLines) else _BOX if isinstance(family, BoxLines) else _THIN
-    paragraphs = dedent(own).strip().split("\n\n") + dedent(_GANS).strip().split("\n\n")
+    gans = dedent(_GANS).format(critic=_about(critics))
+    paragraphs = dedent(own).strip().split("\n\n") + gans.strip().split("\n\n")
     return [" ".join(each.split()) for each in paragraphs]
+
+
+def _about(critics: Mapping[float, CriticResult]) -> str:
+    """What the trained critics read and where they point, said of the θ of which it is true."""
+    if not critics:
+        return ""
+    apart = {theta: each for theta, each in critics.items() if theta}
+    close = {theta: each for theta, each in apart.items() if _is_close(theta, each)}
+    soft = {theta: each for theta, each in apart.items() if theta not in close and _is_soft(theta, each)}
+    off = {theta: each for theta, each in apart.items() if theta not in close and theta not in soft}
+    said = ["The small critic in the table was trained just as WGAN-GP's is."]
+    if close:
+        said.append(_close(close, everywhere=close == apart))
+    if soft:
+        said.append(
+            f"At {_thetas(soft)} it reads {_values(soft)}, too high: its gradient penalty only discourages slopes above 1, and "
+            "at this weight λ adds up to θ²/2λ."
+        )
+    if off:
+        said.append(_off(off))
+    if 0 in critics:
+        said.append(f"At θ = 0, where there is nothing to read, it reads {critics[0].value:.2g}: an error of its own.")
+    return " ".join(said)
+
+
+def _is_close(theta: float, critic: CriticResult) -> bool:
+    return abs(critic.value - abs(theta)) <= CLOSE * abs(theta) and critic.gradient * theta > 0
+
+
+def _is_soft(theta: float, critic: CriticResult) -> bool:
+    best = abs(theta) + critic.bias
+    return abs(critic.value - best) <= CLOSE * best and critic.gradient * theta > 0
+
+
+def _close(critics: Mapping[float, CriticResult], *, everywhere: bool) -> str:
+    excess = [each.value / abs(theta) - 1 for theta, each in critics.items()]
+    where = "" if everywhere else f" at {_thetas(critics)}"
+    high = ", a little high because its gradient penalty only discourages slopes above 1" if min(excess) > 0 else ""
+    most = max(abs(each) for each in excess)
+    slopes = sorted(abs(each.gradient) for each in critics.values())
+    sloped = f"{slopes[0]:.2f}" if f"{slopes[0]:.2f}" == f"{slopes[-1]:.2f}" else f"{slopes[0]:.2f} to {slopes[-1]:.2f}"
+    return (
+        f"It comes within {most:.1%}{where}{high}. Its slope at Q, {sloped} times sign θ, is the direction that a generator "
+        "would be given."
+    )
+
+
+def _off(critics: Mapping[float, CriticResult]) -> str:
+    slopes = ", ".join(f"{each.gradient:+.2f}" for each in critics.values())
+    return (
+        f"At {_thetas(critics)} it reads {_values(critics)}, with slope {slopes} at Q, which says little of θ: where |θ| is no "
+        f"larger than the error of a training of so few steps on so few points, that error decides and not the distance."
+    )
+
+
+def _thetas(critics: Mapping[float, CriticResult]) -> str:
+    return "θ = " + ", ".join(f"{theta:g}" for theta in critics)
+
+
+def _values(critics: Mapping[float, CriticResult]) -> str:
+    return ", ".join(f"{each.value:.2g}" for each in critics.values())

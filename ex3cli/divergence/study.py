@@ -69,7 +69,7 @@ class Study:
     @property
     def explanation(self) -> list[str]:
         """What the numbers say about GANs, a paragraph each."""
-        return explain(self.family)
+        return explain(self.family, {each.theta: each.critic for each in self.results if each.critic is not None})
 
 
 def run_study(config: DivergenceConfig, run: Run, seed: int, progress: Progress) -> Study:

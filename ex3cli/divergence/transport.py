@@ -62,9 +62,12 @@ def w1_interval(estimate: float, count: int) -> tuple[float, float] | None:
     """Return a 95 % interval for |θ| from the sample W1 of n points on each line; None where its law does not hold.
 
     For |θ| ≫ n^-½ the sample W1 is |θ| + Σ gap²/(2n|θ|), and n·mean(gap²)/2 → ω², Cramér and von Mises' statistic: so the
-    error is one-sided and not normal, and n|θ|·(W1 − |θ|) has the quantiles of ω².
+    error is one-sided and not normal, and n|θ|·(W1 − |θ|) has the quantiles of ω². The interval lies below the estimate. Where
+    |θ| is so large that floating point loses the error itself, there is none either.
     """
     if count * estimate**2 < SQUARED_SHIFT_FOR_LAW:
         return None
     low, high = CRAMER_VON_MISES_95
+    if low / (count * estimate) < 4 * np.spacing(estimate):
+        return None
     return estimate - high / (count * estimate), estimate - low / (count * estimate)

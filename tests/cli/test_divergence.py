@@ -1,5 +1,6 @@
 """`ex3 divergence`: its JSON, its table, and what it says to bad input."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,16 @@ def test_the_table_shows_infinity_and_every_file_is_named(ex3: Callable[..., Any
     assert written[0].parent.parent.name == "divergence" or written[0].parent.name.startswith("0001")
     assert all(path.is_file() for path in written)
     assert {"run.json", "results.json", "table.csv", "distances.svg"} <= {path.name for path in written}
+
+
+def test_an_interval_has_two_ends_that_differ_and_says_that_it_takes_the_bias_off(ex3: Callable[..., Any]) -> None:
+    outcome = ex3("divergence", "--theta", "1000", "--samples", "2000", "--critic-steps", "0", "--quiet")
+    assert outcome.exit_code == 0, outcome.stderr
+    row = next(line for line in outcome.stdout.splitlines() if "sorted pairing" in line)
+    estimate, low, high = (float(number) for number in re.findall(r"\d+\.\d+", row)[:3])
+    assert low < high < estimate
+    assert "of the true value" in outcome.stdout
+    assert "which the interval takes off" in " ".join(re.findall(r"[^\W\d_]+", outcome.stdout))
 
 
 def test_thick_lines_have_finite_answers(ex3: Callable[..., Any]) -> None:

@@ -10,6 +10,7 @@ from ex3cli.artifacts.canonical import to_json
 from ex3cli.artifacts.run import Run
 from ex3cli.divergence.closed_forms import GaussianLines, ThinLines
 from ex3cli.divergence.config import DivergenceConfig
+from ex3cli.divergence.critic import CriticResult
 from ex3cli.divergence.explanation import explain
 from ex3cli.divergence.figures import PAGE, draw_distances, draw_thickness
 from ex3cli.divergence.study import Study, compare, run_study
@@ -131,9 +132,31 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_the_explanation_answers_for_its_family() -> None:
-    thin, thick = " ".join(explain(ThinLines())), " ".join(explain(GaussianLines(0.1)))
+    thin, thick = " ".join(explain(ThinLines(), {})), " ".join(explain(GaussianLines(0.1), {}))
     for text in (thin, thick):
         assert "Why Wasserstein is better" in text
         assert "WGAN" in text
     assert "JS = log 2" in thin
     assert "θ²/2σ²" in thick
+
+
+def critic(value: float, gradient: float, bias: float = 0.0) -> CriticResult:
+    return CriticResult(value, 1.0, gradient, bias, 5000, [])
+
+
+def test_the_explanation_says_of_each_critic_only_what_its_numbers_show() -> None:
+    def said(**critics: CriticResult) -> str:
+        return explain(ThinLines(), {float(theta): each for theta, each in critics.items()})[3]
+
+    good, high, noise = critic(0.512, 1.02), critic(3.15, -1.05), critic(-0.0092, 0.49)
+    text = said(**{"0.5": good})
+    assert "comes within 2.4%, a little high" in text
+    assert "1.02 times sign θ, is the direction" in text
+    both = said(**{"0.001": noise, "-3": high, "0": critic(-0.0038, 0.1)})
+    assert "within 5.0% at θ = -3, a little high" in both
+    assert "At θ = 0.001 it reads -0.0092, with slope +0.49 at Q, which says little" in both
+    assert "At θ = 0, where there is nothing to read, it reads -0.0038" in both
+    assert "a little high" not in said(**{"0.5": critic(0.49, 0.99)})
+    assert "comes within" not in said(**{"0.5": critic(0.5, -1.0)})  # it points the wrong way
+    assert "At θ = 1 it reads 11, too high" in said(**{"1": critic(11.0, 5.0, bias=10.0)})
+    assert "critic in the table" not in said()

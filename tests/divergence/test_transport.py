@@ -101,3 +101,8 @@ def test_slope_is_the_derivative_and_tends_to_sign_theta(size: float, sign: int)
     assert slope == pytest.approx((up - down) / (2 * step), abs=1e-6)
     assert 0.5 < slope * sign <= 1
     assert np.isnan(transport.w1_slope(y_p, y_q, 0.0))
+
+
+def test_there_is_no_interval_where_floating_point_loses_the_error() -> None:
+    assert transport.w1_interval(1e4, 10_000) is not None
+    assert transport.w1_interval(1e6, 10_000) is None  # 0.03/(nθ) is less than the spacing of the numbers there
