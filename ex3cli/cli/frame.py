@@ -157,7 +157,8 @@ def _run(
         if not read:
             raise typer.Exit(READER_LEFT)
     except (KeyboardInterrupt, Exception) as error:
-        raise typer.Exit(explain(error, debug=given["debug"], json=given["json"] and not answered)) from None
+        line = shlex.join(given_words(ctx))
+        raise typer.Exit(explain(error, line=line, debug=given["debug"], json=given["json"] and not answered)) from None
 
 
 def _context(config: type[Settings] | None, ctx: typer.Context, given: dict[str, Any]) -> Context:

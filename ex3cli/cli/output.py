@@ -92,8 +92,8 @@ def _reaches_reader(write: Callable[[], None]) -> bool:
     return True
 
 
-def explain(error: BaseException, *, debug: bool, json: bool) -> int:
-    """Print an error's cause and remedy and return its exit code; `json` as in `say_error`."""
+def explain(error: BaseException, *, line: str, debug: bool, json: bool) -> int:
+    """Print an error's cause and remedy and return its exit code; `line` is the command line, `json` as in `say_error`."""
     if isinstance(error, typer.Exit):
         return error.exit_code
     if debug:
@@ -102,7 +102,7 @@ def explain(error: BaseException, *, debug: bool, json: bool) -> int:
     if isinstance(error, Ex3Error):
         cause, remedy, code = error.cause, error.remedy, error.exit_code
     elif isinstance(error, KeyboardInterrupt):
-        cause, remedy, code = f"stopped by {signal_of(error).name}", "run the command again", 128 + signal_of(error)
+        cause, remedy, code = f"stopped by {signal_of(error).name}", f"run it again: {line}", 128 + signal_of(error)
     else:
         cause = f"unexpected {type(error).__name__}: {error}"
         remedy, code = "run it again with --debug and report what it prints", 1

@@ -1,5 +1,6 @@
 """The training: attempt after attempt, each from a new seed, until one converges or all are spent."""
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -156,4 +157,5 @@ class _Course:
         where = f"attempt {self.number}, at epoch {self.game.epoch:,}"
         self.run.mark("interrupted", where)
         number = stop.signal_number or 2
-        return InterruptedTrainingError(f"stopped in {where}", "run it again: from its seed it takes the same course", number)
+        remedy = f"run it again, from its seed it takes the same course: {shlex.join(self.run.manifest.argv)}"
+        return InterruptedTrainingError(f"stopped in {where}", remedy, number)

@@ -135,6 +135,15 @@ def test_ctrl_c_is_130() -> None:
     assert run_toy(stop, "ann").exit_code == 130
 
 
+def test_what_ctrl_c_ended_says_the_whole_line_that_runs_it_again() -> None:
+    def stop(context: Context) -> Answer:
+        context.seed = 4  # whatever the command made of it: the line is what was typed
+        raise KeyboardInterrupt
+
+    result = run_toy(stop, "ann boot", "--seed", "3", "--lengths", "4", "--lengths", "5", "--quiet")
+    assert result.stderr.splitlines()[1] == "  try: run it again: ex3 'ann boot' --lengths 4 --lengths 5 --seed 3"
+
+
 def test_bad_news_is_told_after_the_whole_answer() -> None:
     def bad(context: Context) -> Answer:
         return Answer(document={"failed": 10}, problem=NotConvergedError("none converged", "try another seed"))

@@ -114,7 +114,10 @@ def test_a_short_training_may_have_few_looks_and_its_kl_no_upper_end(ex3: EX3) -
 
 def test_a_signal_at_the_first_line_marks_the_run(ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Context, "note", lambda context, text: signal.raise_signal(signal.SIGINT))
-    assert ex3("lab", "train", "ring", *SHORT).exit_code == 130
+    outcome = ex3("lab", "train", "ring", *SHORT)
+    assert outcome.exit_code == 130
+    assert "run it again" in outcome.stderr
+    assert ": ex3 lab train ring --min-epochs 40" in outcome.stderr
     assert Store(tmp_path / "artifacts").open("lab/ring/0001-log").manifest.state == "interrupted"
 
 

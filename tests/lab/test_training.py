@@ -94,10 +94,11 @@ def test_a_signal_marks_the_run_and_says_what_to_do(new_run: Callable[..., Run],
         plain(course, losses)
 
     monkeypatch.setattr(training._Course, "_look", look)
-    run = new_run(shelf=("lab", "one"))
+    run = new_run(shelf=("lab", "one"), argv=["ex3", "lab", "train", "ring", "--points", "my drawing.png"])
     with pytest.raises(InterruptedTrainingError, match="epoch 20") as caught:
         train(LabConfig.resolve(**SHORT), ONE, run, Silent())
     assert caught.value.exit_code == 143
+    assert caught.value.remedy.endswith("the same course: ex3 lab train ring --points 'my drawing.png'")
     assert run.manifest.state == "interrupted"
 
 
