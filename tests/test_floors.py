@@ -20,7 +20,7 @@ FLOORS = [
     {"training"},
     {"datasets"},
     {"artifacts"},
-    {"settings", "streams", "figure_style", "markdown"},
+    {"settings", "streams", "figure_style", "markdown", "rounding"},
     {"errors"},
 ]
 HEIGHT = {name: len(FLOORS) - index for index, names in enumerate(FLOORS) for name in names}

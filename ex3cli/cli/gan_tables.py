@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.errors import NotConvergedError
+from ex3cli.rounding import half_up
 
 SIGNIFICANT = 0.05
 
@@ -57,18 +58,28 @@ def scores_table(document: dict[str, Any]) -> "Table":
     rows = [
         ("FID", f"{document['fid']:.4g}", f"{document['fid_floor']:.4g}", "distance of the features, smaller is better"),
         ("KID", f"{document['kid']:.3g}{error}", f"{document['kid_floor']:.2g}", "the same, unbiased"),
-        ("coverage", f"{document['coverage']:.3f}", f"{document['coverage_floor']:.3f}", "real images with a drawn one near"),
-        ("density", f"{document['density']:.3f}", f"{document['density_floor']:.3f}", "how deep among real ones they lie"),
+        (
+            "coverage",
+            f"{half_up(document['coverage'], 3)}",
+            f"{half_up(document['coverage_floor'], 3)}",
+            "real images with a drawn one near",
+        ),
+        (
+            "density",
+            f"{half_up(document['density'], 3)}",
+            f"{half_up(document['density_floor'], 3)}",
+            "how deep among real ones they lie",
+        ),
     ]
     if document["label_agreement"] is not None:
-        accuracy = f"{document['classifier_accuracy']:.3f}"
-        rows.append(("label agreement", f"{document['label_agreement']:.3f}", accuracy, "class asked for = class seen"))
+        accuracy = f"{half_up(document['classifier_accuracy'], 3)}"
+        rows.append(("label agreement", f"{half_up(document['label_agreement'], 3)}", accuracy, "class asked for = class seen"))
     for row in rows:
         table.add_row(*row)
     by_class = document["class_agreements"] or document["class_shares"]
     word = "agreement" if document["class_agreements"] else "share"
     for place, (name, value) in enumerate(by_class.items()):
-        table.add_row(f"  {word}, {name}" if not place else f"  {name}", f"{float(value):.3f}", "", "")
+        table.add_row(f"  {word}, {name}" if not place else f"  {name}", f"{half_up(float(value), 3)}", "", "")
     return table
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from ex3cli.adversarial.kinds import NAMES
 from ex3cli.markdown import table
+from ex3cli.rounding import half_up
 
 ROWS = (
     ("Fréchet distance of the 64 features", "fid", "fid_floor", 4),
@@ -25,4 +26,4 @@ def scores_table(documents: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+    return "" if value is None else f"{half_up(value, digits)}"

@@ -3,8 +3,10 @@
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Decimal
 from typing import Any
+
+from ex3cli.rounding import half_up
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -19,7 +21,7 @@ def number(value: float | None, digits: int = 4) -> str:
         return f"{value:,.0f}".replace("-", "−")
     exact = Decimal(repr(float(value)))
     decimals = digits - 1 - exact.adjusted()
-    rounded = _rounded(exact, decimals)
+    rounded = half_up(value, decimals)
     if rounded.adjusted() < -4 or rounded.adjusted() >= 9:
         power = rounded.adjusted()
         mantissa = _trimmed(f"{rounded.scaleb(-power):f}")
@@ -36,13 +38,12 @@ def fixed(value: float | None, decimals: int) -> str:
         return special or ""
     if abs(value) >= 1e9:
         return number(value)
-    rounded = _rounded(Decimal(repr(float(value))), decimals)
-    return f"{rounded if rounded else abs(rounded):,f}".replace("-", "−")
+    return f"{half_up(value, decimals):,f}".replace("-", "−")
 
 
 def percent(share: float, digits: int = 2) -> str:
     """A share in percent, without the sign."""
-    return fixed(float(Decimal(repr(float(share))).scaleb(2)) if math.isfinite(share) else share, digits)
+    return f"{half_up(share, digits, scale=2):,f}".replace("-", "−") if math.isfinite(share) else fixed(share, digits)
 
 
 def remainder(share: float, digits: int = 2) -> str:
@@ -63,11 +64,6 @@ def _special(value: float | None) -> str | None:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return None
-
-
-def _rounded(value: Decimal, decimals: int) -> Decimal:
-    with localcontext(prec=400):
-        return value.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP).quantize(Decimal(1).scaleb(-max(decimals, 0)))
 
 
 def _trimmed(text: str) -> str:

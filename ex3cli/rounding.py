@@ -1,0 +1,19 @@
+"""One way to round for everyone who reads: README, report and terminal say the same of the same number."""
+
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+
+
+def half_up(value: float, decimals: int, scale: int = 0) -> Decimal:
+    """`value` · 10^scale, rounded half up as the number is written in decimal: .9315 to 0.932, and at scale 2 to 93.2.
+
+    Formatting rounds the binary number, which lies below .9315 and above 93.15, so that a share and its percentage disagree.
+
+    Parameters
+    ----------
+    value : finite.
+    decimals : places after the point; negative ones round tens or hundreds.
+    """
+    exact = Decimal(repr(float(value))).scaleb(scale)
+    with localcontext(prec=400):
+        rounded = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP).quantize(Decimal(1).scaleb(-max(decimals, 0)))
+    return rounded if rounded else abs(rounded)  # never -0
