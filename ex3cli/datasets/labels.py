@@ -1,5 +1,6 @@
 """A class by its name or number, however a person spells it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -7,12 +8,12 @@ from ex3cli.errors import UsageError
 
 
 def parse_label(text: str, class_names: Sequence[str]) -> int:
-    """The class that `text` means: a number, a name, or a part of one ("T-shirt" of "T-shirt/top"); case, blanks, hyphens
-    and a plural s do not matter. A number is taken as it stands: -9 is not 9.
+    """The class that `text` means: a number, a name, a part of one ("T-shirt" of "T-shirt/top") or a word that only one has
+    ("boot"); case, blanks, hyphens and a plural s do not matter. A number is taken as it stands: -9 is not 9.
 
     Raises
     ------
-    UsageError : it means none; the remedy says which was probably meant.
+    UsageError : it means none, or several; the remedy lists the classes, and says which was probably meant.
     """
     numbers = {str(index): index for index in range(len(class_names))}
     if text.strip() in numbers:
@@ -22,22 +23,27 @@ def parse_label(text: str, class_names: Sequence[str]) -> int:
     for candidate in (given, given.removesuffix("s"), given.removesuffix("es")):
         if candidate in spellings:
             return spellings[candidate]
-    words = {_plain(word): index for index, name in enumerate(class_names) for word in name.split()}
-    hints = words | spellings
-    close = get_close_matches(given, hints, n=1, cutoff=0.6)
     everything = ", ".join(f"{index} {name}" for index, name in enumerate(class_names))
-    remedy = f"did you mean {class_names[hints[close[0]]]!r}?" if close else f"choose one of: {everything}"
-    raise UsageError(f"--label {text!r} is not a class of this data set", remedy)
+    if "," in text:
+        raise UsageError(f"--label {text!r} names more than one class", f"one is taken; choose one of: {everything}")
+    close = get_close_matches(given, spellings, n=1, cutoff=0.75)  # below that "Kleid" would be an ankle boot
+    meant = f"did you mean {class_names[spellings[close[0]]]!r}? " if close else ""
+    raise UsageError(f"--label {text!r} is not a class of this data set", f"{meant}choose one of: {everything}")
 
 
 def _spellings(class_names: Sequence[str]) -> dict[str, int]:
-    """Every name and part of a name; where two classes share a part, the first has it."""
+    """Every name, part of a name and word of one alone; where two classes share a part, the first has it."""
     spellings: dict[str, int] = {}
+    words = [[_plain(word) for word in name.replace("/", " ").split()] for name in class_names]
+    shared = Counter(word for each in words for word in set(each))
     for index, name in enumerate(class_names):
         for spelling in (name, *name.split("/")):
-            if not _plain(spelling).isdecimal():  # MNIST's names are the numbers themselves
-                spellings.setdefault(_plain(spelling), index)
-    return spellings
+            spellings.setdefault(_plain(spelling), index)
+    for index, each in enumerate(words):
+        for word in each:
+            if shared[word] == 1:
+                spellings.setdefault(word, index)
+    return {spelling: index for spelling, index in spellings.items() if not spelling.isdecimal()}  # MNIST's names are numbers
 
 
 def _plain(text: str) -> str:

@@ -117,7 +117,7 @@ def test_a_signal_at_the_first_line_marks_the_run(ex3: EX3, tmp_path: Path, monk
     outcome = ex3("lab", "train", "ring", *SHORT)
     assert outcome.exit_code == 130
     assert "run it again" in outcome.stderr
-    assert ": ex3 lab train ring --min-epochs 40" in outcome.stderr
+    assert ": ex3 lab train ring --max-attempts 2 --no-animation --min-epochs 40" in outcome.stderr
     assert Store(tmp_path / "artifacts").open("lab/ring/0001-log").manifest.state == "interrupted"
 
 
