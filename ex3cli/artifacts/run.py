@@ -233,8 +233,16 @@ class Run:
         return self.path / relative
 
     def _damaged(self, path: Path, how: str) -> ArtifactError:
-        again = "reinstall ex3" if self.is_reference else f"make it again: {shlex.join(self.manifest.argv)}"
+        again = how_to_restore(self.path) if self.is_reference else f"make it again: {shlex.join(self.manifest.argv)}"
         return ArtifactError(f"{path} {how}", f"restore it from a copy, or {again}")
+
+
+def how_to_restore(shipped: Path) -> str:
+    """What brings a file back that ships with ex3, for an error's remedy; `shipped` is the folder of it, or one above."""
+    for folder in (shipped, *shipped.parents):
+        if folder.name == REFERENCE and folder.parent.name == "artifacts" and (folder.parents[1] / ".git").exists():
+            return f"`git checkout artifacts/{REFERENCE}` in {folder.parents[1]}"
+    return "reinstall ex3"
 
 
 def _fingerprint(data: bytes) -> dict[str, Any]:

@@ -50,20 +50,20 @@ def verify(
     from ex3cli.errors import DataError
 
     table = Table("data set", "file", "condition")
-    results, bad, damaged = [], [], []
+    results: list[dict[str, object]] = []
+    bad: dict[str, str] = {}
     root = context.data or registry.DEFAULT_ROOT
     for each in [name] if name else registry.names():
         conditions = registry.verify(each, root)
-        wrong = [found for found in conditions if found.condition != "ok"]
-        damaged += [each] if wrong else []
-        bad += [f"{root / registry.spec(each).folder / found.file} is {found.condition}" for found in wrong]
+        if wrong := registry.complaint(each, conditions, root):
+            bad[each] = wrong
         files = {found.file: found.condition for found in conditions}
         results.append({"dataset": each, "ok": not wrong, "files": files})
         for file, condition in files.items():
             table.add_row(each, file, condition if condition == "ok" else f"[red]{condition}[/red]")
         if not files:
             table.add_row(each, "(ships with scikit-learn)", "ok")
-    fetches = " and ".join(f"`ex3 data fetch {each}`" for each in damaged)
+    fetches = " and ".join(f"`ex3 data fetch {each}`" for each in bad)
     remedy = f"{fetches}, or point --data (EX3_DATA) at the right folder"
-    problem = DataError("; ".join(bad), remedy) if bad else None
+    problem = DataError("; ".join(f"{each}: {wrong}" for each, wrong in bad.items()), remedy) if bad else None
     return Answer(document={"ok": not bad, "datasets": results}, show=[table], problem=problem)

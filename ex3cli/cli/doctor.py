@@ -1,6 +1,7 @@
 """`ex3 doctor`: what this installation has, what it lacks, and how to get it."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ import typer
 from ex3cli.cli.frame import Answer, Context, command
 
 app = typer.Typer()
+
+ROOM = 100_000_000
+"""Bytes on the disk of the artifacts folder below which it is as good as full: room for a few checkpoints and figures."""
+ELSEWHERE = "name another one with --artifacts (or EX3_ARTIFACTS)"
 
 
 @dataclass(frozen=True)
@@ -79,35 +84,39 @@ def _data(root: Path | None) -> Iterator[Finding]:
 
     for name in registry.names():
         conditions = registry.verify(name, root)
-        wrong = [f"{each.file} {each.condition}" for each in conditions if each.condition != "ok"]
-        detail = "; ".join(wrong) or f"{len(conditions)} files verified" if conditions else "ships with scikit-learn"
+        wrong = registry.complaint(name, conditions, root)
+        detail = wrong or f"{len(conditions)} files verified" if conditions else "ships with scikit-learn"
         remedy = f"ex3 data fetch {name}, or point --data (EX3_DATA) at it" if wrong else ""
         yield Finding(f"data {name}", not wrong, detail, remedy)
 
 
 def _runs(context: Context) -> Iterator[Finding]:
+    from ex3cli.artifacts.run import how_to_restore
     from ex3cli.errors import ArtifactError
 
     store = context.store
     shipped = mine = 0
-    bad = []
+    bad: list[str] = []
+    restore = ""
     for folder in store.folders():
         try:
             run = store.open_folder(folder)
             wrong = [f"{run.name}/{file} {said}" for file, said in run.verify().items() if said != "ok"]
+            shipped, mine = shipped + run.is_reference, mine + (not run.is_reference)
         except ArtifactError as error:
-            bad.append(error.cause)
-            continue
+            wrong = [error.cause]
+        if wrong and folder.is_relative_to(store.reference):
+            restore = f"{how_to_restore(store.reference)}; "
         bad += wrong
-        shipped, mine = shipped + run.is_reference, mine + (not run.is_reference)
-    yield Finding("shipped runs", shipped > 0, f"{shipped} in {store.reference}", "" if shipped else "reinstall ex3")
+    lacking = "" if shipped else how_to_restore(store.reference)
+    yield Finding("shipped runs", shipped > 0, f"{shipped} in {store.reference}", lacking)
     yield Finding("your runs", True, f"{mine} in {context.artifacts}")
     if bad:
-        yield Finding("damaged runs", False, "; ".join(bad), "see `ex3 runs verify`")
+        yield Finding("damaged runs", False, "; ".join(bad), f"{restore}see `ex3 runs verify`")
 
 
 def _artifacts(root: Path) -> Finding:
-    """Whether runs could be written, judged without writing: the nearest folder that exists decides."""
+    """Whether runs could be written, judged without writing: the nearest folder that exists decides, and its disk."""
     nearest = next(folder for folder in (root.absolute(), *root.absolute().parents) if os.path.lexists(folder))
     here = nearest == root.absolute()
     shelves = (
@@ -115,10 +124,15 @@ def _artifacts(root: Path) -> Finding:
     )
     closed = [each for each in (nearest, *shelves) if not each.is_dir() or not os.access(each, os.W_OK | os.X_OK)]
     closed = [each for each in closed if each != root.absolute() / "reference"]  # what is shipped need not be written
-    remedy = "make it writable, or name another one with --artifacts (or EX3_ARTIFACTS)" if closed else ""
-    detail = f"{root.absolute()}{'' if here else ', made when first needed'}"
-    detail += f": cannot write {closed[0] if closed[0] != root.absolute() else 'it'}" if closed else ""
-    return Finding("artifacts folder", not closed, detail, remedy)
+    detail = f"{root.resolve()}{'' if here else ', made when first needed'}"
+    if closed:
+        detail += f": cannot write {closed[0].resolve() if closed[0] != root.absolute() else 'it'}"
+        return Finding("artifacts folder", False, detail, f"make it writable, or {ELSEWHERE}")
+    free = shutil.disk_usage(nearest).free
+    if free < ROOM:
+        detail += f": its disk is full, or nearly ({free / 1e6:,.0f} MB free)"
+        return Finding("artifacts folder", False, detail, f"free some space, or {ELSEWHERE}")
+    return Finding("artifacts folder", True, detail)
 
 
 def _printer() -> Finding:

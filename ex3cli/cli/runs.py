@@ -97,11 +97,12 @@ def verify(
     from rich.table import Table
     from rich.text import Text
 
+    from ex3cli.artifacts.run import how_to_restore
     from ex3cli.errors import ArtifactError
 
     store = context.store
     folders = [store.open(run).path] if run else store.folders()
-    results, bad = [], []
+    results, bad, spoilt = [], [], []
     table = Table("run", "files", "condition", title="Verified against the manifests")
     for folder in folders:
         try:
@@ -111,15 +112,19 @@ def verify(
             results.append({"run": str(folder), "ok": False, "files": {"run.json": "altered"}})
             bad.append(error.cause)
             table.add_row(Text(str(folder)), "", Text(error.cause, "red"))
+            spoilt.append(folder)
             continue
         wrong = {file: condition for file, condition in conditions.items() if condition != "ok"}
         bad += [f"{opened.path / file} is {condition}" for file, condition in wrong.items()]
+        spoilt += [folder] if wrong else []
         results.append({"run": opened.name, "ok": not wrong, "files": conditions})
         said = Text(_brief(wrong, limit=None), "red") if wrong else Text("ok", "green")
         if opened.manifest.state != "finished":
             said.append(f" ({opened.manifest.state}: files are recorded when it stops)")
         table.add_row(Text(opened.name), str(len(conditions)), said)
-    problem = ArtifactError("; ".join(bad), "restore these files from a copy, or make the run again") if bad else None
+    shipped = any(each.is_relative_to(store.reference) for each in spoilt)
+    remedy = how_to_restore(store.reference) if shipped else "restore these files from a copy, or make the run again"
+    problem = ArtifactError("; ".join(bad), remedy) if bad else None
     document = {"ok": not bad, "runs": results}
     return Answer(document=document, show=[table if results else "There are no runs to verify."], problem=problem)
 

@@ -143,6 +143,23 @@ def verify(name: str, root: Path | None = None) -> list[Condition]:
     return [examine(folder / file, expected) for file, expected in chosen.digests.items()]
 
 
+def complaint(name: str, conditions: Sequence[Condition], root: Path | None = None) -> str:
+    """What is wrong with a data set's files and where they were looked for, in words; empty if nothing is."""
+    base = root or DEFAULT_ROOT
+    folder = base / spec(name).folder
+    wrong: dict[str, list[str]] = {}
+    for each in conditions:
+        if each.condition != "ok":
+            wrong.setdefault(each.condition, []).append(each.file)
+    if not wrong:
+        return ""
+    if not base.is_dir():
+        return f"{base}: no such folder"
+    if len(wrong.get("missing", ())) == len(conditions):
+        return f"none of its {len(conditions)} files in {folder}"
+    return f"in {folder}: " + "; ".join(f"{', '.join(files)} {condition}" for condition, files in wrong.items())
+
+
 def _remedy(name: str) -> str:
     return f"fetch it with `ex3 data fetch {name}`, point --data (EX3_DATA) at it, or use --dataset {DIGITS}"
 

@@ -15,8 +15,18 @@ def test_verify_reports_missing_files_with_exit_3_and_a_whole_document(ex3: Ex3,
     verified = ex3("data", "verify", "mnist", "--data", tmp_path, "--json")
     assert verified.exit_code == 3
     assert set(verified.document["datasets"][0]["files"].values()) == {"missing"}
-    assert str(tmp_path / "MNIST/raw/train-images-idx3-ubyte") in verified.stderr
+    assert verified.stderr.splitlines()[0] == f"error: mnist: none of its 4 files in {tmp_path / 'MNIST/raw'}"
     assert "ex3 data fetch mnist" in verified.stderr
+
+
+def test_verify_names_the_folder_once_and_the_files_that_are_wrong(ex3: Ex3, tmp_path: Path) -> None:
+    folder = tmp_path / "MNIST/raw"
+    folder.mkdir(parents=True)
+    (folder / "train-images-idx3-ubyte").write_bytes(b"what is this")
+    told = ex3("data", "verify", "mnist", "--data", tmp_path).stderr.splitlines()[0]
+    others = "train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
+    assert told == f"error: mnist: in {folder}: train-images-idx3-ubyte altered; {others} missing"
+    assert f"mnist: {tmp_path / 'no'}: no such folder" in ex3("data", "verify", "--data", tmp_path / "no").stderr
 
 
 def test_digits_need_no_files(ex3: Ex3) -> None:

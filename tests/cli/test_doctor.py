@@ -1,3 +1,4 @@
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 
 from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
 
 Ex3 = Callable[..., Any]
 
@@ -19,11 +21,31 @@ def findings(ex3: Ex3, *words: object) -> dict[str, dict[str, Any]]:
 def test_says_what_is_missing_and_how_to_get_it(ex3: Ex3, tmp_path: Path) -> None:
     found = findings(ex3, "--data", tmp_path)
     assert not found["data mnist"]["ok"]
-    assert "missing" in found["data mnist"]["detail"]
+    assert found["data mnist"]["detail"] == f"none of its 4 files in {tmp_path / 'MNIST/raw'}"
     assert "ex3 data fetch mnist" in found["data mnist"]["remedy"]
     assert found["data digits"]["ok"]
     assert found["artifacts folder"]["ok"]
     assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_data_folder_that_is_not_there_is_named(ex3: Ex3, tmp_path: Path) -> None:
+    found = findings(ex3, "--data", tmp_path / "nonsense")
+    assert found["data fashion-mnist"]["detail"] == f"{tmp_path / 'nonsense'}: no such folder"
+
+
+def test_a_full_disk_is_told(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=7_000_000))
+    found = findings(ex3)["artifacts folder"]
+    assert not found["ok"]
+    assert "nearly (7 MB free)" in found["detail"]
+    assert "free some space" in found["remedy"]
+
+
+def test_folders_are_shown_without_detours(ex3: Ex3, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    found = findings(ex3, "--artifacts", tmp_path / "here" / ".." / "there")["artifacts folder"]
+    assert found["detail"].startswith(f"{tmp_path.resolve() / 'there'}, made")
 
 
 def test_a_broken_torchvision_is_told_and_does_no_harm(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +108,23 @@ def test_a_damaged_run_is_named(ex3: Ex3, new_run: Callable[..., Run]) -> None:
     run.write_text("notes.txt", "a")
     run.finish({})
     (run.path / "notes.txt").write_text("b")
-    assert "0001-small/notes.txt altered" in findings(ex3)["damaged runs"]["detail"]
+    found = findings(ex3)["damaged runs"]
+    assert "0001-small/notes.txt altered" in found["detail"]
+    assert found["remedy"] == "see `ex3 runs verify`"
+
+
+def test_a_damaged_shipped_run_can_be_checked_out_again(ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a clone of the repository; an installed ex3 has to be installed again."""
+    shipped = store.root / "reference"
+    (shipped / "toy").mkdir(parents=True)
+    (shipped / "toy" / "run.json").write_text("{")
+    monkeypatch.setattr("ex3cli.artifacts.store.shipped_reference", lambda: shipped)
+    assert "reinstall ex3" in findings(ex3)["damaged runs"]["remedy"]
+    (store.root.parent / ".git").mkdir()
+    told = f"`git checkout artifacts/reference` in {store.root.parent}"
+    assert told in findings(ex3)["damaged runs"]["remedy"]
+    assert told in ex3("runs", "verify").stderr
+    assert findings(ex3)["shipped runs"]["remedy"] == told
 
 
 def test_the_real_data_is_found(ex3: Ex3, real_data: Path) -> None:
