@@ -1,8 +1,9 @@
 """`ex3 runs`: what is in the artifacts folder, and whether it is still what was written."""
 
 import shlex
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -10,7 +11,23 @@ from ex3cli.cli import reproducing
 from ex3cli.cli.frame import Answer, Context, command
 from ex3cli.cli.reproducing import SHIPPED_BY
 
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.table import Table
+    from rich.text import Text
+
+    from ex3cli.artifacts.manifest import Manifest
+
 app = typer.Typer(help="List, show, verify and reproduce the run folders in artifacts/.", no_args_is_help=True)
+
+TELLING = {
+    "classifier train": ("accuracy", "held_out_accuracy", "epochs"),
+    "gan eval": ("verdict", "fid", "coverage", "label_agreement"),
+    "gan train": ("verdict", "reason", "iterations", "attempt"),
+    "lab train": ("verdict", "reason", "converged_at", "js", "w"),
+    "vae train": ("test_elbo", "test_importance_weighted_bound", "active_dimensions", "epochs"),
+}
+"""What `ex3 runs list` tells of a run's summary, by command, the most important first; of other commands all."""
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A name from `ex3 runs list`, a path, or `reference/…`.")]
 
@@ -18,19 +35,18 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A name from `ex
 @command(app, "list", common=("artifacts",), examples=("ex3 runs list", "ex3 runs list --json"))
 def list_runs(context: Context) -> Answer:
     """List every run, yours and the shipped ones; damaged ones are named, not hidden."""
-    from rich.table import Column, Table
     from rich.text import Text
 
     from ex3cli.errors import ArtifactError
 
-    table = Table(Column("run", overflow="fold"), "command", "state", "started", "summary", title="Runs")
+    table = _RunTable()
     rows: list[dict[str, object]] = []
     for folder in context.store.folders():
         try:
             run = context.store.open_folder(folder)
         except ArtifactError as error:
             rows.append({"run": str(folder), "state": "damaged", "cause": error.cause})
-            table.add_row(Text(str(folder)), "", Text("damaged", "red"), "", Text(error.cause))
+            table.rows.append((Text(str(folder)), Text(), Text("damaged", "red"), Text(), Text(error.cause)))
             continue
         manifest = run.manifest
         state = manifest.state + (" (partial)" if manifest.partial else "")
@@ -47,7 +63,7 @@ def list_runs(context: Context) -> Answer:
             }
         )
         started = manifest.started[:16].replace("T", " ")
-        table.add_row(*(Text(cell) for cell in (run.name, manifest.command, state, started, _brief(manifest.summary))))
+        table.rows.append(tuple(Text(cell) for cell in (run.name, manifest.command, state, started, _gist(manifest))))
     empty = "There are no runs yet: `ex3 --help` shows the commands that make one."
     return Answer(document={"artifacts": str(context.artifacts), "runs": rows}, show=[table if rows else empty])
 
@@ -72,10 +88,10 @@ def show(context: Context, run: RunArgument) -> Answer:
         "seed": manifest.seed,
         "device": f"{manifest.device}, {manifest.threads} threads, {manifest.machine.get('processor')}",
         "commit": f"{git.get('commit', 'unknown')}{' (with changes)' if git.get('dirty') else ''}",
-        "versions": _brief(manifest.versions, limit=None),
-        "configuration": _brief(manifest.config, limit=None),
-        "summary": _brief(manifest.summary, limit=None),
-        "made from": _brief(manifest.parents, limit=None),
+        "versions": _brief(manifest.versions),
+        "configuration": _brief(manifest.config),
+        "summary": _brief(manifest.summary),
+        "made from": _brief(manifest.parents),
         "digest": manifest.digest,
     }.items():
         table.add_row(key, Text(str(value)))
@@ -118,7 +134,7 @@ def verify(
         bad += [f"{opened.path / file} is {condition}" for file, condition in wrong.items()]
         spoilt += [folder] if wrong else []
         results.append({"run": opened.name, "ok": not wrong, "files": conditions})
-        said = Text(_brief(wrong, limit=None), "red") if wrong else Text("ok", "green")
+        said = Text(_brief(wrong), "red") if wrong else Text("ok", "green")
         if opened.manifest.state != "finished":
             said.append(f" ({opened.manifest.state}: files are recorded when it stops)")
         table.add_row(Text(opened.name), str(len(conditions)), said)
@@ -155,8 +171,34 @@ def ship(context: Context, run: RunArgument) -> Answer:
 app.registered_commands += reproducing.app.registered_commands
 
 
-def _brief(values: Mapping[str, object], limit: int | None = 4) -> str:
-    """`key value` pairs on one line; nested values only when there is no limit."""
-    flat = {key: value for key, value in values.items() if limit is None or not isinstance(value, dict | list)}
-    shown = list(flat.items())[:limit]
-    return ", ".join(f"{key} {value:.5g}" if isinstance(value, float) else f"{key} {value}" for key, value in shown)
+@dataclass
+class _RunTable:
+    """The list of runs. One types their names: while the other columns have ROOM left they give way first."""
+
+    rows: "list[tuple[Text, ...]]" = field(default_factory=list)
+
+    ROOM: ClassVar = 60
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Table]":
+        from rich.table import Column, Table
+
+        longest = max(row[0].cell_len for row in self.rows)
+        names = Column("run", overflow="fold", no_wrap=longest + self.ROOM <= options.max_width)
+        table = Table(names, "command", "state", "started", "summary", title="Runs")
+        for row in self.rows:
+            table.add_row(*row)
+        yield table
+
+
+def _gist(manifest: "Manifest", limit: int = 4) -> str:
+    """What a run came to, on one line: what matters most of its command, else what comes first; numbers of labels ascending."""
+    values = {key: value for key, value in manifest.summary.items() if value is not None and not isinstance(value, dict | list)}
+    first = [key for key in TELLING.get(manifest.command, ()) if key in values]
+    others = sorted(values.keys() - first, key=lambda key: (int(key) if key.isdecimal() else 0, key))
+    chosen = first or others
+    return _brief({f"{key} labels" if key.isdecimal() else key.replace("_", " "): values[key] for key in chosen[:limit]})
+
+
+def _brief(values: Mapping[str, object]) -> str:
+    """`key value` pairs on one line."""
+    return ", ".join(f"{key} {value:.5g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items())

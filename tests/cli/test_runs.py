@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from ex3cli.artifacts.manifest import Manifest
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
+from ex3cli.cli import runs
 
 Ex3 = Callable[..., Any]
 
@@ -33,6 +35,34 @@ def test_a_name_is_whole_however_narrow_the_list(
     lines = ex3("runs", "list").stdout.splitlines()
     assert max(map(len, lines)) == 80
     assert made.name in "".join(line.split("│")[1].strip() for line in lines if line.startswith("│"))
+
+
+def test_names_take_the_room_before_anything_else(
+    ex3: Ex3, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = new_run(label="a-label-of-a-usual-length")
+    made.finish({"label agreement of " * 3: 0.5})
+    monkeypatch.setenv("COLUMNS", "110")
+    assert any(line.split("│")[1].strip() == made.name for line in ex3("runs", "list").stdout.splitlines() if "│" in line)
+
+
+@pytest.mark.parametrize(
+    ("command", "summary", "told"),
+    [
+        ("vae eval", {"100": 0.79, "1000": 0.87, "3000": 0.9, "600": 0.86},
+         "100 labels 0.79, 600 labels 0.86, 1000 labels 0.87, 3000 labels 0.9"),
+        ("vae train", {"active_dimensions": 64, "bound_images": 9, "epochs": 15, "test_elbo": 7.25, "svm": {"100": {}}},
+         "test elbo 7.25, active dimensions 64, epochs 15"),
+        ("gan train", {"attempt": 2, "critic_loss": 0.1, "iterations": 60, "reason": None, "verdict": "converged"},
+         "verdict converged, iterations 60, attempt 2"),
+        ("gan train", {"critic_loss": 0.1}, "critic loss 0.1"),
+        ("vae compare", {"paper": 0.8, "edges": 0.9}, "edges 0.9, paper 0.8"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)  # fmt: skip
+def test_a_summary_tells_what_matters_of_its_command(command: str, summary: dict[str, Any], told: str) -> None:
+    manifest = Manifest(command, [], {}, 0, [], "cpu", 1, {}, {}, None, {}, {}, "", summary=summary)
+    assert runs._gist(manifest) == told
 
 
 def test_lists_a_damaged_run_as_damaged(ex3: Ex3, run: Run) -> None:
