@@ -173,20 +173,27 @@ app.registered_commands += reproducing.app.registered_commands
 
 @dataclass
 class _RunTable:
-    """The list of runs. One types their names: while the other columns have ROOM left they give way first."""
+    """The list of runs. One types their names, so that these stay whole: in little room the other columns become one."""
 
     rows: "list[tuple[Text, ...]]" = field(default_factory=list)
 
-    ROOM: ClassVar = 60
+    WIDE: ClassVar = 60  # what the other columns need to stand side by side
+    NARROW: ClassVar = 30  # and as one
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Table]":
         from rich.table import Column, Table
+        from rich.text import Text
 
-        longest = max(row[0].cell_len for row in self.rows)
-        names = Column("run", overflow="fold", no_wrap=longest + self.ROOM <= options.max_width)
-        table = Table(names, "command", "state", "started", "summary", title="Runs")
-        for row in self.rows:
-            table.add_row(*row)
+        room = options.max_width - max(row[0].cell_len for row in self.rows)
+        names = Column("run", overflow="fold", no_wrap=room >= self.NARROW)
+        if room >= self.WIDE:
+            table = Table(names, "command", "state", "started", "summary", title="Runs")
+            for row in self.rows:
+                table.add_row(*row)
+        else:
+            table = Table(names, "command, state, started, summary", title="Runs")
+            for name, *others in self.rows:
+                table.add_row(name, Text(", ").join(each for each in others if each))
         yield table
 
 

@@ -42,8 +42,11 @@ def test_names_take_the_room_before_anything_else(
 ) -> None:
     made = new_run(label="a-label-of-a-usual-length")
     made.finish({"label agreement of " * 3: 0.5})
-    monkeypatch.setenv("COLUMNS", "110")
-    assert any(line.split("│")[1].strip() == made.name for line in ex3("runs", "list").stdout.splitlines() if "│" in line)
+    for width in ("80", "110"):
+        monkeypatch.setenv("COLUMNS", width)
+        lines = [line for line in ex3("runs", "list").stdout.splitlines() if "│" in line]
+        assert any(line.split("│")[1].strip() == made.name for line in lines)
+        assert "…" not in "".join(lines)
 
 
 @pytest.mark.parametrize(
