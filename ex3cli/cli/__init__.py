@@ -5,6 +5,7 @@ runs, so that `ex3 --help` is instant.
 """
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -72,6 +73,17 @@ def _explain_usage(error: Any) -> None:
     said = error.format_message().replace(" (Possible options: ", ". Did you mean ")
     cause, _, suggestion = said.partition(". Did you mean ")
     suggestion = suggestion.rstrip(")?") + "?"
-    where = error.ctx.command_path if error.ctx is not None else "ex3"
-    remedy = f"did you mean {suggestion}" if suggestion != "?" else f"{where} --help"
+    remedy = f"did you mean {suggestion}" if suggestion != "?" else f"{_command_of(sys.argv[1:])} --help"
     say_error(cause.rstrip("."), remedy, 2, json="--json" in sys.argv)
+
+
+def _command_of(words: Sequence[str]) -> str:
+    """The command that a command line is for, or the group; an option without its value does not say."""
+    known: Any = typer.main.get_command(app)
+    path = ["ex3"]
+    for word in words:
+        known = getattr(known, "commands", {}).get(word)
+        if known is None:
+            break
+        path.append(word)
+    return " ".join(path)

@@ -121,7 +121,7 @@ def command(
         def run_command(ctx: typer.Context, **given: Any) -> None:
             _run(function, config, [p.name for p in own], ctx, given)
 
-        run_command.__signature__ = inspect.Signature([*parameters, *shared_parameters(common)])  # type: ignore[attr-defined]
+        run_command.__signature__ = inspect.Signature([*parameters, *shared_parameters(common, parameters)])  # type: ignore[attr-defined]
         run_command.__annotations__ = {}
         EXAMPLES[f"{function.__module__}.{function.__name__}"] = tuple(examples)
         help_text = inspect.getdoc(function) or ""

@@ -20,6 +20,13 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+TRAINING = "Training"  # heading in --help
+
+
+def _seed(panel: str) -> tuple[Any, Any]:
+    return Annotated[int, typer.Option(min=0, help="Every random number follows from it.", rich_help_panel=panel)], 0
+
+
 COMMON: dict[str, tuple[Any, Any]] = {
     "data": (
         Annotated[
@@ -46,13 +53,10 @@ COMMON: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "device": (
-        Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel="Training")],
+        Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=TRAINING)],
         "auto",
     ),
-    "seed": (
-        Annotated[int, typer.Option(min=0, help="Every random number follows from it.", rich_help_panel="Training")],
-        0,
-    ),
+    "seed": _seed(TRAINING),
     "artifacts": (
         Annotated[
             Path,
@@ -87,9 +91,20 @@ def keyword(name: str, annotation: Any, default: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def shared_parameters(names: Iterable[str]) -> list[Parameter]:
-    """The named common options, then those that every command has."""
-    return [keyword(name, *COMMON[name]) for name in names] + [keyword(name, *kind) for name, kind in OUTPUT.items()]
+def shared_parameters(names: Iterable[str], beside: Iterable[Parameter] = ()) -> list[Parameter]:
+    """The named common options, then those that every command has.
+
+    `beside` are the command's other options: where none of them, nor --device, is of training, --seed stands with the input.
+    """
+    names = tuple(names)
+    kinds = {name: COMMON[name] for name in names} | OUTPUT
+    if "seed" in kinds and "device" not in kinds and TRAINING not in {_panel(each) for each in beside}:
+        kinds["seed"] = _seed("Input")
+    return [keyword(name, *kind) for name, kind in kinds.items()]
+
+
+def _panel(parameter: Parameter) -> str | None:
+    return next((getattr(each, "rich_help_panel", None) for each in getattr(parameter.annotation, "__metadata__", ())), None)
 
 
 def settings_parameters(config: type[Settings]) -> list[Parameter]:

@@ -204,3 +204,17 @@ def test_progress_is_ended_however_the_work_ends(monkeypatch: pytest.MonkeyPatch
 
     run_toy(fail, "ann")
     assert listener.stopped == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "panel"),
+    [
+        ("gan sample", "Input"), ("gan overview", "Input"), ("vae sample", "Input"),
+        ("gan train", "Training"), ("lab train", "Training"), ("divergence", "Training"),
+    ],
+)  # fmt: skip
+def test_a_seed_stands_with_training_only_where_something_is_trained(ex3: Callable[..., Any], words: str, panel: str) -> None:
+    lines = ex3(*words.split(), "--help").stdout.splitlines()
+    headings = [line.strip("╭╮─ ") if line.startswith("╭") else "" for line in lines]
+    place = next(place for place, line in enumerate(lines) if "--seed" in line)
+    assert next(heading for heading in reversed(headings[:place]) if heading) == panel

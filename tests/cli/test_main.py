@@ -22,6 +22,10 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
         (["runs", "list", "--jsno"], "No such option: --jsno", "did you mean --json?"),
         (["runs", "a)b"], "No such command 'a)b'", "ex3 runs --help"),
         (["runs", "show"], "Missing argument 'RUN'", "ex3 runs show --help"),
+        (["gan", "sample", "--interpolate", "3"], "Option '--interpolate' requires 2 arguments", "ex3 gan sample --help"),
+        (["vae", "--jsno"], "No such option: --jsno", "ex3 vae --help"),
+        (["gan", "tarin", "sample", "--x"], "No such command 'tarin'", "did you mean 'train'?"),
+        (["doctor", "--data"], "Option '--data' requires an argument", "ex3 doctor --help"),
     ],
 )
 def test_what_cannot_be_parsed_gets_one_line_of_cause_and_one_of_remedy(
