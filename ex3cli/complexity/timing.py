@@ -1,18 +1,22 @@
 """Wall-clock times by torch.utils.benchmark, in rounds, so that a disturbance hits every point and not one."""
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.benchmark import Timer
 
 from ex3cli.complexity.networks import FUSED
 from ex3cli.training.progress import Progress
 from ex3cli.training.seeding import isolated_global_rng
+
+if TYPE_CHECKING:
+    from torch.utils.benchmark import Timer
 
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 9
 SHORTEST_BLOCK = 0.01
@@ -40,13 +44,14 @@ def measure(points: Sequence[Point], *, threads: int, budget: float, seed: int, 
     A first pass warms up and finds how often to repeat each point; a point whose single run takes more than a fifteenth of the
     budget is left out. Then come rounds over all points while the budget in seconds lasts, at least 3 and at most 9.
     """
+    make_timer = _timer()
     timers: dict[Point, tuple[Timer, int]] = {}
     single: dict[Point, float] = {}
     progress.start("warming up", len(points), "points")
     for point in points:
         shorter = [single[other] for other in single if _is_shorter(other, point)]
         if all(seconds <= budget / 15 for seconds in shorter):
-            timer = Timer("run()", globals={"run": runner(point, seed)}, num_threads=threads)
+            timer = make_timer("run()", globals={"run": runner(point, seed)}, num_threads=threads)
             timer.timeit(1)  # the first run allocates and compiles
             single[point] = timer.timeit(1).median
             if single[point] > budget / 15:  # a hiccup of the machine must not cost a point
@@ -57,7 +62,7 @@ def measure(points: Sequence[Point], *, threads: int, budget: float, seed: int, 
     kept = [point for point in timers if single[point] <= budget / 15]
     rounds: dict[Point, list[float]] = {point: [] for point in kept}
     started = perf_counter()
-    progress.start("timing", MOST_ROUNDS, "rounds")
+    progress.start(f"timing, as many as {budget:g} s allow", MOST_ROUNDS, "rounds")
     for done in range(MOST_ROUNDS):
         if done >= FEWEST_ROUNDS and (perf_counter() - started) * (done + 1) / done > budget:
             break
@@ -67,6 +72,18 @@ def measure(points: Sequence[Point], *, threads: int, budget: float, seed: int, 
         progress.advance()
     progress.stop()
     return {point: np.array(seconds) for point, seconds in rounds.items()}
+
+
+def _timer() -> "type[Timer]":
+    """torch's Timer, which brings a compiler along that warns wherever there is CUDA but no GPU; nothing is compiled here."""
+    compiler = logging.getLogger("torch.utils.cpp_extension")
+    before = compiler.level
+    compiler.setLevel(logging.ERROR)
+    try:
+        from torch.utils.benchmark import Timer
+    finally:
+        compiler.setLevel(before)
+    return Timer
 
 
 def runner(point: Point, seed: int) -> Callable[[], None]:

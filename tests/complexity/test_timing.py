@@ -1,5 +1,9 @@
 """Timing: what is measured, how often, and what is left out; no test asserts a time."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -40,3 +44,25 @@ def test_training_runs_backward_and_forward_does_not() -> None:
             runner(Point("transformer", way, 4, 4), 0)()
         ran.append(any("Backward" in each.name for each in record.function_events))
     assert ran == [False, True]
+
+
+class Told(Silent):
+    def __init__(self) -> None:
+        self.stretches: list[str] = []
+
+    def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
+        self.stretches.append(f"{description}: {total} {unit}")
+
+
+def test_the_progress_says_that_the_budget_may_end_the_rounds_early() -> None:
+    told = Told()
+    measure([Point("lstm", "forward", 8, 4)], threads=1, budget=20.0, seed=0, progress=told)
+    assert told.stretches == ["warming up: 1 points", "timing, as many as 20 s allow: 9 rounds"]
+
+
+def test_no_word_of_a_compiler_reaches_the_user() -> None:
+    """Where there is CUDA but no GPU, torch's Timer warns on stderr at its first import: hence a process of its own."""
+    code = "from ex3cli.complexity.timing import _timer; _timer()"
+    environment = {**os.environ, "CUDA_HOME": "/usr/local", "CUDA_VISIBLE_DEVICES": ""}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("", "")
