@@ -1,5 +1,7 @@
 """What a trained classifier sees in images: features, and the class that it says."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +24,23 @@ class Seen:
     probability: NDArray[np.float32]
 
 
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """Convolutions of float32 in float32: cuDNN else rounds their factors to TF32, to 10 bits, on the GPUs that have it.
+
+    Not by `torch.backends.cudnn.flags`, which puts what it is not given (whether to use cuDNN at all, whether to look for the
+    fastest algorithm) to defaults of its own, and takes other arguments in each release of torch.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
 @torch.inference_mode()
+@single_precision()
 def see(classifier: Classifier, images: Tensor | NDArray[np.uint8]) -> Seen:
     """Look at (n, 28, 28) uint8 images, in single precision, so that every machine sees the same to rounding."""
     pixels = torch.as_tensor(np.asarray(images) if not isinstance(images, Tensor) else images)
