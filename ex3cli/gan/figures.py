@@ -71,7 +71,7 @@ def draw_loss(axes: Axes, values: NDArray[np.float32]) -> None:
 
 
 def strip_figure(kind: str, grids: Sequence[tuple[str, Pixels]], columns: int = 4) -> Figure:
-    """The grids of fixed z side by side, named by their moment."""
+    """Grids of fixed z side by side, named by their moment."""
     columns = min(columns, len(grids))
     lines = -(-len(grids) // columns)
     height, width = grids[0][1].shape

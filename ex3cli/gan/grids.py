@@ -14,6 +14,8 @@ from ex3cli.training.seeding import torch_generator
 
 COLUMNS = 8
 EVERY = 5  # epochs, after the first
+SHOWN = 24  # grids at most in one figure and one animation, whose size would else grow with the training
+FIRST = 4  # of them the start and epochs 1, 5, 10, in which most changes
 
 
 class Moment(NamedTuple):
@@ -56,11 +58,10 @@ class Grids:
             self.run.write_bytes(self._file(moment), pictures.to_png(pictures.named_rows(rows, self.names)))
 
     def history(self) -> list[tuple[str, pictures.Pixels]]:
-        """The title and the picture of every grid so far, in order."""
+        """The title and the picture of the grids so far, in order; of more than `SHOWN` those that `thinned` leaves."""
+        so_far = [moment for iteration, moment in self.moments.items() if iteration <= self.session.iteration]
         return [
-            (moment.title, pictures.from_png((self.run.path / self._file(moment)).read_bytes()))
-            for iteration, moment in self.moments.items()
-            if iteration <= self.session.iteration
+            (moment.title, pictures.from_png((self.run.path / self._file(moment)).read_bytes())) for moment in thinned(so_far)
         ]
 
     def _file(self, moment: Moment) -> str:
@@ -75,3 +76,12 @@ def moments(iterations: int, iterations_an_epoch: float) -> Iterator[Moment]:
         yield Moment(iteration, f"epoch-{epoch:04d}", f"epoch {epoch}")
         epoch = epoch + EVERY if epoch > 1 else EVERY
     yield Moment(iterations, "end", f"end, epoch {iterations / iterations_an_epoch:.1f}")
+
+
+def thinned(every: Sequence[Moment]) -> list[Moment]:
+    """At most `SHOWN` of the moments: the first `FIRST`, the last, and what lies evenly spaced between them."""
+    if len(every) <= SHOWN:
+        return list(every)
+    spaces = SHOWN - FIRST
+    span = len(every) - FIRST
+    return [*every[:FIRST], *(every[FIRST - 1 + round(place * span / spaces)] for place in range(1, spaces + 1))]

@@ -1,8 +1,13 @@
 """When a training shows itself."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
-from ex3cli.gan.grids import moments
+from ex3cli.artifacts.run import Run
+from ex3cli.gan.grids import Grids, Moment, moments, thinned
 
 
 def test_grids_come_at_the_start_after_epochs_1_5_10_15_and_at_the_end() -> None:
@@ -24,3 +29,28 @@ def test_an_epoch_s_grid_waits_until_the_critic_has_seen_it_whole(per_epoch: flo
 
 def test_a_training_shorter_than_an_epoch_has_a_start_and_an_end() -> None:
     assert [each.name for each in moments(5, 100)] == ["start", "end"]
+
+
+@pytest.mark.parametrize("count", [2, 24, 25, 26, 43, 216, 955])
+def test_of_many_grids_the_first_the_last_and_evenly_spaced_ones_are_shown(count: int) -> None:
+    every = [Moment(place, str(place), str(place)) for place in range(count)]
+    found = [each.iteration for each in thinned(every)]
+    assert len(found) == min(count, 24)
+    assert found[:4] == list(range(count))[:4]
+    assert found[-1] == count - 1
+    apart = np.diff(found[3:])
+    assert count <= 24 or (apart.min() >= 1 and apart.max() - apart.min() <= 1)
+
+
+def test_only_what_is_shown_is_read_back(new_run: Callable[..., Run]) -> None:
+    from ex3cli.gan.pictures import to_png
+
+    run = new_run()
+    moments = {place: Moment(place, f"grid-{place}", str(place)) for place in range(216)}
+    every = SimpleNamespace(run=run, session=SimpleNamespace(iteration=100), moments=moments, _file=lambda it: f"{it.name}.png")
+    for moment in moments.values():
+        run.write_bytes(f"{moment.name}.png", to_png(np.full((2, 2), moment.iteration, dtype=np.uint8)))
+    shown = Grids.history(every)  # type: ignore[arg-type]
+    assert len(shown) == 24
+    assert all(int(title) == pixels[0, 0] for title, pixels in shown)
+    assert shown[-1][0] == "100"
