@@ -27,7 +27,11 @@ class Chosen:
 
     @property
     def acceptance_rate(self) -> float:
-        """The share of the drawn images that were accepted."""
+        """The share of the drawn images that were accepted; on average a little above the generator's own share.
+
+        For drawing stops with the batch that completes the count, so sooner after a lucky batch: to measure the share, draw
+        a fixed number of images (`ex3 gan eval`).
+        """
         return self.accepted / self.drawn
 
 
