@@ -57,7 +57,7 @@ def train(
     from ex3cli.artifacts.attempts import derive_convergence
     from ex3cli.cli.gan_judging import bench_of, classifier_for
     from ex3cli.cli.gan_tables import attempts_table, not_converged
-    from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data
+    from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data, word_after
     from ex3cli.datasets.registry import load
     from ex3cli.gan import training
     from ex3cli.training.device import choose_device
@@ -82,6 +82,8 @@ def train(
         context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
         same_data(run, data.digests)
         again = resume_command(context, TRAIN, run)
+        if max_attempts is None and (began_with := word_after("--max-attempts", run.manifest.argv)):
+            max_attempts = int(began_with)
         if max_attempts is not None:
             again += f" --max-attempts {max_attempts}"
         done = training.train(

@@ -41,7 +41,7 @@ def take_up(context: Context, name: str, *, command: str, feature: str) -> Run:
     if "preset" not in context.given:
         chosen = {key: value for key, value in context.given.items() if key in option_fields(kind)}
         context.config = replace(kind.from_dict(stored), **chosen)
-        if (preset := _word_after("--preset", run.manifest.argv)) is not None:
+        if (preset := word_after("--preset", run.manifest.argv)) is not None:
             context.given["preset"] = preset  # by whose length it is told whether the run is shortened
     context.dataset = context.given.get("dataset", dataset)
     context.seed = context.given.get("seed", seed)
@@ -75,8 +75,15 @@ def _on_the_same_processor(context: Context, run: Run) -> None:
         torch.set_num_threads(run.manifest.threads)
 
 
-def _word_after(option: str, argv: Sequence[str]) -> str | None:
-    return argv[argv.index(option) + 1] if option in argv[:-1] else None
+def word_after(option: str, argv: Sequence[str]) -> str | None:
+    """What a command line gives an option, as `--option VALUE` or `--option=VALUE`; the last counts."""
+    found = None
+    for place, word in enumerate(argv):
+        if word == option and place + 1 < len(argv):
+            found = argv[place + 1]
+        elif word.startswith(f"{option}="):
+            found = word.removeprefix(f"{option}=")
+    return found
 
 
 def resume_command(context: Context, command: str, run: Run) -> str:
@@ -107,7 +114,7 @@ def recording(run: Run) -> Iterator[None]:
             raise
         words = _resume_words(run.manifest.command, run)
         for option in ("--data", "--device"):
-            if (given := _word_after(option, run.manifest.argv)) is not None:
+            if (given := word_after(option, run.manifest.argv)) is not None:
                 words += [option, given]
         cause = f"stopped by {number.name}; the last checkpoint is kept"
         raise InterruptedTrainingError(cause, f"go on with: {shlex.join(words)}", number) from None

@@ -108,7 +108,8 @@ class Judge:
         look = training_figures(session)
         if not math.isfinite(look["weights"]):
             return look
-        images, asked = averaged_samples(session, self.bench.thresholds.images, f"judge {session.iteration}")
+        count = min(self.bench.thresholds.images, len(self._small.real.labels))  # coverage is of as many real as drawn ones
+        images, asked = averaged_samples(session, count, f"judge {session.iteration}")
         scores = self._small.score_images(self.bench.classifier, images, asked)
         spread = pixel_spread(images, asked) / self._real_pixel_spread
         return {**look, "pixel_spread": spread, "critic_area": critic_area(session), **figures(scores)}
@@ -135,7 +136,10 @@ def figures(scores: Scores) -> Look:
         "rarest_class": float(scores.class_shares.min()),
         "unevenness": divergence_from_uniform(scores.class_shares),
     }
-    return told if scores.label_agreement is None else {**told, "label_agreement": scores.label_agreement}
+    if scores.label_agreement is None or scores.class_agreements is None:
+        return told
+    worst = float(np.nanmin(scores.class_agreements))
+    return {**told, "label_agreement": scores.label_agreement, "least_class_agreement": worst}
 
 
 def training_figures(session: Session) -> Look:
@@ -205,9 +209,16 @@ def failing(looks: list[Look], at: Thresholds, iterations: int) -> Sign | None:
     best = min(look["fid"] for look in looks)
     if _running(counted, at.divergence_looks, lambda look: look["fid"] > at.most_divergence * best):
         return Sign(DIVERGENCE, {"fid": newest["fid"], "best_fid": best})
-    if _critic_wins(looks, counted, at):
+    if _critic_wins(looks, counted, at, iterations):
         return Sign(CRITIC_WINS, {**_kept(newest, "critic_area", "fid"), "best_fid": best})
-    if newest.get("label_agreement", 1.0) < at.half_way_agreement and newest["iteration"] >= iterations / 2:
+    return _behind_at_half_way(newest, at) if newest["iteration"] >= iterations / 2 else None
+
+
+def _behind_at_half_way(newest: Look, at: Thresholds) -> Sign | None:
+    """What is wrong with images that are like nothing real by now, or of other classes than were asked for."""
+    if newest["density"] < at.least_density and newest["critic_area"] > at.critic_area:
+        return Sign(CRITIC_WINS, _kept(newest, "critic_area", "density"))
+    if newest.get("label_agreement", 1.0) < at.half_way_agreement:
         return Sign(WRONG_LABELS, _kept(newest, "label_agreement"))
     return None
 
@@ -222,6 +233,8 @@ def falling_short(final: Look, at: Thresholds) -> Sign | None:
     if (agreement := final.get("label_agreement")) is not None:
         if agreement < at.least_agreement:
             return Sign(WRONG_LABELS, {"label_agreement": agreement})
+        if final.get("least_class_agreement", 1.0) < at.least_class_agreement:
+            return Sign(WRONG_LABELS, _kept(final, "least_class_agreement"))
     elif final["rarest_class"] < at.rarest_class or final["unevenness"] > at.most_uneven:
         return Sign(WRONG_LABELS, _kept(final, "rarest_class", "unevenness"))
     if final["coverage"] < at.least_coverage:
@@ -229,14 +242,15 @@ def falling_short(final: Look, at: Thresholds) -> Sign | None:
     return None
 
 
-def _critic_wins(looks: list[Look], counted: list[Look], at: Thresholds) -> bool:
+def _critic_wins(looks: list[Look], counted: list[Look], at: Thresholds, iterations: int) -> bool:
     """Whether the critic has told all apart for several looks without any better image coming of it.
 
     Images that would pass at the end are no sign of it: a converged generator does not get better either.
     """
-    if not _running(counted, at.critic_looks, lambda look: look["critic_area"] > at.critic_area):
+    patience = max(at.critic_looks, math.ceil(at.critic_share * iterations / at.interval))
+    if not _running(counted, patience, lambda look: look["critic_area"] > at.critic_area):
         return False
-    before, recent = looks[: -at.critic_looks], looks[-at.critic_looks :]
+    before, recent = looks[:-patience], looks[-patience:]
     reference = min(look["fid"] for look in before or recent[:1])
     gained = min(look["fid"] for look in recent) < (1 - at.critic_gain) * reference
     return not gained and falling_short(looks[-1], at) is not None

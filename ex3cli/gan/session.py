@@ -122,6 +122,9 @@ class Session:
 def optimiser_of(config: GANConfig, network: torch.nn.Module, *, recorded: bool = False) -> torch.optim.Optimizer:
     """Adam in one fused step, or RMSProp with the decay and ε of the papers' TensorFlow code (.9 and 1e-10).
 
+    TensorFlow adds ε below the root and begins with a mean square of one, torch adds it to the root and begins with zero:
+    here the first steps are larger, and gradients below 1e-5 are not damped.
+
     For steps that are recorded and played, everything that changes from one to the next is a tensor on the device.
     """
     weights = list(network.parameters())

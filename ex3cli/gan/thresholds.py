@@ -21,7 +21,11 @@ class Thresholds(Settings):
         400, "Iterations between two looks: with 1,000 images each, about 3 % of the time of a dcgan, less of the others."
     )
     images: int = setting(1_000, "Images a look, of the averaged weights: the Fréchet distance of 64 features needs no more.")
-    final_images: int = setting(10_000, "Images of the last look, as many as `ex3 gan eval` draws, so that both say the same.")
+    final_images: int = setting(
+        10_000,
+        "Images of the last look, as many as `ex3 gan eval` draws. Held against images that the classifier has not learned "
+        "from but the GAN has: coverage comes out a point or two above that of the test images, which decide nothing.",
+    )
     grace: int = setting(1_500, "Iterations before anything but a non-finite number counts: every generator begins with noise.")
     least_spread: float = setting(0.10, "Spread of pixels across z over that of real images; below it the output is constant.")
     least_variety: float = setting(0.30, "Mean feature distance within a class over that of real images; below it, collapsed.")
@@ -35,6 +39,9 @@ class Thresholds(Settings):
         0.999, "Area under the curve of the critic's scores: it tells every real image from a drawn one."
     )
     critic_looks: int = setting(5, "Looks running with such scores and no better Fréchet distance: early on both are normal.")
+    critic_share: float = setting(
+        0.10, "Share of the training that these looks must span: one of 200,000 iterations gains in 2,000 what noise hides."
+    )
     critic_gain: float = setting(0.02, "Share by which the Fréchet distance must beat its best to count as better.")
     least_gap: float = setting(1e-6, "Mean size of E[D(x)] − E[D(G(z))]; below it the critic says nothing.")
     least_gradient: float = setting(1e-8, "Norm of the generator's gradient; below it nothing is learnt.")
@@ -43,6 +50,9 @@ class Thresholds(Settings):
     )
     least_agreement: float = setting(
         0.90, "Label agreement at the end, conditional: what the classifier grants real images is .93."
+    )
+    least_class_agreement: float = setting(
+        0.50, "Label agreement of the worst class at the end: nine good classes do not make up for one that is another's."
     )
     least_coverage: float = setting(
         0.70, "Coverage at the end: real images have .97; at .7 every class is drawn in its variety."

@@ -92,6 +92,8 @@ def train(
     if restored:
         course.restore(restored[1])
     began, judging = time.monotonic(), 0.0
+    if entries:
+        decided()  # again: it may have been killed between the entry and what is derived from it
     with GracefulStop() as stop:
         while True:
             if course.number > len(entries):

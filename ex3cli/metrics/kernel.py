@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ex3cli.metrics.distances import Measured
+from ex3cli.streams import numpy_stream
 
 BLOCK = 1000
 
@@ -18,7 +19,10 @@ def kernel_distance(one: NDArray[Any], other: NDArray[Any], block: int = BLOCK) 
 
     Parameters
     ----------
-    one, other : (n, d) and (m, d) features, in random order; the surplus of the longer, and of an incomplete block, is unused.
+    one, other : (n, d) and (m, d) features, in any order: each is put in a random one of its own, always the same, since a
+        block is a sample only then. Images drawn with all classes in turn have fewer pairs of a class in a block than chance
+        gives, and would seem nearer to real ones than these are to each other. The surplus of the longer, and of an
+        incomplete block, is unused.
     block : samples of each in a block; with fewer there is one block of all of them.
 
     Source: Bińkowski et al. 2018 (arXiv 1801.01401), KID; blocks: Zaremba et al. 2013 (arXiv 1307.1954).
@@ -27,6 +31,7 @@ def kernel_distance(one: NDArray[Any], other: NDArray[Any], block: int = BLOCK) 
         raise ValueError(f"features {one.shape} and {other.shape} must be (n, d) with the same d and at least two rows")
     least = min(len(one), len(other))
     size = min(block, least)
+    one, other = (numpy_stream(0, "kernel blocks", place).permutation(each) for place, each in enumerate((one, other)))
     starts = range(0, least - size + 1, size)
     values = [squared_discrepancy(one[start : start + size], other[start : start + size]) for start in starts]
     error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from ex3cli.artifacts.store import Store
 from ex3cli.classifier.weights import COMMAND, load_real
 from ex3cli.cli.gan_judging import bench_of, classifier_for
 from ex3cli.cli.gan_scores import find_generator
-from ex3cli.errors import ArtifactError
+from ex3cli.errors import ArtifactError, InterruptedTrainingError
 from ex3cli.gan.thresholds import Thresholds
 from ex3cli.gan.training import Trained
 
@@ -62,6 +63,26 @@ def test_so_many_attempts_may_be_made(
     assert training.given["bench"] is None
     training.given["decided"]()
     assert json.loads(Path("artifacts/convergence.json").read_text())["shelves"] == {}
+
+
+@pytest.mark.parametrize("words", [("--max-attempts", "7"), ("--max-attempts=7",)])
+def test_a_resumed_run_may_make_as_many_attempts_as_it_was_given(
+    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    allowed = []
+
+    def stops(config: Any, data: Any, run: Run, progress: Any, **given: Any) -> Trained:
+        allowed.append(given["max_attempts"])
+        run._lock.release()
+        raise InterruptedTrainingError("stopped", given["resume_command"], signal.SIGTERM)
+
+    monkeypatch.setattr("ex3cli.gan.training.train", stops)
+    monkeypatch.setattr("sys.argv", ["ex3", *TRAIN, *words])
+    ex3(*TRAIN, *words)
+    resumed = ("gan", "train", "--dataset", "digits", "--resume", "0001-quick")
+    assert "--max-attempts 7" in ex3(*resumed).stderr
+    ex3(*resumed, "--max-attempts", "2")
+    assert allowed == [7, 7, 2]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,7 @@ FAULTS = {
     "after it is entered": ("ex3cli.artifacts.attempts.derive_convergence", 0),
     "in the second attempt": ("ex3cli.gan.attempt.Course.step", 14),
     "before the last attempt is entered": ("ex3cli.artifacts.attempts.AttemptLog.record", 1),
+    "after the last attempt is entered": ("ex3cli.artifacts.attempts.derive_convergence", 1),
     "before the end is written": ("ex3cli.gan.training._finish", 0),
     "before the run is sealed": ("ex3cli.artifacts.run.Run.finish", 0),
 }

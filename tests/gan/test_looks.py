@@ -82,7 +82,8 @@ def test_the_area_is_one_where_real_images_score_higher(session: Session, value:
 def scores(**changes: Any) -> Scores:
     plain: dict[str, Any] = {
         "n": 100, "fid": 2.0, "kid": Measured(0.1, 0.01), "coverage": 0.7, "density": 0.9, "label_agreement": 0.8,
-        "class_agreements": None, "class_shares": np.array([0.2, 0.3, 0.5]), "variety": np.array([0.9, np.nan, 0.4]),
+        "class_agreements": np.array([0.9, 0.6, 0.8]), "class_shares": np.array([0.2, 0.3, 0.5]),
+        "variety": np.array([0.9, np.nan, 0.4]),
     }  # fmt: skip
     return Scores(**{**plain, **changes})
 
@@ -92,7 +93,9 @@ def test_of_the_classes_the_worst_is_kept() -> None:
     assert (kept["least_variety"], kept["rarest_class"], kept["label_agreement"]) == (0.4, 0.2, 0.8)
     assert (kept["fid"], kept["kid"], kept["coverage"], kept["density"]) == (2.0, 0.1, 0.7, 0.9)
     assert figures(scores(variety=np.full(3, np.nan)))["least_variety"] == 0.0  # no class was drawn often enough
-    assert "label_agreement" not in figures(scores(label_agreement=None))
+    assert kept["least_class_agreement"] == 0.6
+    untold = figures(scores(label_agreement=None, class_agreements=None))
+    assert not {"label_agreement", "least_class_agreement"} & untold.keys()
 
 
 @pytest.mark.parametrize(("iteration", "found"), [(100, None), (200, 137.0), (150, 137.0), (300, None)])
