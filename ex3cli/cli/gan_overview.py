@@ -82,7 +82,8 @@ def _newest(context: Context) -> "list[Run]":
 
     store = context.store
     mine = [run for kind in KINDS for run in store.runs(("gan", context.dataset, kind))]
-    shipped = [run for folder in store.folders() if (run := store.open_folder(folder)).is_reference]
+    here = store.reference / "gan" / context.dataset  # no other folder is opened: a damaged one elsewhere is no matter
+    shipped = [store.open_folder(folder) for folder in store.folders() if folder.is_relative_to(here)]
     shipped = [run for run in shipped if run.manifest.shelf[:2] == ["gan", context.dataset] and run.manifest.command == TRAIN]
     own = newest_of_each(mine)
     had = {(run.manifest.config["preset"], run.manifest.config["kind"]) for run in own}
