@@ -39,6 +39,10 @@ class ArtifactError(Ex3Error):
     exit_code = 4
 
 
+class MissingRunError(ArtifactError):
+    """A run that nobody has made: none is damaged."""
+
+
 class NotConvergedError(Ex3Error):
     """Every attempt at a training failed to converge (exit code 5)."""
 

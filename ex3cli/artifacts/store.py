@@ -12,7 +12,7 @@ from ex3cli.artifacts.atomic import cannot_write, sync_folder
 from ex3cli.artifacts.canonical import jsonable
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest, now
 from ex3cli.artifacts.run import REFERENCE, Run
-from ex3cli.errors import ArtifactError, did_you_mean
+from ex3cli.errors import ArtifactError, MissingRunError, did_you_mean
 
 
 def shipped_reference() -> Path:
@@ -99,7 +99,8 @@ class Store:
 
         Raises
         ------
-        ArtifactError : there is none, it is damaged, or it belongs to another shelf or command.
+        MissingRunError : there is none, and no name was given.
+        ArtifactError : there is none of the name, it is damaged, or it belongs to another shelf or command.
         """
         if name is not None:
             run = self.open(name, shelf)
@@ -124,7 +125,7 @@ class Store:
         remedy = f"make one: {make or f'ex3 {command} --help'}"
         if complete:
             remedy = f"name one that nobody has judged: --run {complete[-1].path.name}; or {remedy}"
-        raise ArtifactError(f"there is no {kind} run of `ex3 {command}` for {'/'.join(shelf)}", remedy)
+        raise MissingRunError(f"there is no {kind} run of `ex3 {command}` for {'/'.join(shelf)}", remedy)
 
     def open(self, name: str, shelf: Sequence[str] = ()) -> Run:
         """Open a run by "reference", path or name, whatever its state."""

@@ -1,10 +1,11 @@
 """The panels of `ex3 gan compare`: real images, and each kind's; one that cannot be drawn says why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ex3cli.cli.frame import Context
-from ex3cli.errors import Ex3Error
+from ex3cli.errors import ArtifactError, Ex3Error, MissingRunError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +20,22 @@ class Panel:
     run: str | None = None
     pixels: "NDArray[np.uint8] | None" = None
     indices: tuple[int, ...] = ()
-    cause: str = ""
-    remedy: str = ""
+    problem: Ex3Error | None = None  # where there are no images
+    untrained: bool = False  # for there is no generator of that kind
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether something that was found could not be read, which is more than that it is missing."""
+        return isinstance(self.problem, ArtifactError) and not isinstance(self.problem, MissingRunError)
+
+
+def raised(panels: Sequence[Panel]) -> Ex3Error | None:
+    """What a comparison of these panels ends with: damage; of one in which nothing could be drawn else the first cause."""
+    problems = [each.problem for each in panels if each.problem is not None]
+    damaged = {each.problem.cause: each.problem for each in panels if each.problem is not None and each.is_damaged}
+    if len(damaged) > 1:
+        return ArtifactError("; ".join(damaged), "see `ex3 runs verify`")
+    return next(iter(damaged.values()), problems[0] if len(problems) == len(panels) else None)
 
 
 def real_panel(context: Context, label: int, count: int) -> Panel:
@@ -33,7 +48,7 @@ def real_panel(context: Context, label: int, count: int) -> Panel:
     try:
         data = load(context.dataset, context.data)
     except Ex3Error as error:
-        return Panel("real", cause=error.cause, remedy=error.remedy)
+        return Panel("real", problem=error)
     members = np.flatnonzero(data.test_labels.numpy() == label)
     chosen = numpy_stream(context.seed, "compare", label).permutation(members)[:count]
     return Panel("real", None, data.test_images.numpy()[chosen], tuple(int(place) for place in chosen))
@@ -49,6 +64,11 @@ def generated_panel(context: Context, kind: str, label: int, name: str, count: i
 
     try:
         run = find_generator(context, kind)
+    except MissingRunError as error:
+        return Panel(kind, problem=error, untrained=True)
+    except ArtifactError as error:
+        return Panel(kind, problem=error)
+    try:
         generator = load_generator(run, len(spec(context.dataset).class_names))
         if generator.classes:
             pixels = sample(generator, context.seed, [label] * count, count)
@@ -60,4 +80,4 @@ def generated_panel(context: Context, kind: str, label: int, name: str, count: i
         chosen = choose(generator, classifier, label, name, count=count, seed=context.seed)
         return Panel(kind, run.name, chosen.pixels, tuple(chosen.indices))
     except Ex3Error as error:
-        return Panel(kind, cause=error.cause, remedy=error.remedy)
+        return Panel(kind, problem=error)

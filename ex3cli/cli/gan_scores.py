@@ -106,7 +106,7 @@ def compare(
     """Put real images and those of every kind side by side: two real, two DCGAN, two WGAN, as one figure."""
     from ex3cli.artifacts.atomic import write_atomically
     from ex3cli.artifacts.formats import figure_to_bytes
-    from ex3cli.cli.gan_panels import generated_panel, real_panel
+    from ex3cli.cli.gan_panels import generated_panel, raised, real_panel
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets.labels import parse_label
     from ex3cli.datasets.registry import spec
@@ -116,15 +116,18 @@ def compare(
     wanted = parse_label(label, names)
     panels = [real_panel(context, wanted, count)]
     panels += [generated_panel(context, kind, wanted, names[wanted], count) for kind in KINDS]
-    panels = [each for each in panels if each.title != "wgan-clip" or each.pixels is not None]  # a bonus, not missed
-    absent = [each.title for each in panels if each.pixels is None]
+    panels = [each for each in panels if each.title != "wgan-clip" or not each.untrained]  # a bonus, not missed
+    absent = [(each.title, each.problem) for each in panels if each.problem is not None]
     shown = [(each.title, each.pixels) for each in panels if each.pixels is not None]
-    figure = comparison_figure(names[wanted], shown, absent)
+    problem = raised(panels)
+    if problem is not None and not shown:
+        raise problem
+    figure = comparison_figure(names[wanted], shown, [title for title, _ in absent])
     slug = "".join(character if character.isalnum() else "-" for character in names[wanted].lower())
     path = output or context.artifacts / "samples" / context.dataset / f"compare-{slug}-seed{context.seed}.png"
     picture = figure_to_bytes(figure, "png")
     write_atomically(path, picture)
-    missing = [{"panel": each.title, "cause": each.cause, "remedy": each.remedy} for each in panels if each.pixels is None]
+    missing = [{"panel": title, "cause": error.cause, "remedy": error.remedy} for title, error in absent]
     document = {
         "dataset": context.dataset, "label": names[wanted], "seed": context.seed, "figure": path, "missing": missing,
         "panels": [
@@ -139,8 +142,9 @@ def compare(
         record.write_bytes("figures/comparison.png", picture)
         record.finish({"label": names[wanted], "panels": len(shown), "missing": len(missing)})
     told = [f"missing: {each['panel']}: {each['cause']}; try: {each['remedy']}" for each in missing]
-    used = [f"{each.title}: {each.run}" for each in panels if each.pixels is not None and each.run]
-    return Answer(document=document, show=[f"{names[wanted]}: {', '.join(used)}", *told], run=record, files=[path])
+    used = [f"{each.title}: {each.run}" if each.run else each.title for each in panels if each.pixels is not None]
+    told = [f"{names[wanted]}: {', '.join(used)}", *told]
+    return Answer(document=document, show=told, run=record, files=[path], problem=problem)
 
 
 @command(app, "history", common=("artifacts", "dataset"), examples=("ex3 gan history", "ex3 gan history --json"))

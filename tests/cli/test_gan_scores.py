@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ex3cli.artifacts.manifest import Manifest
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.thresholds import Thresholds
 
@@ -194,6 +196,61 @@ def test_compare_puts_two_of_each_side_by_side(ex3: Callable[..., Any], judged: 
     assert many.document["figure"] == str(tmp_path / "five.png")
 
 
+def test_compare_with_nothing_to_draw_says_why_and_leaves_nothing(ex3: Callable[..., Any], tmp_path: Path) -> None:
+    outcome = ex3("gan", "compare", "--dataset", "mnist", "--label", "3", "--data", tmp_path / "nowhere")
+    assert outcome.exit_code == 3
+    assert "ex3 data fetch mnist" in outcome.stderr
+    assert outcome.stdout == ""
+    assert not Path("artifacts").exists()
+
+
+def spoilt(judged: Path, mine: Path, *kinds: str) -> Path:
+    """A copy in which all trainings count as whole, and one byte of the generator of each of the kinds is another."""
+    shutil.copytree(judged, mine)
+    shutil.copytree(mine / "gan/digits/dcgan", mine / "gan/digits/wgan-clip")
+    for kind in ("dcgan", "wgan", "wgan-clip"):
+        folder = mine / "gan/digits" / kind / "0001-quick"
+        manifest = Manifest.read(folder)
+        config = {**manifest.config, "kind": kind, "critic_norm": "none" if kind == "wgan" else "batch"}
+        replace(manifest, partial=False, shelf=["gan", "digits", kind], config=config).write(folder)
+        if kind in kinds:
+            content = bytearray((folder / "generator.safetensors").read_bytes())
+            content[-1] ^= 1
+            (folder / "generator.safetensors").write_bytes(content)
+    return mine
+
+
+@pytest.mark.parametrize("kind", ["dcgan", "wgan-clip"])
+def test_compare_draws_beside_a_damaged_generator_and_ends_with_four(
+    ex3: Callable[..., Any], judged: Path, tmp_path: Path, kind: str
+) -> None:
+    mine = spoilt(judged, tmp_path / "mine", kind)
+    words = ("gan", "compare", "--label", "3", "--dataset", "digits", "--artifacts", mine)
+    outcome = ex3(*words, "--json")
+    assert outcome.exit_code == 4
+    assert f"{kind}/0001-quick/generator.safetensors" in outcome.stderr
+    assert [each["panel"] for each in outcome.document["missing"]] == [kind]
+    assert len(outcome.document["panels"]) == 3
+    assert Path(outcome.document["figure"]).is_file()
+    shutil.rmtree(mine / "gan/digits" / kind)
+    whole = ex3(*words, "--json")
+    assert whole.exit_code == 0
+    assert [each["panel"] for each in whole.document["missing"]] == (["dcgan"] if kind == "dcgan" else [])
+
+
+def test_compare_names_a_torn_manifest_and_every_damaged_generator(
+    ex3: Callable[..., Any], judged: Path, tmp_path: Path
+) -> None:
+    mine = spoilt(judged, tmp_path / "mine", "dcgan")
+    (mine / "gan/digits/wgan/0001-quick/run.json").write_text("{")
+    outcome = ex3("gan", "compare", "--label", "3", "--dataset", "digits", "--artifacts", mine)
+    assert outcome.exit_code == 4
+    assert "dcgan/0001-quick/generator.safetensors" in outcome.stderr
+    assert "wgan/0001-quick/run.json" in outcome.stderr
+    assert "ex3 runs verify" in outcome.stderr
+    assert "3: real, wgan-clip: gan/digits/wgan-clip/0001-quick" in outcome.stdout
+
+
 def test_history_counts_and_tells_why(ex3: Callable[..., Any], judged: Path, tmp_path: Path) -> None:
     from ex3cli.artifacts.attempts import Attempt, AttemptLog
     from ex3cli.artifacts.store import Store
@@ -287,6 +344,22 @@ def test_what_an_overview_cannot_show_is_named(
 ) -> None:
     outcome = ex3("gan", "overview", *words, "--dataset", "digits", "--artifacts", judged)
     assert (outcome.exit_code, said in outcome.stderr) == (code, True), outcome.stderr
+
+
+def test_an_overview_reads_past_a_damaged_run_of_another_feature(ex3: Callable[..., Any], judged: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(judged, mine)
+    (torn := mine / "vae/fashion-mnist/0001-quick").mkdir(parents=True)
+    (torn / "run.json").write_text("{")
+    outcome = ex3("gan", "overview", "--dataset", "digits", "--artifacts", mine, "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert len(outcome.document["trainings"]) == 2
+
+
+def test_an_overview_shows_the_shipped_ones_where_you_have_none(ex3: Callable[..., Any]) -> None:
+    rows = ex3("gan", "overview", "--json").document["trainings"]
+    assert {each["kind"] for each in rows} == {"dcgan", "wgan", "wgan-clip"}
+    assert all(each["run"].startswith("reference/gan/fashion-mnist/") for each in rows)
 
 
 def test_an_overview_refuses_a_training_that_is_under_way(ex3: Callable[..., Any], new_run: Callable[..., Any]) -> None:
