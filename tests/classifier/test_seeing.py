@@ -24,7 +24,7 @@ class Watcher(torch.nn.Module):
 
 
 def settings() -> dict[str, Any]:
-    cudnn = torch.backends.cudnn
+    cudnn: Any = torch.backends.cudnn
     names = ("enabled", "benchmark", "deterministic", "allow_tf32")
     return {name: getattr(cudnn, name) for name in names} | {"conv": cudnn.conv.fp32_precision, "rnn": cudnn.rnn.fp32_precision}
 
