@@ -14,7 +14,9 @@ def training(name: str, summary: Mapping[str, Any]) -> list[Any]:
     headings = ("epochs", "ELBO, training (nats)", "ELBO, test", "importance-weighted, test", "active dimensions", "features")
     table = Table(*headings, title=f"Trained: {name}")
     images = f"{summary['bound_images']:,} images"
-    weighted = f"{summary['test_importance_weighted_bound']:.2f} ({images}; ELBO of these: {summary['test_elbo_of_these']:.2f})"
+    if summary["bound_images"] < summary["test_images"]:
+        images += f"; ELBO of these: {summary['test_elbo_of_these']:.2f}"
+    weighted = f"{summary['test_importance_weighted_bound']:.2f} ({images})"
     bounds = [f"{summary['elbo']:.2f}", f"{summary['test_elbo']:.2f} ({summary['test_images']:,} images)", weighted]
     active = f"{summary['active_dimensions']} of {summary['latent_size']}"
     size = f"{summary['features']}: {summary['dimensions']} numbers"

@@ -26,7 +26,8 @@ class TestBound:
     """Nats an image, means over test images with their standard errors.
 
     `elbo` is over all test images, with one sample of z each. `importance_weighted` is over the first `images` of them with
-    `samples` each; `elbo_of_these` is the bound on the same images from the same samples, for comparison.
+    `samples` each; `elbo_of_these` is the bound on the same images from the same samples, for comparison. Where these are all
+    images there is one such bound and not two of different draws: `elbo` is `elbo_of_these`.
     """
 
     __test__ = False  # not a test, whatever its name begins with
@@ -54,7 +55,6 @@ def measure(
         posterior = model.encoder(seen)
         likelihood = log_likelihood(model.likelihood_of, model.decoder(posterior.sample(noise)), seen)
         single.append((likelihood - kl_to_standard_normal(*posterior)).cpu())
-    elbo = torch.cat(single).double()
     few = images[:weighted_images]
     listener.start(f"bound of {len(few)} images, {samples} samples each", len(few), "images")
     weighted, plain = [], []
@@ -64,10 +64,11 @@ def measure(
         plain.append(weights.mean(0))
         listener.advance(len(grey))
     listener.stop()
-    tight = torch.cat(weighted)
+    tight, of_these = torch.cat(weighted), torch.cat(plain)
+    elbo = of_these if len(few) == len(images) else torch.cat(single).double()
     return TestBound(
         elbo.mean().item(), _standard_error(elbo), tight.mean().item(), _standard_error(tight),
-        torch.cat(plain).mean().item(), len(few), samples,
+        of_these.mean().item(), len(few), samples,
     )  # fmt: skip
 
 

@@ -88,7 +88,8 @@ def train(
     trainer = Trainer(config, steps, seed, device)
     course = _Course(Checkpointer(run), trainer, resume_command, listener)
     course.take_up()
-    listener.start("training", config.epochs * len(images), "images", done=course.done * len(images) // steps)
+    title = f"training, {config.epochs} epoch{'s' if config.epochs > 1 else ''} of {len(images):,} images"
+    listener.start(title, config.epochs * len(images), "images", done=course.done * len(images) // steps)
     with GracefulStop() as stop:
         for epoch in range(course.done // steps, config.epochs):
             order = torch.randperm(len(images), generator=torch_generator(seed, "vae", "order", epoch))

@@ -74,3 +74,12 @@ def test_every_preset_is_measured_and_the_batches_do_not_matter(preset: str, mon
     monkeypatch.setattr(bound, "DECODED_AT_ONCE", 40)
     in_parts = bound.measure(model, IMAGES, weighted_images=8, samples=20, seed=1)
     assert in_parts.importance_weighted == pytest.approx(measured.importance_weighted, rel=0.02)
+
+
+def test_where_both_bounds_are_of_all_images_there_is_one_elbo() -> None:
+    loose = Linear(3.0)
+    every = bound.measure(loose, IMAGES, weighted_images=1000, samples=50, seed=0)  # type: ignore[arg-type]
+    assert every.images == len(IMAGES)
+    assert every.elbo == every.elbo_of_these
+    some = bound.measure(loose, IMAGES, weighted_images=len(IMAGES) - 1, samples=50, seed=0)  # type: ignore[arg-type]
+    assert some.elbo != some.elbo_of_these
