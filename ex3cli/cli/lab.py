@@ -72,7 +72,7 @@ def train(
 
     config: LabConfig = context.config
     _refuse_what_cannot_end_well(context)
-    distribution, digests = _distribution(name, points)
+    distribution, digests = _distribution(context, name, points)
     shelf = distribution.name if points is None else "points"
     run = context.store.new_run(
         ("lab", shelf), label=config.loss, command=TRAIN, config={"distribution": distribution.name, **config.to_dict()},
@@ -80,6 +80,11 @@ def train(
     )  # fmt: skip
     with recording(run):
         context.note(f"{run.path}: {config.loss} on {distribution.name}, up to {config.max_epochs:,} epochs")
+        if config.max_epochs < config.min_epochs:
+            context.note(
+                f"shortened: a training takes {config.min_epochs:,} epochs at least; "
+                f"a failure in {config.max_epochs:,} counts as none"
+            )
         trained = training.train(
             config, distribution, run, context.progress, max_attempts=max_attempts,
             decided=lambda: derive_convergence(context.store),
@@ -109,7 +114,7 @@ def _refuse_what_cannot_end_well(context: Context) -> None:
         )
 
 
-def _distribution(name: str | None, points: Path | None) -> tuple["Distribution", dict[str, str]]:
+def _distribution(context: Context, name: str | None, points: Path | None) -> tuple["Distribution", dict[str, str]]:
     """What is to be learnt, and the digest of its file."""
     from ex3cli.lab.distributions import preset
     from ex3cli.lab.drawings import read_points
@@ -119,6 +124,11 @@ def _distribution(name: str | None, points: Path | None) -> tuple["Distribution"
     if name:
         raise UsageError(f"{name} and --points {points} are two distributions", "leave one of them out")
     read = read_points(points)
+    if read.dark_share > 0.5:
+        context.note(
+            f"{points}: {read.dark_share:.0%} of its pixels are dark, and dark is what is learnt; of a drawing in white on "
+            "black that is the background: invert it"
+        )
     return read, {points.name: read.digest}
 
 

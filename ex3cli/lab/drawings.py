@@ -6,7 +6,7 @@ import json
 import math
 import struct
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Scatter:
     width: float  # side of the square around a place, uniform: a pixel's
     centres: Points  # (modes, 2)
     digest: str  # SHA-256 of the file's bytes
+    dark_share: float = 0.0  # of a drawing's pixels, those nearer to black than to white
 
     @property
     def modes(self) -> int:
@@ -118,7 +119,8 @@ def _drawing(path: Path, data: bytes) -> Scatter:
     places = (
         np.stack([columns + 0.5 + (side - dark.shape[1]) / 2, side - rows - 0.5 - (side - dark.shape[0]) / 2], axis=1) / side
     )
-    return _scatter(path, data, places, dark[rows, columns], spread=0.005, width=1 / side)
+    scatter = _scatter(path, data, places, dark[rows, columns], spread=0.005, width=1 / side)
+    return replace(scatter, dark_share=float((dark > 0.5).mean()))
 
 
 def _darkness(image: Any) -> NDArray[np.float64]:

@@ -112,6 +112,23 @@ def test_a_short_training_may_have_few_looks_and_its_kl_no_upper_end(ex3: EX3) -
     assert "inf" not in line
 
 
+def test_a_training_shorter_than_the_least_says_so_and_is_partial(ex3: EX3, tmp_path: Path) -> None:
+    words = ("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1, "--no-animation")
+    assert "shortened: a training takes 5,000 epochs at least; a failure in 3 counts as none" in ex3(*words).stderr
+    assert Store(tmp_path / "artifacts").open("lab/ring/0001-log").manifest.partial
+    assert "shortened" not in ex3(*words, "--min-epochs", 2).stderr
+
+
+def test_a_drawing_in_white_on_black_is_told_that_its_background_is_learnt(ex3: EX3, tmp_path: Path) -> None:
+    pixels = np.zeros((40, 40), np.uint8)
+    pixels[10:14] = 255
+    Image.fromarray(pixels).save(tmp_path / "white-on-black.png")
+    Image.fromarray(255 - pixels).save(tmp_path / "black-on-white.png")
+    short = ("--max-epochs", 3, "--max-attempts", 1, "--no-animation")
+    assert "90% of its pixels are dark" in ex3("lab", "train", "--points", "white-on-black.png", *short).stderr
+    assert "pixels are dark" not in ex3("lab", "train", "--points", "black-on-white.png", *short).stderr
+
+
 def test_a_signal_at_the_first_line_marks_the_run(ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Context, "note", lambda context, text: signal.raise_signal(signal.SIGINT))
     outcome = ex3("lab", "train", "ring", *SHORT)
