@@ -66,6 +66,18 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._load()
         return self
 
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
+        """The features' names, vaefeatures0 to vaefeatures K-1, so that `set_output(transform="pandas")` can name columns.
+
+        Parameters
+        ----------
+        input_features : not looked at: a feature comes of all pixels together.
+        """
+        check_is_fitted(self, "run_")
+        if not hasattr(self, "_loaded"):
+            self._load()
+        return np.asarray([f"vaefeatures{place}" for place in range(self._loaded[1].size)], dtype=np.object_)
+
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Features (n, K), float32, of images (n, 784), grey levels from 0 to 255."""
         check_is_fitted(self, "run_")
@@ -77,6 +89,9 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return projection.apply(blocks_of(model, torch.from_numpy(images).view(-1, SIDE, SIDE), names, nothing))
 
     def _images(self, X: ArrayLike, *, reset: bool) -> NDArray[np.uint8]:
+        shape = tuple(getattr(X, "shape", ()))
+        if len(shape) == 3:  # scikit-learn's own words for it speak of dimensions and not of pixels
+            raise ValueError(f"Found array with dim 3 of shape {shape}: reshape to (n, {PIXELS}), one row an image")
         values = validate_data(self, X, reset=reset, dtype=np.float64)
         if values.shape[1] != PIXELS:
             raise ValueError(f"X has {values.shape[1]} features, and the run was trained on {PIXELS} pixels (28 x 28)")

@@ -59,6 +59,11 @@ class Projection:
         scaled = (np.concatenate(list(blocks.values()), axis=1) - self.mean) * self.scale
         return np.asarray(scaled @ self.axes if self.axes.shape[1] else scaled[:, self.scale > 0], dtype=np.float32)
 
+    @property
+    def size(self) -> int:
+        """K, how many features come out."""
+        return self.axes.shape[1] or int((self.scale > 0).sum())
+
     def to_tensors(self) -> dict[str, Tensor]:
         """For a safetensors file."""
         return {name: torch.from_numpy(np.ascontiguousarray(getattr(self, name))) for name in ("mean", "scale", "axes")}

@@ -50,6 +50,17 @@ def test_it_works_in_pipelines_cross_validation_and_searches(transformer: VAEFea
     assert copied.named_steps["vaefeatures"].get_params() == transformer.get_params()
 
 
+def test_its_columns_have_names_for_pandas(transformer: VAEFeatures) -> None:
+    with pytest.raises(NotFittedError):
+        transformer.get_feature_names_out()
+    names = transformer.fit(IMAGES).get_feature_names_out()
+    assert names.tolist() == [f"vaefeatures{place}" for place in range(20)]
+    assert len(names) == transformer.transform(IMAGES[:2]).shape[1]
+    again = pickle.loads(pickle.dumps(transformer))
+    assert again.get_feature_names_out().tolist() == names.tolist()
+    transformer.set_output(transform="default")  # there is such a method only where there are names
+
+
 def test_a_pickled_one_holds_no_weights_and_reads_them_anew(transformer: VAEFeatures) -> None:
     fitted = transformer.fit(IMAGES)
     stored = pickle.dumps(fitted)
@@ -61,6 +72,7 @@ def test_a_pickled_one_holds_no_weights_and_reads_them_anew(transformer: VAEFeat
     ("wrong", "said"),
     [
         (np.zeros((3, 100)), "28 x 28"),
+        (np.zeros((3, 28, 28)), r"shape \(3, 28, 28\): reshape to \(n, 784\)"),
         (np.full((3, 784), -1.0), "grey levels from 0 to 255"),
         (np.full((3, 784), 0.5), "multiply by 255"),
         (np.full((3, 784), np.nan), "NaN"),
