@@ -128,10 +128,25 @@ class Store:
         raise MissingRunError(f"there is no {kind} run of `ex3 {command}` for {'/'.join(shelf)}", remedy)
 
     def open(self, name: str, shelf: Sequence[str] = ()) -> Run:
-        """Open a run by "reference", path or name, whatever its state."""
+        """Open a run by "reference", path or name, whatever its state.
+
+        A name without its folders, such as "0001-edges", is looked for on the shelf and then on every shelf of the same
+        feature (of all, if no shelf is given), where it is taken if it is the only one.
+
+        Raises
+        ------
+        ArtifactError : there is none, several runs have that name, or it is damaged.
+        """
         for folder in self._candidates(name, shelf):
             if _is_run(folder):
                 return self._open_folder(folder)
+        alike = [each for each in _run_folders(self.root.joinpath(*shelf[:1]), skip=self.root / REFERENCE) if each.name == name]
+        if len(alike) == 1:
+            return self._open_folder(alike[0])
+        if alike:
+            raise ArtifactError(
+                f"{name!r} is the name of {len(alike)} runs", f"name one of: {', '.join(map(self._name, alike))}"
+            )
         if name == REFERENCE:
             raise ArtifactError(f"ex3 ships no run of {'/'.join(shelf) or 'that kind'}", "see `ex3 runs list`")
         known = [self._name(folder) for folder in self.folders()]

@@ -75,6 +75,16 @@ def test_a_run_is_found_by_short_name_full_name_and_path(new_run: NewRun, store:
     assert store.find(SHELF, command="toy train", name=name).name == run.name
 
 
+def test_a_short_name_is_taken_from_another_shelf_only_if_it_is_the_only_one(new_run: NewRun, store: Store) -> None:
+    run = new_run(shelf=("toy", "digits", "round"), label="lone")
+    new_run(shelf=("other", "digits"), label="lone")  # of another feature
+    assert store.open("0001-lone", ("toy", "mnist")).path == run.path
+    with pytest.raises(ArtifactError, match="name of 2 runs") as caught:
+        store.open("0001-lone")
+    assert caught.value.remedy == "name one of: other/digits/0001-lone, toy/digits/round/0001-lone"
+    assert store.open("0001-lone", ("other", "digits")).name == "other/digits/0001-lone"  # on the shelf itself
+
+
 def test_a_misspelt_name_gets_a_suggestion(new_run: NewRun, store: Store) -> None:
     new_run().finish({})
     with pytest.raises(ArtifactError, match="there is no run") as caught:
