@@ -33,7 +33,16 @@ def recorded(
 
 def find_generator(context: Context, kind: str, name: str | None = None) -> "Run":
     """The training of a kind: that of the name, else your newest converged one, else the shipped one."""
+    from ex3cli.cli.classifier import find_classifier
+    from ex3cli.errors import ArtifactError, MissingRunError
+
     make = f"ex3 gan train --kind {kind} --dataset {context.dataset}"
+    try:
+        find_classifier(context)
+    except MissingRunError:  # and what nobody can judge is not taken unasked
+        make = f"ex3 classifier train --dataset {context.dataset}, which judges, and then {make}"
+    except ArtifactError:
+        pass  # damaged: whoever needs it says so
     return context.store.find(("gan", context.dataset, kind), command=TRAIN, name=name, make=make, must_converge=True)
 
 

@@ -109,8 +109,14 @@ def test_a_generator_is_taken_unasked_only_if_it_was_judged_to_have_converged(
     context: Any = SimpleNamespace(store=store, dataset="digits")
     unjudged = new_run(shelf=("gan", "digits", "dcgan"), command="gan train")
     unjudged.finish({})
-    with pytest.raises(ArtifactError, match="no converged run"):
+    with pytest.raises(ArtifactError, match="no converged run") as caught:
         find_generator(context, "dcgan")
+    trained = "ex3 gan train --kind dcgan --dataset digits"
+    assert caught.value.remedy.endswith(f"ex3 classifier train --dataset digits, which judges, and then {trained}")
+    new_run(shelf=("classifier", "digits"), command="classifier train").finish({})
+    with pytest.raises(ArtifactError) as caught:
+        find_generator(context, "dcgan")
+    assert caught.value.remedy.endswith(f"make one: {trained}")
     assert find_generator(context, "dcgan", unjudged.path.name).name == unjudged.name
     converged = new_run(shelf=("gan", "digits", "dcgan"), command="gan train")
     converged.finish({}, converged=True)
