@@ -65,7 +65,8 @@ class ClassifierConfig(Settings):
     )
     precision: str = setting(
         "auto",
-        "Of convolutions in training: bfloat16, float32, or auto: bfloat16 where the processor has it.",
+        "Of convolutions in training: bfloat16, float32 (TF32 on NVIDIA GPUs that have it), or auto: bfloat16 where the "
+        "processor has it.",
         panel="Training",
         choices=("auto", "float32", "bfloat16"),
     )

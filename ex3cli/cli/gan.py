@@ -11,6 +11,7 @@ from ex3cli.cli.frame import Answer, Context, command
 from ex3cli.cli.gan_scores import TRAIN, find_generator
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.config import GANConfig, canonical_kind
+from ex3cli.gan.sheet_size import check_sheet, check_strip
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,6 +154,12 @@ def sample(
     names = spec(context.dataset).class_names
     if between and label:
         raise UsageError("--label and --interpolate exclude each other", "leave one of them out")
+    if "steps" in context.given and not between:
+        raise UsageError("--steps has no effect without --interpolate", "leave it out, or say from which class to which")
+    if between:
+        check_strip(count, steps, scale)
+    else:
+        check_sheet(count, scale)
     wanted = parse_label(label, names) if label is not None else None
     way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
     run = find_generator(context, kind, context.run)

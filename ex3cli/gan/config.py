@@ -87,12 +87,14 @@ class GANConfig(Settings):
         "Normalisation in the critic, after its second and third convolution; for wgan layer or, as in the paper, none.",
         choices=("batch", "layer", "none"),
     )
-    width: int = setting(32, "Base number of channels: 32 trains on two cores, the paper's code takes 64.", minimum=1)
-    latent_size: int = setting(128, "Size of z ~ N(0, 1), as in the paper.", minimum=1)
-    iterations: int = setting(6_000, "Generator updates; paper: 200,000.", panel="Training", minimum=1)
-    batch_size: int = setting(64, "Images in a step, as in the paper.", panel="Training", minimum=2)
+    width: int = setting(
+        32, "Base number of channels: 32 trains on two cores, the paper's code takes 64.", minimum=1, maximum=1024
+    )
+    latent_size: int = setting(128, "Size of z ~ N(0, 1), as in the paper.", minimum=1, maximum=4096)
+    iterations: int = setting(6_000, "Generator updates; paper: 200,000.", panel="Training", minimum=1, maximum=10_000_000)
+    batch_size: int = setting(64, "Images in a step, as in the paper.", panel="Training", minimum=2, maximum=10_000)
     critic_steps: int = setting(
-        1, "Critic updates to each of the generator; in paper 5 for the WGANs.", panel="Training", minimum=1
+        1, "Critic updates to each of the generator; in paper 5 for the WGANs.", panel="Training", minimum=1, maximum=100
     )
     optimiser: str = setting(
         "adam",
@@ -152,7 +154,7 @@ class GANConfig(Settings):
     )
     precision: str = setting(
         "float32",
-        "Of convolutions: bfloat16, float32, or auto: bfloat16 where the processor has it.",
+        "Of convolutions: bfloat16, float32 (TF32 on NVIDIA GPUs that have it), or auto: bfloat16 where the processor has it.",
         panel="Training",
         choices=("auto", "float32", "bfloat16"),
     )

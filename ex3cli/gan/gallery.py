@@ -11,9 +11,9 @@ from ex3cli.artifacts.atomic import write_atomically
 from ex3cli.gan import pictures
 from ex3cli.gan.networks import Generator
 from ex3cli.gan.sampling import interpolate
+from ex3cli.gan.sheet_size import SHEET_SCALE
 
 ROW = 16  # images in a row of a sheet of one class
-SHEET_SCALE = 2  # at least: names are hard to read beside 28 pixels
 MILLISECONDS_A_FRAME = 120
 
 

@@ -83,9 +83,12 @@ def test_a_way_between_classes_is_a_strip_and_an_animation(ex3: Callable[..., An
     [
         (("--kind", "wgn"), 2, "'wgn'", "'wgan'"),
         (("--label", "dress"), 2, "'dress'", "0 0"),
-        (("--label", "11"), 2, "'11'", "did you mean '1'"),
+        (("--label", "11"), 2, "'11'", "0 0"),
         (("--interpolate", "1", "boot"), 2, "'boot'", "0 0"),
         (("--interpolate", "1", "2", "--label", "3"), 2, "exclude each other", "leave one"),
+        (("--steps", "16"), 2, "--steps has no effect without --interpolate", "leave it out"),
+        (("-n", "10000", "--scale", "64"), 2, "10,000 images at --scale 64", "at most --scale 3, or at most -n 24"),
+        (("-n", "10000", "--interpolate", "1", "2"), 2, "10,000 rows of 16 images", "at most -n 1129"),
         (("--run", "0009-quick"), 4, "'0009-quick'", "0001-quick"),
         (("--kind", "wgan-clip", "--run", "reference"), 4, "ships no run of gan", ""),
         (("--kind", "wgan", "--label", "3", "--run", "0001-quick"), 4, "unconditional", "ex3 classifier train"),
@@ -157,6 +160,15 @@ def test_a_batch_larger_than_the_data_is_refused(ex3: Callable[..., Any]) -> Non
     outcome = ex3("gan", "train", "--dataset", "digits", "--batch-size", "5000")
     assert outcome.exit_code == 2
     assert "1,5" in outcome.stderr or "1,4" in outcome.stderr
+    assert not Path("artifacts").exists()
+
+
+@pytest.mark.parametrize("words", [("--iterations", "100000000000"), ("--width", "100000")])
+def test_a_training_that_no_machine_can_hold_is_refused_before_there_is_a_run(
+    ex3: Callable[..., Any], words: tuple[str, str]
+) -> None:
+    outcome = ex3("gan", "train", "--dataset", "digits", *words)
+    assert (outcome.exit_code, words[0] in outcome.stderr) == (2, True)
     assert not Path("artifacts").exists()
 
 

@@ -52,8 +52,12 @@ def test_only_a_training_shorter_than_its_preset_is_shortened() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("iterations", 0), ("batch_size", 1), ("learning_rate", 0.0), ("clip", 0.0), ("decaying_share", 1.1)]
-)
+    ("setting", "value"),
+    [
+        ("iterations", 0), ("batch_size", 1), ("learning_rate", 0.0), ("clip", 0.0), ("decaying_share", 1.1),
+        ("iterations", 10**11), ("batch_size", 10**5), ("width", 10**5), ("latent_size", 10**5), ("critic_steps", 10**5),
+    ],
+)  # fmt: skip
 def test_settings_out_of_range_are_refused_by_their_option(setting: str, value: float) -> None:
     with pytest.raises(UsageError, match="--" + setting.replace("_", "-")):
         GANConfig.resolve(**{setting: value})
