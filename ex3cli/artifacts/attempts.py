@@ -114,6 +114,19 @@ def attempts_of(run: Run) -> list[Attempt]:
     return parse(run.read_bytes(FILE_NAME), run.path / FILE_NAME)
 
 
+def without_repeats(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt]]:
+    """Each attempt once: one of the settings, seed and length of an earlier one comes out the same, and tells nothing new."""
+    seen: set[tuple[str, int]] = set()
+    kept = []
+    for run, attempt in found:
+        settings = {name: value for name, value in run.manifest.config.items() if name != "seed"}
+        what = (to_json([run.manifest.shelf, settings]), attempt.seed)
+        if what not in seen:
+            seen.add(what)
+            kept.append((run, attempt))
+    return kept
+
+
 def tally(attempts: Iterable[Attempt]) -> Tally:
     """Count attempts, given in the order in which they were made."""
     every = list(attempts)
@@ -132,11 +145,14 @@ def tally(attempts: Iterable[Attempt]) -> Tally:
 
 
 def tallies(runs: Iterable[Run]) -> dict[str, Tally]:
-    """The count of each shelf, such as "gan/fashion-mnist/dcgan", over the runs that hold attempts, the oldest run first."""
+    """The count of each shelf, such as "gan/fashion-mnist/dcgan", over the runs that hold attempts, the oldest run first.
+
+    An attempt that was made again counts once: see `without_repeats`.
+    """
     shelves: dict[str, list[Attempt]] = {}
-    for run in sorted(runs, key=lambda run: (run.manifest.started, run.name)):
-        if entries := attempts_of(run):
-            shelves.setdefault("/".join(run.manifest.shelf), []).extend(entries)
+    ordered = sorted(runs, key=lambda run: (run.manifest.started, run.name))
+    for made, attempt in without_repeats((run, each) for run in ordered for each in attempts_of(run)):
+        shelves.setdefault("/".join(made.manifest.shelf), []).append(attempt)
     return {shelf: tally(entries) for shelf, entries in sorted(shelves.items())}
 
 

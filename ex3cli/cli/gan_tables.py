@@ -109,9 +109,9 @@ def differences(counted: "History") -> list[str]:
     told = counted.difference()
     if told is None:
         return []
-    shares = [f"{kind} {told[kind]['failed']} of {told[kind]['judged']}" for kind in told if kind != "p"]
-    word = "differ" if told["p"] < SIGNIFICANT else "do not differ"
-    return [f"Failed: {' and '.join(shares)}; these rates {word} beyond chance (Fisher's exact test, p = {told['p']:.2g})."]
+    shares = " and ".join(f"{kind} {told[kind]['failed']} of {told[kind]['judged']}" for kind in told if kind != "p")
+    said = "more than chance makes of one rate" if told["p"] < SIGNIFICANT else "which shows no difference"
+    return [f"Failed: {shares}, {said} (Fisher's exact test, p = {told['p']:.2g}). A training made again counts once."]
 
 
 def every_attempt_table(counted: "History") -> "Table":
@@ -121,7 +121,7 @@ def every_attempt_table(counted: "History") -> "Table":
 
     from ex3cli.artifacts.attempts import attempt_of
 
-    table = Table(Column("run", overflow="fold"), "attempt", "started", "verdict", "reason", "iteration", "what decided")
+    table = Table(Column("run", overflow="fold"), "attempt", "run started", "verdict", "reason", "iteration", "what decided")
     for each in counted.attempts:
         attempt = attempt_of(each)
         verdict = attempt.verdict + (" (shortened)" if attempt.shortened else "")

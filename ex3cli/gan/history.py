@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ex3cli.adversarial.kinds import KINDS
-from ex3cli.artifacts.attempts import Attempt, Tally, attempt_of, attempts_of, readable_runs, tally
+from ex3cli.artifacts.attempts import Attempt, Tally, attempt_of, attempts_of, readable_runs, tally, without_repeats
 from ex3cli.artifacts.manifest import FILE_NAME
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
@@ -41,8 +41,11 @@ class History:
     def difference(self) -> dict[str, Any] | None:
         """The question that people ask, whether DCGAN fails more often than WGAN: both counts, and Fisher's p-value.
 
-        None where nothing has been judged of one of them.
+        None where nothing has been judged of one of them, or the attempts at one are yours and those at the other shipped:
+        they were made with settings of their own.
         """
+        if len({self.kinds[kind].shipped for kind in COMPARED if kind in self.kinds}) > 1:
+            return None
         shares = {kind: _share(self.kinds[kind].tally) for kind in COMPARED if kind in self.kinds}
         if len(shares) < len(COMPARED) or not all(judged for _, judged in shares.values()):
             return None
@@ -51,14 +54,14 @@ class History:
 
 
 def count_attempts(store: Store, dataset: str) -> History:
-    """Count the user's attempts at a data set by kind; of a kind without any, the shipped ones."""
+    """Count the user's attempts at a data set by kind, repeats once; of a kind without any, the shipped ones."""
     sound, damaged = readable_runs(store)
     kinds: dict[str, Count] = {}
     listed: list[dict[str, Any]] = []
     for kind in KINDS:
         shelf = ["gan", dataset, kind]
         mine = sorted((run for run in sound if run.manifest.shelf == shelf), key=lambda run: run.manifest.started)
-        found = [(run, each) for run in mine for each in attempts_of(run)]
+        found = without_repeats((run, each) for run in mine for each in attempts_of(run))
         rows = _listed(kind, found) or _shipped(store, dataset, kind)
         if rows:
             kinds[kind] = Count(tally([attempt_of(row) for row in rows]), shipped=not found)

@@ -216,7 +216,7 @@ def failing(looks: list[Look], at: Thresholds, iterations: int) -> Sign | None:
 
 def _behind_at_half_way(newest: Look, at: Thresholds) -> Sign | None:
     """What is wrong with images that are like nothing real by now, or of other classes than were asked for."""
-    if newest["density"] < at.least_density and newest["critic_area"] > at.critic_area:
+    if newest["density"] < at.least_density and newest["critic_area"] > at.half_way_area:
         return Sign(CRITIC_WINS, _kept(newest, "critic_area", "density"))
     if newest.get("label_agreement", 1.0) < at.half_way_agreement:
         return Sign(WRONG_LABELS, _kept(newest, "label_agreement"))

@@ -48,6 +48,9 @@ class Thresholds(Settings):
     half_way_agreement: float = setting(
         0.30, "Label agreement from half-way on: three times chance, a third of what is needed."
     )
+    half_way_area: float = setting(
+        0.95, "Area from half-way on, above which a critic has won over images like nothing real; WGAN's keeps a few in doubt."
+    )
     least_agreement: float = setting(
         0.90, "Label agreement at the end, conditional: what the classifier grants real images is .93."
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ex3cli.artifacts.attempts import Attempt, attempts_of
+from ex3cli.artifacts.attempts import Attempt, attempts_of, without_repeats
 from ex3cli.artifacts.run import REFERENCE, Run
 from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
@@ -94,7 +94,8 @@ class Archive:
         Where the user has made none, those of the shipped run.
         """
         runs = [run for run in self.of(shelf, command) if not run.is_reference]
-        found = [(each, run) for run in runs for each in self._attempts(run)]
+        every = without_repeats((run, each) for run in runs for each in self._attempts(run))
+        found = [(each, run) for run, each in every]
         shipped = not found
         if shipped:
             runs = [run for run in self.of(shelf, command) if run.is_reference]

@@ -64,7 +64,7 @@ def test_what_failed_before_the_first_success_is_counted_apart() -> None:
 
 
 def test_convergence_adds_up_all_runs_from_the_oldest_on(store: Store, new_run: Callable[..., Run]) -> None:
-    older, newer, other = new_run(), new_run(), new_run(shelf=("toy", "digits", "b"))
+    older, newer, other = new_run(), new_run(config={"width": 3}), new_run(shelf=("toy", "digits", "b"))
     AttemptLog(newer.path).record(attempt(1, "converged"))
     AttemptLog(older.path).record(attempt(1, reason="divergence"))
     AttemptLog(other.path).record(attempt(1, "converged"))
@@ -80,7 +80,7 @@ def test_convergence_adds_up_all_runs_from_the_oldest_on(store: Store, new_run: 
 
 def test_the_oldest_run_is_the_one_that_began_first_whatever_its_name(store: Store, new_run: Callable[..., Run]) -> None:
     for day, verdicts in ((7, ("failed", "converged")), (3, ("failed", "failed")), (5, ("failed", "converged"))):
-        run = new_run()
+        run = new_run(config={"width": day})
         run.manifest.started = f"2026-11-{day:02d}T12:00:00+00:00"
         run.manifest.write(run.path)
         for number, verdict in enumerate(verdicts, 1):
@@ -105,7 +105,7 @@ def test_a_damaged_run_is_named_and_does_not_stop_the_count(store: Store, new_ru
 
 
 def test_two_trainings_that_end_together_are_both_counted(store: Store, new_run: Callable[..., Run]) -> None:
-    runs = [new_run() for _ in range(12)]
+    runs = [new_run(config={"width": width}) for width in range(12)]
 
     def end(run: Run) -> None:
         AttemptLog(run.path).record(attempt(1, "converged"))

@@ -28,7 +28,14 @@ def judged(digits_classifier: Path, tmp_path_factory: pytest.TempPathFactory) ->
     root = tmp_path_factory.mktemp("judged") / "artifacts"
     shutil.copytree(digits_classifier, root)
     with pytest.MonkeyPatch.context() as patched:
-        low = {"least_agreement": 0.3, "least_coverage": 0.2, "rarest_class": 0.0, "most_uneven": 3.0, "final_images": 249}
+        low = {
+            "least_agreement": 0.3,
+            "least_class_agreement": 0.0,
+            "least_coverage": 0.2,
+            "rarest_class": 0.0,
+            "most_uneven": 3.0,
+            "final_images": 249,
+        }
         patched.setattr(Thresholds, "by_kind", dict.fromkeys(Thresholds.by_kind, low))
         for words in (("--kind", "dcgan", "--iterations", "80"), ("--kind", "wgan", "--unconditional", "--iterations", "120")):
             outcome = CliRunner().invoke(app, ["gan", "train", *SMALL, *words, "--artifacts", str(root), "--quiet", "--json"])
@@ -262,7 +269,7 @@ def test_history_counts_and_tells_why(ex3: Callable[..., Any], judged: Path, tmp
         )  # fmt: skip
         for number, verdict in enumerate(verdicts, 1):
             reason = "divergence" if verdict == "failed" else None
-            AttemptLog(run.path).record(Attempt(number, seed, verdict, reason, 900 * number, {"fid": 3.25}))
+            AttemptLog(run.path).record(Attempt(number, 10 * seed + number, verdict, reason, 900 * number, {"fid": 3.25}))
         run.finish({}, converged=True)
     said = ex3("gan", "history", "--dataset", "digits", "--json").document
     told = said["kinds"]["dcgan"]

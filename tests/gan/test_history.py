@@ -1,11 +1,13 @@
 """Who is counted, in which order, and what the failure rate is a share of."""
 
+import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ex3cli.artifacts.attempts import Attempt, AttemptLog
+from ex3cli.artifacts.attempts import Attempt, AttemptLog, tallies
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.gan.history import HISTORY_FILE, count_attempts
@@ -17,9 +19,13 @@ Try = Callable[..., Run]
 @pytest.fixture
 def tried(new_run: Callable[..., Run]) -> Try:
     """A run with the attempts whose verdicts are given; `started` is the day of November."""
+    fresh = itertools.count(100)
 
-    def make(*verdicts: str, kind: str = "dcgan", dataset: str = "digits", started: int = 1, shortened: bool = False) -> Run:
-        run = new_run(shelf=("gan", dataset, kind), command="gan train", label="quick")
+    def make(
+        *verdicts: str, kind: str = "dcgan", dataset: str = "digits", started: int = 1, shortened: bool = False, width: int = 0
+    ) -> Run:
+        config = {"seed": 0, "width": width or next(fresh)}  # no two are the same training
+        run = new_run(shelf=("gan", dataset, kind), command="gan train", label="quick", config=config)
         run.manifest.started = f"2026-11-{started:02d}T12:00:00+00:00"
         run.manifest.write(run.path)
         for number, verdict in enumerate(verdicts, 1):
@@ -109,3 +115,22 @@ def test_dcgan_is_held_against_wgan_by_fishers_exact_test(tried: Try, store: Sto
     # All three failures among the same four of eight attempts: 4 of C(8, 3) = 56 ways, and as many for the other kind.
     told = count_attempts(store, "digits").difference()
     assert told == {"dcgan": {"failed": 3, "judged": 4}, "wgan": {"failed": 0, "judged": 4}, "p": pytest.approx(8 / 56)}
+
+
+def test_a_training_that_was_made_again_counts_once(tried: Try, store: Store) -> None:
+    first = tried("failed", "converged", width=8, started=1)
+    tried("failed", "converged", width=8, started=2)  # the same settings, the same seeds
+    tried("failed", width=9, started=3)
+    told = count_attempts(store, "digits")
+    assert (told.kinds["dcgan"].tally.failed, told.kinds["dcgan"].tally.converged) == (2, 1)
+    assert [row["run"] for row in told.attempts][:2] == [first.name, first.name]
+    assert tallies(store.runs(("gan",)))["gan/digits/dcgan"] == told.kinds["dcgan"].tally
+
+
+def test_your_attempts_are_not_held_against_shipped_ones(tried: Try, store: Store) -> None:
+    tried("failed", "converged")
+    tried("converged", "converged", kind="wgan")
+    mine = count_attempts(store, "digits")
+    assert mine.difference() is not None
+    kinds = {**mine.kinds, "wgan": replace(mine.kinds["wgan"], shipped=True)}
+    assert replace(mine, kinds=kinds).difference() is None

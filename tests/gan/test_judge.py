@@ -64,7 +64,8 @@ def looks(*changes: dict[str, float], begin: int = 1_800) -> list[dict[str, floa
         (looks({"label_agreement": 0.2}, begin=4_500), "wrong labels"),
         (looks({"label_agreement": 0.2}, begin=4_200), None),
         (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 1.0}, begin=4_500), "critic wins"),  # noise
-        (looks({"label_agreement": 0.2, "density": 0.05}, begin=4_500), "wrong labels"),
+        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.951}, begin=4_500), "critic wins"),
+        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.949}, begin=4_500), "wrong labels"),
         (looks({"label_agreement": 0.2, "critic_area": 1.0}, begin=4_500), "wrong labels"),
     ],
 )  # fmt: skip
