@@ -50,7 +50,8 @@ def worse(now: Scores, floor: Scores) -> None:
 
 def test_real_against_real_is_the_floor(judged: Judged) -> None:
     floor = judged.floor
-    assert abs(floor.kid.value) < 4 * (floor.kid.standard_error or 0)
+    # Two blocks say little of their own scatter. Of ten the mean scatters by 1.1e-4 (all 10,000), so of two by √5 as much.
+    assert abs(floor.kid.value) < 4 * 5**0.5 * 1.1e-4
     assert floor.coverage == pytest.approx(1 - 2**-5, abs=0.015)
     assert floor.density == pytest.approx(1, abs=0.05)
     assert floor.label_agreement is not None

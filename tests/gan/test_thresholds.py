@@ -47,7 +47,7 @@ def test_on_the_line_goes_on_and_just_beyond_it_fails(name: str) -> None:
 def test_images_like_nothing_real_are_not_collapsed_however_alike() -> None:
     alike = {"least_variety": 0.0, "density": AT.least_density}
     assert reason(seen({}, alike)) == "within-class collapse"
-    noise = {**alike, "density": math.nextafter(AT.least_density, 0.0)}
+    noise = {**alike, "density": math.nextafter(AT.least_density, 0.0), "critic_area": AT.half_way_area}
     assert reason(seen({}, noise)) is None
     twice = replace(AT, variety_looks=2)
     assert reason(seen({}, noise, alike), twice) is None
