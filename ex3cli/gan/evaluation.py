@@ -7,8 +7,9 @@ import numpy as np
 from ex3cli.artifacts.run import Run
 from ex3cli.classifier.weights import load_classifier, load_real
 from ex3cli.errors import UsageError
-from ex3cli.gan.judge import falling_short, figures
+from ex3cli.gan.looks import figures
 from ex3cli.gan.networks import Generator
+from ex3cli.gan.rules import falling_short
 from ex3cli.gan.sampling import sample
 from ex3cli.gan.scoring import Scores, Yardstick
 from ex3cli.gan.thresholds import Thresholds

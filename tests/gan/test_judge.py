@@ -1,133 +1,31 @@
-"""Each way to fail is caught by its own name, in looks made by hand and in trainings broken on purpose; a good one passes."""
+"""Each way to fail is caught by its own name in trainings broken on purpose, a good one passes, and looks are remembered."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from ex3cli.adversarial.kinds import KINDS
 from ex3cli.artifacts.attempts import Attempt
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.classifier.weights import load_classifier, load_real
 from ex3cli.datasets.registry import ImageDataset, load
-from ex3cli.gan import iteration, judge
+from ex3cli.gan import iteration
+from ex3cli.gan.attempt import Course
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.judge import Bench, failing, falling_short, pixel_spread
+from ex3cli.gan.judge import Bench, Judge
 from ex3cli.gan.networks import Generator
+from ex3cli.gan.rules import falling_short
 from ex3cli.gan.scoring import Yardstick
 from ex3cli.gan.session import Session
 from ex3cli.gan.thresholds import Thresholds
 from ex3cli.gan.training import Trained, train
 from ex3cli.gan.watching import Sign
 from ex3cli.training.progress import Silent
-
-AT = Thresholds()
-GOOD = {
-    "weights": 30.0, "score_gap": 2.0, "generator_gradient": 0.5, "pixel_spread": 0.9, "critic_area": 0.98, "fid": 1.0,
-    "kid": 0.01, "coverage": 0.8, "density": 0.9, "least_variety": 0.8, "rarest_class": 0.08, "unevenness": 0.01,
-    "label_agreement": 0.93,
-}  # fmt: skip
-
-
-def looks(*changes: dict[str, float], begin: int = 1_800) -> list[dict[str, float]]:
-    """Looks at every interval from `begin` on, good but for the changes."""
-    return [{**GOOD, "iteration": float(begin + 300 * place), **change} for place, change in enumerate(changes)]
-
-
-@pytest.mark.parametrize(
-    ("seen", "reason"),
-    [
-        (looks({}), None),
-        (looks({"weights": float("nan")}, begin=300), "non-finite"),
-        (looks({"critic_area": float("nan")}, begin=300), "non-finite"),
-        (looks({"score_gap": 1e-7}), "dead critic"),
-        (looks({"generator_gradient": 1e-9}), "dead critic"),
-        (looks({"pixel_spread": 0.09, "least_variety": 0.0}), "constant output"),
-        (looks({"pixel_spread": 0.11}), None),
-        (looks({"score_gap": 0.0, "pixel_spread": 0.0}, begin=1_500), None),  # of grace
-        (looks({"least_variety": 0.2}, {"least_variety": 0.2}), "within-class collapse"),
-        (looks({"least_variety": 0.2}, {}, {"least_variety": 0.2}), None),
-        (looks(*[{"least_variety": 0.2, "density": 0.0, "critic_area": 1.0, "coverage": 0.0}] * 6), "critic wins"),  # noise
-        (looks({"least_variety": 0.2}, {"least_variety": 0.2}, begin=1_500), None),
-        (looks({}, *[{"fid": 2.1}] * 3), "divergence"),
-        (looks({}, *[{"fid": 2.1}] * 2), None),
-        (looks({}, *[{"fid": 2.1}] * 2, {"fid": 1.9}), None),
-        (looks({"fid": 5.0}, *[{"critic_area": 1.0, "fid": 5.0, "coverage": 0.1}] * 5), "critic wins"),
-        (looks({"fid": 5.0}, *[{"critic_area": 1.0, "fid": 5.0, "coverage": 0.1}] * 4), None),
-        (looks({"fid": 5.0}, *[{"critic_area": 1.0, "fid": 4.8 - place, "coverage": 0.1} for place in range(5)]), None),
-        (looks({"fid": 1.0}, *[{"critic_area": 1.0}] * 9), None),  # converged: no better, and no need
-        (looks({"label_agreement": 0.2}, begin=4_500), "wrong labels"),
-        (looks({"label_agreement": 0.2}, begin=4_200), None),
-        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 1.0}, begin=4_500), "critic wins"),  # noise
-        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.951}, begin=4_500), "critic wins"),
-        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.949}, begin=4_500), "wrong labels"),
-        (looks({"label_agreement": 0.2, "critic_area": 1.0}, begin=4_500), "wrong labels"),
-    ],
-)  # fmt: skip
-def test_looks_made_by_hand(seen: list[dict[str, float]], reason: str | None) -> None:
-    sign = failing(seen, AT, iterations=9_000)
-    assert (sign.reason if sign else None) == reason
-    assert sign is None or sign.values
-
-
-def test_a_long_training_gets_as_long_as_it_needs_to_show_a_gain() -> None:
-    """Of 200,000 iterations, an FID that halves every 92,000 gains 1.5 % in five looks, and 14 % in a tenth of the whole."""
-    steady = [
-        {**GOOD, "iteration": 400.0 * place, "critic_area": 1.0, "coverage": 0.3, "fid": 5.0 * 0.5 ** (400 * place / 92_000)}
-        for place in range(1, 200)
-    ]
-    assert not any(failing(steady[:end], AT, iterations=200_000) for end in range(1, 200))
-    assert failing(steady, AT, iterations=6_000) is not None
-    stuck = [{**look, "fid": 5.0} for look in steady]
-    named = [sign.reason for end in range(1, 200) if (sign := failing(stuck[:end], AT, iterations=200_000))]
-    assert set(named) == {"critic wins"}
-    assert len(named) == 199 - 3 - 50 + 1  # three looks of grace, then a tenth of 200,000 iterations
-
-
-UNTOLD = {key: value for key, value in GOOD.items() if key != "label_agreement"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "final", "reason"),
-    [
-        ("dcgan", GOOD, None),
-        ("wgan", {**GOOD, "label_agreement": 0.899}, "wrong labels"),
-        ("wgan-clip", {**GOOD, "label_agreement": 0.76, "coverage": 0.51}, None),
-        ("wgan-clip", {**GOOD, "label_agreement": 0.74}, "wrong labels"),
-        ("dcgan", {**GOOD, "coverage": 0.69}, "low coverage"),
-        ("dcgan", {**GOOD, "least_class_agreement": 0.5}, None),
-        ("dcgan", {**GOOD, "least_class_agreement": 0.49}, "wrong labels"),  # nine good classes of ten
-        ("wgan-clip", {**GOOD, "coverage": 0.49}, "low coverage"),
-        ("dcgan", {**UNTOLD, "rarest_class": 0.021, "unevenness": 0.3}, None),
-        ("dcgan", {**UNTOLD, "rarest_class": 0.019}, "wrong labels"),
-        ("wgan", {**UNTOLD, "unevenness": 0.51}, "wrong labels"),
-    ],
-)  # fmt: skip
-def test_what_is_not_enough_at_the_end(kind: str, final: dict[str, float], reason: str | None) -> None:
-    sign = falling_short(final, Thresholds.for_kind(kind))
-    assert (sign.reason if sign else None) == reason
-
-
-def test_every_threshold_says_why_and_every_reason_what_it_means() -> None:
-    assert all(len(each.metadata["why"]) > 20 for each in fields(Thresholds))
-    named = {value for name, value in vars(judge).items() if name.isupper() and isinstance(value, str)}
-    assert named == set(judge.REASONS)
-    assert set(Thresholds.by_kind) == set(KINDS)
-
-
-def test_the_spread_of_pixels_is_taken_within_classes() -> None:
-    generator = np.random.default_rng(0)
-    images = np.repeat(generator.integers(0, 256, (2, 1, 28, 28)), 50, axis=1).reshape(100, 28, 28).astype(np.uint8)
-    labels = np.repeat([0, 1], 50)
-    assert pixel_spread(images, labels) == 0
-    assert pixel_spread(images, None) > 10
-    noisy = generator.integers(0, 256, (4000, 28, 28)).astype(np.uint8)
-    assert pixel_spread(noisy, None) == pytest.approx(np.sqrt((256**2 - 1) / 12), rel=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +157,63 @@ def test_an_unconditional_generator_is_judged_by_the_classes_it_draws(go: Callab
     assert "label_agreement" not in attempt.values
     assert attempt.verdict == "failed"
     assert set(attempt.values) & {"rarest_class", "coverage"}
+
+
+GOOD = {
+    "weights": 1.0,
+    "score_gap": 1.0,
+    "pixel_spread": 0.9,
+    "critic_area": 0.9,
+    "least_variety": 0.9,
+    "coverage": 0.9,
+    "density": 0.9,
+}
+
+
+CHOSEN = GANConfig.resolve("quick", width=2, batch_size=16, iterations=12)
+
+
+class Told(Judge):
+    """A judge that is told its figures: a Fréchet distance for each look."""
+
+    fids = (1.0, 2.5, 2.5, 2.5)
+
+    def __init__(self, report: Callable[..., None]) -> None:
+        self.bench: Any = SimpleNamespace(thresholds=Thresholds(grace=0, interval=3, divergence_looks=3))
+        self.report, self.every, self.looks, self.seconds = report, 3, [], 0.0
+
+    def _measure(self, session: Session) -> dict[str, float]:
+        return {**GOOD, "iteration": float(session.iteration), "fid": self.fids[session.iteration // 3 - 1]}
+
+
+@pytest.mark.parametrize(("coverage", "verdict", "reason"), [(0.9, "converged", None), (0.1, "failed", "low coverage")])
+def test_at_the_end_an_attempt_has_converged_unless_it_falls_short(
+    digits: ImageDataset, new_run: Callable[..., Run], coverage: float, verdict: str, reason: str | None
+) -> None:
+    class AtTheEnd(Told):
+        fids = (1.0, 1.0, 1.0, 1.0)
+
+        def _rule_at_the_end(self, session: Session) -> Sign | None:
+            self.looks[-1] = {**self.looks[-1], "label_agreement": 0.95, "coverage": coverage}
+            return falling_short(self.looks[-1], self.bench.thresholds)
+
+    bench: Any = SimpleNamespace(judge=lambda session, report: AtTheEnd(report))
+    course = Course(CHOSEN, digits, new_run(), 1, torch.device("cpu"), bench, (), Silent())
+    while not course.over:
+        course.step()
+    entry = course.entry()
+    assert (entry.verdict, entry.reason, entry.iteration) == (verdict, reason, 12)
+    assert entry.values == (course.judge.values if course.judge and not reason else {"coverage": coverage})
+
+
+def test_a_judge_taken_up_again_counts_the_looks_before(digits: ImageDataset, new_run: Callable[..., Run]) -> None:
+    bench: Any = SimpleNamespace(judge=lambda session, report: Told(report))
+    courses = [Course(CHOSEN, digits, new_run(seed=4), 1, torch.device("cpu"), bench, (), Silent()) for _ in range(2)]
+    for _ in range(9):
+        courses[0].step()
+    assert not courses[0].over
+    courses[1].restore(courses[0].state())
+    for _ in range(3):
+        courses[1].step()
+    entry = courses[1].entry()
+    assert (entry.verdict, entry.reason, entry.values) == ("failed", "divergence", {"fid": 2.5, "best_fid": 1.0})

@@ -1,6 +1,5 @@
-"""What a look measures, what it keeps of scores, and that a judge taken up again remembers the looks before."""
+"""What a look measures, and what it keeps of scores."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,17 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from ex3cli.artifacts.run import Run
 from ex3cli.datasets.registry import ImageDataset, load
-from ex3cli.gan.attempt import Course
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.judge import Judge, critic_area, falling_short, figures, training_figures
+from ex3cli.gan.looks import critic_area, figures, pixel_spread, training_figures
 from ex3cli.gan.scoring import Scores
 from ex3cli.gan.session import Session
-from ex3cli.gan.thresholds import Thresholds
-from ex3cli.gan.watching import Finite, Sign, averaged_samples
+from ex3cli.gan.watching import Finite, averaged_samples
 from ex3cli.metrics.distances import Measured
-from ex3cli.training.progress import Silent
 
 CPU = torch.device("cpu")
 CHOSEN = GANConfig.resolve("quick", width=2, batch_size=16, iterations=12)
@@ -120,58 +115,11 @@ def test_what_is_judged_is_drawn_from_the_averaged_weights_by_seed_and_stream(se
     assert not np.array_equal(first, averaged_samples(session, 12, "a")[0])
 
 
-GOOD = {
-    "weights": 1.0,
-    "score_gap": 1.0,
-    "pixel_spread": 0.9,
-    "critic_area": 0.9,
-    "least_variety": 0.9,
-    "coverage": 0.9,
-    "density": 0.9,
-}
-
-
-class Told(Judge):
-    """A judge that is told its figures: a Fréchet distance for each look."""
-
-    fids = (1.0, 2.5, 2.5, 2.5)
-
-    def __init__(self, report: Callable[..., None]) -> None:
-        self.bench: Any = SimpleNamespace(thresholds=Thresholds(grace=0, interval=3, divergence_looks=3))
-        self.report, self.every, self.looks, self.seconds = report, 3, [], 0.0
-
-    def _measure(self, session: Session) -> dict[str, float]:
-        return {**GOOD, "iteration": float(session.iteration), "fid": self.fids[session.iteration // 3 - 1]}
-
-
-@pytest.mark.parametrize(("coverage", "verdict", "reason"), [(0.9, "converged", None), (0.1, "failed", "low coverage")])
-def test_at_the_end_an_attempt_has_converged_unless_it_falls_short(
-    digits: ImageDataset, new_run: Callable[..., Run], coverage: float, verdict: str, reason: str | None
-) -> None:
-    class AtTheEnd(Told):
-        fids = (1.0, 1.0, 1.0, 1.0)
-
-        def _rule_at_the_end(self, session: Session) -> Sign | None:
-            self.looks[-1] = {**self.looks[-1], "label_agreement": 0.95, "coverage": coverage}
-            return falling_short(self.looks[-1], self.bench.thresholds)
-
-    bench: Any = SimpleNamespace(judge=lambda session, report: AtTheEnd(report))
-    course = Course(CHOSEN, digits, new_run(), 1, CPU, bench, (), Silent())
-    while not course.over:
-        course.step()
-    entry = course.entry()
-    assert (entry.verdict, entry.reason, entry.iteration) == (verdict, reason, 12)
-    assert entry.values == (course.judge.values if course.judge and not reason else {"coverage": coverage})
-
-
-def test_a_judge_taken_up_again_counts_the_looks_before(digits: ImageDataset, new_run: Callable[..., Run]) -> None:
-    bench: Any = SimpleNamespace(judge=lambda session, report: Told(report))
-    courses = [Course(CHOSEN, digits, new_run(seed=4), 1, CPU, bench, (), Silent()) for _ in range(2)]
-    for _ in range(9):
-        courses[0].step()
-    assert not courses[0].over
-    courses[1].restore(courses[0].state())
-    for _ in range(3):
-        courses[1].step()
-    entry = courses[1].entry()
-    assert (entry.verdict, entry.reason, entry.values) == ("failed", "divergence", {"fid": 2.5, "best_fid": 1.0})
+def test_the_spread_of_pixels_is_taken_within_classes() -> None:
+    generator = np.random.default_rng(0)
+    images = np.repeat(generator.integers(0, 256, (2, 1, 28, 28)), 50, axis=1).reshape(100, 28, 28).astype(np.uint8)
+    labels = np.repeat([0, 1], 50)
+    assert pixel_spread(images, labels) == 0
+    assert pixel_spread(images, None) > 10
+    noisy = generator.integers(0, 256, (4000, 28, 28)).astype(np.uint8)
+    assert pixel_spread(noisy, None) == pytest.approx(np.sqrt((256**2 - 1) / 12), rel=0.01)
