@@ -31,7 +31,8 @@ REASONS = {
 def failing(looks: list[Look], at: Thresholds, iterations: int) -> Sign | None:
     """Why an attempt has failed by its looks so far, the newest last; None if nothing says so.
 
-    In this order, since a dead critic or a generator that outputs a constant shows in the later signs too.
+    In this order, since a dead critic or a generator that outputs a constant shows in the later signs too: a saturated
+    generator gets no gradient either, however lively its critic.
     """
     newest = looks[-1]
     if not all(math.isfinite(value) for value in newest.values()):
@@ -39,11 +40,12 @@ def failing(looks: list[Look], at: Thresholds, iterations: int) -> Sign | None:
     counted = [look for look in looks if look["iteration"] > at.grace]
     if not counted:
         return None
-    gap, gradient = newest["score_gap"], newest.get("generator_gradient", math.inf)
-    if gap < at.least_gap or gradient < at.least_gradient:
+    if newest["score_gap"] < at.least_gap:
         return Sign(DEAD_CRITIC, _kept(newest, "score_gap", "generator_gradient"))
     if newest["pixel_spread"] < at.least_spread:
-        return Sign(CONSTANT_OUTPUT, _kept(newest, "pixel_spread"))
+        return Sign(CONSTANT_OUTPUT, _kept(newest, "pixel_spread", "generator_gradient"))
+    if newest.get("generator_gradient", math.inf) < at.least_gradient:
+        return Sign(DEAD_CRITIC, _kept(newest, "score_gap", "generator_gradient"))
     if _running(counted, at.variety_looks, lambda look: _is_collapsed(look, at)):
         return Sign(COLLAPSE, _kept(newest, "least_variety"))
     best = min(look["fid"] for look in looks)

@@ -49,7 +49,9 @@ class Thresholds(Settings):
         0.30, "Label agreement from half-way on: three times chance, a third of what is needed."
     )
     half_way_area: float = setting(
-        0.95, "Area from half-way on, above which a critic has won over images like nothing real; WGAN's keeps a few in doubt."
+        0.75,
+        "Area from half-way on, above which a critic has won over images like nothing real: half of the way from chance. "
+        "One that was made a thousand times too strong had .92 to 1.",
     )
     least_agreement: float = setting(
         0.90, "Label agreement at the end, conditional: what the classifier grants real images is .93."

@@ -5,8 +5,9 @@
 
 `good` prints, for every signal, how near each training came to its threshold; `broken` prints which reason caught which fault,
 and after how many iterations. Each training is a run folder below DIR, so that its sheets can be looked at, and one that is
-finished there is not made again: a calibration of hours can be stopped and taken up. A good one may be any finished
-`ex3 gan train --max-attempts 1` of that kind and seed. Not part of `make bench`.
+finished there is not made again: a calibration of hours can be stopped and taken up, and where the rules have changed since,
+its stored looks are ruled again. A good one may be any finished `ex3 gan train --max-attempts 1` of that kind and seed. Not
+part of `make bench`.
 """
 
 import argparse
@@ -28,11 +29,12 @@ from ex3cli.gan import iteration
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.judge import Bench
 from ex3cli.gan.networks import Generator
+from ex3cli.gan.rules import failing, falling_short
 from ex3cli.gan.scoring import Yardstick
 from ex3cli.gan.session import Session
 from ex3cli.gan.thresholds import Thresholds
 from ex3cli.gan.training import train
-from ex3cli.gan.watching import Sign
+from ex3cli.gan.watching import NON_FINITE, Sign
 from ex3cli.gan.weights import trained_config
 from ex3cli.training.progress import Silent
 
@@ -154,7 +156,25 @@ def told(run: Run, at: Thresholds) -> str:
     final = {name: value for name, value in attempt.values.items() if isinstance(value, float)}
     numbers = ", ".join(f"{name} {value:.3g}" for name, value in worst.items())
     decided = ", ".join(f"{name} {value:.3g}" for name, value in final.items())
-    return f"{attempt.verdict}, {attempt.reason}, iteration {attempt.iteration:,} ({decided}); worst: {numbers}"
+    verdict = f"{attempt.verdict}, {attempt.reason}, iteration {attempt.iteration:,} ({decided}); worst: {numbers}"
+    if attempt.reason == NON_FINITE:  # seen in the losses, which are watched at every iteration
+        return verdict
+    reason, iteration = ruled_again(run, at)
+    as_then = (reason, iteration) == (attempt.reason, attempt.iteration)
+    return verdict if as_then else f"{verdict}; by the rules as they are now: {reason}, iteration {iteration:,}"
+
+
+def ruled_again(run: Run, at: Thresholds) -> tuple[str | None, int]:
+    """The reason and iteration that today's rules give the looks of a training made before, so far as it went."""
+    rows = [row["judged"] for row in run.metrics.rows() if "judged" in row]
+    looks = [row for row in rows if "iteration" in row]
+    iterations = trained_config(run).iterations
+    for end in range(1, len(looks) + 1):
+        if sign := failing(looks[:end], at, iterations):
+            return sign.reason, int(looks[end - 1]["iteration"])
+    final = [row for row in rows if "iteration" not in row]
+    sign = falling_short({**looks[-1], **final[-1]}, at) if final else None
+    return (sign.reason if sign else None), int(looks[-1]["iteration"])
 
 
 def main() -> None:

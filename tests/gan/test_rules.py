@@ -143,6 +143,8 @@ def looks(*changes: Look, begin: int = 1_800) -> list[Look]:
         (looks({"generator_gradient": 1e-9}), "dead critic"),
         (looks({"pixel_spread": 0.09, "least_variety": 0.0}), "constant output"),
         (looks({"pixel_spread": 0.11}), None),
+        (looks({"pixel_spread": 0.0, "generator_gradient": 0.0}), "constant output"),  # saturated: no gradient gets through
+        (looks({"pixel_spread": 0.0, "generator_gradient": 0.0, "score_gap": 0.0}), "dead critic"),
         (looks({"score_gap": 0.0, "pixel_spread": 0.0}, begin=1_500), None),  # of grace
         (looks({"least_variety": 0.2}, {"least_variety": 0.2}), "within-class collapse"),
         (looks({"least_variety": 0.2}, {}, {"least_variety": 0.2}), None),
@@ -158,8 +160,8 @@ def looks(*changes: Look, begin: int = 1_800) -> list[Look]:
         (looks({"label_agreement": 0.2}, begin=4_500), "wrong labels"),
         (looks({"label_agreement": 0.2}, begin=4_200), None),
         (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 1.0}, begin=4_500), "critic wins"),  # noise
-        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.951}, begin=4_500), "critic wins"),
-        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.949}, begin=4_500), "wrong labels"),
+        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.751}, begin=4_500), "critic wins"),
+        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.749}, begin=4_500), "wrong labels"),
         (looks({"label_agreement": 0.2, "critic_area": 1.0}, begin=4_500), "wrong labels"),
     ],
 )  # fmt: skip
