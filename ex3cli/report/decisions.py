@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from ex3cli.adversarial.kinds import NAMES
 from ex3cli.report.archive import Archive, MissingError
 from ex3cli.report.blocks import Gap, Part, Table
-from ex3cli.report.few_labels import BASELINES, LIKELIHOODS, RECIPES, Judged, comparison, judged, ordered, selection
+from ex3cli.report.few_labels import Judged, judged, selection
 from ex3cli.report.gans import DATASET, Scored, kinds, scored, trained
+from ex3cli.report.recipes import BASELINES, LIKELIHOODS, RECIPES, comparison, ordered
 from ex3cli.report.theory import lines
 from ex3cli.report.words import count, fixed, listed, number, percent, setting
 

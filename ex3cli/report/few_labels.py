@@ -4,23 +4,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.datasets.registry import spec
+from ex3cli.report import recipes
 from ex3cli.report.archive import Archive, MissingError, made_from
 from ex3cli.report.blocks import Figure, Gap, Part, Table
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
+from ex3cli.report.recipes import BASELINES
 from ex3cli.report.words import beside, fixed, listed, percent, remainder, spread
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
 
-TRAIN, EVALUATE, COMPARE = "vae train", "vae eval", "vae compare"
+TRAIN, EVALUATE = "vae train", "vae eval"
 SIZES = [100, 600, 1000, 3000]
 """What the exercise asks for."""
-BASELINES = {"raw_pixels": "raw pixels", "hog": "edges (HOG) alone", "preset_paper": "the paper's recipe, trained here"}
-RECIPES = {"edges": "preset edges", "pixels": "preset pixels", "paper": "preset paper"}
-LIKELIHOODS = {
-    "edges": "Gaussian, learned variance; pixels and edges", "pixels": "Gaussian, learned variance", "paper": "Bernoulli",
-}  # fmt: skip
 SHIPPED_BASELINES = (
     "The baselines are those that ex3 ships, measured on the same draws; measuring them again needs the data set."
 )
@@ -61,7 +58,7 @@ def accuracies(found: Judged) -> Table:
     """Error and accuracy in percent, with their spread, beside the baselines and the paper's column."""
     rows = found.rows
     baselines = [name for name in BASELINES if any(name in row["baselines"] for row in rows)]
-    methods = _methods(rows)
+    methods = recipes.methods(rows)
     headings = ["labels", "error %", "accuracy %", *(f"{BASELINES[name]}: accuracy %" for name in baselines)]
     headings += [f"the paper on MNIST, {method}: error %" for method in methods]
     cells = []
@@ -78,11 +75,6 @@ def accuracies(found: Judged) -> Table:
         + ("" if found.dataset == "mnist" else " The paper's figures are of MNIST.")
     )
     return Table(f"M1 on {spec(found.dataset).title.split(',')[0]}", headings, cells, note)
-
-
-def _methods(rows: list[Row]) -> list[str]:
-    """The paper's methods, the one that the exercise is about first."""
-    return sorted({method for row in rows for method in row["paper"]}, key=lambda method: (method != "M1+TSVM", method))
 
 
 def _tested(row: Row) -> int:
@@ -137,10 +129,10 @@ def part(archive: Archive, dataset: str) -> Part:
     except MissingError as missing:
         gaps.append(missing.gap)
     try:
-        run, document = comparison(archive, dataset)
-        words.append(_recipes_in_words(document))
-        tables.append(replace(_recipes(document), note=_rounded(found, run, document)))
-        figures.insert(0, _curves(archive, run, document))
+        run, document = recipes.comparison(archive, dataset)
+        words.append(recipes.in_words(document))
+        tables.append(replace(recipes.table(document), note=_rounded(found, run, document)))
+        figures.insert(0, recipes.curves(archive, run, document))
         makings.append(making(run))
     except MissingError as missing:
         gaps.append(missing.gap)
@@ -154,7 +146,7 @@ def _rounded(found: Judged | None, run: "Run", document: dict[str, Any]) -> str:
     before = found.trained.manifest.parents.get("shipped from")
     if before is None or before not in run.manifest.parents.values():
         return ""
-    exact = {row["labels"]: row["accuracy_mean"] for row in ordered(document["recipes"])[0][1]["results"]}
+    exact = {row["labels"]: row["accuracy_mean"] for row in recipes.ordered(document["recipes"])[0][1]["results"]}
     pairs = [(percent(row["accuracy_mean"]), percent(exact[row["labels"]])) for row in found.rows if row["labels"] in exact]
     apart = max((abs(float(a) - float(b)) for a, b in pairs), default=0.0)  # as both tables show them
     if not apart:
@@ -163,56 +155,6 @@ def _rounded(found: Judged | None, run: "Run", document: dict[str, Any]) -> str:
         "The first line is of the training as it was made; the table of M1 is of the same training as it is shipped, with "
         f"weights of 16 bits and features of 8, and differs by up to {fixed(apart, 2)} points."
     )
-
-
-def comparison(archive: Archive, dataset: str) -> "tuple[Run, dict[str, Any]]":
-    """The comparison of recipes that would be taken: the user's newest complete one, else the shipped one."""
-    command = archive.command("ex3", "vae", "compare", "RUN", "--dataset", dataset)
-    gap = Gap(f"the comparison of recipes on {dataset}", "there is none, not even a shipped one", command, quick=False)
-    run = archive.taken(("vae", dataset, "comparison"), COMPARE, gap)
-    return run, archive.json(run, "comparison.json")
-
-
-def ordered(named: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Recipes as a reader wants them: the default first, then those that have names, then others."""
-    known = list(RECIPES)
-    return sorted(named.items(), key=lambda item: (known.index(item[0]) if item[0] in known else len(known), item[0]))
-
-
-def _recipes(document: dict[str, Any]) -> Table:
-    recipes = ordered(document["recipes"])
-    sizes = [row["labels"] for row in recipes[0][1]["results"]]
-    rows = []
-    for name, entry in recipes:
-        label = RECIPES.get(name, name)
-        rows.append([f"{label}: {entry['features']}", *_cells(entry["results"], sizes)])
-        if "transductive" in entry:
-            rows.append([f"{label}, transductive", *_cells(entry["transductive"], sizes)])
-        if (trainings := entry["seeds"][0]["trainings"]) > 1:
-            rows.append([f"{label}: mean of {trainings} trainings ± over their seeds", *_cells(entry["seeds"], sizes)])
-    rows += [[BASELINES.get(name, name), *_cells(entries, sizes)] for name, entries in document["baselines"].items()]
-    first = recipes[0][1]["results"]
-    for method in _methods(first):
-        entries = [row["paper"].get(method) for row in first]
-        cells = [f"{100 - each['error_percent']:.2f} ± {each['spread']:g}" if each else "" for each in entries]
-        rows.append([f"the paper on MNIST, {method}", *cells])
-    headings = ["accuracy %", *(f"{size:,} labels" for size in sizes)]
-    return Table("Every recipe on the same draws", headings, rows)
-
-
-def _cells(rows: list[Row], sizes: list[int]) -> list[str]:
-    found = {row["labels"]: spread(row["accuracy_mean"], row["accuracy_std"]) for row in rows}
-    return [found.get(size, "") for size in sizes]
-
-
-def _recipes_in_words(document: dict[str, Any]) -> str:
-    name, entry = ordered(document["recipes"])[0]
-    said = f"The recipes were compared on the same draws, {RECIPES.get(name, name)} first."
-    if "transductive" in entry:
-        pairs = zip(entry["results"], entry["transductive"], strict=True)
-        gains = [f"{100 * (b['accuracy_mean'] - a['accuracy_mean']):+.1f} with {a['labels']:,}" for a, b in pairs]
-        said += f" Spreading the labels over the unlabelled training images changes its accuracy by points: {listed(gains)}."
-    return said.replace("-", "−")
 
 
 def _kernel(found: Judged) -> Table:
@@ -233,19 +175,6 @@ def selection(found: Judged) -> str:
 def _chosen(value: float | None) -> str:
     """C or γ; with --tune each draw has its own."""
     return "each draw's own" if value is None else f"{value:g}"
-
-
-def _curves(archive: Archive, run: "Run", document: dict[str, Any]) -> Figure:
-    ends = []
-    for name, entry in ordered(document["recipes"]):
-        first, last = entry["results"][0], entry["results"][-1]
-        ends.append(f"{RECIPES.get(name, name)} {percent(first['accuracy_mean'], 1)} to {percent(last['accuracy_mean'], 1)} %")
-    ends += [
-        f"{BASELINES.get(name, name)} {percent(rows[0]['accuracy_mean'], 1)} to {percent(rows[-1]['accuracy_mean'], 1)} %"
-        for name, rows in document["baselines"].items()
-    ]
-    alt = f"Lines of accuracy that rise with the number of labels, from the fewest to the most: {listed(ends)}."
-    return figure(archive, run, "figures/accuracy", alt=alt, caption="Accuracy against the number of labels; bars: spread.")
 
 
 def _confusion(archive: Archive, found: Judged) -> Figure:
