@@ -1,5 +1,22 @@
-"""`python -m ex3cli`, for an environment whose scripts are not on the path."""
+"""The entry point of `ex3`, and of `python -m ex3cli` where scripts are not on the path."""
 
-from ex3cli.cli import main
+import signal
 
-main()
+
+def main() -> None:
+    """Load the commands and run the one that was asked for.
+
+    Ctrl-C while they load ends the process as it ends any other program, without a traceback; later the commands see to it.
+    """
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a parent may have had it ignored
+    if ours:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from ex3cli.cli import main as run
+
+    if ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -49,7 +49,7 @@ for _group in GROUPS:
 
 
 def main() -> None:
-    """Run the command line; the entry point of `ex3`.
+    """Run the command line.
 
     A command line that cannot be parsed gets the two lines of every other error: its cause and what to do.
     """

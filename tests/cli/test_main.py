@@ -1,8 +1,13 @@
 import json
+import os
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import ex3cli
 from ex3cli import __version__
 from ex3cli.cli import main
 
@@ -55,3 +60,21 @@ def test_a_command_line_that_cannot_be_parsed_is_a_document_too(
 ) -> None:
     assert run_main(monkeypatch, "runs", "show", "--json") == 2
     assert json.loads(capsys.readouterr().out)["error"]["cause"] == "Missing argument 'RUN'"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_an_interrupt_while_the_commands_load_leaves_no_traceback(tmp_path: Path, ignored: bool) -> None:
+    """A module in the place of Typer interrupts its own process; one whose parent had SIGINT ignored goes on."""
+    (tmp_path / "typer.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise SystemExit('still here')\n"
+    )
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if ignored else None
+    try:
+        path = os.pathsep.join([str(tmp_path), str(Path(ex3cli.__file__).parents[1])])
+        line = [sys.executable, "-m", "ex3cli", "doctor"]
+        done = subprocess.run(line, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+    assert (done.returncode, done.stderr) == ((1, "still here\n") if ignored else (-signal.SIGINT, ""))
