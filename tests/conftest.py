@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from typer.testing import CliRunner
 
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
+
+hypothesis.settings.register_profile("ex3", deadline=None, derandomize=True)  # no example fails for a slow machine, or by luck
+hypothesis.settings.load_profile("ex3")
 
 
 @pytest.fixture(autouse=True)

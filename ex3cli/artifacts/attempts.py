@@ -115,16 +115,19 @@ def attempts_of(run: Run) -> list[Attempt]:
 
 
 def without_repeats(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt]]:
-    """Each attempt once: one of the settings, seed and length of an earlier one comes out the same, and tells nothing new."""
-    seen: set[tuple[str, int]] = set()
-    kept = []
+    """Each attempt once, in the place of the first: one of the same settings, seed, length and device is that training again.
+
+    Where it was judged by another classifier than before, the newer verdict counts; one that nobody judged undoes none.
+    """
+    kept: dict[tuple[str, int], tuple[Run, Attempt]] = {}
     for run, attempt in found:
         settings = {name: value for name, value in run.manifest.config.items() if name != "seed"}
-        what = (to_json([run.manifest.shelf, settings]), attempt.seed)
-        if what not in seen:
-            seen.add(what)
-            kept.append((run, attempt))
-    return kept
+        what = (to_json([run.manifest.shelf, settings, run.manifest.device]), attempt.seed)
+        earlier = kept.get(what)
+        judged_anew = attempt.verdict != "unjudged" and earlier and earlier[0].manifest.parents != run.manifest.parents
+        if earlier is None or judged_anew:
+            kept[what] = (run, attempt)
+    return list(kept.values())
 
 
 def tally(attempts: Iterable[Attempt]) -> Tally:

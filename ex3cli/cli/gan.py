@@ -101,7 +101,7 @@ def train(
         "attempts": done.attempts, "seconds": done.seconds, "judging_seconds": done.judging_seconds,
     }  # fmt: skip
     told = f"{config.kind}: {done.iterations:,} iterations, {done.epochs:.1f} epochs of {data.name}, run {run.name}"
-    problem = not_converged(done.attempts, run.name) if last.verdict == "failed" else None
+    problem = not_converged(done.attempts, run.name, config.iterations) if last.verdict == "failed" else None
     return Answer(document=document, show=[told, attempts_table(done.attempts)], run=run, problem=problem)
 
 

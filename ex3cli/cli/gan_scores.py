@@ -85,7 +85,8 @@ def evaluate(
         "label_agreement": scores.label_agreement, "classifier_accuracy": classifier.manifest.summary["accuracy"],
         "class_agreements": None if scores.class_agreements is None else dict(zip(names, scores.class_agreements, strict=True)),
         "class_shares": dict(zip(names, scores.class_shares, strict=True)),
-        "verdict": "failed" if done.shortfall else "converged", "reason": done.shortfall.reason if done.shortfall else None,
+        "verdict": ("failed" if done.shortfall else "converged") if done.is_judged else None,
+        "reason": done.shortfall.reason if done.shortfall else None,
     }  # fmt: skip
     shelf, config = ("gan", context.dataset, "eval", kind), {"kind": kind, "count": scores.n}
     record = recorded(context, shelf, "scores", "gan eval", config, [run, classifier])
@@ -94,6 +95,8 @@ def evaluate(
         record.finish({name: document[name] for name in ("fid", "coverage", "label_agreement", "verdict")})
     title = f"{run.name}: {scores.n:,} images, seed {context.seed}, by {classifier.name}"
     said = "It would pass as converged." if not done.shortfall else f"It falls short of convergence: {done.shortfall.reason}."
+    if not done.is_judged:
+        said = "No verdict: coverage is higher among fewer images than the bar is of; leave out -n for one."
     return Answer(document=document, show=[title, scores_table(document), said], run=record)
 
 

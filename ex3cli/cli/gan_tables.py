@@ -35,12 +35,12 @@ def decisive(attempt: "Attempt") -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in numbers.items())
 
 
-def not_converged(attempts: Sequence["Attempt"], run: str) -> NotConvergedError:
-    """What to raise when every attempt failed."""
+def not_converged(attempts: Sequence["Attempt"], run: str, iterations: int) -> NotConvergedError:
+    """What to raise when every attempt failed, each of which was given so many iterations."""
     reasons = ", ".join(f"{each.reason} at iteration {each.iteration:,}" for each in attempts)
     count = f"{len(attempts)} attempts" if len(attempts) > 1 else "one attempt"
     last = attempts[-1]
-    if last.reason not in ("wrong labels", "low coverage"):
+    if last.iteration < iterations or last.reason not in ("wrong labels", "low coverage"):
         remedy = "start with another --seed or a smaller --learning-rate"
     elif last.shortened:
         remedy = "train it for its preset's whole length"
@@ -105,13 +105,15 @@ def counts_table(counted: "History") -> "Table":
 
 
 def differences(counted: "History") -> list[str]:
-    """In a line, whether DCGAN failed more often than WGAN."""
+    """In a line, whether DCGAN failed more often than WGAN; and what is counted together that differs."""
+    lines = [f"{kind}: attempts with {count} different settings, counted together." for kind, count in counted.pooled().items()]
     told = counted.difference()
     if told is None:
-        return []
+        return lines
     shares = " and ".join(f"{kind} {told[kind]['failed']} of {told[kind]['judged']}" for kind in told if kind != "p")
     said = "more than chance makes of one rate" if told["p"] < SIGNIFICANT else "which shows no difference"
-    return [f"Failed: {shares}, {said} (Fisher's exact test, p = {told['p']:.2g}). A training made again counts once."]
+    lines += [f"Failed: {shares}, {said} (Fisher's exact test, p = {told['p']:.2g}). A training made again counts once."]
+    return lines
 
 
 def every_attempt_table(counted: "History") -> "Table":

@@ -25,6 +25,7 @@ class Evaluation:
     scores: Scores
     floor: Scores
     shortfall: Sign | None  # what keeps it from having converged, by the judge's bar
+    is_judged: bool  # of as many images as that bar is of: coverage is higher among fewer
 
 
 def evaluate(generator: Generator, kind: str, classifier: Run, classes: int, *, count: int | None, seed: int) -> Evaluation:
@@ -45,10 +46,12 @@ def evaluate(generator: Generator, kind: str, classifier: Run, classes: int, *, 
     there = min(len(test.labels), len(held_out.labels))
     if count is not None and count > there:
         raise UsageError(f"-n {count:,} is more than the {there:,} real images to compare with", f"give at most {there}")
-    n = min(MOST, there) if count is None else count
+    full = min(MOST, there)
+    n = full if count is None else count
     yardstick = Yardstick(test, classes).first(n)
     floor = yardstick.score(held_out.features[:n], held_out.labels[:n], None)
     asked = np.arange(n) % classes if generator.classes else None
     images = sample(generator, seed, None if asked is None else asked.tolist(), n)
     scores = yardstick.score_images(load_classifier(classifier), images, asked)
-    return Evaluation(scores, floor, falling_short(figures(scores), Thresholds.for_kind(kind)))
+    shortfall = falling_short(figures(scores), Thresholds.for_kind(kind)) if n == full else None
+    return Evaluation(scores, floor, shortfall, is_judged=n == full)

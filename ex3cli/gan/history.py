@@ -6,9 +6,12 @@ from typing import Any
 
 from ex3cli.adversarial.kinds import KINDS
 from ex3cli.artifacts.attempts import Attempt, Tally, attempt_of, attempts_of, readable_runs, tally, without_repeats
+from ex3cli.artifacts.canonical import to_json
 from ex3cli.artifacts.manifest import FILE_NAME
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.weights import trained_config
 from ex3cli.metrics.agreement import chance_of_difference, wilson_interval
 
 HISTORY_FILE = "history.json"
@@ -23,7 +26,11 @@ class Count:
     shipped: bool  # none of the user's own, so the shipped ones
 
     def document(self) -> dict[str, Any]:
-        """The tally, and the share of judged attempts that failed with its 95 % Wilson interval."""
+        """The tally, and the share of judged attempts that failed with its 95 % Wilson interval.
+
+        A command ends at its first success, so that the share in one alone is biased low (of attempts that fail by half, at
+        most three to a command, it is a third on average). Pooled over many commands it is not.
+        """
         failed, judged = _share(self.tally)
         interval = wilson_interval(failed, judged) if judged else None
         rate = {"value": failed / judged, "low": interval.low, "high": interval.high} if interval else None
@@ -41,9 +48,12 @@ class History:
     def difference(self) -> dict[str, Any] | None:
         """The question that people ask, whether DCGAN fails more often than WGAN: both counts, and Fisher's p-value.
 
-        None where nothing has been judged of one of them, or the attempts at one are yours and those at the other shipped:
-        they were made with settings of their own.
+        None where nothing has been judged of one of them, or like is not compared with like: the attempts at one are yours and
+        those at the other shipped, or they were not all made with one preset, changed in the same way if at all.
         """
+        judged = [row for row in self.attempts if row["kind"] in COMPARED and row["verdict"] != "unjudged"]
+        if len({to_json(row.get("settings")) for row in judged if not row["shortened"]}) > 1:
+            return None
         if len({self.kinds[kind].shipped for kind in COMPARED if kind in self.kinds}) > 1:
             return None
         shares = {kind: _share(self.kinds[kind].tally) for kind in COMPARED if kind in self.kinds}
@@ -51,6 +61,11 @@ class History:
             return None
         told = {kind: {"failed": failed, "judged": judged} for kind, (failed, judged) in shares.items()}
         return {**told, "p": chance_of_difference(*shares.values())}
+
+    def pooled(self) -> dict[str, int]:
+        """Of each kind whose attempts were made with several settings, how many these are."""
+        settings = {kind: {to_json(row.get("settings")) for row in self.attempts if row["kind"] == kind} for kind in self.kinds}
+        return {kind: len(each) for kind, each in settings.items() if len(each) > 1}
 
 
 def count_attempts(store: Store, dataset: str) -> History:
@@ -87,4 +102,17 @@ def _shipped(store: Store, dataset: str, kind: str) -> list[dict[str, Any]]:
 
 
 def _listed(kind: str, found: Sequence[tuple[Run, Attempt]]) -> list[dict[str, Any]]:
-    return [{"kind": kind, "run": run.name, "started": run.manifest.started, **asdict(each)} for run, each in found]
+    return [
+        {"kind": kind, "run": run.name, "started": run.manifest.started, "settings": _settings(run), **asdict(each)}
+        for run, each in found
+    ]
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """The preset, and what was changed of it: the same for two kinds that differ by no more than their kind."""
+    config = trained_config(run)
+    plain = GANConfig.resolve(config.preset, kind=config.kind)
+    adapted = GANConfig.resolve(config.preset, kind=config.kind, conditional=config.conditional).to_dict()
+    changed = {name: value for name, value in config.to_dict().items() if value != adapted[name]}
+    changed |= {} if config.conditional == plain.conditional else {"conditional": config.conditional}
+    return {"preset": config.preset, **changed}

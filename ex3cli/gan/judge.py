@@ -11,7 +11,7 @@ from typing import Any
 
 from ex3cli.classifier.networks import Classifier
 from ex3cli.gan.looks import Look, critic_area, figures, pixel_spread, training_figures
-from ex3cli.gan.rules import failing, falling_short
+from ex3cli.gan.rules import diverging, failing, falling_short
 from ex3cli.gan.scoring import Yardstick
 from ex3cli.gan.session import Session
 from ex3cli.gan.thresholds import Thresholds
@@ -47,8 +47,8 @@ class Judge:
         self.looks: list[Look] = []
         self.seconds = 0.0  # spent looking, in this process
         self._small = bench.real.first(bench.thresholds.images)
-        images, labels = session.batches.images, session.batches.labels
-        self._real_pixel_spread = pixel_spread(images[:2000].cpu().numpy(), labels[:2000].cpu().numpy())
+        images, labels = (each[:2000].cpu().numpy() for each in (session.batches.images, session.batches.labels))
+        self._real_pixel_spread = pixel_spread(images, labels if session.players.classes else None)
 
     def look(self, session: Session) -> Sign | None:
         """See `Observer`."""
@@ -88,11 +88,12 @@ class Judge:
         return {**look, "pixel_spread": spread, "critic_area": critic_area(session), **figures(scores)}
 
     def _rule_at_the_end(self, session: Session) -> Sign | None:
-        """Draw as many as `gan eval` does, and hold them against the bar."""
+        """Draw as many as `gan eval` does, and hold them and the looks against the bar."""
         thresholds = self.bench.thresholds
         count = min(thresholds.final_images, len(self.bench.real.real.labels))
         images, asked = averaged_samples(session, count, "verdict")
         final = figures(self.bench.real.first(count).score_images(self.bench.classifier, images, asked))
+        sign = diverging([*self.looks, final], thresholds) or falling_short(final, thresholds)
         self.looks[-1] = {**self.looks[-1], **final}
         self.report({"images": float(count), **final})
-        return falling_short(final, thresholds)
+        return sign

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ex3cli.gan.batches import to_range
 from ex3cli.gan.scoring import Scores
 from ex3cli.gan.session import LOSSES, Session
-from ex3cli.metrics.agreement import area_under_curve, divergence_from_uniform
+from ex3cli.metrics.agreement import area_under_curve, area_within_classes, divergence_from_uniform
 from ex3cli.training.seeding import torch_generator
 
 CRITIC_BATCHES = 4  # of real and of drawn images each, that the area under the curve is computed from
@@ -37,16 +37,14 @@ def figures(scores: Scores) -> Look:
 
 
 def training_figures(session: Session) -> Look:
-    """The iteration, the recent score gap, the norm of the generator's gradient, and that of all weights."""
+    """The iteration, the recent score gap, the norm of the generator's gradient, and that of all weights and statistics."""
     players = session.players
     recent = session.history[max(0, session.iteration - RECENT) : session.iteration]
     gap = recent[:, LOSSES.index("score_gap")].abs().mean()
     gradients: list[torch.Tensor] = [each.grad for each in players.generator.parameters() if each.grad is not None]
-    weights: list[torch.Tensor] = [
-        *players.generator.parameters(),
-        *players.critic.parameters(),
-        *session.average.generator.parameters(),
-    ]
+    networks = (players.generator, players.critic, session.average.generator)
+    weights: list[torch.Tensor] = [each for network in networks for each in network.parameters()]
+    weights += [each for network in networks for each in network.buffers() if each.is_floating_point()]  # BatchNorm's
     norms = [torch.stack(torch._foreach_norm(each)).norm() for each in (gradients, weights) if each]
     read = torch.stack([gap, *norms]).tolist()
     look = {"iteration": float(session.iteration), "score_gap": read[0], "weights": read[-1]}
@@ -57,12 +55,14 @@ def training_figures(session: Session) -> Look:
 def critic_area(session: Session) -> float:
     """The area under the curve of the critic's scores of real images and of the newest weights' images.
 
-    Batch by batch, as in training, since a BatchNorm there sees only real or only drawn images at a time.
+    Within each class where the critic is told it. Batch by batch, as in training, since a BatchNorm there sees only real or
+    only drawn images at a time.
     """
     players, config = session.players, session.config
     critic, generator = copy.deepcopy(players.critic).train(), copy.deepcopy(players.generator).train()
     noise = torch_generator(session.seed, "judge", "critic", session.iteration)
     scores: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
+    told: list[torch.Tensor] = []
     for _ in range(CRITIC_BATCHES):
         chosen = torch.randint(len(session.batches.images), (config.batch_size,), generator=noise).to(session.device)
         labels = session.batches.labels[chosen] if players.classes else None
@@ -71,8 +71,9 @@ def critic_area(session: Session) -> float:
             drawn = generator(z, labels).float()
             scores[0].append(critic(to_range(session.batches.images[chosen]), labels))
             scores[1].append(critic(drawn, labels))
+        told += [] if labels is None else [labels]
     real, fake = (torch.cat(each).float().cpu().numpy() for each in scores)
-    return area_under_curve(real, fake)
+    return area_within_classes(real, fake, torch.cat(told).cpu().numpy()) if told else area_under_curve(real, fake)
 
 
 def pixel_spread(images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> float:

@@ -21,7 +21,7 @@ REASONS = {
     COLLAPSE: "the images of a class are nearly alike",
     WRONG_LABELS: "images are not of the class that was asked for; unconditional: classes are missing or far too rare",
     DIVERGENCE: "images have become worse than they were, and stay so",
-    CRITIC_WINS: "the critic tells every image apart and the generator learns nothing",
+    CRITIC_WINS: "the generator learns nothing from a critic that tells every image apart, or is still at noise half-way",
     DEAD_CRITIC: "the critic says the same of everything, or the generator gets no gradient",
     LOW_COVERAGE: "too few of the real images have a drawn one near",
 }
@@ -53,15 +53,21 @@ def failing(looks: list[Look], at: Thresholds, iterations: int) -> Sign | None:
         return Sign(DIVERGENCE, {"fid": newest["fid"], "best_fid": best})
     if _critic_wins(looks, counted, at, iterations):
         return Sign(CRITIC_WINS, {**_kept(newest, "critic_area", "fid"), "best_fid": best})
-    return _behind_at_half_way(newest, at) if newest["iteration"] >= iterations / 2 else None
+    return _behind(counted, at) if newest["iteration"] >= iterations / 2 and not diverging(looks, at) else None
 
 
-def _behind_at_half_way(newest: Look, at: Thresholds) -> Sign | None:
-    """What is wrong with images that are like nothing real by now, or of other classes than were asked for."""
-    if newest["density"] < at.least_density and newest["critic_area"] > at.half_way_area:
-        return Sign(CRITIC_WINS, _kept(newest, "critic_area", "density"))
-    if newest.get("label_agreement", 1.0) < at.half_way_agreement:
-        return Sign(WRONG_LABELS, _kept(newest, "label_agreement"))
+def diverging(looks: list[Look], at: Thresholds) -> Sign | None:
+    """Whether the newest images are far worse than the best were: once is no failure yet, but no way to end either."""
+    newest, best = looks[-1]["fid"], min(look["fid"] for look in looks)
+    return Sign(DIVERGENCE, {"fid": newest, "best_fid": best}) if newest > at.most_divergence * best else None
+
+
+def _behind(looks: list[Look], at: Thresholds) -> Sign | None:
+    """What is wrong with images that are still like nothing real, or of other classes than were asked for."""
+    if _running(looks, at.half_way_looks, lambda look: look["density"] < at.least_density):
+        return Sign(CRITIC_WINS, _kept(looks[-1], "critic_area", "density"))
+    if _running(looks, at.half_way_looks, lambda look: look.get("label_agreement", 1.0) < at.half_way_agreement):
+        return Sign(WRONG_LABELS, _kept(looks[-1], "label_agreement"))
     return None
 
 
@@ -79,6 +85,8 @@ def falling_short(final: Look, at: Thresholds) -> Sign | None:
             return Sign(WRONG_LABELS, _kept(final, "least_class_agreement"))
     elif final["rarest_class"] < at.rarest_class or final["unevenness"] > at.most_uneven:
         return Sign(WRONG_LABELS, _kept(final, "rarest_class", "unevenness"))
+    if final["least_variety"] < at.least_variety:
+        return Sign(COLLAPSE, _kept(final, "least_variety"))
     if final["coverage"] < at.least_coverage:
         return Sign(LOW_COVERAGE, {"coverage": final["coverage"]})
     return None
@@ -87,7 +95,7 @@ def falling_short(final: Look, at: Thresholds) -> Sign | None:
 def _critic_wins(looks: list[Look], counted: list[Look], at: Thresholds, iterations: int) -> bool:
     """Whether the critic has told all apart for several looks without any better image coming of it.
 
-    Images that would pass at the end are no sign of it: a converged generator does not get better either.
+    Images that would pass at the end, in any of these looks, are no sign of it: a converged generator gains nothing either.
     """
     patience = max(at.critic_looks, math.ceil(at.critic_share * iterations / at.interval))
     if not _running(counted, patience, lambda look: look["critic_area"] > at.critic_area):
@@ -95,7 +103,7 @@ def _critic_wins(looks: list[Look], counted: list[Look], at: Thresholds, iterati
     before, recent = looks[:-patience], looks[-patience:]
     reference = min(look["fid"] for look in before or recent[:1])
     gained = min(look["fid"] for look in recent) < (1 - at.critic_gain) * reference
-    return not gained and falling_short(looks[-1], at) is not None
+    return not gained and all(falling_short(look, at) is not None for look in recent)
 
 
 def _running(looks: list[Look], count: int, holds: Callable[[Look], bool]) -> bool:

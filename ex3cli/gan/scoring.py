@@ -13,7 +13,7 @@ from ex3cli.metrics.agreement import class_agreements, class_shares, label_agree
 from ex3cli.metrics.coverage import Manifold, spread_within
 from ex3cli.metrics.distances import Measured
 from ex3cli.metrics.frechet import Gaussian, frechet_distance, gaussian_of
-from ex3cli.metrics.kernel import kernel_distance
+from ex3cli.metrics.kernel import balanced, kernel_distance
 
 FEWEST = 20  # images of a class whose variety means something
 
@@ -74,7 +74,7 @@ class Yardstick:
         return Scores(
             n=len(features),
             fid=frechet_distance(gaussian_of(features), self.gaussian),
-            kid=kernel_distance(features, self.real.features),
+            kid=kernel_distance(features, self.real.features, labels=(_by_design(asked), _by_design(self.real.labels))),
             coverage=coverage,
             density=density,
             label_agreement=None if asked is None else label_agreement(asked, said),
@@ -87,3 +87,8 @@ class Yardstick:
         """`score` of (n, 28, 28) images."""
         seen = see(classifier, images)
         return self.score(seen.features, seen.said, asked)
+
+
+def _by_design(labels: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    """The labels of a sample that has as many of each class by design, as drawn images have and Fashion-MNIST's test set."""
+    return labels if labels is not None and balanced(labels) else None

@@ -60,6 +60,20 @@ def area_under_curve(higher: NDArray[Any], lower: NDArray[Any]) -> float:
     return float((ranks.sum() - len(higher) * (len(higher) + 1) / 2) / (len(higher) * len(lower)))
 
 
+def area_within_classes(higher: NDArray[Any], lower: NDArray[Any], labels: NDArray[np.int64]) -> float:
+    """The mean over the classes of `area_under_curve`, where a score says little across them.
+
+    A critic that is told the class may give each a level of its own: then it tells all pairs of a class apart, and yet the
+    area over all of them is far from one.
+
+    Parameters
+    ----------
+    higher, lower, labels : (n,) scores of either sample and the class that both i-th scores are of.
+    """
+    groups = [labels == each for each in np.unique(labels)]
+    return float(np.mean([area_under_curve(higher[group], lower[group]) for group in groups]))
+
+
 def wilson_interval(count: int, total: int) -> Interval:
     """95 % confidence interval of a probability from `count` of `total`: sensible for few trials, and for 0 and all.
 

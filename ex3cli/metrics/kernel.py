@@ -9,9 +9,10 @@ from ex3cli.metrics.distances import Measured
 from ex3cli.streams import numpy_stream
 
 BLOCK = 1000
+Labels = tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]
 
 
-def kernel_distance(one: NDArray[Any], other: NDArray[Any], block: int = BLOCK) -> Measured:
+def kernel_distance(one: NDArray[Any], other: NDArray[Any], block: int = BLOCK, labels: Labels = (None, None)) -> Measured:
     """Return the squared maximum mean discrepancy with the kernel (x·y/d + 1)³, its mean over disjoint blocks of samples.
 
     Unbiased: of two samples of one distribution it scatters around zero and is as often negative. The standard error is
@@ -20,10 +21,11 @@ def kernel_distance(one: NDArray[Any], other: NDArray[Any], block: int = BLOCK) 
     Parameters
     ----------
     one, other : (n, d) and (m, d) features, in any order: each is put in a random one of its own, always the same, since a
-        block is a sample only then. Images drawn with all classes in turn have fewer pairs of a class in a block than chance
-        gives, and would seem nearer to real ones than these are to each other. The surplus of the longer, and of an
-        incomplete block, is unused.
+        block is a sample only then. The surplus of the longer, and of an incomplete block, is unused.
     block : samples of each in a block; with fewer there is one block of all of them.
+    labels : of each, the (n,) classes that it was drawn by, where it has as many of each by design; None where chance decided.
+        Such a sample has fewer pairs of one class than chance gives, and would seem nearer to another than it is. Its blocks
+        have as many of each class too, and the pairs within a class and between classes are weighted as chance would.
 
     Source: Bińkowski et al. 2018 (arXiv 1801.01401), KID; blocks: Zaremba et al. 2013 (arXiv 1307.1954).
     """
@@ -31,18 +33,40 @@ def kernel_distance(one: NDArray[Any], other: NDArray[Any], block: int = BLOCK) 
         raise ValueError(f"features {one.shape} and {other.shape} must be (n, d) with the same d and at least two rows")
     least = min(len(one), len(other))
     size = min(block, least)
-    one, other = (numpy_stream(0, "kernel blocks", place).permutation(each) for place, each in enumerate((one, other)))
     starts = range(0, least - size + 1, size)
-    values = [squared_discrepancy(one[start : start + size], other[start : start + size]) for start in starts]
+    orders = [_order(len(each), labels[place], place) for place, each in enumerate((one, other))]
+    values = []
+    for start in starts:
+        chosen = [order[start : start + size] for order in orders]
+        classes = [None if told is None else told[which] for told, which in zip(labels, chosen, strict=True)]
+        values.append(squared_discrepancy(one[chosen[0]], other[chosen[1]], (classes[0], classes[1])))
     error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
     return Measured(float(np.mean(values)), error, 0.0)
 
 
-def squared_discrepancy(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """The unbiased estimate of one block: no sample is compared with itself."""
+def balanced(labels: NDArray[np.int64]) -> bool:
+    """Whether a sample has as many of every class that it has, give or take one: no draw of chance does, for all purposes."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return int(counts.max() - counts.min()) <= 1
+
+
+def squared_discrepancy(one: NDArray[Any], other: NDArray[Any], labels: Labels = (None, None)) -> float:
+    """The unbiased estimate of one block: no sample is compared with itself. Labels as in `kernel_distance`."""
     x, y = one.astype(np.float64), other.astype(np.float64)
-    within = (_mean_of_others(_kernel(x, x)) + _mean_of_others(_kernel(y, y))) - 2 * _kernel(x, y).mean()
-    return float(within)
+    own = sum(_mean_of_others(_kernel(each, each), told) for each, told in zip((x, y), labels, strict=True))
+    return float(own - 2 * _kernel(x, y).mean())
+
+
+def _order(count: int, labels: NDArray[np.int64] | None, place: int) -> NDArray[np.int64]:
+    """A random order, in which the classes take turns where they are given."""
+    order = numpy_stream(0, "kernel blocks", place).permutation(count)
+    if labels is None:
+        return order
+    turns = np.empty(count, dtype=np.int64)
+    for each in np.unique(labels):
+        members = labels[order] == each
+        turns[members] = np.arange(members.sum())
+    return order[np.argsort(turns, kind="stable")]
 
 
 def _kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -50,6 +74,14 @@ def _kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
     return values
 
 
-def _mean_of_others(kernel: NDArray[np.float64]) -> float:
+def _mean_of_others(kernel: NDArray[np.float64], labels: NDArray[np.int64] | None) -> float:
+    """The mean over pairs of two samples, each class in its share of the pairs where the labels are given."""
     n = len(kernel)
-    return float((kernel.sum() - np.trace(kernel)) / (n * (n - 1)))
+    if labels is None or min(counts := np.unique(labels, return_counts=True)[1]) < 2:
+        return float((kernel.sum() - np.trace(kernel)) / (n * (n - 1)))
+    same = np.equal.outer(labels, labels)
+    total = kernel[~same].sum()
+    for each, count in zip(np.unique(labels), counts, strict=True):
+        block = kernel[np.ix_(labels == each, labels == each)]
+        total += (block.sum() - np.trace(block)) * count / (count - 1)  # count² pairs, of which count would be with itself
+    return float(total / n**2)

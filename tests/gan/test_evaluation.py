@@ -48,13 +48,21 @@ def test_scores_and_floor_are_against_as_many_test_images(classifier: Any, gener
 
 
 def test_the_bar_is_that_of_the_kind(classifier: Any, generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    final = {"label_agreement": 0.8, "coverage": 0.6}
+    final = {"label_agreement": 0.8, "coverage": 0.6, "least_variety": 0.9}
     monkeypatch.setattr(evaluation, "figures", lambda scores: final)
     reasons = {}
     for kind in ("dcgan", "wgan", "wgan-clip"):
-        shortfall = evaluation.evaluate(generator, kind, classifier, 10, count=100, seed=0).shortfall
+        shortfall = evaluation.evaluate(generator, kind, classifier, 10, count=None, seed=0).shortfall
         reasons[kind] = shortfall.reason if shortfall else None
     assert reasons == {"dcgan": "wrong labels", "wgan": "wrong labels", "wgan-clip": None}
+
+
+def test_fewer_images_than_the_bar_is_of_get_no_verdict(classifier: Any, generator: Generator) -> None:
+    whole = evaluation.evaluate(generator, "dcgan", classifier, 10, count=None, seed=0)
+    assert whole.is_judged
+    assert whole.shortfall is not None
+    fewer = evaluation.evaluate(generator, "dcgan", classifier, 10, count=whole.scores.n - 1, seed=0)
+    assert (fewer.is_judged, fewer.shortfall) == (False, None)
 
 
 def test_as_many_as_there_are_is_enough_and_one_more_is_refused(classifier: Any, generator: Generator) -> None:

@@ -10,6 +10,7 @@ import pytest
 from ex3cli.artifacts.attempts import Attempt, AttemptLog, tallies
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.history import HISTORY_FILE, count_attempts
 from ex3cli.metrics.agreement import wilson_interval
 
@@ -24,7 +25,10 @@ def tried(new_run: Callable[..., Run]) -> Try:
     def make(
         *verdicts: str, kind: str = "dcgan", dataset: str = "digits", started: int = 1, shortened: bool = False, width: int = 0
     ) -> Run:
-        config = {"seed": 0, "width": width or next(fresh)}  # no two are the same training
+        config = {
+            "seed": 0,
+            **GANConfig.resolve(kind=kind, width=width or next(fresh)).to_dict(),
+        }  # no two are the same training
         run = new_run(shelf=("gan", dataset, kind), command="gan train", label="quick", config=config)
         run.manifest.started = f"2026-11-{started:02d}T12:00:00+00:00"
         run.manifest.write(run.path)
@@ -107,11 +111,11 @@ def test_damage_is_named_where_it_concerns_the_data_set(tried: Try, store: Store
 
 
 def test_dcgan_is_held_against_wgan_by_fishers_exact_test(tried: Try, store: Store) -> None:
-    tried("failed", "failed", "failed", "converged", "unjudged")
+    tried("failed", "failed", "failed", "converged", "unjudged", width=8)
     assert count_attempts(store, "digits").difference() is None
     tried("unjudged", kind="wgan")
     assert count_attempts(store, "digits").difference() is None
-    tried("converged", "converged", "converged", "converged", kind="wgan")
+    tried("converged", "converged", "converged", "converged", kind="wgan", width=8)
     # All three failures among the same four of eight attempts: 4 of C(8, 3) = 56 ways, and as many for the other kind.
     told = count_attempts(store, "digits").difference()
     assert told == {"dcgan": {"failed": 3, "judged": 4}, "wgan": {"failed": 0, "judged": 4}, "p": pytest.approx(8 / 56)}
@@ -128,9 +132,54 @@ def test_a_training_that_was_made_again_counts_once(tried: Try, store: Store) ->
 
 
 def test_your_attempts_are_not_held_against_shipped_ones(tried: Try, store: Store) -> None:
-    tried("failed", "converged")
-    tried("converged", "converged", kind="wgan")
+    tried("failed", "converged", width=8)
+    tried("converged", "converged", kind="wgan", width=8)
     mine = count_attempts(store, "digits")
     assert mine.difference() is not None
     kinds = {**mine.kinds, "wgan": replace(mine.kinds["wgan"], shipped=True)}
     assert replace(mine, kinds=kinds).difference() is None
+
+
+def test_like_is_compared_with_like(tried: Try, store: Store) -> None:
+    """A DCGAN with a step size of its own says nothing against the other kind's preset."""
+    tried("failed", "failed", "failed", "failed", width=8)
+    tried("converged", "converged", "converged", "converged", kind="wgan", width=8)
+    same = count_attempts(store, "digits")
+    assert same.difference() is not None
+    assert same.pooled() == {}
+    assert {tuple(row["settings"].items()) for row in same.attempts} == {(("preset", "quick"), ("width", 8))}
+    tried("failed", width=9)
+    mixed = count_attempts(store, "digits")
+    assert mixed.difference() is None
+    assert mixed.pooled() == {"dcgan": 2}
+
+
+def test_unconditional_kinds_are_alike_whatever_that_takes_from_their_settings(
+    new_run: Callable[..., Run], store: Store
+) -> None:
+    for kind in ("dcgan", "wgan-clip"):
+        config = GANConfig.resolve("quick", kind=kind, conditional=False).to_dict()
+        run = new_run(shelf=("gan", "digits", kind), command="gan train", label="quick", config=config)
+        AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))
+    told = count_attempts(store, "digits").attempts
+    assert [row["settings"] for row in told] == [{"preset": "quick", "conditional": False}] * 2
+
+
+def test_a_training_that_is_judged_later_counts_as_judged(new_run: Callable[..., Run], store: Store) -> None:
+    """The first had no classifier; the third another one than the second; the fourth again none."""
+    config = GANConfig.resolve("quick").to_dict()
+    for verdict, judge in (("unjudged", None), ("failed", "one"), ("converged", "other"), ("unjudged", None)):
+        parents = {"classifier": judge} if judge else {}
+        run = new_run(shelf=("gan", "digits", "dcgan"), command="gan train", label="quick", config=config, parents=parents)
+        AttemptLog(run.path).record(Attempt(1, 0, verdict, None, 900))
+    told = count_attempts(store, "digits")
+    assert [(row["verdict"], row["run"][-10:]) for row in told.attempts] == [("converged", "0003-quick")]
+    assert tallies(store.runs(("gan",)))["gan/digits/dcgan"] == told.kinds["dcgan"].tally
+
+
+def test_on_another_device_it_is_another_training(new_run: Callable[..., Run], store: Store) -> None:
+    for device in ("cpu", "cuda"):
+        config = GANConfig.resolve("quick").to_dict()
+        run = new_run(shelf=("gan", "digits", "dcgan"), command="gan train", label="quick", config=config, device=device)
+        AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))
+    assert count_attempts(store, "digits").kinds["dcgan"].tally.converged == 2

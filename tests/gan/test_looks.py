@@ -74,6 +74,26 @@ def test_the_area_is_one_where_real_images_score_higher(session: Session, value:
     assert critic_area(session) == area
 
 
+class Levelled(nn.Module):
+    """Real images, which are dark, score a little more than drawn ones; the level of a class is far more than that."""
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return 100.0 * labels - (images.flatten(1).mean(dim=1) > 0.5).float()
+
+
+def test_the_area_is_taken_within_classes(session: Session) -> None:
+    session.players.critic, session.players.generator = Levelled(), Constant(1.0)  # type: ignore[assignment]
+    assert critic_area(session) == 1.0
+
+
+def test_a_statistic_that_is_no_number_shows_too(session: Session) -> None:
+    session.iteration = 1
+    statistics = next(each for each in session.average.generator.buffers() if each.is_floating_point())
+    assert np.isfinite(training_figures(session)["weights"])
+    statistics.view(-1)[0] = float("nan")
+    assert np.isnan(training_figures(session)["weights"])
+
+
 def scores(**changes: Any) -> Scores:
     plain: dict[str, Any] = {
         "n": 100, "fid": 2.0, "kid": Measured(0.1, 0.01), "coverage": 0.7, "density": 0.9, "label_agreement": 0.8,

@@ -7,11 +7,18 @@ import pytest
 
 from ex3cli.adversarial.kinds import KINDS
 from ex3cli.gan import rules
-from ex3cli.gan.rules import failing, falling_short
+from ex3cli.gan.rules import diverging, failing, falling_short
 from ex3cli.gan.thresholds import Thresholds
 
 AT = Thresholds(
-    grace=100, divergence_looks=1, variety_looks=1, critic_looks=2, critic_gain=0.25, most_divergence=2.0, least_coverage=0.5
+    grace=100,
+    divergence_looks=1,
+    variety_looks=1,
+    half_way_looks=1,
+    critic_looks=2,
+    critic_gain=0.25,
+    most_divergence=2.0,
+    least_coverage=0.5,
 )
 GOOD = {
     "iteration": 200.0, "weights": 30.0, "score_gap": 2.0, "generator_gradient": 0.5, "pixel_spread": 0.9,
@@ -49,11 +56,12 @@ def test_on_the_line_goes_on_and_just_beyond_it_fails(name: str) -> None:
 def test_images_like_nothing_real_are_not_collapsed_however_alike() -> None:
     alike = {"least_variety": 0.0, "density": AT.least_density}
     assert reason(seen({}, alike)) == "within-class collapse"
-    noise = {**alike, "density": math.nextafter(AT.least_density, 0.0), "critic_area": AT.half_way_area}
-    assert reason(seen({}, noise)) is None
+    noise = {**alike, "density": math.nextafter(AT.least_density, 0.0)}
+    assert reason(seen({}, noise), iterations=500) is None
+    assert reason(seen({}, noise)) == "critic wins"  # half-way: whatever its area, nothing has been learnt
     twice = replace(AT, variety_looks=2)
-    assert reason(seen({}, noise, alike), twice) is None
-    assert reason(seen({}, alike, alike), twice) == "within-class collapse"
+    assert reason(seen({}, noise, alike), twice, iterations=500) is None
+    assert reason(seen({}, alike, alike), twice, iterations=500) == "within-class collapse"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +84,27 @@ def test_where_no_label_was_asked_for_the_agreement_fails_nothing() -> None:
     untold = [{key: value for key, value in look.items() if key != "label_agreement"} for look in seen({}, {})]
     assert reason(untold) is None
     assert falling_short({**untold[0], "rarest_class": AT.rarest_class, "unevenness": AT.most_uneven}, AT) is None
+
+
+def test_past_half_way_one_look_is_not_enough_and_what_diverges_is_not_called_behind() -> None:
+    at = replace(AT, half_way_looks=2, divergence_looks=3)
+    for wrong, named in (({"label_agreement": 0.1}, "wrong labels"), ({"density": 0.0}, "critic wins")):
+        assert reason(seen({}, wrong, {}, wrong), at) is None
+        assert reason(seen({}, wrong, wrong), at) == named
+        far = {**wrong, "fid": 2.1}
+        assert reason(seen({}, far, far), at) is None  # it was good: wait whether it comes back
+        assert reason(seen({}, far, far, far), at) == "divergence"
+    early = [{**look, "iteration": 110.0 + place} for place, look in enumerate(seen({"density": 0.0}, {"density": 0.0}))]
+    assert reason(early, at) is None
+    assert reason([*early[:1], {**early[1], "iteration": 200.0}], at) == "critic wins"
+
+
+def test_what_is_twice_as_bad_as_it_was_at_the_end_has_not_converged() -> None:
+    assert diverging(seen({}, {"fid": 2.0}), AT) is None
+    sign = diverging(seen({}, {"fid": 2.1}), AT)
+    assert sign is not None
+    assert (sign.reason, sign.values) == ("divergence", {"fid": 2.1, "best_fid": 1.0})
+    assert diverging(seen({}, {"fid": 2.1}, {}), AT) is None
 
 
 def test_half_way_is_the_first_look_that_is_not_before_it() -> None:
@@ -123,6 +152,11 @@ def test_a_critic_on_its_line_or_of_grace_has_not_won() -> None:
     assert reason(seen(BAD, BAD), replace(AT, grace=200)) is None
     assert reason(seen(BAD, BAD, {**BAD, "critic_area": 0.9})) is None
     assert reason(seen(*[{"critic_area": 1.0}] * 3)) is None  # what would pass need not get better
+    passing = {"critic_area": 1.0}
+    scattered = {**passing, "label_agreement": 0.89}  # of 1,000 images
+    assert reason(seen(passing, scattered)) is None
+    assert reason(seen(passing, scattered, scattered)) == "critic wins"
+    assert reason(seen(passing, BAD, BAD)) == "critic wins"
 
 
 DEFAULTS = Thresholds()
@@ -157,12 +191,13 @@ def looks(*changes: Look, begin: int = 1_800) -> list[Look]:
         (looks({"fid": 5.0}, *[{"critic_area": 1.0, "fid": 5.0, "coverage": 0.1}] * 4), None),
         (looks({"fid": 5.0}, *[{"critic_area": 1.0, "fid": 4.8 - place, "coverage": 0.1} for place in range(5)]), None),
         (looks({"fid": 1.0}, *[{"critic_area": 1.0}] * 9), None),  # converged: no better, and no need
-        (looks({"label_agreement": 0.2}, begin=4_500), "wrong labels"),
-        (looks({"label_agreement": 0.2}, begin=4_200), None),
-        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 1.0}, begin=4_500), "critic wins"),  # noise
-        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.751}, begin=4_500), "critic wins"),
-        (looks({"label_agreement": 0.2, "density": 0.05, "critic_area": 0.749}, begin=4_500), "wrong labels"),
-        (looks({"label_agreement": 0.2, "critic_area": 1.0}, begin=4_500), "wrong labels"),
+        (looks(*[{"label_agreement": 0.2}] * 2, begin=4_200), "wrong labels"),
+        (looks({}, {"label_agreement": 0.2}, begin=4_200), None),
+        (looks(*[{"label_agreement": 0.2}] * 2, begin=3_900), None),
+        (looks(*[{"label_agreement": 0.2, "density": 0.05}] * 2, begin=4_200), "critic wins"),  # noise
+        (looks(*[{"label_agreement": 0.2, "critic_area": 1.0}] * 2, begin=4_200), "wrong labels"),
+        (looks({}, *[{"fid": 9.0, "density": 0.0, "label_agreement": 0.1}] * 2, begin=4_200), None),  # it may come back
+        (looks({}, *[{"fid": 9.0, "density": 0.0, "label_agreement": 0.1}] * 3, begin=4_200), "divergence"),
     ],
 )  # fmt: skip
 def test_looks_made_by_hand(seen: list[Look], reason: str | None) -> None:
@@ -199,6 +234,9 @@ UNTOLD = {key: value for key, value in GOOD.items() if key != "label_agreement"}
         ("dcgan", {**GOOD, "least_class_agreement": 0.5}, None),
         ("dcgan", {**GOOD, "least_class_agreement": 0.49}, "wrong labels"),  # nine good classes of ten
         ("wgan-clip", {**GOOD, "coverage": 0.49}, "low coverage"),
+        ("dcgan", {**GOOD, "least_variety": 0.3}, None),
+        ("dcgan", {**GOOD, "least_variety": 0.29}, "within-class collapse"),  # of one class: coverage does not show it
+        ("wgan", {**UNTOLD, "least_variety": 0.0}, "within-class collapse"),
         ("dcgan", {**UNTOLD, "rarest_class": 0.021, "unevenness": 0.3}, None),
         ("dcgan", {**UNTOLD, "rarest_class": 0.019}, "wrong labels"),
         ("wgan", {**UNTOLD, "unevenness": 0.51}, "wrong labels"),

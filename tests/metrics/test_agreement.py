@@ -24,6 +24,14 @@ def test_divergence_from_uniform_runs_from_zero_to_the_logarithm_of_the_classes(
     assert agreement.divergence_from_uniform(np.array([0.5, 0.5, 0, 0])) == pytest.approx(np.log(2))
 
 
+def test_the_area_within_classes_does_not_see_the_level_of_each() -> None:
+    levels = np.array([0, 0, 10, 10, 20, 20])
+    assert agreement.area_under_curve(levels + 1, levels) == pytest.approx(24 / 36)
+    assert agreement.area_within_classes(levels + 1, levels, np.repeat([3, 5, 9], 2)) == 1.0
+    assert agreement.area_within_classes(levels, levels, levels) == 0.5
+    assert np.isnan(agreement.area_within_classes(np.array([1.0, np.nan]), np.zeros(2), np.array([0, 1])))
+
+
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.lists(st.integers(0, 5), min_size=1, max_size=30))
 def test_the_area_under_the_curve_is_the_chance_to_rank_right(higher: list[int], lower: list[int]) -> None:
     pairs = [(a > b) + (a == b) / 2 for a in higher for b in lower]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ex3cli.metrics.kernel import kernel_distance, squared_discrepancy
+from ex3cli.metrics.kernel import balanced, kernel_distance, squared_discrepancy
 
 
 def test_it_is_the_mean_over_pairs_written_out() -> None:
@@ -46,6 +46,50 @@ def test_the_order_of_the_features_does_not_matter() -> None:
         assert kernel_distance(in_turn, at_random, block=100) == values[-1]
     error = np.sqrt(np.mean([each.standard_error**2 for each in values if each.standard_error]) / len(values))
     assert abs(np.mean([each.value for each in values])) < 3 * error
+
+
+def test_as_many_of_each_class_by_design_does_not_seem_nearer() -> None:
+    """Balanced against balanced, at random against balanced: zero within three standard errors; without the labels below."""
+    generator, centres = np.random.default_rng(8), 3 * np.eye(10)
+    in_turn = np.arange(200) % 10
+
+    def draw(classes: np.ndarray) -> np.ndarray:
+        return centres[classes] + 0.1 * generator.normal(size=(len(classes), 10))
+
+    values: dict[str, list[float]] = {"both": [], "one": [], "untold": []}
+    for _ in range(150):
+        x, y, z = draw(in_turn), draw(in_turn), draw(generator.integers(0, 10, 200))
+        values["both"].append(kernel_distance(x, y, labels=(in_turn, in_turn)).value)
+        values["one"].append(kernel_distance(z, y, labels=(None, in_turn)).value)
+        values["untold"].append(kernel_distance(x, y).value)
+    scaled = {name: np.mean(each) / (np.std(each) / np.sqrt(len(each))) for name, each in values.items()}
+    assert abs(scaled["both"]) < 3
+    assert abs(scaled["one"]) < 3
+    assert scaled["untold"] < -10
+
+
+def test_pairs_of_a_class_are_weighted_as_chance_would() -> None:
+    """Two classes of two points each: of the ordered pairs half are within a class, written out."""
+    x, labels = np.array([[0.0], [1.0], [4.0], [6.0]]), np.array([0, 0, 1, 1])
+    y = np.full((3, 1), 2.0)
+    k = (x @ x.T + 1) ** 3
+    own = 0.25 * k[0, 1] + 0.25 * k[2, 3] + 0.5 * k[:2, 2:].mean()
+    expected = own + (2 * 2 + 1) ** 3 - 2 * ((x @ y.T + 1) ** 3).mean()
+    assert squared_discrepancy(x, y, (labels, None)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("counts", "told"), [((5, 5, 5), True), ((5, 6, 5), True), ((5, 7, 5), False), ((4,), True)])
+def test_a_sample_is_balanced_if_its_classes_differ_by_one_at_most(counts: tuple[int, ...], told: bool) -> None:
+    assert balanced(np.repeat(np.arange(len(counts)), counts)) is told
+
+
+def test_the_blocks_of_a_balanced_sample_are_balanced() -> None:
+    """Each class is one point, so that blocks with all classes alike have no scatter at all."""
+    labels = np.random.default_rng(0).permutation(np.arange(400) % 10)
+    x = 3 * np.eye(10)[labels]
+    measured = kernel_distance(x, x[::-1], block=100, labels=(labels, labels[::-1]))
+    assert measured.value == pytest.approx(0, abs=1e-12)
+    assert measured.standard_error == pytest.approx(0, abs=1e-12)
 
 
 def test_the_standard_error_is_the_scatter_of_the_estimate() -> None:

@@ -1,0 +1,47 @@
+"""What is said of attempts: the remedy that fits the reason, and what is counted together."""
+
+import pytest
+
+from ex3cli.artifacts.attempts import Attempt, tally
+from ex3cli.cli.gan_tables import differences, not_converged
+from ex3cli.gan.history import Count, History
+
+
+@pytest.mark.parametrize(
+    ("reason", "iteration", "shortened", "remedy"),
+    [
+        ("low coverage", 900, False, "train longer with --iterations above 900"),
+        ("wrong labels", 900, False, "train longer with --iterations above 900"),
+        ("wrong labels", 900, True, "train it for its preset's whole length"),
+        ("wrong labels", 450, False, "start with another --seed or a smaller --learning-rate"),  # it was ended at half-way
+        ("divergence", 900, False, "start with another --seed or a smaller --learning-rate"),
+    ],
+)
+def test_only_what_came_to_its_end_is_told_to_train_longer(reason: str, iteration: int, shortened: bool, remedy: str) -> None:
+    error = not_converged([Attempt(1, 0, "failed", reason, iteration, shortened=shortened)], "gan/digits/dcgan/0001-quick", 900)
+    assert (error.remedy or "").startswith(remedy)
+
+
+def rows(kind: str, settings: int, *verdicts: str) -> list[dict[str, object]]:
+    return [
+        {"kind": kind, "settings": {"preset": "quick", "width": settings}, "verdict": verdict, "shortened": False}
+        for verdict in verdicts
+    ]
+
+
+def counted(*told: dict[str, object]) -> History:
+    kinds = {
+        kind: Count(tally([Attempt(1, 0, str(row["verdict"]), None, 1) for row in told if row["kind"] == kind]), shipped=False)
+        for kind in ("dcgan", "wgan")
+    }
+    return History(kinds, list(told), {})
+
+
+def test_settings_that_are_counted_together_are_told_and_not_compared() -> None:
+    alike = rows("dcgan", 8, "failed", "failed") + rows("wgan", 8, "converged")
+    assert differences(counted(*alike)) == [
+        "Failed: dcgan 2 of 2 and wgan 0 of 1, which shows no difference (Fisher's exact test, p = 0.33). "
+        "A training made again counts once."
+    ]
+    mixed = differences(counted(*alike, *rows("dcgan", 9, "failed")))
+    assert mixed == ["dcgan: attempts with 2 different settings, counted together."]
