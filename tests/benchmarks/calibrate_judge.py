@@ -4,14 +4,15 @@
     python tests/benchmarks/calibrate_judge.py broken --kind wgan --data DATA --artifacts DIR [--only "dead critic"]
 
 `good` prints, for every signal, how near each training came to its threshold; `broken` prints which reason caught which fault,
-and after how many iterations. Each training is a run folder below DIR, so that its sheets can be looked at, and one that is
-finished there is not made again: a calibration of hours can be stopped and taken up, and where the rules have changed since,
-its stored looks are ruled again. A good one may be any finished `ex3 gan train --max-attempts 1` of that kind and seed. Not
-part of `make bench`.
+and after how many iterations; the exit code is 1 where a good one failed, or a fault was not caught by its own name. Each
+training is a run folder below DIR, so that its sheets can be looked at, and one that is finished there is not made again: a
+calibration of hours can be stopped and taken up, and where the rules have changed since, its stored looks are ruled again. A
+good one may be any finished `ex3 gan train --max-attempts 1` of that kind and seed. Not part of `make bench`.
 """
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -95,7 +96,7 @@ def faults(kind: str) -> dict[str, dict[str, Any]]:
         "any (step size too large from the start)": {
             "settings": {"learning_rate": 50 * GANConfig.resolve(kind=kind).learning_rate}
         },
-        "divergence": {"patch": (Session, "_set_step_sizes", runaway(Session._set_step_sizes))},
+        "divergence": {"patch": (Session, "_set_step_sizes", runaway(Session._set_step_sizes, 50 if kind == "dcgan" else 10))},
         "constant output": {"patch": (Generator, "forward", deaf(lambda z, _: torch.zeros(len(z), device=z.device)))},
         "within-class collapse": {"patch": (Generator, "forward", deaf(lambda z, labels: (labels != 3).to(z.dtype)))},
         "wrong labels": {"shuffled": True},
@@ -105,15 +106,16 @@ def faults(kind: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def runaway(keep: Callable[[Session], None]) -> Callable[[Session], None]:
-    """Step sizes fifty times too large from iteration 2,000 on; at five times a dcgan still converges."""
+def runaway(keep: Callable[[Session], None], factor: float) -> Callable[[Session], None]:
+    """Step sizes so many times too large from iteration 2,000 on. At 5 a dcgan still converges; at 50 a wgan's generator, whose
+    steps are larger to begin with, saturates at once, and its output is constant."""
 
     def larger(session: Session) -> None:
         keep(session)
         if session.iteration >= 2_000:
             for optimiser in (session.players.generator_optimiser, session.players.critic_optimiser):
                 for group in optimiser.param_groups:
-                    group["lr"] *= 50
+                    group["lr"] *= factor
 
     return larger
 
@@ -177,8 +179,8 @@ def ruled_again(run: Run, at: Thresholds) -> tuple[str | None, int]:
     return (sign.reason if sign else None), int(looks[-1]["iteration"])
 
 
-def main() -> None:
-    """Run what was asked for."""
+def main() -> int:
+    """Run what was asked for; 1 if a good training failed, or a fault was not caught by its own name."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("good", "broken"))
     parser.add_argument("--kind", default="dcgan")
@@ -194,13 +196,15 @@ def main() -> None:
     classifier = store.find(("classifier", data.name), command=COMMAND)
     tools = load_classifier(classifier), Yardstick(load_real(classifier, "held_out"), len(data.class_names))
     length = {"iterations": given.iterations} if given.iterations else {}
+    wrong = 0
     if given.what == "good":
         for seed in given.seeds:
             at = Thresholds.for_kind(given.kind, **given.thresholds)
             config = GANConfig.resolve("quick", kind=given.kind, **length)
             run = run_one(store, data, Bench(at, *tools), config, "good", seed)
             print(f"{given.kind}, seed {seed}: {told(run, at)}", flush=True)
-        return
+            wrong += attempts_of(run)[0].verdict != "converged"
+        return int(wrong > 0)
     for reason, fault in faults(given.kind).items():
         if given.only and reason not in given.only:
             continue
@@ -212,7 +216,11 @@ def main() -> None:
         with patched(*fault.get("patch", (Thresholds, "presets", Thresholds.presets))):
             run = run_one(store, spoilt, Bench(at, *tools), config, label, given.seeds[0], fault.get("observers", ()))
         print(f"{kind}, made to show {reason!r}: {told(run, at)}", flush=True)
+        attempt = attempts_of(run)[0]
+        name = attempt.reason if attempt.reason == NON_FINITE else ruled_again(run, at)[0]
+        wrong += name is None if reason.startswith("any") else name != reason
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
