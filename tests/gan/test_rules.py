@@ -97,6 +97,9 @@ def test_past_half_way_one_look_is_not_enough_and_what_diverges_is_not_called_be
     early = [{**look, "iteration": 110.0 + place} for place, look in enumerate(seen({"density": 0.0}, {"density": 0.0}))]
     assert reason(early, at) is None
     assert reason([*early[:1], {**early[1], "iteration": 200.0}], at) == "critic wins"
+    graced = [{**early[0], "iteration": 100.0}, {**early[1], "iteration": 110.0}]
+    assert reason(graced, at, iterations=150) is None
+    assert reason([*graced, {**early[1], "iteration": 120.0}], at, iterations=150) == "critic wins"
 
 
 def test_what_is_twice_as_bad_as_it_was_at_the_end_has_not_converged() -> None:

@@ -12,6 +12,7 @@ from ex3cli.classifier.seeing import see
 from ex3cli.classifier.weights import COMMAND, RealFeatures, load_classifier, load_real
 from ex3cli.datasets.registry import load
 from ex3cli.gan.scoring import Scores, Yardstick
+from ex3cli.metrics.kernel import kernel_distance
 
 COUNT = 2_000
 
@@ -138,3 +139,15 @@ def test_each_figure_is_of_the_labels_and_features_it_is_told_of() -> None:
     assert scores.variety == pytest.approx([2, 1], rel=0.2)  # of what was asked for, over that of real ones; 20 are enough
     assert np.isnan(Yardstick(real, 2).score(features[:-1], said[:-1], asked[:-1]).variety[1])
     assert len(Yardstick(real, 2).first(30).real.labels) == len(Yardstick(real, 2).first(30).real.features) == 30
+
+
+def test_the_kernel_distance_knows_which_samples_are_balanced_by_design() -> None:
+    generator = np.random.default_rng(1)
+    turns, chance = np.arange(60) % 3, np.repeat([0, 1, 2], [30, 20, 10])
+    x, y = (generator.normal(size=(60, 4)).astype(np.float32) + turns[:, None] for _ in range(2))
+    both = Yardstick(RealFeatures(y, turns), 3).score(x, turns, turns).kid
+    assert both == kernel_distance(x, y, labels=(turns, turns)) != kernel_distance(x, y)
+    unconditional = Yardstick(RealFeatures(y, turns), 3).score(x, turns, None).kid
+    assert unconditional == kernel_distance(x, y, labels=(None, turns)) != both
+    by_chance = Yardstick(RealFeatures(y, chance), 3).score(x, turns, turns).kid
+    assert by_chance == kernel_distance(x, y, labels=(turns, None)) != unconditional
