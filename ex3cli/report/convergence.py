@@ -30,12 +30,14 @@ DECIDED = {
     "rarest_class": ("rarest class", 3, "Rarest class: its share of the images drawn."),
     "unevenness": ("unevenness", 4, "Unevenness: how far the classes' shares are from equal ones, as KL in nats."),
     "pixel_spread": ("spread of pixels", 3, "Spread of pixels: across noise, as a share of that of real images."),
-    "critic_area": ("critic's area", 3, "Critic's area: under the curve of its scores; 0.5 tells nothing apart, 1 everything."),
+    "critic_area": ("critic's area", 3, "Critic's area: under the curve of its scores; 1 tells all of a class apart."),
     "score_gap": ("score gap", 4, "Score gap: between its mean scores of real and of drawn images."),
     "generator_gradient": ("generator's gradient", 3, "Generator's gradient: its norm over all weights."),
     "weights": ("size of weights", 1, "Size of weights: the norm of all of both players and of the averaged generator."),
 }
 """What the judge of GANs looks at: its name here, its decimals, and what it means where the name does not say."""
+ON_THE_WAY = ("pixel_spread", "critic_area", "score_gap", "generator_gradient", "weights")
+"""Of these, what can only fail an attempt: where one converged, it decided nothing."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def failures(archive: Archive) -> Part:
     """How many convergences failed before a good one."""
     found, gaps = counts(archive)
     rows = [_row(each.kind, attempt) for each in found for attempt in each.attempts]
-    seen = {name for each in found for attempt in each.attempts for name in attempt.values}
+    seen = {name for each in found for attempt in each.attempts for name in _shown(attempt)}
     note = " ".join(meaning for name, (_, _, meaning) in DECIDED.items() if meaning and name in seen)
     headings = ["attempt", "seed", "verdict", "reason", "iteration", "what decided"]
     every = Table("Every attempt", headings, rows, note, folded=True)
@@ -169,9 +171,13 @@ def _row(kind: str, attempt: Attempt) -> list[str]:
 def _decided(attempt: Attempt) -> str:
     """The figures that the judge had at the end; the iteration has a column of its own."""
     order = list(DECIDED)
-    told = [(name, value) for name, value in attempt.values.items() if isinstance(value, int | float) and name != "iteration"]
+    told = [(name, value) for name, value in _shown(attempt).items() if isinstance(value, int | float) and name != "iteration"]
     told.sort(key=lambda each: order.index(each[0]) if each[0] in DECIDED else len(order))
     return ", ".join(_figure(name, value) for name, value in told)
+
+
+def _shown(attempt: Attempt) -> dict[str, Any]:
+    return {name: value for name, value in attempt.values.items() if attempt.verdict != "converged" or name not in ON_THE_WAY}
 
 
 def _figure(name: str, value: float) -> str:

@@ -200,11 +200,12 @@ def test_scores_have_digits_alike_and_no_powers_of_ten(store: Store, everything:
 
 def test_what_decided_an_attempt_is_in_words(store: Store, everything: Path, make: Make) -> None:
     values = {"iteration": 16000.0, "kid": -5.1e-5, "weights": 320.26, "critic_area": 0.99132, "coverage": 0.9, "new_one": 2.5}
-    good = Attempt(1, 5, "converged", None, 16000, values)
-    make(("gan", "fashion-mnist", "wgan"), "gan train", attempts=[good], converged=False)
+    tries = [Attempt(1, 5, "failed", "low coverage", 16000, values), Attempt(2, 6, "converged", None, 16000, values)]
+    make(("gan", "fashion-mnist", "wgan"), "gan train", attempts=tries, converged=False)
     found = table(part(read(store), "gans", "Failed convergences"), "Every attempt")
-    assert found.rows[-1][4:] == [
+    assert found.rows[-2][4:] == [
         "16,000", "coverage 0.900, KID × 1,000 −0.05, critic's area 0.991, size of weights 320.3, new one 2.5"
     ]  # fmt: skip
+    assert found.rows[-1][4:] == ["16,000", "coverage 0.900, KID × 1,000 −0.05, new one 2.5"]
     assert "Critic's area: " in found.note
     assert "Least variety" not in found.note
