@@ -7,6 +7,7 @@ from ex3cli.errors import NotConvergedError
 from ex3cli.rounding import half_up
 
 SIGNIFICANT = 0.05
+SHORT = {"label_agreement": "agreement"}
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,7 +33,7 @@ def decisive(attempt: "Attempt") -> str:
     """The values that decided, few enough for a line."""
     shown = ("label_agreement", "coverage", "fid") if attempt.verdict == "converged" else tuple(attempt.values)
     numbers = {name: value for name in shown if isinstance(value := attempt.values.get(name), int | float)}
-    return ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in numbers.items())
+    return ", ".join(f"{SHORT.get(name, name.replace('_', ' '))} {value:.3g}" for name, value in numbers.items())
 
 
 def not_converged(attempts: Sequence["Attempt"], run: str, iterations: int) -> NotConvergedError:
@@ -117,7 +118,7 @@ def differences(counted: "History") -> list[str]:
 
 
 def every_attempt_table(counted: "History") -> "Table":
-    """A row an attempt: when, why, and what decided."""
+    """A row an attempt: when, why, and what decided. Runs are named without what they have in common, the data set's folder."""
     from rich.table import Column, Table
     from rich.text import Text
 
@@ -128,6 +129,7 @@ def every_attempt_table(counted: "History") -> "Table":
         attempt = attempt_of(each)
         verdict = attempt.verdict + (" (shortened)" if attempt.shortened else "")
         started = each["started"][:16].replace("T", " ")
-        cells = (each["run"], str(attempt.attempt), started, verdict, attempt.reason or "", f"{attempt.iteration:,}")
+        name = each["run"].split("/", 2)[2] if each["run"].startswith("gan/") else each["run"]
+        cells = (name, str(attempt.attempt), started, verdict, attempt.reason or "", f"{attempt.iteration:,}")
         table.add_row(*(Text(cell) for cell in cells), decisive(attempt))
     return table

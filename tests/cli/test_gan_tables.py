@@ -1,9 +1,11 @@
 """What is said of attempts: the remedy that fits the reason, and what is counted together."""
 
+from dataclasses import asdict
+
 import pytest
 
 from ex3cli.artifacts.attempts import Attempt, tally
-from ex3cli.cli.gan_tables import differences, not_converged
+from ex3cli.cli.gan_tables import differences, every_attempt_table, not_converged
 from ex3cli.gan.history import Count, History
 
 
@@ -45,3 +47,13 @@ def test_settings_that_are_counted_together_are_told_and_not_compared() -> None:
     ]
     mixed = differences(counted(*alike, *rows("dcgan", 9, "failed")))
     assert mixed == ["dcgan: attempts with 2 different settings, counted together."]
+
+
+def test_a_run_is_named_by_what_differs() -> None:
+    values = {"label_agreement": 0.925, "coverage": 0.861, "fid": 0.0945, "weights": 3.0}
+    row = {"started": "2026-11-21T11:57:02+00:00", **asdict(Attempt(1, 0, "converged", None, 6000, values))}
+    names = ("gan/fashion-mnist/dcgan/0001-quick", "reference/gan/fashion-mnist/dcgan")
+    table = every_attempt_table(History({}, [{**row, "run": name} for name in names], {}))
+    assert [str(cell) for cell in table.columns[0].cells] == ["dcgan/0001-quick", "reference/gan/fashion-mnist/dcgan"]
+    assert next(iter(table.columns[-1].cells)) == "agreement 0.925, coverage 0.861, fid 0.0945"
+    assert next(iter(table.columns[2].cells)).plain == "2026-11-21 11:57"  # type: ignore[union-attr]
