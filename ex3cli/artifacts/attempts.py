@@ -115,14 +115,14 @@ def attempts_of(run: Run) -> list[Attempt]:
 
 
 def without_repeats(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt]]:
-    """Each attempt once, in the place of the first: one of the same settings, seed, length and device is that training again.
+    """Each attempt once, in the place of the first: one of the same settings, seed, device and threads is that training again.
 
     Where it was judged by another classifier than before, the newer verdict counts; one that nobody judged undoes none.
     """
     kept: dict[tuple[str, int], tuple[Run, Attempt]] = {}
     for run, attempt in found:
         settings = {name: value for name, value in run.manifest.config.items() if name != "seed"}
-        what = (to_json([run.manifest.shelf, settings, run.manifest.device]), attempt.seed)
+        what = (to_json([run.manifest.shelf, settings, run.manifest.device, run.manifest.threads]), attempt.seed)
         earlier = kept.get(what)
         judged_anew = attempt.verdict != "unjudged" and earlier and earlier[0].manifest.parents != run.manifest.parents
         if earlier is None or judged_anew:

@@ -94,9 +94,11 @@ def evaluate(
         record.write_json(SCORES_FILE, document)
         record.finish({name: document[name] for name in ("fid", "coverage", "label_agreement", "verdict")})
     title = f"{run.name}: {scores.n:,} images, seed {context.seed}, by {classifier.name}"
-    said = "It would pass as converged." if not done.shortfall else f"It falls short of convergence: {done.shortfall.reason}."
+    said = "Its images pass as converged." if not done.shortfall else f"It falls short of convergence: {done.shortfall.reason}."
     if not done.is_judged:
         said = "No verdict: coverage is higher among fewer images than the bar is of; leave out -n for one."
+    if run.manifest.converged is False:
+        said += f" Its training was ruled to have failed: {run.manifest.summary.get('reason')}."
     return Answer(document=document, show=[title, scores_table(document), said], run=record)
 
 

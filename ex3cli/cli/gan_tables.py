@@ -41,10 +41,10 @@ def not_converged(attempts: Sequence["Attempt"], run: str, iterations: int) -> N
     reasons = ", ".join(f"{each.reason} at iteration {each.iteration:,}" for each in attempts)
     count = f"{len(attempts)} attempts" if len(attempts) > 1 else "one attempt"
     last = attempts[-1]
-    if last.iteration < iterations or last.reason not in ("wrong labels", "low coverage"):
-        remedy = "start with another --seed or a smaller --learning-rate"
-    elif last.shortened:
+    if last.shortened and last.reason in ("wrong labels", "low coverage", "critic wins"):
         remedy = "train it for its preset's whole length"
+    elif last.iteration < iterations or last.reason not in ("wrong labels", "low coverage"):
+        remedy = "start with another --seed or a smaller --learning-rate"
     else:
         remedy = f"train longer with --iterations above {last.iteration:,}, or start with another --seed"
     return NotConvergedError(f"no convergence in {count} ({reasons})", f"{remedy}; see `ex3 runs show {run}`")

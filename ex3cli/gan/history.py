@@ -49,10 +49,10 @@ class History:
         """The question that people ask, whether DCGAN fails more often than WGAN: both counts, and Fisher's p-value.
 
         None where nothing has been judged of one of them, or like is not compared with like: the attempts at one are yours and
-        those at the other shipped, or they were not all made with one preset, changed in the same way if at all.
+        those at the other shipped, or they were not all made with one preset, changed in the same way if at all, and judged by
+        one classifier.
         """
-        judged = [row for row in self.attempts if row["kind"] in COMPARED and row["verdict"] != "unjudged"]
-        if len({to_json(row.get("settings")) for row in judged if not row["shortened"]}) > 1:
+        if len({to_json([row.get("settings"), row.get("judge")]) for kind in COMPARED for row in self._judged(kind)}) > 1:
             return None
         if len({self.kinds[kind].shipped for kind in COMPARED if kind in self.kinds}) > 1:
             return None
@@ -63,9 +63,14 @@ class History:
         return {**told, "p": chance_of_difference(*shares.values())}
 
     def pooled(self) -> dict[str, int]:
-        """Of each kind whose attempts were made with several settings, how many these are."""
-        settings = {kind: {to_json(row.get("settings")) for row in self.attempts if row["kind"] == kind} for kind in self.kinds}
+        """Of each kind whose rate is of attempts with several settings, how many these are."""
+        settings = {kind: {to_json(row.get("settings")) for row in self._judged(kind)} for kind in self.kinds}
         return {kind: len(each) for kind, each in settings.items() if len(each) > 1}
+
+    def _judged(self, kind: str) -> list[dict[str, Any]]:
+        """The attempts that the rate is of."""
+        ours = [row for row in self.attempts if row["kind"] == kind]
+        return [row for row in ours if row["verdict"] != "unjudged" and not row["shortened"]]
 
 
 def count_attempts(store: Store, dataset: str) -> History:
@@ -103,9 +108,12 @@ def _shipped(store: Store, dataset: str, kind: str) -> list[dict[str, Any]]:
 
 def _listed(kind: str, found: Sequence[tuple[Run, Attempt]]) -> list[dict[str, Any]]:
     return [
-        {"kind": kind, "run": run.name, "started": run.manifest.started, "settings": _settings(run), **asdict(each)}
+        {
+            "kind": kind, "run": run.name, "started": run.manifest.started, "settings": _settings(run),
+            "judge": next(iter(run.manifest.parents.values()), None), **asdict(each),
+        }
         for run, each in found
-    ]
+    ]  # fmt: skip
 
 
 def _settings(run: Run) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ex3cli.classifier.networks import Classifier
-from ex3cli.gan.looks import Look, critic_area, figures, pixel_spread, training_figures
-from ex3cli.gan.rules import diverging, failing, falling_short
+from ex3cli.classifier.seeing import see
+from ex3cli.gan.looks import Look, critic_area, figures, mean_distance, pixel_spread, training_figures
+from ex3cli.gan.rules import FID_AS_LOOKED, at_the_end, failing
 from ex3cli.gan.scoring import Yardstick
 from ex3cli.gan.session import Session
 from ex3cli.gan.thresholds import Thresholds
@@ -92,8 +93,10 @@ class Judge:
         thresholds = self.bench.thresholds
         count = min(thresholds.final_images, len(self.bench.real.real.labels))
         images, asked = averaged_samples(session, count, "verdict")
-        final = figures(self.bench.real.first(count).score_images(self.bench.classifier, images, asked))
-        sign = diverging([*self.looks, final], thresholds) or falling_short(final, thresholds)
+        seen = see(self.bench.classifier, images)
+        final = figures(self.bench.real.first(count).score(seen.features, seen.said, asked))
+        final[FID_AS_LOOKED] = mean_distance(seen.features, self._small)
+        sign = at_the_end(self.looks, final, thresholds)
         self.looks[-1] = {**self.looks[-1], **final}
         self.report({"images": float(count), **final})
         return sign

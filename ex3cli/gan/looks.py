@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from ex3cli.gan.batches import to_range
-from ex3cli.gan.scoring import Scores
+from ex3cli.gan.scoring import Scores, Yardstick
 from ex3cli.gan.session import LOSSES, Session
 from ex3cli.metrics.agreement import area_under_curve, area_within_classes, divergence_from_uniform
+from ex3cli.metrics.frechet import frechet_distance, gaussian_of
 from ex3cli.training.seeding import torch_generator
 
 CRITIC_BATCHES = 4  # of real and of drawn images each, that the area under the curve is computed from
@@ -34,6 +35,13 @@ def figures(scores: Scores) -> Look:
         return told
     worst = float(np.nanmin(scores.class_agreements))
     return {**told, "label_agreement": scores.label_agreement, "least_class_agreement": worst}
+
+
+def mean_distance(features: NDArray[np.float32], real: Yardstick) -> float:
+    """The mean Fréchet distance of (n, F) features, as many of them at a time as there are real ones."""
+    size = min(len(real.real.labels), len(features))
+    starts = range(0, len(features) - size + 1, size)
+    return float(np.mean([frechet_distance(gaussian_of(features[start : start + size]), real.gaussian) for start in starts]))
 
 
 def training_figures(session: Session) -> Look:

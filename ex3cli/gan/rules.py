@@ -14,13 +14,14 @@ DIVERGENCE = "divergence"
 CRITIC_WINS = "critic wins"
 DEAD_CRITIC = "dead critic"
 LOW_COVERAGE = "low coverage"
+FID_AS_LOOKED = "fid_as_looked"  # of the last images, as many at a time as a look takes: it depends on their number
 
 REASONS = {
     NON_FINITE: "a loss or a weight is no longer a number",
     CONSTANT_OUTPUT: "all z give nearly the same image",
     COLLAPSE: "the images of a class are nearly alike",
     WRONG_LABELS: "images are not of the class that was asked for; unconditional: classes are missing or far too rare",
-    DIVERGENCE: "images have become worse than they were, and stay so",
+    DIVERGENCE: "images have become far worse than they were, and stay or end so",
     CRITIC_WINS: "the generator learns nothing from a critic that tells every image apart, or is still at noise half-way",
     DEAD_CRITIC: "the critic says the same of everything, or the generator gets no gradient",
     LOW_COVERAGE: "too few of the real images have a drawn one near",
@@ -53,7 +54,7 @@ def failing(looks: list[Look], at: Thresholds, iterations: int) -> Sign | None:
         return Sign(DIVERGENCE, {"fid": newest["fid"], "best_fid": best})
     if _critic_wins(looks, counted, at, iterations):
         return Sign(CRITIC_WINS, {**_kept(newest, "critic_area", "fid"), "best_fid": best})
-    return _behind(counted, at) if newest["iteration"] >= iterations / 2 and not diverging(looks, at) else None
+    return _behind(counted, best, at) if newest["iteration"] >= iterations / 2 else None
 
 
 def diverging(looks: list[Look], at: Thresholds) -> Sign | None:
@@ -62,11 +63,22 @@ def diverging(looks: list[Look], at: Thresholds) -> Sign | None:
     return Sign(DIVERGENCE, {"fid": newest, "best_fid": best}) if newest > at.most_divergence * best else None
 
 
-def _behind(looks: list[Look], at: Thresholds) -> Sign | None:
-    """What is wrong with images that are still like nothing real, or of other classes than were asked for."""
-    if _running(looks, at.half_way_looks, lambda look: look["density"] < at.least_density):
+def at_the_end(looks: list[Look], final: Look, at: Thresholds) -> Sign | None:
+    """What a finished attempt lacks of convergence, by its looks and by the many images that are drawn last."""
+    return diverging([*looks, {"fid": final.get(FID_AS_LOOKED, final["fid"])}], at) or falling_short(final, at)
+
+
+def _behind(looks: list[Look], best: float, at: Thresholds) -> Sign | None:
+    """What is wrong with images that are still like nothing real, or of other classes than were asked for.
+
+    Those that are far worse than the best were are not behind: they diverge, or are on their way back.
+    """
+    recent = looks[-at.half_way_looks :]
+    if len(recent) < at.half_way_looks or any(look["fid"] > at.most_divergence * best for look in recent):
+        return None
+    if all(look["density"] < at.least_density for look in recent):
         return Sign(CRITIC_WINS, _kept(looks[-1], "critic_area", "density"))
-    if _running(looks, at.half_way_looks, lambda look: look.get("label_agreement", 1.0) < at.half_way_agreement):
+    if all(look.get("label_agreement", 1.0) < at.half_way_agreement for look in recent):
         return Sign(WRONG_LABELS, _kept(looks[-1], "label_agreement"))
     return None
 

@@ -90,5 +90,8 @@ class Yardstick:
 
 
 def _by_design(labels: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-    """The labels of a sample that has as many of each class by design, as drawn images have and Fashion-MNIST's test set."""
-    return labels if labels is not None and balanced(labels) else None
+    """The labels of a sample that has as many of each class by design, as drawn images have and Fashion-MNIST's test set.
+
+    Two at least, since a class of one has no pair to stand for it.
+    """
+    return labels if labels is not None and balanced(labels) and len(labels) >= 2 * len(np.unique(labels)) else None

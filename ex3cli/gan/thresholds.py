@@ -22,8 +22,8 @@ class Thresholds(Settings):
     )
     images: int = setting(
         1_000,
-        "Images a look, of the averaged weights. Among as many real ones the Fréchet distance is .043, about half of a good "
-        "generator's, so that it scatters by a tenth; what is read from it is twice its best, several looks running.",
+        "Images a look, of the averaged weights. As many real ones of all classes alike are at a Fréchet distance of .025, a "
+        "third of a good generator's, whose looks scatter by a tenth to a fifth: hence the factor of 2, several looks running.",
     )
     final_images: int = setting(
         10_000,
@@ -37,8 +37,8 @@ class Thresholds(Settings):
     )
     least_density: float = setting(
         0.10,
-        "Density below which images are like nothing real, so that their being alike is no collapse; good ones have .9 or "
-        "more, under shuffled labels .4.",
+        "Density below which images are like nothing real, so that their being alike is no collapse; after the grace good "
+        "ones have .88 or more, those under shuffled labels .7.",
     )
     variety_looks: int = setting(2, "Looks running that a class must be collapsed: one can be bad luck.")
     most_divergence: float = setting(
@@ -70,7 +70,7 @@ class Thresholds(Settings):
         0.50, "Label agreement of the worst class at the end: nine good classes do not make up for one that is another's."
     )
     least_coverage: float = setting(
-        0.70, "Coverage at the end: real images have .97; two classes of ten drawn as one image each leave .78, three .69."
+        0.70, "Coverage at the end: real images have .97; two classes of ten drawn as one image each leave about .8, three .7."
     )
     rarest_class: float = setting(0.02, "Share of the rarest class at the end, unconditional: a fifth of what is fair.")
     most_uneven: float = setting(

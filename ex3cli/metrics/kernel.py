@@ -27,12 +27,16 @@ def kernel_distance(one: NDArray[Any], other: NDArray[Any], block: int = BLOCK, 
         Such a sample has fewer pairs of one class than chance gives, and would seem nearer to another than it is. Its blocks
         have as many of each class too, and the pairs within a class and between classes are weighted as chance would.
 
+    Raises
+    ------
+    ValueError : features that do not fit; labels of a sample that is not `balanced`, or fewer than two of a class in a block.
+
     Source: Bińkowski et al. 2018 (arXiv 1801.01401), KID; blocks: Zaremba et al. 2013 (arXiv 1307.1954).
     """
     if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or min(len(one), len(other)) < 2:
         raise ValueError(f"features {one.shape} and {other.shape} must be (n, d) with the same d and at least two rows")
     least = min(len(one), len(other))
-    size = min(block, least)
+    size = _whole_turns(min(block, least), (one, other), labels)
     starts = range(0, least - size + 1, size)
     orders = [_order(len(each), labels[place], place) for place, each in enumerate((one, other))]
     values = []
@@ -42,6 +46,18 @@ def kernel_distance(one: NDArray[Any], other: NDArray[Any], block: int = BLOCK, 
         values.append(squared_discrepancy(one[chosen[0]], other[chosen[1]], (classes[0], classes[1])))
     error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
     return Measured(float(np.mean(values)), error, 0.0)
+
+
+def _whole_turns(size: int, samples: tuple[NDArray[Any], NDArray[Any]], labels: Labels) -> int:
+    """At most that many samples a block, so that it has as many of each class wherever it is a part of a sample."""
+    for sample, told in zip(samples, labels, strict=True):
+        if told is None:
+            continue
+        classes = len(np.unique(told))
+        if not balanced(told) or size < 2 * classes:
+            raise ValueError(f"{len(told)} labels of {classes} classes: blocks of {size} cannot have two and as many of each")
+        size -= size % classes if size < len(sample) else 0
+    return size
 
 
 def balanced(labels: NDArray[np.int64]) -> bool:
@@ -77,11 +93,10 @@ def _kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
 def _mean_of_others(kernel: NDArray[np.float64], labels: NDArray[np.int64] | None) -> float:
     """The mean over pairs of two samples, each class in its share of the pairs where the labels are given."""
     n = len(kernel)
-    if labels is None or min(counts := np.unique(labels, return_counts=True)[1]) < 2:
+    if labels is None:
         return float((kernel.sum() - np.trace(kernel)) / (n * (n - 1)))
-    same = np.equal.outer(labels, labels)
-    total = kernel[~same].sum()
-    for each, count in zip(np.unique(labels), counts, strict=True):
+    total = kernel[~np.equal.outer(labels, labels)].sum()
+    for each, count in zip(*np.unique(labels, return_counts=True), strict=True):
         block = kernel[np.ix_(labels == each, labels == each)]
         total += (block.sum() - np.trace(block)) * count / (count - 1)  # count² pairs, of which count would be with itself
     return float(total / n**2)

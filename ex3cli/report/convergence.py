@@ -21,9 +21,15 @@ HISTORY = ("gan", DATASET, "history")
 
 DECIDED = {
     "label_agreement": ("label agreement", 3, ""),
+    "least_class_agreement": ("of the worst class", 3, ""),
     "coverage": ("coverage", 3, ""),
     "density": ("density", 3, ""),
     "fid": ("Fréchet distance", 4, ""),
+    "fid_as_looked": (
+        "in looks",
+        4,
+        "In looks: the Fréchet distance of as few images at a time as on the way, which is larger.",
+    ),
     "best_fid": ("the least before", 4, ""),
     "kid": ("KID × 1,000", 2, ""),
     "least_variety": ("least variety", 3, "Least variety: of the class whose images differ least, beside real ones."),
@@ -36,8 +42,9 @@ DECIDED = {
     "weights": ("size of weights", 1, "Size of weights: the norm of all of both players and of the averaged generator."),
 }
 """What the judge of GANs looks at: its name here, its decimals, and what it means where the name does not say."""
-ON_THE_WAY = ("pixel_spread", "critic_area", "score_gap", "generator_gradient", "weights")
-"""Of these, what can only fail an attempt: where one converged, it decided nothing."""
+ON_THE_WAY = {"pixel_spread", "critic_area", "score_gap", "generator_gradient", "weights", "density", "kid"}
+UNCONDITIONAL = {"rarest_class", "unevenness"}
+"""Of these, what decides nothing where an attempt converged; the second, where a class was asked for."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +184,8 @@ def _decided(attempt: Attempt) -> str:
 
 
 def _shown(attempt: Attempt) -> dict[str, Any]:
-    return {name: value for name, value in attempt.values.items() if attempt.verdict != "converged" or name not in ON_THE_WAY}
+    idle = ON_THE_WAY | (UNCONDITIONAL if "label_agreement" in attempt.values else set())
+    return {name: value for name, value in attempt.values.items() if attempt.verdict != "converged" or name not in idle}
 
 
 def _figure(name: str, value: float) -> str:

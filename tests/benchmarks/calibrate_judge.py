@@ -30,7 +30,7 @@ from ex3cli.gan import iteration
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.judge import Bench
 from ex3cli.gan.networks import Generator
-from ex3cli.gan.rules import failing, falling_short
+from ex3cli.gan.rules import at_the_end, failing
 from ex3cli.gan.scoring import Yardstick
 from ex3cli.gan.session import Session
 from ex3cli.gan.thresholds import Thresholds
@@ -167,7 +167,10 @@ def told(run: Run, at: Thresholds) -> str:
 
 
 def ruled_again(run: Run, at: Thresholds) -> tuple[str | None, int]:
-    """The reason and iteration that today's rules give the looks of a training made before, so far as it went."""
+    """The reason and iteration that today's rules give the looks of a training made before, so far as it went.
+
+    The figures are those that were measured then: the critic's area before 2026-11-21 over all classes at once.
+    """
     rows = [row["judged"] for row in run.metrics.rows() if "judged" in row]
     looks = [row for row in rows if "iteration" in row]
     iterations = trained_config(run).iterations
@@ -175,7 +178,7 @@ def ruled_again(run: Run, at: Thresholds) -> tuple[str | None, int]:
         if sign := failing(looks[:end], at, iterations):
             return sign.reason, int(looks[end - 1]["iteration"])
     final = [row for row in rows if "iteration" not in row]
-    sign = falling_short({**looks[-1], **final[-1]}, at) if final else None
+    sign = at_the_end(looks, final[-1], at) if final else None
     return (sign.reason if sign else None), int(looks[-1]["iteration"])
 
 
@@ -203,7 +206,7 @@ def main() -> int:
             config = GANConfig.resolve("quick", kind=given.kind, **length)
             run = run_one(store, data, Bench(at, *tools), config, "good", seed)
             print(f"{given.kind}, seed {seed}: {told(run, at)}", flush=True)
-            wrong += attempts_of(run)[0].verdict != "converged"
+            wrong += attempts_of(run)[0].reason == NON_FINITE or ruled_again(run, at)[0] is not None
         return int(wrong > 0)
     for reason, fault in faults(given.kind).items():
         if given.only and reason not in given.only:

@@ -16,6 +16,9 @@ from ex3cli.gan.history import Count, History
         ("wrong labels", 900, False, "train longer with --iterations above 900"),
         ("wrong labels", 900, True, "train it for its preset's whole length"),
         ("wrong labels", 450, False, "start with another --seed or a smaller --learning-rate"),  # it was ended at half-way
+        ("wrong labels", 450, True, "train it for its preset's whole length"),
+        ("critic wins", 450, True, "train it for its preset's whole length"),
+        ("divergence", 900, True, "start with another --seed or a smaller --learning-rate"),
         ("divergence", 900, False, "start with another --seed or a smaller --learning-rate"),
     ],
 )

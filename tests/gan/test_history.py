@@ -148,6 +148,11 @@ def test_like_is_compared_with_like(tried: Try, store: Store) -> None:
     assert same.difference() is not None
     assert same.pooled() == {}
     assert {tuple(row["settings"].items()) for row in same.attempts} == {(("preset", "quick"), ("width", 8))}
+    tried("failed", width=10, shortened=True)
+    tried("unjudged", kind="wgan", width=11)
+    same = count_attempts(store, "digits")  # these are not counted, so they change nothing
+    assert same.difference() is not None
+    assert same.pooled() == {}
     tried("failed", width=9)
     mixed = count_attempts(store, "digits")
     assert mixed.difference() is None
@@ -177,9 +182,22 @@ def test_a_training_that_is_judged_later_counts_as_judged(new_run: Callable[...,
     assert tallies(store.runs(("gan",)))["gan/digits/dcgan"] == told.kinds["dcgan"].tally
 
 
-def test_on_another_device_it_is_another_training(new_run: Callable[..., Run], store: Store) -> None:
-    for device in ("cpu", "cuda"):
-        config = GANConfig.resolve("quick").to_dict()
-        run = new_run(shelf=("gan", "digits", "dcgan"), command="gan train", label="quick", config=config, device=device)
+def test_on_another_device_or_with_other_threads_it_is_another_training(new_run: Callable[..., Run], store: Store) -> None:
+    """What differs in the last bits differs wholly after a thousand iterations."""
+    for device, threads in (("cpu", 1), ("cuda", 1), ("cpu", 2), ("cpu", 1)):
+        run = new_run(
+            shelf=("gan", "digits", "dcgan"), command="gan train", label="quick", config=GANConfig.resolve("quick").to_dict(),
+            device=device, threads=threads,
+        )  # fmt: skip
         AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))
-    assert count_attempts(store, "digits").kinds["dcgan"].tally.converged == 2
+    assert count_attempts(store, "digits").kinds["dcgan"].tally.converged == 3
+
+
+def test_kinds_that_were_judged_by_different_classifiers_are_not_compared(new_run: Callable[..., Run], store: Store) -> None:
+    for kind, judge in (("dcgan", "one"), ("wgan", "other")):
+        run = new_run(
+            shelf=("gan", "digits", kind), command="gan train", label="quick", parents={"classifier/digits": judge},
+            config=GANConfig.resolve("quick", kind=kind).to_dict(),
+        )  # fmt: skip
+        AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))
+    assert count_attempts(store, "digits").difference() is None

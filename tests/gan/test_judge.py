@@ -229,6 +229,7 @@ def test_an_attempt_that_is_far_worse_at_its_end_than_it_was_has_not_converged(
 
         def __init__(self, report: Callable[..., None]) -> None:
             super().__init__(report)
+            self._small = bench.real.first(100)
             self.bench = replace(bench, thresholds=Thresholds(grace=0, interval=3, least_agreement=0, least_class_agreement=0,
                                                               least_variety=0, least_coverage=0))  # fmt: skip
 

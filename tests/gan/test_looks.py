@@ -9,13 +9,15 @@ import pytest
 import torch
 from torch import nn
 
+from ex3cli.classifier.weights import RealFeatures
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.looks import critic_area, figures, pixel_spread, training_figures
-from ex3cli.gan.scoring import Scores
+from ex3cli.gan.looks import critic_area, figures, mean_distance, pixel_spread, training_figures
+from ex3cli.gan.scoring import Scores, Yardstick
 from ex3cli.gan.session import Session
 from ex3cli.gan.watching import Finite, averaged_samples
 from ex3cli.metrics.distances import Measured
+from ex3cli.metrics.frechet import frechet_distance, gaussian_of
 
 CPU = torch.device("cpu")
 CHOSEN = GANConfig.resolve("quick", width=2, batch_size=16, iterations=12)
@@ -111,6 +113,15 @@ def test_of_the_classes_the_worst_is_kept() -> None:
     assert kept["least_class_agreement"] == 0.6
     untold = figures(scores(label_agreement=None, class_agreements=None))
     assert not {"label_agreement", "least_class_agreement"} & untold.keys()
+
+
+def test_the_mean_distance_is_of_as_many_images_at_a_time_as_there_are_real_ones() -> None:
+    generator = np.random.default_rng(0)
+    real = Yardstick(RealFeatures(generator.normal(size=(50, 8)).astype(np.float32), np.arange(50) % 10), 10)
+    drawn = generator.normal(size=(120, 8)).astype(np.float32)
+    parts = [frechet_distance(gaussian_of(part), real.gaussian) for part in (drawn[:50], drawn[50:100])]
+    assert mean_distance(drawn, real) == pytest.approx(np.mean(parts))
+    assert mean_distance(drawn[:30], real) == pytest.approx(frechet_distance(gaussian_of(drawn[:30]), real.gaussian))
 
 
 @pytest.mark.parametrize(("iteration", "found"), [(100, None), (200, 137.0), (150, 137.0), (300, None)])

@@ -7,7 +7,7 @@ import pytest
 
 from ex3cli.adversarial.kinds import KINDS
 from ex3cli.gan import rules
-from ex3cli.gan.rules import diverging, failing, falling_short
+from ex3cli.gan.rules import at_the_end, diverging, failing, falling_short
 from ex3cli.gan.thresholds import Thresholds
 
 AT = Thresholds(
@@ -94,6 +94,8 @@ def test_past_half_way_one_look_is_not_enough_and_what_diverges_is_not_called_be
         far = {**wrong, "fid": 2.1}
         assert reason(seen({}, far, far), at) is None  # it was good: wait whether it comes back
         assert reason(seen({}, far, far, far), at) == "divergence"
+        assert reason(seen({}, far, {**wrong, "fid": 1.9}), at) is None  # on its way back
+        assert reason(seen({}, far, *[{**wrong, "fid": 1.9}] * 2), at) is not None
     early = [{**look, "iteration": 110.0 + place} for place, look in enumerate(seen({"density": 0.0}, {"density": 0.0}))]
     assert reason(early, at) is None
     assert reason([*early[:1], {**early[1], "iteration": 200.0}], at) == "critic wins"
@@ -108,6 +110,15 @@ def test_what_is_twice_as_bad_as_it_was_at_the_end_has_not_converged() -> None:
     assert sign is not None
     assert (sign.reason, sign.values) == ("divergence", {"fid": 2.1, "best_fid": 1.0})
     assert diverging(seen({}, {"fid": 2.1}, {}), AT) is None
+
+
+def test_at_the_end_as_few_images_are_held_against_looks_as_these_were_of() -> None:
+    looks = seen({}, {"fid": 2.3})  # the last look itself may be a jump
+    assert at_the_end(looks, {**GOOD, "fid": 1.2, "fid_as_looked": 2.0}, AT) is None
+    sign = at_the_end(looks, {**GOOD, "fid": 1.2, "fid_as_looked": 2.1}, AT)
+    assert (sign.reason if sign else None) == "divergence"
+    sign = at_the_end(looks, {**GOOD, "coverage": 0.1, "fid_as_looked": 1.0}, AT)
+    assert (sign.reason if sign else None) == "low coverage"
 
 
 def test_half_way_is_the_first_look_that_is_not_before_it() -> None:
@@ -253,5 +264,5 @@ def test_what_is_not_enough_at_the_end(kind: str, final: Look, reason: str | Non
 def test_every_threshold_says_why_and_every_reason_what_it_means() -> None:
     assert all(len(each.metadata["why"]) > 20 for each in fields(Thresholds))
     named = {value for name, value in vars(rules).items() if name.isupper() and isinstance(value, str)}
-    assert named == set(rules.REASONS)
+    assert named - {rules.FID_AS_LOOKED} == set(rules.REASONS)
     assert set(Thresholds.by_kind) == set(KINDS)

@@ -149,5 +149,8 @@ def test_the_kernel_distance_knows_which_samples_are_balanced_by_design() -> Non
     assert both == kernel_distance(x, y, labels=(turns, turns)) != kernel_distance(x, y)
     unconditional = Yardstick(RealFeatures(y, turns), 3).score(x, turns, None).kid
     assert unconditional == kernel_distance(x, y, labels=(None, turns)) != both
+    eight = np.arange(12) % 8
+    few = Yardstick(RealFeatures(y[:12], eight), 8).score(x[:12], eight, eight).kid
+    assert few == kernel_distance(x[:12], y[:12])  # no two of each class
     by_chance = Yardstick(RealFeatures(y, chance), 3).score(x, turns, turns).kid
     assert by_chance == kernel_distance(x, y, labels=(turns, None)) != unconditional

@@ -92,6 +92,24 @@ def test_the_blocks_of_a_balanced_sample_are_balanced() -> None:
     assert measured.standard_error == pytest.approx(0, abs=1e-12)
 
 
+def test_blocks_are_of_whole_turns() -> None:
+    """Of 25 samples of ten classes a block could not have as many of each: it takes 20."""
+    labels = np.arange(200) % 10
+    x = 3 * np.eye(10)[labels]
+    told = kernel_distance(x, x, block=25, labels=(labels, labels))
+    assert told == kernel_distance(x, x, block=20, labels=(labels, labels))
+    assert told.value == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("labels", "block"), [(np.repeat([0, 1], [90, 10]), 50), (np.arange(100) % 10, 19), (np.arange(100) % 60, 100)]
+)
+def test_labels_that_no_block_can_be_balanced_by_are_refused(labels: np.ndarray, block: int) -> None:
+    x = np.random.default_rng(0).normal(size=(100, 3))
+    with pytest.raises(ValueError, match="as many of each"):
+        kernel_distance(x, x, block=block, labels=(labels, None))
+
+
 def test_the_standard_error_is_the_scatter_of_the_estimate() -> None:
     generator = np.random.default_rng(4)
     measured = [
