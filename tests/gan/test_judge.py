@@ -73,6 +73,7 @@ def test_a_good_training_converges_and_its_looks_are_kept(go: Callable[..., Trai
     assert [look["iteration"] for look in seen if "iteration" in look] == [20, 40, 60, 80]
     assert seen[-1]["fid"] == attempt.values["fid"]
     assert seen[-1]["images"] == 249
+    assert seen[-1]["fid_as_looked"] == attempt.values["fid_as_looked"] != seen[-1]["fid"]  # of 200, as the looks
     assert seen[-1]["fid"] < seen[0]["fid"] / 5
     assert 0 < done.judging_seconds < done.seconds
 
