@@ -107,7 +107,18 @@ def _scaled(value: float | None, scale: int, decimals: int) -> str:
 
 
 def _passes(each: Scored) -> str:
+    if each.document["verdict"] is None:
+        return "too few images to say"
     return "yes" if each.document["verdict"] == "converged" else f"no: {each.document['reason']}"
+
+
+def _verdict(document: dict[str, Any]) -> str:
+    """Whether the images pass the judge's bar, which is of as many as there are real ones."""
+    if document["verdict"] is None:
+        return f"{document['n']:,} images are too few to say whether it passes as converged."
+    if document["verdict"] == "converged":
+        return "It passes as converged."
+    return f"It falls short of what counts as converged: {document['reason']}."
 
 
 def in_words(found: list[Scored]) -> list[str]:
@@ -120,15 +131,10 @@ def in_words(found: list[Scored]) -> list[str]:
             if document["label_agreement"] is not None
             else "it takes no class"
         )
-        end = (
-            "It passes as converged."
-            if document["verdict"] == "converged"
-            else (f"It falls short of what counts as converged: {document['reason']}.")
-        )
         said.append(
             f"{NAMES[each.kind]}: of the images drawn {seen} (of real ones {percent(document['classifier_accuracy'], 1)} %); "
             f"{percent(document['coverage'], 1)} % of the real images have a drawn one near (real: "
-            f"{percent(document['coverage_floor'], 1)} %). {end}"
+            f"{percent(document['coverage_floor'], 1)} %). {_verdict(document)}"
         )
     if len(found) > 1:
         names = {

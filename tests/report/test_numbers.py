@@ -209,3 +209,25 @@ def test_what_decided_an_attempt_is_in_words(store: Store, everything: Path, mak
     assert found.rows[-1][4:] == ["16,000", "coverage 0.900, new one 2.5"]
     assert "Critic's area: " in found.note
     assert "Least variety" not in found.note
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "cell", "said"),
+    [
+        ("converged", None, "yes", "It passes as converged."),
+        ("failed", "low coverage", "no: low coverage", "It falls short of what counts as converged: low coverage."),
+        (None, None, "too few images to say", "100 images are too few to say whether it passes as converged."),
+    ],
+)
+def test_scores_say_whether_the_images_pass(
+    store: Store, everything: Path, generators: dict[str, Run], make: Make, verdict: str, reason: str, cell: str, said: str
+) -> None:
+    old = next(run for run in store.runs(("gan", "fashion-mnist", "eval")) if run.manifest.config["kind"] == "wgan")
+    make(
+        tuple(old.manifest.shelf), "gan eval", config=old.manifest.config, parents=old.manifest.parents,
+        files={"scores.json": {**old.read_json("scores.json"), "verdict": verdict, "reason": reason}},
+    )  # fmt: skip
+    found = part(read(store), "gans", "How good they are")
+    rows = {row[0]: row for row in table(found, "Generated images").rows}
+    assert rows["would pass as converged"][2] == cell
+    assert [sentence.endswith(said) for sentence in found.paragraphs if sentence.startswith("WGAN")] == [True]
