@@ -50,22 +50,19 @@ def failing(looks: list[Look], at: Thresholds, iterations: int) -> Sign | None:
     if _running(counted, at.variety_looks, lambda look: _is_collapsed(look, at)):
         return Sign(COLLAPSE, _kept(newest, "least_variety"))
     best = min(look["fid"] for look in looks)
-    if _running(counted, at.divergence_looks, lambda look: look["fid"] > at.most_divergence * best):
+    if _running(counted, at.divergence_looks, lambda look: _is_far_off(look, best, at)):
         return Sign(DIVERGENCE, {"fid": newest["fid"], "best_fid": best})
     if _critic_wins(looks, counted, at, iterations):
         return Sign(CRITIC_WINS, {**_kept(newest, "critic_area", "fid"), "best_fid": best})
     return _behind(counted, best, at) if newest["iteration"] >= iterations / 2 else None
 
 
-def diverging(looks: list[Look], at: Thresholds) -> Sign | None:
-    """Whether the newest images are far worse than the best were: once is no failure yet, but no way to end either."""
-    newest, best = looks[-1]["fid"], min(look["fid"] for look in looks)
-    return Sign(DIVERGENCE, {"fid": newest, "best_fid": best}) if newest > at.most_divergence * best else None
-
-
 def at_the_end(looks: list[Look], final: Look, at: Thresholds) -> Sign | None:
     """What a finished attempt lacks of convergence, by its looks and by the many images that are drawn last."""
-    return diverging([*looks, {"fid": final.get(FID_AS_LOOKED, final["fid"])}], at) or falling_short(final, at)
+    ended, best = {"fid": final.get(FID_AS_LOOKED, final["fid"])}, min(look["fid"] for look in looks)
+    if _is_far_off(ended, best, at):
+        return Sign(DIVERGENCE, {**ended, "best_fid": best})
+    return falling_short(final, at)
 
 
 def _behind(looks: list[Look], best: float, at: Thresholds) -> Sign | None:
@@ -74,13 +71,18 @@ def _behind(looks: list[Look], best: float, at: Thresholds) -> Sign | None:
     Those that are far worse than the best were are not behind: they diverge, or are on their way back.
     """
     recent = looks[-at.half_way_looks :]
-    if len(recent) < at.half_way_looks or any(look["fid"] > at.most_divergence * best for look in recent):
+    if len(recent) < at.half_way_looks or any(_is_far_off(look, best, at) for look in recent):
         return None
     if all(look["density"] < at.least_density for look in recent):
         return Sign(CRITIC_WINS, _kept(looks[-1], "critic_area", "density"))
     if all(look.get("label_agreement", 1.0) < at.half_way_agreement for look in recent):
         return Sign(WRONG_LABELS, _kept(looks[-1], "label_agreement"))
     return None
+
+
+def _is_far_off(look: Look, best: float, at: Thresholds) -> bool:
+    """Whether images are far worse than the best were: once is no failure yet, but no way to end either."""
+    return look["fid"] > at.most_divergence * best
 
 
 def _is_collapsed(look: Look, at: Thresholds) -> bool:

@@ -22,8 +22,8 @@ class Thresholds(Settings):
     )
     images: int = setting(
         1_000,
-        "Images a look, of the averaged weights. As many real ones of all classes alike are at a Fréchet distance of .025, a "
-        "third of a good generator's, whose looks scatter by a tenth to a fifth: hence the factor of 2, several looks running.",
+        "Images a look, of the averaged weights. As many real ones of all classes alike are at a Fréchet distance of .023, a "
+        "third of a good generator's, whose looks scatter by up to a quarter: hence the factor of 2, several looks running.",
     )
     final_images: int = setting(
         10_000,
@@ -70,7 +70,7 @@ class Thresholds(Settings):
         0.50, "Label agreement of the worst class at the end: nine good classes do not make up for one that is another's."
     )
     least_coverage: float = setting(
-        0.70, "Coverage at the end: real images have .97; two classes of ten drawn as one image each leave about .8, three .7."
+        0.70, "Coverage at the end: real images have .97; two classes of ten drawn as one image each leave .81, three .74."
     )
     rarest_class: float = setting(0.02, "Share of the rarest class at the end, unconditional: a fifth of what is fair.")
     most_uneven: float = setting(
