@@ -149,10 +149,20 @@ def verify(
     app,
     "ship",
     common=("artifacts",),
-    examples=("ex3 runs ship vae/fashion-mnist/0001-paper", "ex3 runs ship vae/mnist/0001-paper --json"),
+    examples=("ex3 runs ship vae/fashion-mnist/0001-edges", "ex3 runs ship gan/fashion-mnist/dcgan/0001-paper --as paper"),
 )
-def ship(context: Context, run: RunArgument) -> Answer:
-    """For maintainers: make a finished run the shipped one of its kind, rounded and reduced to what is needed offline."""
+def ship(
+    context: Context,
+    run: RunArgument,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="NAME", show_default="the one that commands take unasked", rich_help_panel="Output",
+            help="Ship it beside that of its kind, under a name that is only taken if given.",
+        ),
+    ] = None,
+) -> Answer:  # fmt: skip
+    """For maintainers: make a finished run a shipped one, rounded and reduced to what is needed offline."""
     from importlib import import_module
 
     from ex3cli.artifacts.shipping import ship as write_shipped
@@ -163,7 +173,7 @@ def ship(context: Context, run: RunArgument) -> Answer:
     if opened.manifest.command not in SHIPPED_BY:
         raise UsageError(f"runs of `ex3 {opened.manifest.command}` are not shipped", f"ship one of: {', '.join(SHIPPED_BY)}")
     contents = import_module(SHIPPED_BY[opened.manifest.command]).shipped_files(opened)
-    shipped = write_shipped(opened, store.reference.joinpath(*opened.manifest.shelf), contents)
+    shipped = write_shipped(opened, store.reference.joinpath(*opened.manifest.shelf), contents, name)
     document = {"run": shipped.name, "files": shipped.manifest.files}
     return Answer(document=document, show=[f"{opened.name} is now {shipped.name}"], run=shipped)
 

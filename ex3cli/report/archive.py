@@ -98,7 +98,7 @@ class Archive:
         found = [(each, run) for run, each in every]
         shipped = not found
         if shipped:
-            runs = [run for run in self.of(shelf, command) if run.is_reference]
+            runs = [run for run in self.of(shelf, command) if run.name == "/".join([REFERENCE, *shelf])]
             found = [(each, run) for run in runs for each in self._attempts(run)]
         for run in {id(run): run for _, run in found}.values():
             self._remember(run, "attempts.jsonl")

@@ -176,7 +176,7 @@ def losses(archive: Archive) -> Part:
         except MissingError as missing:
             gaps += [missing.gap] if kind in ASKED or missing.gap.damaged else []
             continue
-        figures += _curves(archive, run, kind)
+        figures += curves_of(archive, run, kind)
         summary = run.manifest.summary
         words.append(
             f"{NAMES[kind]}, {run.name}: {summary['iterations']:,} iterations of the generator, {summary['epochs']:.1f} passes "
@@ -193,7 +193,8 @@ def losses(archive: Archive) -> Part:
     return Part("Loss against iterations", words, figures=figures, makings=makings, gaps=gaps)
 
 
-def _curves(archive: Archive, run: "Run", kind: str) -> list[Figure]:
+def curves_of(archive: Archive, run: "Run", kind: str) -> list[Figure]:
+    """A training's losses and what it drew on its way."""
     summary, name = run.manifest.summary, NAMES[kind]
     return [
         figure(

@@ -42,9 +42,43 @@ def test_shipping_again_leaves_nothing_of_the_one_before(new_run: NewRun, store:
 
 @pytest.mark.parametrize("end", [{"partial": True}, {"converged": False}])
 def test_a_shortened_or_failed_run_is_not_shipped(new_run: NewRun, store: Store, end: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="not a finished run of full length"):
+    with pytest.raises(UsageError, match="would be taken unasked"):
         ship(finished(new_run, **end), store.reference, {})
     assert not store.reference.exists()
+
+
+@pytest.mark.parametrize("end", [{}, {"partial": True}, {"converged": False}])
+def test_under_a_name_of_its_own_a_run_stands_beside_the_one_that_is_taken_unasked(
+    new_run: NewRun, store: Store, end: dict[str, Any]
+) -> None:
+    folder = store.reference.joinpath(*SHELF)
+    ship(finished(new_run), folder, {"weights.txt": b"taken"})
+    beside = ship(finished(new_run, **end), folder, {"weights.txt": b"beside"}, "paper")
+    assert beside.name == "reference/toy/digits/paper"
+    assert store.find(SHELF, command="toy train", name="reference").read_bytes("weights.txt") == b"taken"
+    named = store.find(SHELF, command="toy train", name=beside.name)
+    assert named.read_bytes("weights.txt") == b"beside"
+    assert (named.manifest.partial, named.manifest.converged) == (end.get("partial", False), end.get("converged"))
+    ship(finished(new_run), folder, {"weights.txt": b"again"})
+    assert store.open(beside.name).read_bytes("weights.txt") == b"beside"
+
+
+def test_a_run_that_has_not_finished_is_not_shipped_under_any_name(new_run: NewRun, store: Store) -> None:
+    with pytest.raises(UsageError, match="is running, not finished"):
+        ship(new_run(), store.reference.joinpath(*SHELF), {}, "paper")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "Paper", "0001-paper", "-x", "figures", "comparison", "weights"])
+def test_a_name_that_is_taken_or_leads_elsewhere_is_refused(new_run: NewRun, store: Store, name: str) -> None:
+    folder = store.reference.joinpath(*SHELF)
+    ship(finished(new_run), folder, {"figures/a.png": b"a", "weights": b"w"})
+    other = new_run(shelf=(*SHELF, "comparison"), command="toy compare")
+    other.finish({})
+    ship(other, folder / "comparison", {"table.txt": b"t"})
+    with pytest.raises(UsageError, match="--as"):
+        ship(finished(new_run), folder, {"weights.txt": b"x"}, name)
+    assert store.open("reference/toy/digits/comparison").manifest.command == "toy compare"
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["comparison", "figures", "run.json", "weights"]
 
 
 @pytest.mark.parametrize("survived", [0, 1, 2])

@@ -1,10 +1,13 @@
 """A shipped generator draws what the trained one draws."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from ex3cli.artifacts import store as store_module
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.shipping import ship
 from ex3cli.artifacts.store import Store
@@ -15,6 +18,23 @@ from ex3cli.gan.shipping import shipped_files
 from ex3cli.gan.training import train
 from ex3cli.gan.weights import load_generator
 from ex3cli.training.progress import Silent
+
+
+def test_a_shortened_training_is_shipped_under_a_name_of_its_own_and_drawn_from_by_it(
+    ex3: Callable[..., Any], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "shipped_reference", lambda: store.reference)
+    words = ("--dataset", "digits", "--kind", "dcgan")
+    trained = ex3("gan", "train", *words, "--preset", "narrow", "--width", 4, "--iterations", 3, "--json").document["run"]
+    unasked = ex3("runs", "ship", trained)
+    assert (unasked.exit_code, "would be taken unasked" in unasked.stderr, "--as" in unasked.stderr) == (2, True, True)
+    assert ex3("runs", "ship", trained, "--as", "narrow", "--json").document["run"] == "reference/gan/digits/dcgan/narrow"
+    drawn = ex3("gan", "sample", *words, "--run", "reference/gan/digits/dcgan/narrow", "-n", 2)
+    assert (drawn.exit_code, "reference/gan/digits/dcgan/narrow" in drawn.stdout) == (0, True)
+    refused = ex3("gan", "sample", *words, "--run", "reference", "-n", 2)
+    assert (refused.exit_code, "ships no run of gan/digits/dcgan" in refused.stderr) == (4, True)
+    assert ex3("gan", "sample", *words, "-n", 2).exit_code == 4  # the user's own is shortened, and nothing is shipped for all
+    assert ex3("runs", "verify").exit_code == 0
 
 
 def test_float16_moves_an_image_by_two_grey_levels_at_most(new_run: Callable[..., Run], store: Store) -> None:

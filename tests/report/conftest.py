@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def make(store: Store) -> Make:
             run.write_bytes(f"figures/{name}.png", picture())
         for attempt in given.get("attempts", ()):
             AttemptLog(run.path).record(attempt)
-        run.finish(given.get("summary", {}), converged=given.get("converged"))
+        run.finish(given.get("summary", {}), partial=given.get("partial", False), converged=given.get("converged"))
         return run
 
     return made
@@ -124,10 +125,10 @@ def evaluated(make: Make, dataset: str, trained: Run, accuracy: float = 0.8) -> 
     )  # fmt: skip
 
 
-def shipped(store: Store, run: Run) -> Run:
+def shipped(store: Store, run: Run, name: str | None = None) -> Run:
     """The run as one that ex3 ships, and no longer as one of the user's."""
     contents = {name: run.read_bytes(name) for name in run.manifest.files}
-    result = ship(run, store.reference.joinpath(*run.manifest.shelf), contents)
+    result = ship(run, store.reference.joinpath(*run.manifest.shelf), contents, name)
     (run.path / "run.json").unlink()
     return result
 
@@ -183,6 +184,27 @@ def compared(make: Make, trained: dict[str, Run], missing: list[dict[str, str]])
         files={"comparison.json": {"label": "Dress", "seed": 0, "panels": panels, "missing": missing}},
         parents={run.name: run.manifest.digest for run in trained.values()}, summary={"missing": len(missing)},
     )  # fmt: skip
+
+
+@pytest.fixture
+def paper(make: Make, store: Store) -> Make:
+    """Make a shortened training with the paper's settings, shipped under that name where asked for."""
+
+    def made(kind: str, *attempts: Attempt, ships: bool = False, **given: Any) -> Run:
+        run = make(
+            ("gan", "fashion-mnist", kind), "gan train", label="paper", figures=("losses", "samples-through-training"),
+            config={"kind": kind, "preset": "paper", "width": 64, "conditional": False}, attempts=attempts, partial=True,
+            summary={"iterations": 900, "epochs": 1.5, "critic_loss": 0.5, "generator_loss": 2.0}, **given,
+        )  # fmt: skip
+        return shipped(store, run, "paper") if ships else run
+
+    return made
+
+
+@pytest.fixture
+def score(make: Make) -> Make:
+    """Write the scores of a training."""
+    return partial(scores, make)
 
 
 @pytest.fixture

@@ -1,0 +1,101 @@
+"""Trainings beside those that are taken unasked: shown as what they are, shortened or failed, and never in their place."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ex3cli.artifacts.attempts import Attempt
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.store import Store
+from ex3cli.report import trainings
+from ex3cli.report.archive import Archive, MissingError
+from ex3cli.report.assembly import assemble
+from ex3cli.report.blocks import Part
+
+Make = Callable[..., Run]
+SHORT = Attempt(2, 1, "failed", "low coverage", 900, {"coverage": 0.6}, shortened=True)
+FAILED = Attempt(1, 0, "failed", "divergence", 400, shortened=True)
+PASSED = Attempt(1, 0, "converged", None, 900, {"coverage": 0.8}, shortened=True)
+
+
+def papers(store: Store) -> Part:
+    return trainings.papers(Archive(store))
+
+
+def test_without_such_trainings_nothing_is_said_and_nothing_is_missing(store: Store, everything: Path) -> None:
+    archive = Archive(store)
+    for part in (trainings.papers(archive), trainings.side_by_side(archive)):
+        assert not any((part.title, part.paragraphs, part.tables, part.figures, part.gaps))
+
+
+def test_a_shortened_training_is_told_as_one_with_its_verdict_and_its_failures(
+    store: Store, everything: Path, paper: Make, score: Make
+) -> None:
+    run = paper("wgan", FAILED, SHORT, converged=False, ships=True)
+    score("wgan", run, fid=0.25)
+    part = papers(store)
+    assert part.paragraphs == [
+        "WGAN (gradient penalty), reference/gan/fashion-mnist/wgan/paper: 900 iterations (fewer than the preset's full "
+        "length), 64 channels, not told the class; 1 attempt failed before it. Its judge's verdict: failed (low coverage)."
+    ]
+    assert [table.rows[0] for table in part.tables] == [["Fréchet distance of features", "0.2500", "0.0100"]]
+    assert len(part.figures) == 2
+    assert not part.gaps
+
+
+def test_one_that_is_not_scored_names_the_command(store: Store, everything: Path, paper: Make) -> None:
+    run = paper("dcgan", PASSED, converged=True)
+    (gap,) = papers(store).gaps
+    assert (gap.command, gap.quick) == (f"ex3 gan eval --kind dcgan --run {run.name}", True)
+    assert gap in assemble(Archive(store)).gaps
+
+
+def test_yours_goes_before_the_shipped_one(store: Store, everything: Path, paper: Make) -> None:
+    paper("dcgan", PASSED, ships=True)
+    assert "reference/" in papers(store).paragraphs[0]
+    mine = paper("dcgan", PASSED)
+    assert mine.name in papers(store).paragraphs[0]
+
+
+def test_it_takes_no_place_among_what_commands_take_and_count(store: Store, everything: Path, paper: Make) -> None:
+    def told() -> list[Any]:
+        parts = next(each.parts for each in assemble(Archive(store)).sections if each.id == "gans")
+        return [part for part in parts if part.title in ("How good they are", "Loss against iterations", "Failed convergences")]
+
+    before = told()
+    assert len(before) == 3
+    paper("dcgan", PASSED, converged=True, ships=True)
+    assert told() == before
+
+
+def test_damage_to_a_shipped_one_is_said(store: Store, everything: Path, paper: Make) -> None:
+    run = paper("dcgan", PASSED, ships=True)
+    (run.path / "run.json").write_text("{")
+    with pytest.raises(MissingError) as caught:
+        papers(store)
+    assert (caught.value.gap.damaged, caught.value.gap.where) == (True, "reference/gan/fashion-mnist/dcgan/paper")
+
+
+def test_the_overview_tells_every_training_by_its_row(store: Store, make: Make) -> None:
+    def row(kind: str, verdict: str, reason: str | None, **more: Any) -> dict[str, Any]:
+        return {
+            "kind": kind, "preset": "wide", "width": 64, "conditional": False, "iterations": 4000, "partial": True, "failed": 1,
+            "verdict": verdict, "reason": reason, "label_agreement": None, "rarest_class": 0.05, "coverage": 0.7, "fid": 0.25,
+            **more,
+        }  # fmt: skip
+
+    rows = [row("dcgan", "converged", None), row("wgan", "failed", "low coverage", partial=False, conditional=True)]
+    make(
+        ("gan", "fashion-mnist", "overview"),
+        "gan overview",
+        files={"overview.json": {"trainings": rows}},
+        figures=("overview",),
+    )
+    part = trainings.side_by_side(Archive(store))
+    assert [list(each) for each in part.tables[0].rows] == [
+        ["DCGAN, wide", "64", "no", "4,000 (shortened)", "1", "converged", "–", "0.050", "0.700", "0.2500"],
+        ["WGAN (gradient penalty), wide", "64", "yes", "4,000", "0", "failed: low coverage", "–", "0.050", "0.700", "0.2500"],
+    ]
+    assert "DCGAN wide and WGAN (gradient penalty) wide" in part.figures[0].alt
