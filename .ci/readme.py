@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ex3cli.artifacts.store import Store, shipped_reference
-from ex3cli.gan.markdown import scores_table
+from ex3cli.gan.markdown import scores_table, trainings_table
 from ex3cli.vae.comparison import FILE
 from ex3cli.vae.markdown import accuracy_table
 
@@ -84,15 +84,26 @@ def _scores() -> str:
     return scores_table([_shipped("gan", "fashion-mnist", "eval", kind).read_json("scores.json") for kind in KINDS])
 
 
+def _papers_scores() -> str:
+    return scores_table([_shipped("gan", "fashion-mnist", "eval", kind, "paper").read_json("scores.json") for kind in PAPERS])
+
+
+def _trainings() -> str:
+    return trainings_table(_shipped("gan", "fashion-mnist", "overview").read_json("overview.json")["trainings"])
+
+
 def _shipped(*shelf: str):  # type: ignore[no-untyped-def]
     return Store(Path("artifacts"), shipped_reference()).open("reference", shelf)
 
 
 KINDS = ("dcgan", "wgan", "wgan-clip")
+PAPERS = ("dcgan", "wgan")
 TABLES: Mapping[str, Callable[[], str]] = {
     "vae compare fashion-mnist": _comparison("fashion-mnist"),
     "vae compare mnist": _comparison("mnist"),
     "gan eval": _scores,
+    "gan eval, preset paper": _papers_scores,
+    "gan overview": _trainings,
 }
 
 

@@ -77,9 +77,9 @@ def test_a_table_is_what_the_shipped_runs_hold(head: str) -> None:
 
 def test_the_scores_are_those_of_the_generators_that_are_shipped() -> None:
     store = Store(Path("artifacts"), shipped_reference())
-    for kind in TOOL.KINDS:
-        generator = store.open("reference", ("gan", "fashion-mnist", kind))
-        scores = store.open("reference", ("gan", "fashion-mnist", "eval", kind))
+    for place in [*((kind,) for kind in TOOL.KINDS), *((kind, "paper") for kind in TOOL.PAPERS)]:
+        generator = store.open("reference", ("gan", "fashion-mnist", *place))
+        scores = store.open("reference", ("gan", "fashion-mnist", "eval", *place))
         assert generator.manifest.digest in scores.manifest.parents.values(), "score what is shipped: `ex3 gan eval`"
 
 

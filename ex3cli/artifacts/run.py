@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
-from ex3cli.artifacts import formats
+from ex3cli.artifacts import formats, packing
 from ex3cli.artifacts.atomic import TEMPORARY, cannot_write, write_atomically
 from ex3cli.artifacts.canonical import digest, jsonable, to_json
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest, is_inside, now
@@ -177,11 +177,11 @@ class Run:
         if recorded is None:
             raise ArtifactError(f"{self.name} has no file {relative}", f"see `ex3 runs show {self.name}`")
         try:
-            data = path.read_bytes()
+            data = packing.read(path, recorded["size"])
         except OSError as error:
             raise self._damaged(path, f"cannot be read ({error.strerror})") from error
         if _fingerprint(data) != recorded:
-            raise self._damaged(path, "does not match the SHA-256 in its manifest")
+            raise self._damaged(packing.place(path), "does not match the SHA-256 in its manifest")
         return data
 
     def read_json(self, relative: str) -> Any:
@@ -205,13 +205,15 @@ class Run:
         for relative, recorded in self.manifest.files.items():
             path = self._inside(relative)
             try:
-                conditions[relative] = "ok" if _fingerprint(path.read_bytes()) == recorded else "altered"
+                content = packing.read(path, recorded["size"])
+                conditions[relative] = "ok" if _fingerprint(content) == recorded else "altered"
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 conditions[relative] = "missing"
             except OSError:
                 conditions[relative] = "unreadable"
         if self.manifest.state == "finished":
-            conditions |= {extra: "unknown" for extra in self._present() if extra not in self.manifest.files}
+            known = {packing.place(self.path / relative) for relative in self.manifest.files}
+            conditions |= {extra: "unknown" for extra in self._present() if self.path / extra not in known}
         return dict(sorted(conditions.items()))
 
     # -----------------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from ex3cli.artifacts import packing
 from ex3cli.artifacts.atomic import write_together
 from ex3cli.artifacts.canonical import digest
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest
@@ -19,7 +20,8 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
     """Write `contents` to `folder`, or to `name` below it, as a shipped run.
 
     The manifest keeps everything that says how the run was made; its files are the new ones, and its parents name the run
-    it was taken from by digest. Files of an earlier shipped run in that folder are removed, other runs below it are not.
+    it was taken from by digest. Tensors are stored packed, since the folder is committed; the manifest tells of what they
+    hold. Files of an earlier shipped run in that folder are removed, other runs below it are not.
 
     Parameters
     ----------
@@ -50,11 +52,11 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
     result = Run(folder, "/".join([REFERENCE, *manifest.shelf, *([name] if name else [])]), shipped)
     with result.held():
         before = _shipped_before(folder)
-        written = {folder / relative: data for relative, data in contents.items()}
+        written = dict(packing.stored(folder / relative, data) for relative, data in contents.items())
         write_together({**written, folder / FILE_NAME: shipped.to_bytes()})
-        for stale in before - contents.keys():  # last: a write that fails must lose nothing
+        for stale in before - written.keys():  # last: a write that fails must lose nothing
             with contextlib.suppress(OSError):
-                (folder / stale).unlink()
+                stale.unlink()
     return result
 
 
@@ -68,11 +70,12 @@ def _checked(name: str, folder: Path, command: str) -> str:
     return name
 
 
-def _shipped_before(folder: Path) -> set[str]:
-    """Files of the run that was shipped there before; none where there was no sound one."""
+def _shipped_before(folder: Path) -> set[Path]:
+    """Files of the run that was shipped there before, however they are stored; none where there was no sound one."""
     if not (folder / FILE_NAME).is_file():
         return set()
     try:
-        return set(Manifest.read(folder).files)
+        names = Manifest.read(folder).files
     except ArtifactError:
         return set()
+    return {folder / f"{name}{ending}" for name in names for ending in ("", packing.ENDING)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ex3cli.artifacts.canonical import to_json
+from ex3cli.artifacts.packing import place
 from ex3cli.errors import Ex3Error
 from ex3cli.training.interruption import signal_of
 
@@ -59,7 +60,7 @@ def _show(answer: "Answer") -> None:
             console.print(each)
     written = [*answer.files]
     if answer.run is not None:
-        written += [answer.run.path / relative for relative in answer.run.manifest.files]
+        written += [place(answer.run.path / relative) for relative in answer.run.manifest.files]
         written.append(answer.run.path / "run.json")
     for path in written:
         typer.echo(f"wrote {path}")

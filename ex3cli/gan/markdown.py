@@ -1,4 +1,4 @@
-"""Scores as a Markdown table: what the README shows is made from what is shipped."""
+"""Scores and trainings as Markdown tables: what the README shows is made from what is shipped."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,8 +21,25 @@ def scores_table(documents: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [name, *(_number(each[key], digits) for each in documents), _number(documents[0][floor], digits)]
         for name, key, floor, digits in ROWS
+        if any(each[key] is not None for each in documents)
     ]
+    if all(each["label_agreement"] is None for each in documents):
+        shares = [list(each["class_shares"].values()) for each in documents]
+        rows.append(["share of the rarest class", *(_number(min(each), 3) for each in shares), _number(1 / len(shares[0]), 3)])
     return table(head, rows)
+
+
+def trainings_table(trainings: Sequence[Mapping[str, Any]]) -> str:
+    """A row for each of what `ex3 gan overview --json` showed, with what its judge measured at its end."""
+    rows = [
+        [
+            f"{each['preset']} {NAMES[each['kind']]}", str(each["width"]), f"{each['iterations']:,}", _number(each["fid"], 3),
+            _number(each["coverage"], 3), _number(each["rarest_class"], 3),
+            each["verdict"] if each["reason"] is None else f"{each['verdict']}: {each['reason']}",
+        ]
+        for each in trainings
+    ]  # fmt: skip
+    return table(["", "channels", "iterations", "Fréchet distance", "coverage", "rarest class", "verdict"], rows)
 
 
 def _number(value: float | None, digits: int) -> str:

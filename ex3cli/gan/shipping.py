@@ -1,6 +1,6 @@
 """Which part of a training ex3 ships: the generator that images are drawn from, and how it came about; no critic."""
 
-from ex3cli.artifacts.formats import tensors_to_bytes
+from ex3cli.artifacts.formats import smaller_png, tensors_to_bytes
 from ex3cli.artifacts.run import Run
 from ex3cli.gan.outputs import LOSSES_FILE
 from ex3cli.gan.weights import GENERATOR_FILE
@@ -16,9 +16,14 @@ KEPT = (
 def shipped_files(run: Run) -> dict[str, bytes]:
     """The averaged generator as float16 (an image moves by a grey level or two), the loss of every iteration, the figures.
 
-    Of scores, a comparison or a history: the whole of it.
+    Of scores, a comparison, a history or an overview: the whole of it. Pictures keep every pixel, in fewer bytes.
     """
     if run.manifest.command != "gan train":
-        return {name: run.read_bytes(name) for name in run.manifest.files}
+        return {name: _read(run, name) for name in run.manifest.files}
     generator = {name: tensor.half() for name, tensor in run.read_tensors(GENERATOR_FILE).items()}
-    return {GENERATOR_FILE: tensors_to_bytes(generator), **{name: run.read_bytes(name) for name in KEPT}}
+    return {GENERATOR_FILE: tensors_to_bytes(generator), **{name: _read(run, name) for name in KEPT}}
+
+
+def _read(run: Run, name: str) -> bytes:
+    data = run.read_bytes(name)
+    return smaller_png(data) if name.endswith(".png") else data

@@ -1,0 +1,50 @@
+"""Pictures made smaller keep every pixel."""
+
+import io
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from ex3cli.artifacts.formats import smaller_png
+
+
+def png(pixels: NDArray[np.uint8], **how: int) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", **how)
+    return out.getvalue()
+
+
+def pixels_of(data: bytes) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
+
+
+def picture(channels: int, *, opaque: bool = True) -> NDArray[np.uint8]:
+    """Noise, as RGBA: of one level for all colours, or of three."""
+    levels = np.random.default_rng(0).integers(0, 256, (40, 50, channels), dtype=np.uint8)
+    colours = np.broadcast_to(levels, (40, 50, 3)) if channels == 1 else levels
+    opacity = np.full((40, 50, 1), 255 if opaque else 128, dtype=np.uint8)
+    return np.concatenate([colours, opacity], axis=2)
+
+
+@pytest.mark.parametrize(("channels", "mode", "share"), [(1, "L", 0.5), (3, "RGB", 0.99)])
+def test_a_picture_keeps_its_pixels_in_fewer_bytes(channels: int, mode: str, share: float) -> None:
+    data = png(picture(channels))
+    smaller = smaller_png(data)
+    assert np.array_equal(pixels_of(smaller), pixels_of(data))
+    assert Image.open(io.BytesIO(smaller)).mode == mode
+    assert len(smaller) < share * len(data)
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_one_coloured_pixel_is_colour(channel: int) -> None:
+    pixels = picture(1)
+    pixels[3, 4, channel] ^= 1
+    smaller = smaller_png(png(pixels))
+    assert np.array_equal(pixels_of(smaller), pixels)
+
+
+def test_what_is_not_opaque_or_small_already_stays_as_it_is() -> None:
+    for data in (png(picture(1, opaque=False)), smaller_png(png(picture(1)))):
+        assert smaller_png(data) == data

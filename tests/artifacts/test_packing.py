@@ -1,0 +1,108 @@
+"""A packed file is the file: read, verified and found damaged as if it lay there unpacked."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ex3cli.artifacts import packing
+from ex3cli.artifacts.run import Run
+from ex3cli.artifacts.shipping import ship
+from ex3cli.artifacts.store import Store
+from ex3cli.errors import ArtifactError
+
+NAME = "weights.safetensors"
+DATA = b"the same again " * 1000
+
+
+@pytest.fixture
+def shipped(new_run: Callable[..., Run], store: Store) -> Run:
+    run = new_run()
+    run.write_bytes(NAME, DATA)
+    run.write_bytes("figure.png", b"picture")
+    run.finish({})
+    return ship(run, store.reference / "toy" / "digits", {NAME: DATA, "figure.png": b"picture"})
+
+
+def stored(run: Run) -> list[str]:
+    return sorted(path.name for path in run.path.glob("[!.]*"))
+
+
+def test_tensors_are_stored_packed_and_read_as_they_were(shipped: Run) -> None:
+    assert stored(shipped) == ["figure.png", "run.json", f"{NAME}.gz"]
+    assert (shipped.path / f"{NAME}.gz").stat().st_size < len(DATA) / 10
+    assert shipped.read_bytes(NAME) == DATA
+    assert shipped.manifest.files[NAME]["size"] == len(DATA)
+    assert shipped.verify() == {NAME: "ok", "figure.png": "ok"}
+
+
+def test_the_manifest_is_the_same_however_a_file_is_stored(shipped: Run) -> None:
+    (shipped.path / f"{NAME}.gz").unlink()
+    (shipped.path / NAME).write_bytes(DATA)
+    assert shipped.read_bytes(NAME) == DATA
+    assert shipped.verify() == {NAME: "ok", "figure.png": "ok"}
+
+
+def test_packing_is_deterministic() -> None:
+    assert packing.packed(DATA) == packing.packed(DATA)
+    assert gzip.decompress(packing.packed(DATA)) == DATA
+
+
+@pytest.mark.parametrize("place", [0, 1, 9, 20, -9, -5, -1])
+def test_any_changed_byte_of_the_packed_file_that_changes_its_content_is_found(shipped: Run, place: int) -> None:
+    path = shipped.path / f"{NAME}.gz"
+    data = bytearray(path.read_bytes())
+    data[place] ^= 0x41
+    path.write_bytes(data)
+    if shipped.verify()[NAME] == "ok":  # of gzip's own header, such as the system it was made on
+        assert shipped.read_bytes(NAME) == DATA
+        assert place == 9
+        return
+    assert shipped.verify()[NAME] == "altered"
+    with pytest.raises(ArtifactError, match=r"weights\.safetensors\.gz does not match the SHA-256"):
+        shipped.read_bytes(NAME)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x1f\x8b", packing.packed(DATA)[:-4], packing.packed(DATA) + b"more", packing.packed(DATA[:-1])],
+    ids=["empty", "header", "torn", "followed", "shorter"],
+)
+def test_what_is_no_whole_packed_file_is_altered(shipped: Run, content: bytes) -> None:
+    (shipped.path / f"{NAME}.gz").write_bytes(content)
+    assert shipped.verify()[NAME] == "altered"
+    with pytest.raises(ArtifactError, match="does not match"):
+        shipped.read_bytes(NAME)
+
+
+def test_of_a_file_that_unpacks_to_more_than_is_recorded_no_more_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    (tmp_path / f"{NAME}.gz").write_bytes(packing.packed(bytes(50_000_000)))
+    assert len(packing.read(path, 100)) == 101
+    assert len(packing.read(path, -5)) == 1
+
+
+def test_a_missing_file_is_missing(shipped: Run) -> None:
+    (shipped.path / f"{NAME}.gz").unlink()
+    assert shipped.verify()[NAME] == "missing"
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        shipped.read_bytes(NAME)
+
+
+def test_a_file_beside_its_packed_form_is_not_read_and_said_to_be_unknown(shipped: Run) -> None:
+    (shipped.path / NAME).write_bytes(b"other")
+    assert shipped.read_bytes(NAME) == DATA
+    assert shipped.verify() == {NAME: "ok", "figure.png": "ok"} | {NAME: "unknown"}
+
+
+def test_shipping_over_a_run_that_was_stored_unpacked_leaves_one_form(
+    shipped: Run, new_run: Callable[..., Run], store: Store
+) -> None:
+    (shipped.path / f"{NAME}.gz").unlink()
+    (shipped.path / NAME).write_bytes(DATA)
+    run = new_run()
+    run.finish({})
+    again = ship(run, store.reference / "toy" / "digits", {NAME: b"new"})
+    assert stored(again) == ["run.json", f"{NAME}.gz"]
+    assert again.read_bytes(NAME) == b"new"
