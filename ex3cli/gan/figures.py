@@ -37,17 +37,22 @@ def loss_figure(config: GANConfig, losses: dict[str, NDArray[np.float32]]) -> Fi
     config : whose losses they are.
     losses : (iterations,) of each name in `session.LOSSES`.
     """
-    panels = PANELS[config.kind]
+    titles = loss_titles(config)
     with style():
-        figure = Figure(figsize=(8, 2.6 * len(panels)), layout="constrained")
-        places = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, (name, title) in zip(places, panels, strict=True):
+        figure = Figure(figsize=(8, 2.6 * len(titles)), layout="constrained")
+        places = figure.subplots(len(titles), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (name, title) in zip(places, titles.items(), strict=True):
             draw_loss(axes, losses[name])
-            axes.set_title(title + _auxiliary_part(config, name), loc="left", fontsize=10)
+            axes.set_title(title, loc="left", fontsize=10)
         figure.axes[0].legend(loc="upper right", fontsize=8)
         figure.axes[-1].set_xlabel("generator iteration")
         figure.suptitle(f"{config.kind}: loss against iteration")
     return figure
+
+
+def loss_titles(config: GANConfig) -> dict[str, str]:
+    """The losses to show of a training, what matters most first, each with its formula."""
+    return {name: title + _auxiliary_part(config, name) for name, title in PANELS[config.kind]}
 
 
 def _auxiliary_part(config: GANConfig, name: str) -> str:

@@ -13,7 +13,7 @@ from ex3cli.artifacts.attempts import Attempt, attempts_of
 from ex3cli.artifacts.run import Run
 from ex3cli.figure_style import style
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.figures import PANELS, draw_loss
+from ex3cli.gan.figures import draw_loss, loss_titles
 from ex3cli.gan.gallery import labels_of
 from ex3cli.gan.outputs import LOSSES_FILE
 from ex3cli.gan.pictures import tile
@@ -91,7 +91,7 @@ def _draw(cell: SubFigure, training: Training) -> None:
     verdict = last.verdict if last.reason is None else f"{last.verdict}: {last.reason}"
     cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{last.iteration:,} iterations, {verdict}", fontsize=10)
     upper, lower, below = cell.subplots(3, 1, height_ratios=(1, 1, 1.25))
-    for axes, (name, title) in zip((upper, lower), PANELS[config.kind], strict=False):
+    for axes, (name, title) in zip((upper, lower), loss_titles(config).items(), strict=False):
         draw_loss(axes, training.losses[name])
         axes.set_title(title, loc="left", fontsize=8)
         axes.tick_params(labelsize=7)

@@ -1,6 +1,7 @@
 """Which trainings an overview shows, and that each one's cell is its own."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,14 @@ def test_a_column_is_a_kind_and_a_row_a_preset(trained: Callable[..., Run]) -> N
         upper, lower, below = cell.axes
         assert len(upper.get_lines()[0].get_ydata()) == len(lower.get_lines()[0].get_ydata()) == 50
         assert below.images[0].get_array()[0, 0] == level
+
+
+def test_a_loss_with_an_auxiliary_part_says_so(trained: Callable[..., Run]) -> None:
+    config = GANConfig.resolve("quick", kind="wgan", auxiliary_weight=0.1, generator_auxiliary_weight=0.2)
+    told = replace(training(trained, "quick", "wgan", GOOD), config=config)
+    upper, lower, _ = overview_figure([told]).subfigs[0].axes
+    assert upper.get_title(loc="left") == "Wasserstein estimate: E[D(x)] − E[D(G(z))]"
+    assert lower.get_title(loc="left") == "generator: −E[D(G(z))] + 0.2 × auxiliary cross-entropy"
 
 
 def test_two_of_the_same_preset_and_kind_stand_below_each_other(trained: Callable[..., Run]) -> None:
