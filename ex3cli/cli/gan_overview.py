@@ -76,15 +76,16 @@ def _named(context: Context, names: list[str]) -> "list[Run]":
 
 
 def _newest(context: Context) -> "list[Run]":
-    """The newest of each preset and kind: the user's, and where there is none the shipped one."""
+    """The newest of each preset and kind: the user's, and where there is none the shipped one that can draw."""
     from ex3cli.adversarial.kinds import KINDS
     from ex3cli.gan.overview import newest_of_each
+    from ex3cli.gan.weights import GENERATOR_FILE
 
     store = context.store
     mine = [run for kind in KINDS for run in store.runs(("gan", context.dataset, kind))]
     here = store.reference / "gan" / context.dataset  # no other folder is opened: a damaged one elsewhere is no matter
     shipped = [store.open_folder(folder) for folder in store.folders() if folder.is_relative_to(here)]
-    shipped = [run for run in shipped if run.manifest.shelf[:2] == ["gan", context.dataset] and run.manifest.command == TRAIN]
+    shipped = [run for run in shipped if run.manifest.command == TRAIN and GENERATOR_FILE in run.manifest.files]
     own = newest_of_each(mine)
     had = {(run.manifest.config["preset"], run.manifest.config["kind"]) for run in own}
     others = [run for run in shipped if (run.manifest.config["preset"], run.manifest.config["kind"]) not in had]

@@ -161,6 +161,13 @@ def ship(
             help="Ship it beside that of its kind, under a name that is only taken if given.",
         ),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record", help="Of a GAN's training only its losses and attempts, from which it can be repeated; with --as.",
+            rich_help_panel="Output",
+        ),
+    ] = False,
 ) -> Answer:  # fmt: skip
     """For maintainers: make a finished run a shipped one, rounded and reduced to what is needed offline."""
     from importlib import import_module
@@ -172,7 +179,10 @@ def ship(
     opened = store.open(run)
     if opened.manifest.command not in SHIPPED_BY:
         raise UsageError(f"runs of `ex3 {opened.manifest.command}` are not shipped", f"ship one of: {', '.join(SHIPPED_BY)}")
-    contents = import_module(SHIPPED_BY[opened.manifest.command]).shipped_files(opened)
+    module = import_module(SHIPPED_BY[opened.manifest.command])
+    if record and (name is None or not hasattr(module, "recorded_files")):
+        raise UsageError("--record is for a GAN's training that no command takes unasked", "give it a name: --as NAME")
+    contents = module.recorded_files(opened) if record else module.shipped_files(opened)
     shipped = write_shipped(opened, store.reference.joinpath(*opened.manifest.shelf), contents, name)
     document = {"run": shipped.name, "files": shipped.manifest.files}
     return Answer(document=document, show=[f"{opened.name} is now {shipped.name}"], run=shipped)

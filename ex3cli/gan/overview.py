@@ -1,5 +1,6 @@
 """Several trainings in one figure and one table: each one's losses, images and verdict, a column a kind, a row a preset."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,8 +40,8 @@ class Training:
         """Its row of the table; a value that its judge did not write down is None."""
         last, config = self.attempts[-1], self.config
         return {
-            "run": self.run.name, "preset": config.preset, "kind": config.kind, "network": config.network,
-            "width": config.width, "conditional": config.conditional, "iterations": last.iteration,
+            "run": self.run.name, "command": shlex.join(self.run.manifest.argv), "preset": config.preset, "kind": config.kind,
+            "network": config.network, "width": config.width, "conditional": config.conditional, "iterations": last.iteration,
             "partial": self.run.manifest.partial, "seed": last.seed, "verdict": last.verdict, "reason": last.reason,
             "failed": sum(each.verdict == "failed" for each in self.attempts),
             **{name: last.values.get(name) for name in SHOWN},

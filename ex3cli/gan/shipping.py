@@ -2,15 +2,12 @@
 
 from ex3cli.artifacts.formats import smaller_png, tensors_to_bytes
 from ex3cli.artifacts.run import Run
+from ex3cli.errors import UsageError
 from ex3cli.gan.outputs import LOSSES_FILE
 from ex3cli.gan.weights import GENERATOR_FILE
 
-KEPT = (
-    LOSSES_FILE,
-    "attempts.jsonl",
-    "figures/losses.png",
-    "figures/samples-through-training.png",
-)
+RECORD = (LOSSES_FILE, "attempts.jsonl")
+FIGURES = ("figures/losses.png", "figures/samples-through-training.png")
 
 
 def shipped_files(run: Run) -> dict[str, bytes]:
@@ -21,7 +18,14 @@ def shipped_files(run: Run) -> dict[str, bytes]:
     if run.manifest.command != "gan train":
         return {name: _read(run, name) for name in run.manifest.files}
     generator = {name: tensor.half() for name, tensor in run.read_tensors(GENERATOR_FILE).items()}
-    return {GENERATOR_FILE: tensors_to_bytes(generator), **{name: _read(run, name) for name in KEPT}}
+    return {GENERATOR_FILE: tensors_to_bytes(generator), **{name: _read(run, name) for name in (*RECORD, *FIGURES)}}
+
+
+def recorded_files(run: Run) -> dict[str, bytes]:
+    """What a training did, without what it draws with: enough to repeat it and to see whether the same comes of it."""
+    if run.manifest.command != "gan train":
+        raise UsageError(f"{run.name} is no training", "leave out --record")
+    return {name: run.read_bytes(name) for name in RECORD}
 
 
 def _read(run: Run, name: str) -> bytes:

@@ -56,7 +56,9 @@ def side_by_side(archive: Archive) -> Part:
         alt=f"For each of {names}: its loss curves and thirty images that it draws.",
     )  # fmt: skip
     table = Table("Several trainings", HEADINGS, [_row(each) for each in rows], NOTE)
-    return Part("Several trainings side by side", (), [table], [shown], makings=[making(run)])
+    lines = [[_name(each), each["command"]] for each in rows]
+    how = Table("How each was trained", ("training", "command"), lines, folded=True)
+    return Part("Several trainings side by side", (), [table, how], [shown], makings=[making(run)])
 
 
 HEADINGS = (
@@ -69,11 +71,15 @@ NOTE = (
 )
 
 
+def _name(each: dict[str, Any]) -> str:
+    return f"{NAMES[each['kind']]}, {each['preset']}"
+
+
 def _row(each: dict[str, Any]) -> list[str]:
     verdict = each["verdict"] if each["reason"] is None else f"{each['verdict']}: {each['reason']}"
     before = each["failed"] - (each["verdict"] == "failed")
     return [
-        f"{NAMES[each['kind']]}, {each['preset']}", str(each["width"]), "yes" if each["conditional"] else "no",
+        _name(each), str(each["width"]), "yes" if each["conditional"] else "no",
         f"{each['iterations']:,}" + (" (shortened)" if each["partial"] else ""), str(before), verdict,
         fixed(each["label_agreement"], 3), fixed(each["rarest_class"], 3), fixed(each["coverage"], 3), fixed(each["fid"], 4),
     ]  # fmt: skip

@@ -1,5 +1,6 @@
 """A shipped generator draws what the trained one draws."""
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,26 @@ def test_a_shortened_training_is_shipped_under_a_name_of_its_own_and_drawn_from_
     assert (refused.exit_code, "ships no run of gan/digits/dcgan" in refused.stderr) == (4, True)
     assert ex3("gan", "sample", *words, "-n", 2).exit_code == 4  # the user's own is shortened, and nothing is shipped for all
     assert ex3("runs", "verify").exit_code == 0
+
+
+def test_of_a_training_that_is_shipped_as_a_record_only_what_it_did_is_there(
+    ex3: Callable[..., Any], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "shipped_reference", lambda: store.reference)
+    words = ("--dataset", "digits", "--kind", "dcgan")
+    made = ex3("gan", "train", *words, "--preset", "wide", "--width", 4, "--iterations", 3, "--json").document["run"]
+    for refused in ((made, "--record"), ("reference", "--as", "wide")):
+        assert ex3("runs", "ship", *refused).exit_code in {2, 4}
+    document = ex3("runs", "ship", made, "--as", "wide", "--record", "--json").document
+    assert document["files"].keys() == {"losses.safetensors", "attempts.jsonl"}
+    drawn = ex3("gan", "sample", *words, "--run", document["run"])
+    assert (drawn.exit_code, "has no file generator.safetensors" in drawn.stderr) == (4, True)
+    (again,) = ex3("runs", "reproduce", document["run"], "--json").document["runs"]
+    assert (again["repeated"], again["same"]) == (made, True)  # here already, and the same
+    shown = ex3("gan", "overview", "--dataset", "digits", "--json").document["trainings"]
+    assert [(each["run"], "--preset wide" in each["command"]) for each in shown] == [(made, True)]
+    shutil.rmtree(store.root / made)
+    assert ex3("gan", "overview", "--dataset", "digits").exit_code == 4  # nothing here can draw
 
 
 def test_float16_moves_an_image_by_two_grey_levels_at_most(new_run: Callable[..., Run], store: Store) -> None:
