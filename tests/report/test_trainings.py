@@ -81,7 +81,8 @@ def test_damage_to_a_shipped_one_is_said(store: Store, everything: Path, paper: 
 def test_the_overview_tells_every_training_by_its_row(store: Store, make: Make) -> None:
     def row(kind: str, verdict: str, reason: str | None, **more: Any) -> dict[str, Any]:
         return {
-            "kind": kind, "preset": "wide", "command": f"ex3 gan train --kind {kind}", "width": 64, "conditional": False, "iterations": 4000, "partial": True, "failed": 1,
+            "kind": kind, "preset": "wide", "command": f"ex3 gan train --kind {kind}",
+            "width": 64, "conditional": False, "iterations": 4000, "partial": True, "failed": 1,
             "verdict": verdict, "reason": reason, "label_agreement": None, "rarest_class": 0.05, "coverage": 0.7, "fid": 0.25,
             **more,
         }  # fmt: skip
