@@ -46,6 +46,11 @@ class Tally:
     reasons: dict[str, int]  # of the failed
 
 
+def verdict_in_words(verdict: str, reason: str | None) -> str:
+    """`converged`, or `failed: low coverage`."""
+    return verdict if reason is None else f"{verdict}: {reason}"
+
+
 class AttemptLog:
     """`attempts.jsonl`: each attempt is entered once, when it is decided, and never changed.
 

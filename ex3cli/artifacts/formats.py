@@ -79,13 +79,15 @@ def smaller_png(data: bytes) -> bytes:
     from PIL import Image, ImageChops
 
     with Image.open(io.BytesIO(data)) as picture:
-        whole = picture.convert("RGBA")
+        whole, mode, dots = picture.convert("RGBA"), picture.mode, picture.info.get("dpi")
+    if mode not in {"L", "P", "RGB", "RGBA"}:  # 16 bits a level, for one
+        return data
     red, green, blue, opacity = whole.split()
     if opacity.getextrema() != (255, 255):
         return data
     is_grey = not any(ImageChops.difference(red, other).getbbox() for other in (green, blue))
     buffer = io.BytesIO()
-    (red if is_grey else whole.convert("RGB")).save(buffer, "PNG", optimize=True)
+    (red if is_grey else whole.convert("RGB")).save(buffer, "PNG", optimize=True, **({"dpi": dots} if dots else {}))
     return min(buffer.getvalue(), data, key=len)
 
 

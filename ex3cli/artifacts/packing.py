@@ -1,6 +1,7 @@
 """Files of shipped runs that are stored compressed; a manifest tells of what they hold, whichever way it is stored."""
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def packed(data: bytes) -> bytes:
 def place(path: Path) -> Path:
     """Where a file's content is stored: packed, or else in the file itself."""
     beside = path.with_name(path.name + ENDING)
-    return beside if beside.is_file() else path
+    return beside if path.suffix in PACKED_KINDS and os.path.isfile(beside) else path  # noqa: PTH113 - which never raises
 
 
 def stored(path: Path, data: bytes) -> tuple[Path, bytes]:

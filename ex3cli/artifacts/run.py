@@ -27,6 +27,11 @@ CHECKPOINT_FOLDER = "checkpoint"
 REFERENCE = "reference"  # the folder of the shipped runs, and what they are called
 
 
+def reference_name(shelf: Sequence[str], name: str | None = None) -> str:
+    """What the shipped run of a shelf is called, or one of a name of its own beside it."""
+    return "/".join([REFERENCE, *shelf, *([] if name is None else [name])])
+
+
 class Run:
     """A run folder and its manifest.
 
@@ -200,20 +205,23 @@ class Run:
         return formats.estimator_from_bytes(self.read_bytes(relative), self.path / relative)
 
     def verify(self) -> dict[str, str]:
-        """Each file's condition: "ok", "altered", "missing", "unreadable", or "unknown" for one that no manifest names."""
+        """Each file's condition, by the name that it is stored under.
+
+        "ok", "altered", "missing", "unreadable", or "unknown" for one that no manifest names.
+        """
         conditions = {}
         for relative, recorded in self.manifest.files.items():
             path = self._inside(relative)
+            stored = packing.place(path).relative_to(self.path).as_posix()
             try:
                 content = packing.read(path, recorded["size"])
-                conditions[relative] = "ok" if _fingerprint(content) == recorded else "altered"
+                conditions[stored] = "ok" if _fingerprint(content) == recorded else "altered"
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-                conditions[relative] = "missing"
+                conditions[stored] = "missing"
             except OSError:
-                conditions[relative] = "unreadable"
+                conditions[stored] = "unreadable"
         if self.manifest.state == "finished":
-            known = {packing.place(self.path / relative) for relative in self.manifest.files}
-            conditions |= {extra: "unknown" for extra in self._present() if self.path / extra not in known}
+            conditions |= {extra: "unknown" for extra in self._present() if extra not in conditions}
         return dict(sorted(conditions.items()))
 
     # -----------------------------------------------------------------------------------------------------------------------

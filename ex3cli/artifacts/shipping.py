@@ -10,10 +10,12 @@ from ex3cli.artifacts import packing
 from ex3cli.artifacts.atomic import write_together
 from ex3cli.artifacts.canonical import digest
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest
-from ex3cli.artifacts.run import REFERENCE, Run
+from ex3cli.artifacts.run import Run, reference_name
 from ex3cli.errors import ArtifactError, UsageError
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
+_RESERVED = {"comparison", "eval", "figures", "history", "overview", "checkpoint"}
+"""Names below a shelf that other commands' results and the parts of a run have."""
 
 
 def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None = None) -> Run:
@@ -27,47 +29,60 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
     ----------
     run : a finished run, and without `name` a complete one.
     folder : that of its shelf among the shipped runs, whose run every command takes unasked.
-    name : of a run that is shipped beside that one, such as "paper", and that no command takes unasked, so that it may have
-        been shortened or have failed to converge, as its manifest says.
+    name : of a run that is shipped beside that one, such as "paper". No command draws from it or scores it unasked, so that
+        it may have been shortened or have failed to converge, as its manifest says.
     contents : file name in the run folder → bytes, such as weights rounded to float16.
 
     Raises
     ------
     UsageError : the run is not finished, was shortened or did not converge and would be taken unasked, or is a shipped one
-        already; or the name cannot be one.
+        already; or the name cannot be one, or something else has it.
     ArtifactError : the folder cannot be written, or another process ships into it.
     """
+    _refuse_unless_shippable(run, beside=name is not None)
+    place = folder if name is None else folder / _checked(name)
+    if not _is_free(place, run.manifest.command, beside=name is not None):
+        raise UsageError(f"{place} holds something else that is shipped", "take another name: --as NAME")
     manifest = run.manifest
-    if run.is_reference:
-        raise UsageError(f"{run.name} is shipped already", "name the run that it was made from")
-    if manifest.state != "finished":
-        raise UsageError(f"{run.name} is {manifest.state}, not finished", "ship one that is: see `ex3 runs list`")
-    if name is None and (manifest.partial or manifest.converged is False):
-        cause = f"{run.name} was shortened or did not converge, and would be taken unasked"
-        raise UsageError(cause, "ship one of full length, or this one --as a name of its own")
-    if name is not None:
-        folder = folder / _checked(name, folder, manifest.command)
     files = {relative: {"size": len(data), "sha256": digest(data)} for relative, data in sorted(contents.items())}
     shipped = replace(manifest, files=files, parents={**manifest.parents, "shipped from": manifest.digest})
-    result = Run(folder, "/".join([REFERENCE, *manifest.shelf, *([name] if name else [])]), shipped)
+    result = Run(place, reference_name(manifest.shelf, name), shipped)
     with result.held():
-        before = _shipped_before(folder)
-        written = dict(packing.stored(folder / relative, data) for relative, data in contents.items())
-        write_together({**written, folder / FILE_NAME: shipped.to_bytes()})
+        before = _shipped_before(place)
+        written = dict(packing.stored(place / relative, data) for relative, data in contents.items())
+        write_together({**written, place / FILE_NAME: shipped.to_bytes()})
         for stale in before - written.keys():  # last: a write that fails must lose nothing
             with contextlib.suppress(OSError):
                 stale.unlink()
     return result
 
 
-def _checked(name: str, folder: Path, command: str) -> str:
-    """A name that nothing below `folder` bears but an earlier run of the same command."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--as {name!r} is no name for a shipped run", "take small letters, digits and hyphens: --as paper")
-    taken = folder / name
-    if taken.exists() and not ((taken / FILE_NAME).is_file() and Manifest.read(taken).command == command):
-        raise UsageError(f"--as {name!r} is taken by something else that is shipped there", "take another name")
+def _refuse_unless_shippable(run: Run, *, beside: bool) -> None:
+    manifest = run.manifest
+    if run.is_reference:
+        raise UsageError(f"{run.name} is shipped already", "name the run that it was made from")
+    if manifest.state != "finished":
+        raise UsageError(f"{run.name} is {manifest.state}, not finished", "ship one that is: see `ex3 runs list`")
+    if not beside and (manifest.partial or manifest.converged is False):
+        cause = f"{run.name} was shortened or did not converge, and would be taken unasked"
+        raise UsageError(cause, "ship one of full length, or this one --as a name of its own")
+
+
+def _checked(name: str) -> str:
+    """A name that a run may have beside the one of its kind."""
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise UsageError(f"--as {name!r} is no name for a shipped run", "name what it is, in small letters: --as paper")
     return name
+
+
+def _is_free(folder: Path, command: str, *, beside: bool) -> bool:
+    """Whether a run of the command may be written there: no other run is, and under a name of its own nothing else either."""
+    if not (folder / FILE_NAME).is_file():
+        return not (beside and (folder.is_file() or any(folder.glob("[!.]*"))))
+    try:
+        return Manifest.read(folder).command == command
+    except ArtifactError:
+        return True
 
 
 def _shipped_before(folder: Path) -> set[Path]:

@@ -78,6 +78,7 @@ def _named(context: Context, names: list[str]) -> "list[Run]":
 def _newest(context: Context) -> "list[Run]":
     """The newest of each preset and kind: the user's, and where there is none the shipped one that can draw."""
     from ex3cli.adversarial.kinds import KINDS
+    from ex3cli.artifacts.run import reference_name
     from ex3cli.gan.overview import newest_of_each
     from ex3cli.gan.weights import GENERATOR_FILE
 
@@ -88,7 +89,12 @@ def _newest(context: Context) -> "list[Run]":
     shipped = [run for run in shipped if run.manifest.command == TRAIN and GENERATOR_FILE in run.manifest.files]
     own = newest_of_each(mine)
     had = {(run.manifest.config["preset"], run.manifest.config["kind"]) for run in own}
-    others = [run for run in shipped if (run.manifest.config["preset"], run.manifest.config["kind"]) not in had]
+    plain = [run for run in shipped if run.name == reference_name(run.manifest.shelf)]
+    others: list[Run] = []
+    for run in [*plain, *shipped]:  # of the same preset the one that every command takes
+        place = (run.manifest.config["preset"], run.manifest.config["kind"])
+        others += [] if place in had else [run]
+        had.add(place)
     return newest_of_each([*own, *others])
 
 
@@ -96,11 +102,13 @@ def _table(rows: list[dict[str, Any]]) -> "Table":
     from rich.table import Column, Table
     from rich.text import Text
 
+    from ex3cli.artifacts.attempts import verdict_in_words
+
     values = ("agreement", "rarest", "coverage", "FID")
     table = Table(Column("run", overflow="fold"), "preset", "iterations", "verdict", *values)
     for row in rows:
         length = f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else "")
-        verdict = row["verdict"] if row["reason"] is None else f"{row['verdict']}: {row['reason']}"
+        verdict = verdict_in_words(row["verdict"], row["reason"])
         decided = [row[name] for name in ("label_agreement", "rarest_class", "coverage", "fid")]
         shown = ["" if value is None else f"{value:.3f}" for value in decided]
         cells = (row["run"], row["preset"], length, verdict, *shown)

@@ -158,7 +158,7 @@ def ship(
         str | None,
         typer.Option(
             "--as", metavar="NAME", show_default="the one that commands take unasked", rich_help_panel="Output",
-            help="Ship it beside that of its kind, under a name that is only taken if given.",
+            help="Ship it beside that of its kind: one that no command draws from or scores unless it is named.",
         ),
     ] = None,
     record: Annotated[

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ex3cli.adversarial.kinds import NAMES
+from ex3cli.artifacts.attempts import verdict_in_words
 from ex3cli.markdown import table
 from ex3cli.rounding import half_up
 
@@ -33,9 +34,10 @@ def trainings_table(trainings: Sequence[Mapping[str, Any]]) -> str:
     """A row for each of what `ex3 gan overview --json` showed, with what its judge measured at its end."""
     rows = [
         [
-            f"{each['preset']} {NAMES[each['kind']]}", str(each["width"]), f"{each['iterations']:,}", _number(each["fid"], 3),
+            f"{each['preset']} {NAMES[each['kind']]}", str(each["width"]),
+            f"{each['iterations']:,}{' (shortened)' if each['partial'] else ''}", _number(each["fid"], 3),
             _number(each["coverage"], 3), _number(each["rarest_class"], 3),
-            each["verdict"] if each["reason"] is None else f"{each['verdict']}: {each['reason']}",
+            verdict_in_words(each["verdict"], each["reason"]),
         ]
         for each in trainings
     ]  # fmt: skip

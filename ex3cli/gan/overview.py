@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 from ex3cli.adversarial.kinds import KINDS, NAMES
-from ex3cli.artifacts.attempts import Attempt, attempts_of
+from ex3cli.artifacts.attempts import Attempt, attempts_of, verdict_in_words
 from ex3cli.artifacts.run import Run
 from ex3cli.figure_style import style
 from ex3cli.gan.config import GANConfig
@@ -89,7 +89,7 @@ def overview_figure(trainings: Sequence[Training]) -> Figure:
 
 def _draw(cell: SubFigure, training: Training) -> None:
     config, last = training.config, training.attempts[-1]
-    verdict = last.verdict if last.reason is None else f"{last.verdict}: {last.reason}"
+    verdict = verdict_in_words(last.verdict, last.reason)
     cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{last.iteration:,} iterations, {verdict}", fontsize=10)
     upper, lower, below = cell.subplots(3, 1, height_ratios=(1, 1, 1.25))
     for axes, (name, title) in zip((upper, lower), loss_titles(config).items(), strict=False):

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ex3cli.artifacts.attempts import Attempt, attempts_of, without_repeats
-from ex3cli.artifacts.run import REFERENCE, Run
+from ex3cli.artifacts.run import REFERENCE, Run, reference_name
 from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
 from ex3cli.report.blocks import Gap
@@ -78,6 +78,10 @@ class Archive:
         found = [run for run in self.runs if run.manifest.command == command and _below(run.manifest.shelf, shelf)]
         return sorted(found, key=lambda run: (run.manifest.started, run.name))
 
+    def shipped(self, shelf: Sequence[str], command: str) -> Run | None:
+        """The shipped run of a shelf, and none of those beside it; None where there is none."""
+        return next((run for run in self.of(shelf, command) if run.name == reference_name(shelf)), None)
+
     def taken(self, shelf: Sequence[str], command: str, gap: Gap, *, must_converge: bool = False) -> Run:
         """The training that every command would take unasked: the user's newest complete one, else the shipped one."""
         self.check(shelf, gap)
@@ -98,7 +102,7 @@ class Archive:
         found = [(each, run) for run, each in every]
         shipped = not found
         if shipped:
-            runs = [run for run in self.of(shelf, command) if run.name == "/".join([REFERENCE, *shelf])]
+            runs = [run for run in [self.shipped(shelf, command)] if run is not None]
             found = [(each, run) for run in runs for each in self._attempts(run)]
         for run in {id(run): run for _, run in found}.values():
             self._remember(run, "attempts.jsonl")

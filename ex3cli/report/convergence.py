@@ -82,7 +82,7 @@ def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
 
 def _shipped_history(archive: Archive, kind: str) -> "tuple[list[Attempt], list[Run], bool] | None":
     """All attempts behind what is shipped, where a history of them is shipped too: the shipped training knows its own alone."""
-    run = next((each for each in archive.of(HISTORY, "gan history") if each.is_reference), None)
+    run = archive.shipped(HISTORY, "gan history")
     if run is None:
         return None
     found = [attempt_of(row) for row in archive.json(run, "history.json")["attempts"] if row["kind"] == kind]

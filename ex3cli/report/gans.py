@@ -24,7 +24,7 @@ ASKED = ("dcgan", "wgan")
 
 @dataclass(frozen=True)
 class Scored:
-    """What `ex3 gan eval` said of the generator that every command would take."""
+    """What `ex3 gan eval` said of a generator."""
 
     kind: str
     run: "Run"
@@ -34,11 +34,13 @@ class Scored:
 
 def trained(archive: Archive, kind: str) -> "Run":
     """The generator that every command would take."""
-    gap = Gap(
-        f"a trained {NAMES[kind]}", "there is none, not even a shipped one",
-        archive.command("ex3", "gan", "train", "--kind", kind), quick=False,
-    )  # fmt: skip
-    return archive.taken(("gan", DATASET, kind), TRAIN, gap, must_converge=True)
+    return archive.taken(("gan", DATASET, kind), TRAIN, untrained(archive, kind), must_converge=True)
+
+
+def untrained(archive: Archive, kind: str) -> Gap:
+    """What is missing where there is no generator of a kind."""
+    command = archive.command("ex3", "gan", "train", "--kind", kind)
+    return Gap(f"a trained {NAMES[kind]}", "there is none, not even a shipped one", command, quick=False)
 
 
 def kinds(archive: Archive) -> list[str]:

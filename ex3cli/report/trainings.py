@@ -1,11 +1,13 @@
-"""Trainings that are not taken unasked: with the paper's own settings, and several side by side."""
+"""Trainings besides those that every command takes: with preset paper, and several side by side."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
-from ex3cli.report.archive import Archive, made_from
+from ex3cli.artifacts.attempts import verdict_in_words
+from ex3cli.report.archive import Archive, MissingError, made_from
 from ex3cli.report.blocks import Figure, Gap, Making, Part, Table
-from ex3cli.report.gans import DATASET, EVALUATE, TRAIN, Scored, curves_of, scores_table
+from ex3cli.report.gans import DATASET, EVALUATE, TRAIN, Scored, curves_of, scores_table, trained, untrained
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
 from ex3cli.report.words import count, fixed, listed
@@ -15,31 +17,41 @@ if TYPE_CHECKING:
 
 PAPER = "paper"
 OVERVIEW = "gan overview"
+HEADINGS = (
+    "training", "channels", "told the class", "iterations", "failed before", "verdict", "label agreement", "rarest class",
+    "coverage", "Fréchet distance",
+)  # fmt: skip
+NOTE = (
+    "What each one's judge measured at its end. A shortened training stopped before its preset's full length: that it does not "
+    "pass says no more than that. Rarest class: its share of the images, where no class is asked for; a tenth is fair."
+)
 
 
 def papers(archive: Archive) -> Part:
-    """What the settings of Gulrajani et al. 2017 come to, of each kind that was trained with them."""
+    """What the paper's preset comes to, of each kind that was trained with it and is not told of above."""
     words: list[str] = []
+    tables: list[Table] = []
     figures: list[Figure] = []
     makings: list[Making] = []
     scores: list[Scored] = []
     gaps: list[Gap] = []
+    commands: list[tuple[str, str]] = []
     for kind in NAMES:
-        run = _with_the_papers_settings(archive, kind)
-        if run is None:
-            continue
-        words.append(_course(archive, run, kind))
-        figures += curves_of(archive, run, kind)
-        makings.append(making(run))
-        found = _newest([each for each in archive.of(("gan", DATASET, "eval"), EVALUATE) if made_from(each, run)])
-        if found is None:
-            command = archive.command("ex3", "gan", "eval", "--kind", kind, "--run", run.name)
-            gaps.append(Gap(f"scores of {run.name}", "it has not been scored", command))
-            continue
-        scores.append(Scored(kind, found, run, archive.json(found, "scores.json")))
-        makings.append(making(found))
-    tables = [scores_table(scores)] if scores else []
-    return Part("With the paper's own settings" if words else "", words, tables, figures, makings=makings, gaps=gaps)
+        try:
+            run = _with_the_papers_settings(archive, kind)
+            if run is None:
+                continue
+            words.append(_course(archive, run, kind))
+            commands.append((f"{NAMES[kind]} was trained by", shlex.join(run.manifest.argv)))
+            figures += curves_of(archive, run, kind)
+            makings.append(making(run))
+            scores.append(_scored(archive, run, kind))
+            makings.append(making(scores[-1].run))
+        except MissingError as missing:
+            gaps.append(missing.gap)
+    if scores:
+        tables.append(scores_table(scores))
+    return Part("Preset paper" if words else "", words, tables, figures, commands, makings, gaps)
 
 
 def side_by_side(archive: Archive) -> Part:
@@ -61,22 +73,12 @@ def side_by_side(archive: Archive) -> Part:
     return Part("Several trainings side by side", (), [table, how], [shown], makings=[making(run)])
 
 
-HEADINGS = (
-    "training", "channels", "told the class", "iterations", "failed before", "verdict", "label agreement", "rarest class",
-    "coverage", "Fréchet distance",
-)  # fmt: skip
-NOTE = (
-    "What each one's judge measured at its end. A shortened training stopped before its preset's full length: that it does not "
-    "pass says no more than that. Rarest class: its share of the images, where no class is asked for; a tenth is fair."
-)
-
-
 def _name(each: dict[str, Any]) -> str:
     return f"{NAMES[each['kind']]}, {each['preset']}"
 
 
 def _row(each: dict[str, Any]) -> list[str]:
-    verdict = each["verdict"] if each["reason"] is None else f"{each['verdict']}: {each['reason']}"
+    verdict = verdict_in_words(each["verdict"], each["reason"])
     before = each["failed"] - (each["verdict"] == "failed")
     return [
         _name(each), str(each["width"]), "yes" if each["conditional"] else "no",
@@ -86,11 +88,43 @@ def _row(each: dict[str, Any]) -> list[str]:
 
 
 def _with_the_papers_settings(archive: Archive, kind: str) -> "Run | None":
-    """The newest finished training of preset paper, shortened or not, converged or not."""
+    """The finished training of preset paper that is worth most: your newest complete one, else the longest.
+
+    None where there is none, or where it is the one that every command takes, of which the page tells already.
+    """
     shelf = ("gan", DATASET, kind)
-    archive.check((*shelf, PAPER), Gap(f"{NAMES[kind]} with the paper's settings", "", ""))
-    found = archive.of(shelf, TRAIN)
-    return _newest([each for each in found if each.manifest.config.get("preset") == PAPER])
+    archive.check(shelf, untrained(archive, kind))
+    archive.check((*shelf, PAPER), untrained(archive, kind))
+    found = [each for each in archive.of(shelf, TRAIN) if each.manifest.config.get("preset") == PAPER]
+    finished = [each for each in found if each.manifest.state == "finished"]
+    best = max(finished, key=_worth, default=None)
+    return None if best is None or _is_told_already(archive, best, kind) else best
+
+
+def _worth(run: "Run") -> tuple[Any, ...]:
+    """A trial of a few iterations does not hide a long training; of what is whole, the user's goes before the shipped."""
+    mine = not run.is_reference
+    return mine and not run.manifest.partial, run.manifest.summary.get("iterations", 0), mine, run.manifest.started
+
+
+def _is_told_already(archive: Archive, run: "Run", kind: str) -> bool:
+    try:
+        return trained(archive, kind).name == run.name
+    except MissingError:
+        return False
+
+
+def _scored(archive: Archive, run: "Run", kind: str) -> Scored:
+    """The newest scores of a training, the user's or the shipped ones."""
+    shelf = ("gan", DATASET, "eval")
+    command = archive.command("ex3", "gan", "eval", "--kind", kind, "--run", run.name)
+    gap = Gap(f"scores of {run.name}", "it has not been scored", command)
+    archive.check(shelf, gap)
+    archive.check((*shelf, kind, PAPER), gap)
+    found = _newest([each for each in archive.of(shelf, EVALUATE) if made_from(each, run)])
+    if found is None:
+        raise MissingError(gap)
+    return Scored(kind, found, run, archive.json(found, "scores.json"))
 
 
 def _newest(runs: "list[Run]") -> "Run | None":
@@ -101,13 +135,12 @@ def _newest(runs: "list[Run]") -> "Run | None":
 
 def _course(archive: Archive, run: "Run", kind: str) -> str:
     """How long it was trained, how often it failed before, and what its judge said."""
-    attempts, summary, config = archive.attempts_in(run), run.manifest.summary, run.manifest.config
-    last = attempts[-1]
-    length = f"{'fewer than ' if run.manifest.partial else ''}the preset's full length"
-    told = "told the class" if config.get("conditional") else "not told the class"
-    verdict = last.verdict if last.reason is None else f"{last.verdict} ({last.reason})"
-    before = count(sum(each.verdict == "failed" for each in attempts[:-1]), "attempt")
+    manifest = run.manifest
+    failed = sum(each.verdict == "failed" for each in archive.attempts_in(run))
+    verdict = manifest.summary.get("verdict", "unjudged")
+    length = f"{'fewer than' if manifest.partial else 'at least'} the preset's full length"
     return (
-        f"{NAMES[kind]}, {run.name}: {summary['iterations']:,} iterations ({length}), {config.get('width')} channels, {told}; "
-        f"{before} failed before it. Its judge's verdict: {verdict}."
+        f"{NAMES[kind]}, {run.name}: {manifest.summary['iterations']:,} iterations ({length}); "
+        f"{count(failed - (verdict == 'failed'), 'attempt')} failed before it. Its judge's verdict: "
+        f"{verdict_in_words(verdict, manifest.summary.get('reason'))}."
     )

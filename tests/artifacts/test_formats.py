@@ -45,6 +45,12 @@ def test_one_coloured_pixel_is_colour(channel: int) -> None:
     assert np.array_equal(pixels_of(smaller), pixels)
 
 
+def test_a_picture_of_finer_levels_stays_as_it_is() -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.arange(4000, dtype=np.uint16).reshape(40, 100)).save(out, "PNG")
+    assert smaller_png(out.getvalue()) == out.getvalue()
+
+
 def test_what_is_not_opaque_or_small_already_stays_as_it_is() -> None:
     for data in (png(picture(1, opaque=False)), smaller_png(png(picture(1)))):
         assert smaller_png(data) == data

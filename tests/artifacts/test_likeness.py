@@ -1,6 +1,10 @@
 """Files of a run against those of its repetition."""
 
+import io
+
+import pytest
 import torch
+from PIL import Image
 
 from ex3cli.artifacts.formats import tensors_to_bytes
 from ex3cli.artifacts.likeness import Likeness, likenesses
@@ -18,3 +22,30 @@ def test_tensors_that_differ_say_by_how_much() -> None:
     assert told == Likeness("w.safetensors", "differs", 0.25, 5.0)
     shape = tensors_to_bytes({"w": torch.zeros(3), "steps": torch.tensor(5), "none": torch.zeros(0)})
     assert likenesses({"w.safetensors": one}, {"w.safetensors": shape})[0].largest_difference is None
+
+
+def picture(level: int, mode: str = "RGBA", size: tuple[int, int] = (4, 3)) -> bytes:
+    out = io.BytesIO()
+    picture = Image.new("L", size, 100)
+    picture.putpixel((1, 2), level)
+    picture.convert(mode).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_pictures_are_the_same_by_their_pixels() -> None:
+    old = picture(7)
+    assert picture(7, "L") != old
+    assert likenesses({"a.png": old}, {"a.png": picture(7, "L")}) == [Likeness("a.png", "same")]
+
+
+@pytest.mark.parametrize("new", [picture(8), picture(7, size=(4, 4))])
+def test_pictures_that_differ_in_a_pixel_or_their_size_differ(new: bytes) -> None:
+    assert likenesses({"a.png": picture(7)}, {"a.png": new}) == [Likeness("a.png", "differs")]
+
+
+def test_one_colour_apart_is_apart() -> None:
+    out = io.BytesIO()
+    coloured = Image.open(io.BytesIO(picture(7))).convert("RGBA")
+    coloured.putpixel((0, 0), (100, 100, 101, 255))
+    coloured.save(out, "PNG")
+    assert likenesses({"a.png": picture(7)}, {"a.png": out.getvalue()}) == [Likeness("a.png", "differs")]

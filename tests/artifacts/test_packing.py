@@ -1,5 +1,6 @@
 """A packed file is the file: read, verified and found damaged as if it lay there unpacked."""
 
+import errno
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ def test_tensors_are_stored_packed_and_read_as_they_were(shipped: Run) -> None:
     assert (shipped.path / f"{NAME}.gz").stat().st_size < len(DATA) / 10
     assert shipped.read_bytes(NAME) == DATA
     assert shipped.manifest.files[NAME]["size"] == len(DATA)
-    assert shipped.verify() == {NAME: "ok", "figure.png": "ok"}
+    assert shipped.verify() == {f"{NAME}.gz": "ok", "figure.png": "ok"}
 
 
 def test_the_manifest_is_the_same_however_a_file_is_stored(shipped: Run) -> None:
@@ -55,11 +56,11 @@ def test_any_changed_byte_of_the_packed_file_that_changes_its_content_is_found(s
     data = bytearray(path.read_bytes())
     data[place] ^= 0x41
     path.write_bytes(data)
-    if shipped.verify()[NAME] == "ok":  # of gzip's own header, such as the system it was made on
+    if shipped.verify()[f"{NAME}.gz"] == "ok":  # of gzip's own header, such as the system it was made on
         assert shipped.read_bytes(NAME) == DATA
         assert place == 9
         return
-    assert shipped.verify()[NAME] == "altered"
+    assert shipped.verify()[f"{NAME}.gz"] == "altered"
     with pytest.raises(ArtifactError, match=r"weights\.safetensors\.gz does not match the SHA-256"):
         shipped.read_bytes(NAME)
 
@@ -71,7 +72,7 @@ def test_any_changed_byte_of_the_packed_file_that_changes_its_content_is_found(s
 )
 def test_what_is_no_whole_packed_file_is_altered(shipped: Run, content: bytes) -> None:
     (shipped.path / f"{NAME}.gz").write_bytes(content)
-    assert shipped.verify()[NAME] == "altered"
+    assert shipped.verify()[f"{NAME}.gz"] == "altered"
     with pytest.raises(ArtifactError, match="does not match"):
         shipped.read_bytes(NAME)
 
@@ -93,7 +94,28 @@ def test_a_missing_file_is_missing(shipped: Run) -> None:
 def test_a_file_beside_its_packed_form_is_not_read_and_said_to_be_unknown(shipped: Run) -> None:
     (shipped.path / NAME).write_bytes(b"other")
     assert shipped.read_bytes(NAME) == DATA
-    assert shipped.verify() == {NAME: "ok", "figure.png": "ok"} | {NAME: "unknown"}
+    assert shipped.verify() == {f"{NAME}.gz": "ok", NAME: "unknown", "figure.png": "ok"}
+    (shipped.path / f"{NAME}.gz").write_bytes(b"torn")
+    assert shipped.verify()[f"{NAME}.gz"] == "altered"
+
+
+def test_a_file_that_a_user_packed_beside_another_is_a_file_of_its_own(new_run: Callable[..., Run]) -> None:
+    run = new_run()
+    run.write_text("table.csv", "1")
+    run.write_bytes("table.csv.gz", packing.packed(b"2"))
+    run.finish({})
+    assert run.verify() == {"table.csv": "ok", "table.csv.gz": "ok"}
+    assert run.read_bytes("table.csv") == b"1"
+
+
+def test_a_folder_that_may_not_be_entered_is_unreadable_and_no_surprise(shipped: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", denied)
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr(Run, "_present", lambda self: [])
+    assert set(shipped.verify().values()) == {"unreadable"}
 
 
 def test_shipping_over_a_run_that_was_stored_unpacked_leaves_one_form(

@@ -68,17 +68,46 @@ def test_a_run_that_has_not_finished_is_not_shipped_under_any_name(new_run: NewR
         ship(new_run(), store.reference.joinpath(*SHELF), {}, "paper")
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "Paper", "0001-paper", "-x", "figures", "comparison", "weights"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "Paper", "0001-paper", "-x", "figures", "comparison", "weights", "other"]
+)
 def test_a_name_that_is_taken_or_leads_elsewhere_is_refused(new_run: NewRun, store: Store, name: str) -> None:
     folder = store.reference.joinpath(*SHELF)
     ship(finished(new_run), folder, {"figures/a.png": b"a", "weights": b"w"})
-    other = new_run(shelf=(*SHELF, "comparison"), command="toy compare")
-    other.finish({})
-    ship(other, folder / "comparison", {"table.txt": b"t"})
-    with pytest.raises(UsageError, match="--as"):
+    for shelf in ("comparison", "other"):
+        other = new_run(shelf=(*SHELF, shelf), command="toy compare")
+        other.finish({})
+        ship(other, folder / shelf, {"table.txt": b"t"})
+    with pytest.raises(UsageError, match=r"--as|holds something else"):
         ship(finished(new_run), folder, {"weights.txt": b"x"}, name)
     assert store.open("reference/toy/digits/comparison").manifest.command == "toy compare"
-    assert sorted(path.name for path in folder.glob("[!.]*")) == ["comparison", "figures", "run.json", "weights"]
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["comparison", "figures", "other", "run.json", "weights"]
+
+
+def test_a_name_that_a_shelf_will_have_is_refused_before_it_has_it(new_run: NewRun, store: Store) -> None:
+    with pytest.raises(UsageError, match="--as 'comparison'"):
+        ship(finished(new_run), store.reference.joinpath(*SHELF), {}, "comparison")
+
+
+def test_no_run_of_another_command_is_shipped_over(new_run: NewRun, store: Store) -> None:
+    folder = store.reference.joinpath(*SHELF)
+    ship(finished(new_run), folder, {"a.txt": b"a"})
+    other = new_run(command="toy compare")
+    other.finish({})
+    with pytest.raises(UsageError, match="holds something else"):
+        ship(other, folder, {"b.txt": b"b"})
+    assert store.open("reference/toy/digits").read_bytes("a.txt") == b"a"
+
+
+@pytest.mark.parametrize("name", [None, "paper"])
+def test_what_a_failed_or_damaged_shipping_left_is_shipped_over(new_run: NewRun, store: Store, name: str | None) -> None:
+    folder = store.reference.joinpath(*SHELF)
+    place = folder / name if name else folder
+    place.mkdir(parents=True)
+    (place / ".lock").touch()
+    ship(finished(new_run), folder, {"a.txt": b"a"}, name)
+    (place / "run.json").write_text("{")
+    assert ship(finished(new_run), folder, {"a.txt": b"b"}, name).read_bytes("a.txt") == b"b"
 
 
 @pytest.mark.parametrize("survived", [0, 1, 2])

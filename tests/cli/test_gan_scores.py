@@ -13,6 +13,7 @@ from PIL import Image
 
 from ex3cli.adversarial.kinds import KINDS
 from ex3cli.artifacts.manifest import Manifest
+from ex3cli.artifacts.store import shipped_reference
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.thresholds import Thresholds
 
@@ -375,6 +376,17 @@ def test_an_overview_shows_the_shipped_ones_where_you_have_none(ex3: Callable[..
     rows = ex3("gan", "overview", "--json").document["trainings"]
     assert {each["kind"] for each in rows} == {"dcgan", "wgan", "wgan-clip"}
     assert all(each["run"].startswith("reference/gan/fashion-mnist/") for each in rows)
+
+
+def test_of_the_shipped_ones_of_a_preset_an_overview_shows_that_which_every_command_takes(
+    ex3: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = tmp_path / "reference"
+    shutil.copytree(shipped_reference() / "gan/fashion-mnist/dcgan", copied / "gan/fashion-mnist/dcgan")
+    shutil.copytree(shipped_reference() / "gan/fashion-mnist/dcgan", copied / "gan/fashion-mnist/dcgan/quick")
+    monkeypatch.setattr("ex3cli.artifacts.store.shipped_reference", lambda: copied)
+    rows = ex3("gan", "overview", "--preset", "quick", "--json").document["trainings"]
+    assert [each["run"] for each in rows] == ["reference/gan/fashion-mnist/dcgan"]
 
 
 def test_an_overview_refuses_a_training_that_is_under_way(ex3: Callable[..., Any], new_run: Callable[..., Any]) -> None:

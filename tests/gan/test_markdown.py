@@ -37,8 +37,16 @@ def test_a_training_is_told_with_the_verdict_of_its_judge() -> None:
     row = {
         "preset": "wide", "kind": "wgan", "width": 64, "iterations": 1500, "fid": 1.23456, "coverage": 0.4,
         "rarest_class": 0.05,
-        "verdict": "failed", "reason": "low coverage",
+        "verdict": "failed", "reason": "low coverage", "partial": True,
     }  # fmt: skip
-    rows = cells(trainings_table([row, {**row, "verdict": "unjudged", "reason": None, "fid": None}]))
-    assert rows[2] == ["wide WGAN (gradient penalty)", "64", "1,500", "1.235", "0.400", "0.050", "failed: low coverage"]
-    assert rows[3][3:] == ["", "0.400", "0.050", "unjudged"]
+    rows = cells(trainings_table([row, {**row, "verdict": "unjudged", "reason": None, "fid": None, "partial": False}]))
+    assert rows[2] == [
+        "wide WGAN (gradient penalty)",
+        "64",
+        "1,500 (shortened)",
+        "1.235",
+        "0.400",
+        "0.050",
+        "failed: low coverage",
+    ]
+    assert rows[3][2:] == ["1,500", "", "0.400", "0.050", "unjudged"]

@@ -125,10 +125,10 @@ def evaluated(make: Make, dataset: str, trained: Run, accuracy: float = 0.8) -> 
     )  # fmt: skip
 
 
-def shipped(store: Store, run: Run, name: str | None = None) -> Run:
+def shipped(store: Store, run: Run, beside: str | None = None) -> Run:
     """The run as one that ex3 ships, and no longer as one of the user's."""
     contents = {name: run.read_bytes(name) for name in run.manifest.files}
-    result = ship(run, store.reference.joinpath(*run.manifest.shelf), contents, name)
+    result = ship(run, store.reference.joinpath(*run.manifest.shelf), contents, beside)
     (run.path / "run.json").unlink()
     return result
 
@@ -190,11 +190,13 @@ def compared(make: Make, trained: dict[str, Run], missing: list[dict[str, str]])
 def paper(make: Make, store: Store) -> Make:
     """Make a shortened training with the paper's settings, shipped under that name where asked for."""
 
-    def made(kind: str, *attempts: Attempt, ships: bool = False, **given: Any) -> Run:
+    def made(kind: str, *attempts: Attempt, ships: bool = False, iterations: int = 900, **given: Any) -> Run:
         run = make(
             ("gan", "fashion-mnist", kind), "gan train", label="paper", figures=("losses", "samples-through-training"),
-            config={"kind": kind, "preset": "paper", "width": 64, "conditional": False}, attempts=attempts, partial=True,
-            summary={"iterations": 900, "epochs": 1.5, "critic_loss": 0.5, "generator_loss": 2.0}, **given,
+            config={"kind": kind, "preset": "paper", "width": 64, "conditional": False}, attempts=attempts,
+            summary={"iterations": iterations, "epochs": 1.5, "critic_loss": 0.5, "generator_loss": 2.0,
+                     "verdict": attempts[-1].verdict, "reason": attempts[-1].reason},
+            **{"partial": True, **given},
         )  # fmt: skip
         return shipped(store, run, "paper") if ships else run
 

@@ -10,7 +10,7 @@ from ex3cli.artifacts.attempts import Attempt
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.report import trainings
-from ex3cli.report.archive import Archive, MissingError
+from ex3cli.report.archive import Archive
 from ex3cli.report.assembly import assemble
 from ex3cli.report.blocks import Part
 
@@ -38,8 +38,9 @@ def test_a_shortened_training_is_told_as_one_with_its_verdict_and_its_failures(
     part = papers(store)
     assert part.paragraphs == [
         "WGAN (gradient penalty), reference/gan/fashion-mnist/wgan/paper: 900 iterations (fewer than the preset's full "
-        "length), 64 channels, not told the class; 1 attempt failed before it. Its judge's verdict: failed (low coverage)."
+        "length); 1 attempt failed before it. Its judge's verdict: failed: low coverage."
     ]
+    assert part.commands == [("WGAN (gradient penalty) was trained by", "ex3 gan train")]
     assert [table.rows[0] for table in part.tables] == [["Fréchet distance of features", "0.2500", "0.0100"]]
     assert len(part.figures) == 2
     assert not part.gaps
@@ -52,11 +53,23 @@ def test_one_that_is_not_scored_names_the_command(store: Store, everything: Path
     assert gap in assemble(Archive(store)).gaps
 
 
-def test_yours_goes_before_the_shipped_one(store: Store, everything: Path, paper: Make) -> None:
-    paper("dcgan", PASSED, ships=True)
+def test_yours_goes_before_the_shipped_one_unless_it_was_shorter(store: Store, everything: Path, paper: Make) -> None:
+    paper("dcgan", PASSED, iterations=900, ships=True)
+    trial = paper("dcgan", PASSED, iterations=3)
     assert "reference/" in papers(store).paragraphs[0]
-    mine = paper("dcgan", PASSED)
+    assert trial.name not in str(papers(store))
+    mine = paper("dcgan", PASSED, iterations=900)
     assert mine.name in papers(store).paragraphs[0]
+
+
+def test_one_that_every_command_takes_is_not_told_of_twice(store: Store, everything: Path, paper: Make) -> None:
+    paper("dcgan", PASSED, ships=True)
+    whole = paper("dcgan", PASSED, partial=False, converged=True)
+    assert papers(store).title == ""
+    assert [gap.command for gap in assemble(Archive(store)).gaps if gap.quick and "eval" in gap.command] == [
+        "ex3 gan eval --kind dcgan"
+    ]
+    assert whole.name in str(assemble(Archive(store)))
 
 
 def test_it_takes_no_place_among_what_commands_take_and_count(store: Store, everything: Path, paper: Make) -> None:
@@ -70,12 +83,23 @@ def test_it_takes_no_place_among_what_commands_take_and_count(store: Store, ever
     assert told() == before
 
 
-def test_damage_to_a_shipped_one_is_said(store: Store, everything: Path, paper: Make) -> None:
-    run = paper("dcgan", PASSED, ships=True)
+@pytest.mark.parametrize("ships", [True, False])
+def test_damage_to_one_is_said_and_hides_no_other(store: Store, everything: Path, paper: Make, ships: bool) -> None:
+    paper("dcgan", PASSED, ships=True)
+    run = paper("dcgan", PASSED, ships=ships)
+    paper("wgan", PASSED, ships=True)
     (run.path / "run.json").write_text("{")
-    with pytest.raises(MissingError) as caught:
-        papers(store)
-    assert (caught.value.gap.damaged, caught.value.gap.where) == (True, "reference/gan/fashion-mnist/dcgan/paper")
+    part = papers(store)
+    assert [(gap.damaged, gap.where) for gap in part.gaps][:1] == [(True, run.name)]
+    assert len(part.paragraphs) == 1
+    assert "wgan/paper" in part.paragraphs[0]
+
+
+def test_damaged_scores_are_no_missing_ones(store: Store, everything: Path, paper: Make, score: Make) -> None:
+    scored = score("dcgan", paper("dcgan", PASSED, ships=True))
+    (scored.path / "run.json").write_text("{")
+    (gap,) = papers(store).gaps
+    assert (gap.damaged, gap.quick, gap.where) == (True, False, scored.name)
 
 
 def test_the_overview_tells_every_training_by_its_row(store: Store, make: Make) -> None:
