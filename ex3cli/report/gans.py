@@ -79,10 +79,12 @@ MEASURES = (
 )
 
 
-def scores_table(found: list[Scored]) -> Table:
+def scores_table(found: list[Scored], caption: str = "Generated images beside real ones") -> Table:
     """Each figure beside its floor: what real images get."""
     rows = []
     for name, key, floor, digits in MEASURES:
+        if all(each.document[key] is None for each in found):  # nobody asked these for a class
+            continue
         scale = 1000 if key == "kid" else 1
         cells = [_scaled(each.document[key], scale, digits) for each in found]
         if key == "kid":
@@ -101,7 +103,7 @@ def scores_table(found: list[Scored]) -> Table:
         "real training images score against the test images; for label agreement it is the classifier's own accuracy. "
         "Small Fréchet distance and KID are good, and coverage, density and agreement near the last column."
     )
-    return Table("Generated images beside real ones", ["", *(NAMES[each.kind] for each in found), "real"], rows, note)
+    return Table(caption, ["", *(NAMES[each.kind] for each in found), "real"], rows, note)
 
 
 def _scaled(value: float | None, scale: int, decimals: int) -> str:

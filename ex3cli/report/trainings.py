@@ -1,6 +1,7 @@
 """Trainings besides those that every command takes: with preset paper, and several side by side."""
 
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
@@ -10,7 +11,7 @@ from ex3cli.report.blocks import Figure, Gap, Making, Part, Table
 from ex3cli.report.gans import DATASET, EVALUATE, TRAIN, Scored, curves_of, scores_table, trained, untrained
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
-from ex3cli.report.words import count, fixed, listed
+from ex3cli.report.words import count, fixed, listed, setting
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
@@ -50,7 +51,7 @@ def papers(archive: Archive) -> Part:
         except MissingError as missing:
             gaps.append(missing.gap)
     if scores:
-        tables.append(scores_table(scores))
+        tables.append(scores_table(scores, "Generated images of preset paper beside real ones"))
     return Part("Preset paper" if words else "", words, tables, figures, commands, makings, gaps)
 
 
@@ -140,7 +141,14 @@ def _course(archive: Archive, run: "Run", kind: str) -> str:
     verdict = manifest.summary.get("verdict", "unjudged")
     length = f"{'fewer than' if manifest.partial else 'at least'} the preset's full length"
     return (
-        f"{NAMES[kind]}, {run.name}: {manifest.summary['iterations']:,} iterations ({length}); "
+        f"{NAMES[kind]}, {run.name}: {_settings(manifest.config)}; {manifest.summary['iterations']:,} iterations ({length}); "
         f"{count(failed - (verdict == 'failed'), 'attempt')} failed before it. Its judge's verdict: "
         f"{verdict_in_words(verdict, manifest.summary.get('reason'))}."
     )
+
+
+def _settings(config: Mapping[str, Any]) -> str:
+    """Those that set it apart from the default preset."""
+    told = "told the class" if config["conditional"] else "not told the class"
+    steps = count(config["critic_steps"], "critic step")
+    return f"{config['width']} channels, {told}, learning rate {setting(config['learning_rate'])}, {steps} an iteration"

@@ -186,6 +186,9 @@ def compared(make: Make, trained: dict[str, Run], missing: list[dict[str, str]])
     )  # fmt: skip
 
 
+PAPER = {"preset": "paper", "width": 64, "conditional": False, "learning_rate": 1e-4, "critic_steps": 5}
+
+
 @pytest.fixture
 def paper(make: Make, store: Store) -> Make:
     """Make a shortened training with the paper's settings, shipped under that name where asked for."""
@@ -193,7 +196,7 @@ def paper(make: Make, store: Store) -> Make:
     def made(kind: str, *attempts: Attempt, ships: bool = False, iterations: int = 900, **given: Any) -> Run:
         run = make(
             ("gan", "fashion-mnist", kind), "gan train", label="paper", figures=("losses", "samples-through-training"),
-            config={"kind": kind, "preset": "paper", "width": 64, "conditional": False}, attempts=attempts,
+            config=PAPER | {"kind": kind}, attempts=attempts,
             summary={"iterations": iterations, "epochs": 1.5, "critic_loss": 0.5, "generator_loss": 2.0,
                      "verdict": attempts[-1].verdict, "reason": attempts[-1].reason},
             **{"partial": True, **given},

@@ -37,8 +37,9 @@ def test_a_shortened_training_is_told_as_one_with_its_verdict_and_its_failures(
     score("wgan", run, fid=0.25)
     part = papers(store)
     assert part.paragraphs == [
-        "WGAN (gradient penalty), reference/gan/fashion-mnist/wgan/paper: 900 iterations (fewer than the preset's full "
-        "length); 1 attempt failed before it. Its judge's verdict: failed: low coverage."
+        "WGAN (gradient penalty), reference/gan/fashion-mnist/wgan/paper: 64 channels, not told the class, learning rate "
+        "0.0001, 5 critic steps an iteration; 900 iterations (fewer than the preset's full length); 1 attempt failed before it. "
+        "Its judge's verdict: failed: low coverage."
     ]
     assert part.commands == [("WGAN (gradient penalty) was trained by", "ex3 gan train")]
     assert [table.rows[0] for table in part.tables] == [["Fréchet distance of features", "0.2500", "0.0100"]]
