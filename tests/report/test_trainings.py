@@ -38,7 +38,8 @@ def test_a_shortened_training_is_told_as_one_with_its_verdict_and_its_failures(
     part = papers(store)
     assert part.paragraphs == [
         "WGAN (gradient penalty), reference/gan/fashion-mnist/wgan/paper: 64 channels, not told the class, learning rate "
-        "0.0001, 5 critic steps an iteration; 900 iterations (fewer than the preset's full length); 1 attempt failed before it. "
+        "0.0001, 5 critic steps an iteration; 900 iterations (fewer than the preset's full length); 1 attempt failed "
+        "before it. "
         "Its judge's verdict: failed: low coverage."
     ]
     assert part.commands == [("WGAN (gradient penalty) was trained by", "ex3 gan train")]
