@@ -128,3 +128,11 @@ def test_shipping_over_a_run_that_was_stored_unpacked_leaves_one_form(
     again = ship(run, store.reference / "toy" / "digits", {NAME: b"new"})
     assert stored(again) == ["run.json", f"{NAME}.gz"]
     assert again.read_bytes(NAME) == b"new"
+
+
+def test_shipping_again_leaves_no_packed_file_of_the_one_before(
+    shipped: Run, new_run: Callable[..., Run], store: Store
+) -> None:
+    run = new_run()
+    run.finish({})
+    assert stored(ship(run, store.reference / "toy" / "digits", {"figure.png": b"new"})) == ["figure.png", "run.json"]
