@@ -46,7 +46,7 @@ def test_the_manifest_is_the_same_however_a_file_is_stored(shipped: Run) -> None
 
 
 def test_packing_is_deterministic() -> None:
-    assert packing.packed(DATA) == packing.packed(DATA)
+    assert packing.packed(DATA)[4:8] == bytes(4)  # where gzip has the time
     assert gzip.decompress(packing.packed(DATA)) == DATA
 
 

@@ -64,6 +64,19 @@ def test_yours_goes_before_the_shipped_one_unless_it_was_shorter(store: Store, e
     assert mine.name in papers(store).paragraphs[0]
 
 
+def test_your_complete_one_goes_before_a_longer_shipped_one(store: Store, everything: Path, paper: Make) -> None:
+    paper("dcgan", PASSED, iterations=900, ships=True)
+    mine = paper("dcgan", SHORT, iterations=500, partial=False, converged=False)
+    assert mine.name in papers(store).paragraphs[0]
+
+
+def test_one_beside_that_of_its_kind_is_not_that_of_its_kind(store: Store, paper: Make) -> None:
+    paper("dcgan", PASSED, ships=True)
+    archive, shelf = Archive(store), ("gan", "fashion-mnist", "dcgan")
+    assert archive.shipped(shelf, "gan train") is None
+    assert archive.attempts(shelf, "gan train") == ([], [], False)
+
+
 def test_one_that_every_command_takes_is_not_told_of_twice(store: Store, everything: Path, paper: Make) -> None:
     paper("dcgan", PASSED, ships=True)
     whole = paper("dcgan", PASSED, partial=False, converged=True)
