@@ -44,8 +44,8 @@ def test_of_a_training_that_is_shipped_as_a_record_only_what_it_did_is_there(
     monkeypatch.setattr(store_module, "shipped_reference", lambda: store.reference)
     words = ("--dataset", "digits", "--kind", "dcgan")
     made = ex3("gan", "train", *words, "--preset", "wide", "--width", 4, "--iterations", 3, "--json").document["run"]
-    for refused in ((made, "--record"), ("reference", "--as", "wide")):
-        assert ex3("runs", "ship", *refused).exit_code in {2, 4}
+    refused = ex3("runs", "ship", made, "--record")
+    assert (refused.exit_code, "--record is for" in refused.stderr, "--as NAME" in refused.stderr) == (2, True, True)
     document = ex3("runs", "ship", made, "--as", "wide", "--record", "--json").document
     assert document["files"].keys() == {"losses.safetensors", "attempts.jsonl"}
     drawn = ex3("gan", "sample", *words, "--run", document["run"])
@@ -55,7 +55,8 @@ def test_of_a_training_that_is_shipped_as_a_record_only_what_it_did_is_there(
     shown = ex3("gan", "overview", "--dataset", "digits", "--json").document["trainings"]
     assert [(each["run"], "--preset wide" in each["command"]) for each in shown] == [(made, True)]
     shutil.rmtree(store.root / made)
-    assert ex3("gan", "overview", "--dataset", "digits").exit_code == 4  # nothing here can draw
+    nothing = ex3("gan", "overview", "--dataset", "digits")  # nothing here can draw
+    assert (nothing.exit_code, "there is no finished training on digits" in nothing.stderr) == (4, True)
 
 
 def test_float16_moves_an_image_by_two_grey_levels_at_most(new_run: Callable[..., Run], store: Store) -> None:
