@@ -24,7 +24,7 @@ HEADINGS = (
 )  # fmt: skip
 NOTE = (
     "What each one's judge measured at its end. A shortened training stopped before its preset's full length: that it does not "
-    "pass says no more than that. Rarest class: its share of the images, where no class is asked for; a tenth is fair."
+    "pass says no more than that. Rarest class: the share of the images that the classifier gives it; a tenth is fair."
 )
 
 
@@ -68,7 +68,7 @@ def side_by_side(archive: Archive) -> Part:
         archive, run, "figures/overview", caption="Losses and images of each training; a row a preset, a column a kind.",
         alt=f"For each of {names}: its loss curves and thirty images that it draws.",
     )  # fmt: skip
-    table = Table("Several trainings", HEADINGS, [_row(each) for each in rows], NOTE)
+    table = Table("What their judges measured", HEADINGS, [_row(each) for each in rows], NOTE)
     lines = [[_name(each), each["command"]] for each in rows]
     how = Table("How each was trained", ("training", "command"), lines, folded=True)
     return Part("Several trainings side by side", (), [table, how], [shown], makings=[making(run)])
