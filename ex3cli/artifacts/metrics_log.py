@@ -14,6 +14,11 @@ from ex3cli.errors import ArtifactError
 FILE_NAME = "metrics.jsonl"
 
 
+def rows_of(data: bytes) -> list[dict[str, Any]]:
+    """Every whole line of a `metrics.jsonl` as a dictionary, in order."""
+    return [json.loads(line) for line in data.split(b"\n")[:-1]]
+
+
 class MetricsLog:
     """Append-only history of a run that knows the digest of what it holds.
 
@@ -76,8 +81,7 @@ class MetricsLog:
 
     def rows(self) -> list[dict[str, Any]]:
         """Every line as a dictionary, in order; a last line that a kill cut short is left out."""
-        lines = self._bytes().split(b"\n")[:-1]
-        return [json.loads(line) for line in lines]
+        return rows_of(self._bytes())
 
     def _bytes(self) -> bytes:
         try:

@@ -1,7 +1,7 @@
 """Several trainings in one figure and one table: each one's losses, images and verdict, a column a kind, a row a preset."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ex3cli.adversarial.kinds import KINDS, NAMES
 from ex3cli.artifacts.attempts import Attempt, attempts_of, verdict_in_words
+from ex3cli.artifacts.metrics_log import FILE_NAME, rows_of
 from ex3cli.artifacts.run import Run
 from ex3cli.figure_style import style
 from ex3cli.gan.config import GANConfig
@@ -35,6 +36,7 @@ class Training:
     attempts: list[Attempt]
     losses: dict[str, NDArray[np.float32]]  # (iterations,) of each name in `session.LOSSES`
     images: NDArray[np.uint8]  # (ROWS · COLUMNS, 28, 28)
+    last_look: Mapping[str, float]  # all that the judge measured last, where the run still has it
 
     def document(self) -> dict[str, Any]:
         """Its row of the table; a value that its judge did not write down is None."""
@@ -44,7 +46,7 @@ class Training:
             "network": config.network, "width": config.width, "conditional": config.conditional, "iterations": last.iteration,
             "partial": self.run.manifest.partial, "seed": last.seed, "verdict": last.verdict, "reason": last.reason,
             "failed": sum(each.verdict == "failed" for each in self.attempts),
-            **{name: last.values.get(name) for name in SHOWN},
+            **{name: {**self.last_look, **last.values}.get(name) for name in SHOWN},
         }  # fmt: skip
 
 
@@ -54,7 +56,17 @@ def read(run: Run, classes: int, seed: int) -> Training:
     stored = run.read_tensors(LOSSES_FILE)
     images = sample(generator, seed, labels_of(generator, None, ROWS * COLUMNS), ROWS * COLUMNS)
     losses = {name: stored[name].numpy() for name in LOSSES}
-    return Training(run, trained_config(run), attempts_of(run), losses, images)
+    attempts = attempts_of(run)
+    return Training(run, trained_config(run), attempts, losses, images, _last_look(run, attempts[-1].attempt))
+
+
+def _last_look(run: Run, attempt: int) -> Mapping[str, float]:
+    """What decided a failure is not all that was measured: the rest stands in the run's history, which is not shipped."""
+    if FILE_NAME not in run.manifest.files:
+        return {}
+    rows = rows_of(run.read_bytes(FILE_NAME))
+    looks: list[Mapping[str, float]] = [row["judged"] for row in rows if row.get("attempt") == attempt and "judged" in row]
+    return looks[-1] if looks else {}
 
 
 def newest_of_each(runs: Iterable[Run]) -> list[Run]:

@@ -59,6 +59,11 @@ def test_a_training_that_fails_exits_with_five_and_its_whole_history(ex3: Callab
     assert "Traceback" not in outcome.stderr
     told = ex3("gan", "history", "--dataset", "digits", "--json").document["kinds"]["dcgan"]
     assert (told["shortened"], told["failed"], told["failure_rate"]) == (2, 0, None)
+    (row,) = ex3("gan", "overview", "--dataset", "digits", "--json").document["trainings"]
+    assert (row["reason"], row["label_agreement"], row["failed"]) == (
+        "wrong labels", document["attempts"][-1]["values"]["label_agreement"], 2,
+    )  # fmt: skip
+    assert row["fid"] > 0  # which did not decide it
     unasked = ex3("gan", "sample", "--dataset", "digits")
     assert (unasked.exit_code, "no converged run" in unasked.stderr) == (4, True)
     assert ex3("gan", "sample", "--dataset", "digits", "--run", "0001-quick", "-n", 2).exit_code == 0

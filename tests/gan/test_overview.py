@@ -40,7 +40,7 @@ def test_the_newest_finished_one_of_each_preset_and_kind(trained: Callable[..., 
 def training(trained: Callable[..., Run], preset: str, kind: str, *attempts: Attempt, level: int = 0) -> Training:
     losses = {name: np.linspace(0, 1, 50, dtype=np.float32) for name in LOSSES}
     images = np.full((ROWS * COLUMNS, 28, 28), level, dtype=np.uint8)
-    return Training(trained(preset, kind), GANConfig.resolve(preset, kind=kind), list(attempts), losses, images)
+    return Training(trained(preset, kind), GANConfig.resolve(preset, kind=kind), list(attempts), losses, images, {})
 
 
 GOOD = Attempt(2, 7, "converged", None, 900, {"coverage": 0.8, "fid": 0.5, "label_agreement": 0.95, "weights": 3.0})
@@ -56,6 +56,12 @@ def test_a_row_tells_of_the_last_attempt_and_counts_the_failed(trained: Callable
     }  # fmt: skip
     assert (row["coverage"], row["fid"], row["label_agreement"], row["rarest_class"]) == (0.8, 0.5, 0.95, None)
     assert "weights" not in row
+
+
+def test_what_did_not_decide_a_failure_comes_from_its_last_look(trained: Callable[..., Run]) -> None:
+    looked = {"coverage": 0.2, "fid": 2.5, "rarest_class": 0.01, "images": 10_000.0}
+    row = replace(training(trained, "narrow", "wgan", BAD), last_look=looked).document()
+    assert (row["coverage"], row["fid"], row["rarest_class"], row["label_agreement"]) == (0.1, 2.5, 0.01, None)
 
 
 def titles(figure: Any) -> list[str]:
