@@ -32,8 +32,8 @@ PAPER_TRAINING: Mapping[str, Mapping[str, Any]] = {
 #     bounded ten times as wide .59 and .26 after 800; with a little of an auxiliary classifier too, at 2e-3 and one critic
 #     step, .75 and .42 after 1,600; with a quarter of that step size for the critic, which else jumps from bound to bound,
 #     .87 and .62 after 1,200. More of the classifier (1 and .1) takes the critic's features over: .69 and .11. On all images,
-#     2,000 iterations, .896 and .727; of one change each, a tenth of the step size for the critic .913 and .759, a twentieth
-#     .904 and .694, LayerNorm .871 and .707, a bound of .03 .886 and .678, of .005 .833 and .503, two critic steps .830 and .622.
+#     2,000 iterations, .896 and .727; with one change each: a tenth of the step size for the critic .913 and .759, a twentieth
+#     .904 and .694, LayerNorm .871 and .707, a bound of .03 .886 and .678, of .005 .833 and .503, two steps .830 and .622.
 QUICK_TRAINING: Mapping[str, Mapping[str, Any]] = {
     "dcgan": {"iterations": 6_000, "learning_rate": 2e-3},
     "wgan": {
