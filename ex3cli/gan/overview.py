@@ -102,7 +102,8 @@ def overview_figure(trainings: Sequence[Training]) -> Figure:
 def _draw(cell: SubFigure, training: Training) -> None:
     config, last = training.config, training.attempts[-1]
     verdict = verdict_in_words(last.verdict, last.reason)
-    cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{last.iteration:,} iterations, {verdict}", fontsize=10)
+    length = f"{last.iteration:,} iterations" + (", shortened" if training.run.manifest.partial else "")
+    cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{length}; {verdict}", fontsize=10)
     upper, lower, below = cell.subplots(3, 1, height_ratios=(1, 1, 1.25))
     for axes, (name, title) in zip((upper, lower), loss_titles(config).items(), strict=False):
         draw_loss(axes, training.losses[name])

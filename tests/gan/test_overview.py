@@ -97,8 +97,9 @@ def test_a_loss_with_an_auxiliary_part_says_so(trained: Callable[..., Run]) -> N
 
 def test_two_of_the_same_preset_and_kind_stand_below_each_other(trained: Callable[..., Run]) -> None:
     pair = [training(trained, "quick", "dcgan", attempt) for attempt in (GOOD, BAD)]
+    pair[1].run.manifest = replace(pair[1].run.manifest, partial=True)
     figure = overview_figure(pair)
     assert [each.get_suptitle() for each in figure.subfigs] == [
-        "quick DCGAN\n900 iterations, converged", "quick DCGAN\n500 iterations, failed: low coverage",
+        "quick DCGAN\n900 iterations; converged", "quick DCGAN\n500 iterations, shortened; failed: low coverage",
     ]  # fmt: skip
     figure.canvas.draw()
