@@ -49,8 +49,9 @@ def list_runs(context: Context) -> Answer:
             table.rows.append((Text(str(folder)), Text(), Text("damaged", "red"), Text(), Text(error.cause)))
             continue
         manifest = run.manifest
-        state = manifest.state + (" (partial)" if manifest.partial else "")
-        state += ", not converged" if manifest.converged is False else ""
+        state = "partial" if manifest.partial else manifest.state
+        if manifest.converged is False and "verdict" not in manifest.summary:  # which is told beside it
+            state += ", not converged"
         rows.append(
             {
                 "run": run.name,

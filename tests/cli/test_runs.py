@@ -112,3 +112,21 @@ def test_folders_with_brackets_are_shown_as_they_are(ex3: Ex3, run: Run) -> None
         outcome = ex3(*words)
         assert outcome.exit_code == 0, outcome.stderr
     assert "[red]odd[bold]" in ex3("runs", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("summary", "end", "told"),
+    [
+        ({"verdict": "failed"}, {"partial": True, "converged": False}, "partial"),
+        ({"accuracy": 0.5}, {"converged": False}, "finished, not converged"),
+        ({"verdict": "converged"}, {"converged": True}, "finished"),
+    ],
+)
+def test_the_list_says_what_a_run_lacks_and_says_it_once(
+    ex3: Ex3, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, summary: Any, end: Any, told: str
+) -> None:
+    run = new_run()
+    run.finish(summary, **end)
+    monkeypatch.setenv("COLUMNS", "200")
+    (line,) = [line for line in ex3("runs", "list").stdout.splitlines() if run.name in line]
+    assert line.split("│")[3].strip() == told
