@@ -49,7 +49,7 @@ def list_runs(context: Context) -> Answer:
             table.rows.append((Text(str(folder)), Text(), Text("damaged", "red"), Text(), Text(error.cause)))
             continue
         manifest = run.manifest
-        state = "partial" if manifest.partial else manifest.state
+        state: str = "partial" if manifest.partial else manifest.state
         if manifest.converged is False and "verdict" not in manifest.summary:  # which is told beside it
             state += ", not converged"
         rows.append(
