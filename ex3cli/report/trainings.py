@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 PAPER = "paper"
 OVERVIEW = "gan overview"
 HEADINGS = (
-    "training", "channels", "told the class", "iterations", "failed before", "verdict", "label agreement", "rarest class",
-    "coverage", "Fréchet distance",
+    "training", "channels", "iterations", "failed before", "verdict", "label agreement", "rarest class", "coverage",
+    "Fréchet distance",
 )  # fmt: skip
 NOTE = (
     "What each one's judge measured at its end. A shortened training stopped before its preset's full length: that it does not "
@@ -68,10 +69,17 @@ def side_by_side(archive: Archive) -> Part:
         archive, run, "figures/overview", caption="Losses and images of each training; a row a preset, a column a kind.",
         alt=f"For each of {names}: its loss curves and thirty images that it draws.",
     )  # fmt: skip
-    table = Table("What their judges measured", HEADINGS, [_row(each) for each in rows], NOTE)
+    table = _without_empty(Table("What their judges measured", HEADINGS, [_row(each) for each in rows], NOTE))
     lines = [[_name(each), each["command"]] for each in rows]
     how = Table("How each was trained", ("training", "command"), lines, folded=True)
     return Part("Several trainings side by side", (), [table, how], [shown], makings=[making(run)])
+
+
+def _without_empty(table: Table) -> Table:
+    """The table without columns that say nothing of any row, such as the label agreement where no class was asked for."""
+    kept = [place for place in range(len(table.headings)) if any(row[place] != fixed(None, 3) for row in table.rows)]
+    rows = [[row[place] for place in kept] for row in table.rows]
+    return replace(table, headings=[table.headings[place] for place in kept], rows=rows)
 
 
 def _name(each: dict[str, Any]) -> str:
@@ -82,7 +90,7 @@ def _row(each: dict[str, Any]) -> list[str]:
     verdict = verdict_in_words(each["verdict"], each["reason"])
     before = each["failed"] - (each["verdict"] == "failed")
     return [
-        _name(each), str(each["width"]), "yes" if each["conditional"] else "no",
+        _name(each), str(each["width"]),
         f"{each['iterations']:,}" + (" (shortened)" if each["partial"] else ""), str(before), verdict,
         fixed(each["label_agreement"], 3), fixed(each["rarest_class"], 3), fixed(each["coverage"], 3), fixed(each["fid"], 4),
     ]  # fmt: skip
