@@ -208,3 +208,12 @@ def test_a_shelf_that_is_a_link_to_another_disk_is_listed_once(new_run: NewRun, 
     (store.root / "toy" / "round").symlink_to(store.root)
     assert store.folders() == [run.path]
     assert [each.name for each in store.runs()] == [run.name]
+
+
+def test_all_that_ships_is_whole_and_stays_within_its_limit(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    runs = [store.open_folder(folder) for folder in store.folders()]
+    assert runs
+    assert {condition for run in runs for condition in run.verify().values()} == {"ok"}
+    files = [path for path in shipped_reference().rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 30_000_000
