@@ -57,11 +57,14 @@ def read(run: Run, classes: int, seed: int) -> Training:
     images = sample(generator, seed, labels_of(generator, None, ROWS * COLUMNS), ROWS * COLUMNS)
     losses = {name: stored[name].numpy() for name in LOSSES}
     attempts = attempts_of(run)
-    return Training(run, trained_config(run), attempts, losses, images, _last_look(run, attempts[-1].attempt))
+    return Training(run, trained_config(run), attempts, losses, images, last_look(run, attempts[-1].attempt))
 
 
-def _last_look(run: Run, attempt: int) -> Mapping[str, float]:
-    """What decided a failure is not all that was measured: the rest stands in the run's history, which is not shipped."""
+def last_look(run: Run, attempt: int) -> Mapping[str, float]:
+    """All that the judge of an attempt measured last; nothing where the run has no history, as shipped ones have none.
+
+    An attempt that failed tells only what decided.
+    """
     if FILE_NAME not in run.manifest.files:
         return {}
     rows = rows_of(run.read_bytes(FILE_NAME))

@@ -11,7 +11,7 @@ from ex3cli.adversarial.kinds import KINDS
 from ex3cli.artifacts.attempts import Attempt
 from ex3cli.artifacts.run import Run
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.overview import COLUMNS, ROWS, Training, newest_of_each, overview_figure
+from ex3cli.gan.overview import COLUMNS, ROWS, Training, last_look, newest_of_each, overview_figure
 from ex3cli.gan.session import LOSSES
 
 NewRun = Callable[..., Run]
@@ -103,3 +103,13 @@ def test_two_of_the_same_preset_and_kind_stand_below_each_other(trained: Callabl
         "quick DCGAN\n900 iterations; converged", "quick DCGAN\n500 iterations, shortened; failed: low coverage",
     ]  # fmt: skip
     figure.canvas.draw()
+
+
+def test_an_attempt_that_nobody_looked_at_borrows_no_look_of_the_one_before(new_run: NewRun) -> None:
+    run = new_run(shelf=("gan", "digits", "dcgan"), command="gan train")
+    run.metrics.append(
+        {"attempt": 1, "judged": {"fid": 3.0}}, {"attempt": 1, "judged": {"fid": 2.0}}, {"attempt": 2, "loss": 1.0}
+    )
+    run.finish({})
+    assert last_look(run, 1) == {"fid": 2.0}
+    assert last_look(run, 2) == {}
