@@ -20,35 +20,45 @@ from ex3cli.gan.training import train
 from ex3cli.gan.weights import load_generator
 from ex3cli.training.progress import Silent
 
+DIGITS = ("--dataset", "digits", "--kind", "dcgan")
+
+
+@pytest.fixture
+def shortened(ex3: Callable[..., Any], store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Train three iterations of a preset where nothing is shipped yet; returns the run's name."""
+    monkeypatch.setattr(store_module, "shipped_reference", lambda: store.reference)
+
+    def train_briefly(preset: str) -> str:
+        words = ("--preset", preset, "--width", 4, "--iterations", 3, "--json")
+        return str(ex3("gan", "train", *DIGITS, *words).document["run"])
+
+    return train_briefly
+
 
 def test_a_shortened_training_is_shipped_under_a_name_of_its_own_and_drawn_from_by_it(
-    ex3: Callable[..., Any], store: Store, monkeypatch: pytest.MonkeyPatch
+    ex3: Callable[..., Any], shortened: Callable[[str], str]
 ) -> None:
-    monkeypatch.setattr(store_module, "shipped_reference", lambda: store.reference)
-    words = ("--dataset", "digits", "--kind", "dcgan")
-    trained = ex3("gan", "train", *words, "--preset", "narrow", "--width", 4, "--iterations", 3, "--json").document["run"]
+    trained = shortened("narrow")
     unasked = ex3("runs", "ship", trained)
     assert (unasked.exit_code, "would be taken unasked" in unasked.stderr, "--as" in unasked.stderr) == (2, True, True)
     assert ex3("runs", "ship", trained, "--as", "narrow", "--json").document["run"] == "reference/gan/digits/dcgan/narrow"
-    drawn = ex3("gan", "sample", *words, "--run", "reference/gan/digits/dcgan/narrow", "-n", 2)
+    drawn = ex3("gan", "sample", *DIGITS, "--run", "reference/gan/digits/dcgan/narrow", "-n", 2)
     assert (drawn.exit_code, "reference/gan/digits/dcgan/narrow" in drawn.stdout) == (0, True)
-    refused = ex3("gan", "sample", *words, "--run", "reference", "-n", 2)
+    refused = ex3("gan", "sample", *DIGITS, "--run", "reference", "-n", 2)
     assert (refused.exit_code, "ships no run of gan/digits/dcgan" in refused.stderr) == (4, True)
-    assert ex3("gan", "sample", *words, "-n", 2).exit_code == 4  # the user's own is shortened, and nothing is shipped for all
+    assert ex3("gan", "sample", *DIGITS, "-n", 2).exit_code == 4  # the user's own is shortened, and nothing is shipped for all
     assert ex3("runs", "verify").exit_code == 0
 
 
 def test_of_a_training_that_is_shipped_as_a_record_only_what_it_did_is_there(
-    ex3: Callable[..., Any], store: Store, monkeypatch: pytest.MonkeyPatch
+    ex3: Callable[..., Any], store: Store, shortened: Callable[[str], str]
 ) -> None:
-    monkeypatch.setattr(store_module, "shipped_reference", lambda: store.reference)
-    words = ("--dataset", "digits", "--kind", "dcgan")
-    made = ex3("gan", "train", *words, "--preset", "wide", "--width", 4, "--iterations", 3, "--json").document["run"]
+    made = shortened("wide")
     refused = ex3("runs", "ship", made, "--record")
     assert (refused.exit_code, "--record is for" in refused.stderr, "--as NAME" in refused.stderr) == (2, True, True)
     document = ex3("runs", "ship", made, "--as", "wide", "--record", "--json").document
     assert document["files"].keys() == {"losses.safetensors", "attempts.jsonl"}
-    drawn = ex3("gan", "sample", *words, "--run", document["run"])
+    drawn = ex3("gan", "sample", *DIGITS, "--run", document["run"])
     assert (drawn.exit_code, "has no file generator.safetensors" in drawn.stderr) == (4, True)
     (again,) = ex3("runs", "reproduce", document["run"], "--json").document["runs"]
     assert (again["repeated"], again["same"]) == (made, True)  # here already, and the same
