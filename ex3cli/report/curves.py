@@ -1,4 +1,4 @@
-"""What a training's loss curves do, in words made from the curves: where each began, how far down it came, where it ended."""
+"""Loss against iterations: the figures, and in words made from the curves where each began, how far it came, where it ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ex3cli.adversarial.kinds import NAMES
+from ex3cli.report.archive import Archive, MissingError
+from ex3cli.report.blocks import Figure, Part
+from ex3cli.report.gans import ASKED, kinds, trained
+from ex3cli.report.making import making
+from ex3cli.report.pictures import figure
 from ex3cli.report.words import fixed, percent
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
-    from ex3cli.report.archive import Archive
 
+JUDGES = {"dcgan": "discriminator", "wgan": "critic", "wgan-clip": "critic"}
 LOSSES_FILE = "losses.safetensors"
 PIECES = 8
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "last")
@@ -99,3 +105,45 @@ def _estimate(gap: Course, generator: Course, config: Mapping[str, Any]) -> str:
         said += " Clipping bounds the critic's slope by a number that nobody knows, so the estimate's scale is arbitrary."
     level = "a critic's scores have no zero, so its level says nothing"
     return f"{said} The generator's loss, −E[D(G(z))], {generator.told()}; {level}."
+
+
+def losses(archive: Archive) -> Part:
+    """Loss as a function of iterations, for each kind."""
+    words, figures, makings, gaps = [], [], [], []
+    for kind in kinds(archive):
+        try:
+            run = trained(archive, kind)
+        except MissingError as missing:
+            gaps += [missing.gap] if kind in ASKED or missing.gap.damaged else []
+            continue
+        figures += curves_of(archive, run, kind)
+        summary = run.manifest.summary
+        words.append(
+            f"{NAMES[kind]}, {run.name}: {summary['iterations']:,} iterations of the generator, {summary['epochs']:.1f} passes "
+            f"over the training images. At the very end: {JUDGES[kind]}'s loss {fixed(summary['critic_loss'], 3)}, generator's "
+            f"{fixed(summary['generator_loss'], 3)}. {' '.join(in_words(archive, run))}".rstrip()
+        )
+        makings.append(making(run))
+    if len(makings) > 1:
+        words.append(
+            "The losses of the kinds are not comparable: DCGAN's are cross-entropies and say which of its players is ahead; "
+            "a WGAN's are differences of scores, which estimate a distance as well as its critic can. How good the images are "
+            "is told by none of them, but by the figures above."
+        )
+    return Part("Loss against iterations", words, figures=figures, makings=makings, gaps=gaps)
+
+
+def curves_of(archive: Archive, run: "Run", kind: str) -> list[Figure]:
+    """A training's losses and what it drew on its way."""
+    summary, name = run.manifest.summary, NAMES[kind]
+    return [
+        figure(
+            archive, run, "figures/losses", caption=f"{name}: loss against iteration.",
+            alt=f"{name}: curves of the losses over {summary['iterations']:,} iterations; they end at {JUDGES[kind]}'s loss "
+            f"{fixed(summary['critic_loss'], 3)}, generator's {fixed(summary['generator_loss'], 3)}.",
+        ),
+        figure(
+            archive, run, "figures/samples-through-training", caption=f"{name}: the same noise drawn as the training goes on.",
+            alt=f"{name}: grids of images of clothes, side by side from the start to iteration {summary['iterations']:,}.",
+        ),
+    ]  # fmt: skip

@@ -1,12 +1,11 @@
-"""DCGAN and WGAN: scores beside those of real images, losses, images side by side, failed convergences."""
+"""DCGAN and WGAN: scores beside those of real images, and images side by side."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
-from ex3cli.report import curves
 from ex3cli.report.archive import Archive, MissingError, made_from
-from ex3cli.report.blocks import Figure, Gap, Part, Table
+from ex3cli.report.blocks import Gap, Part, Table
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
 from ex3cli.report.words import fixed, listed, percent
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 DATASET = "fashion-mnist"
 LABEL = "dress"
 TRAIN, EVALUATE, COMPARE = "gan train", "gan eval", "gan compare"
-JUDGES = {"dcgan": "discriminator", "wgan": "critic", "wgan-clip": "critic"}
 ASKED = ("dcgan", "wgan")
 """The kinds that the exercise asks for; the third is shown where it has been trained."""
 
@@ -169,48 +167,6 @@ def _classes(found: list[Scored]) -> Table:
         rows.append([name, *(fixed(value, 3) for value in by_class)])
     headings = ["class asked for", *(NAMES[each.kind] for each in found)]
     return Table("Label agreement by class", headings, rows, folded=True)
-
-
-def losses(archive: Archive) -> Part:
-    """Loss as a function of iterations, for each kind."""
-    words, figures, makings, gaps = [], [], [], []
-    for kind in kinds(archive):
-        try:
-            run = trained(archive, kind)
-        except MissingError as missing:
-            gaps += [missing.gap] if kind in ASKED or missing.gap.damaged else []
-            continue
-        figures += curves_of(archive, run, kind)
-        summary = run.manifest.summary
-        words.append(
-            f"{NAMES[kind]}, {run.name}: {summary['iterations']:,} iterations of the generator, {summary['epochs']:.1f} passes "
-            f"over the training images. At the very end: {JUDGES[kind]}'s loss {fixed(summary['critic_loss'], 3)}, generator's "
-            f"{fixed(summary['generator_loss'], 3)}. {' '.join(curves.in_words(archive, run))}".rstrip()
-        )
-        makings.append(making(run))
-    if len(makings) > 1:
-        words.append(
-            "The losses of the kinds are not comparable: DCGAN's are cross-entropies and say which of its players is ahead; "
-            "a WGAN's are differences of scores, which estimate a distance as well as its critic can. How good the images are "
-            "is told by none of them, but by the figures above."
-        )
-    return Part("Loss against iterations", words, figures=figures, makings=makings, gaps=gaps)
-
-
-def curves_of(archive: Archive, run: "Run", kind: str) -> list[Figure]:
-    """A training's losses and what it drew on its way."""
-    summary, name = run.manifest.summary, NAMES[kind]
-    return [
-        figure(
-            archive, run, "figures/losses", caption=f"{name}: loss against iteration.",
-            alt=f"{name}: curves of the losses over {summary['iterations']:,} iterations; they end at {JUDGES[kind]}'s loss "
-            f"{fixed(summary['critic_loss'], 3)}, generator's {fixed(summary['generator_loss'], 3)}.",
-        ),
-        figure(
-            archive, run, "figures/samples-through-training", caption=f"{name}: the same noise drawn as the training goes on.",
-            alt=f"{name}: grids of images of clothes, side by side from the start to iteration {summary['iterations']:,}.",
-        ),
-    ]  # fmt: skip
 
 
 def side_by_side(archive: Archive) -> Part:

@@ -9,7 +9,8 @@ from ex3cli.adversarial.kinds import NAMES
 from ex3cli.artifacts.attempts import verdict_in_words
 from ex3cli.report.archive import Archive, MissingError, made_from
 from ex3cli.report.blocks import Figure, Gap, Making, Part, Table
-from ex3cli.report.gans import DATASET, EVALUATE, TRAIN, Scored, curves_of, scores_table, trained, untrained
+from ex3cli.report.curves import curves_of
+from ex3cli.report.gans import DATASET, EVALUATE, TRAIN, Scored, scores_table, trained, untrained
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
 from ex3cli.report.words import count, fixed, listed, setting
