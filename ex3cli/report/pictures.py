@@ -15,6 +15,8 @@ LARGEST_SVG = 130_000
 """Bytes; a larger drawing is shown as a picture, so that the page stays one that can be mailed."""
 WIDEST = 1600
 """Pixels: twice what the page shows, for print and fine screens."""
+PRINTED_QUALITY = 88
+_WEBP = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
 _SIZE = re.compile(rb'<svg[^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
@@ -32,6 +34,27 @@ def figure(archive: "Archive", run: "Run", name: str, *, alt: str, caption: str,
             width, height = (round(float(each)) for each in size.groups())
             return Figure(_uri("svg+xml", data), alt, caption, width, height, pixelated)
     return _raster(archive.bytes(run, f"{name}.png"), alt, caption, pixelated)
+
+
+def for_print(page: str) -> str:
+    """The same page with every picture in a format that PDF has.
+
+    WebP is none of these: whoever prints it stores the bare pixels, and the PDF is three times as large as the page. A picture
+    whose pixels pack well (a drawing, a grid of few greys) becomes a PNG and keeps each of them, a photograph-like one a JPEG.
+    """
+    return _WEBP.sub(lambda found: _printable(base64.b64decode(found[1])), page)
+
+
+def _printable(data: bytes) -> str:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as picture:
+        flat = picture.convert("RGB")
+    exact, lossy = io.BytesIO(), io.BytesIO()
+    flat.save(exact, "PNG")
+    flat.save(lossy, "JPEG", quality=PRINTED_QUALITY, subsampling=0)
+    kind, best = ("png", exact) if exact.tell() <= lossy.tell() else ("jpeg", lossy)
+    return _uri(kind, best.getvalue())
 
 
 def _raster(data: bytes, alt: str, caption: str, pixelated: bool) -> Figure:

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ex3cli.report.pictures import for_print
+
 BROWSERS = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -28,11 +30,15 @@ def pdf_of(page: Path) -> tuple[bytes, str]:
     NoPrinterError : there is neither a browser nor WeasyPrint, or each of them failed.
     """
     failed = []
-    for name, printer in _printers():
-        try:
-            return printer(page), name
-        except Exception as error:  # what a foreign program or library raises is not foreseeable; the page stands without it
-            failed.append(f"{name} failed: {_first_line(error)}")
+    # Beside the page: a browser that is confined, as Ubuntu's is, sees neither /tmp nor what others write there.
+    with tempfile.TemporaryDirectory(prefix=".printing-", dir=page.parent, ignore_cleanup_errors=True) as folder:
+        printable = Path(folder) / page.name
+        printable.write_text(for_print(page.read_text(encoding="utf-8")), encoding="utf-8")
+        for name, printer in _printers():
+            try:
+                return printer(printable), name
+            except Exception as error:  # what a foreign program raises is not foreseeable; the page stands without it
+                failed.append(f"{name} failed: {_first_line(error)}")
     raise NoPrinterError("; ".join(failed) or "neither Chromium, Chrome or Edge nor WeasyPrint is here")
 
 
@@ -54,22 +60,21 @@ def _printers() -> list[tuple[str, Callable[[Path], bytes]]]:
 
 
 def _by_browser(program: str, page: Path) -> bytes:
-    """A browser without a window and with a profile of its own, so that one that is open is left alone."""
-    with tempfile.TemporaryDirectory(prefix="ex3-print-", ignore_cleanup_errors=True) as folder:
-        out = Path(folder) / "report.pdf"
-        words = [
-            program, "--headless", "--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions", "--no-first-run",
-            "--disable-background-networking", f"--user-data-dir={folder}/profile", "--no-pdf-header-footer",
-            "--generate-pdf-document-outline", f"--print-to-pdf={out}",
-        ]  # fmt: skip
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            words.append("--no-sandbox")  # Chromium's sandbox refuses root, as in a container; the page holds no script
-        finished = subprocess.run(  # noqa: S603  (a browser found on PATH, on a page of our own)
-            [*words, page.resolve().as_uri()], capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
-        )
-        if not out.is_file() or not out.read_bytes().startswith(b"%PDF"):
-            raise NoPrinterError(f"exit code {finished.returncode}, no PDF: {finished.stderr.strip()[-200:]}")
-        return out.read_bytes()
+    """A browser without a window and with a profile of its own, beside the page, so that one that is open is left alone."""
+    out = page.with_name("printed.pdf")
+    words = [
+        program, "--headless", "--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions", "--no-first-run",
+        "--disable-background-networking", f"--user-data-dir={page.with_name('profile')}", "--no-pdf-header-footer",
+        "--generate-pdf-document-outline", f"--print-to-pdf={out}",
+    ]  # fmt: skip
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        words.append("--no-sandbox")  # Chromium's sandbox refuses root, as in a container; the page holds no script
+    finished = subprocess.run(  # noqa: S603  (a browser found on PATH, on a page of our own)
+        [*words, page.resolve().as_uri()], capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+    )
+    if not out.is_file() or not out.read_bytes().startswith(b"%PDF"):
+        raise NoPrinterError(f"exit code {finished.returncode}, no PDF: {finished.stderr.strip()[-200:]}")
+    return out.read_bytes()
 
 
 def _by_weasyprint(page: Path) -> bytes:

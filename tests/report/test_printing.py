@@ -1,12 +1,18 @@
 """PDF where something can print, a clear word where nothing can."""
 
+import base64
+import io
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ex3cli.report import printing
+from ex3cli.report.pictures import for_print
 from ex3cli.report.printing import NoPrinterError, pdf_of
 
 
@@ -39,10 +45,12 @@ def test_a_browser_prints(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     writes = (
         "import sys, pathlib\n"
         "out = next(word.split('=', 1)[1] for word in sys.argv if word.startswith('--print-to-pdf='))\n"
-        "pathlib.Path(out).write_text('%PDF of ' + sys.argv[-1])\n"
+        "from urllib.request import urlopen\n"
+        "pathlib.Path(out).write_bytes(b'%PDF of ' + urlopen(sys.argv[-1]).read())\n"
     )
     monkeypatch.setattr(printing, "BROWSERS", (program(tmp_path, writes),))
-    assert pdf_of(page) == (f"%PDF of {page.as_uri()}".encode(), "browser")
+    assert pdf_of(page) == (b"%PDF of " + page.read_bytes(), "browser")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a page.html", "browser"]  # and leaves nothing behind
 
 
 def test_a_browser_that_breaks_is_told(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +72,30 @@ def test_weasyprint_prints_where_there_is_no_browser(page: Path, monkeypatch: py
             self.name = filename
 
         def write_pdf(self) -> bytes:
-            return f"%PDF of {self.name}".encode()
+            return b"%PDF of " + Path(self.name).read_bytes()
 
     monkeypatch.setattr(printing, "BROWSERS", ())
     monkeypatch.setitem(sys.modules, "weasyprint", SimpleNamespace(HTML=HTML))
-    assert pdf_of(page) == (f"%PDF of {page}".encode(), "weasyprint")
+    assert pdf_of(page) == (b"%PDF of " + page.read_bytes(), "weasyprint")
+
+
+def webp(pixels: np.ndarray, *, lossless: bool) -> str:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "WEBP", lossless=lossless, quality=88)
+    return f'<img src="data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}">'
+
+
+def test_what_is_printed_has_no_webp_keeps_drawings_exactly_and_is_smaller_than_bare_pixels() -> None:
+    generator = np.random.default_rng(0)
+    drawing = np.full((200, 300, 3), 255, np.uint8)
+    drawing[50:60] = (200, 30, 30)
+    noise = generator.normal(128, 20, (200, 300, 3)).cumsum(axis=1).clip(0, 255).astype(np.uint8)
+    page = for_print(f"<p>before{webp(drawing, lossless=True)}<p>between{webp(noise, lossless=False)}<p>after")
+
+    kinds, pictures = zip(*re.findall(r'data:image/([a-z]+);base64,([^"]+)', page), strict=True)
+    assert kinds == ("png", "jpeg")
+    exact, lossy = (Image.open(io.BytesIO(base64.b64decode(each))) for each in pictures)
+    np.testing.assert_array_equal(np.asarray(exact), drawing)
+    assert np.abs(np.asarray(lossy).astype(int) - noise).mean() < 12
+    assert len(base64.b64decode(pictures[1])) < noise.nbytes / 2
+    assert re.sub(r"<img[^>]+>", "", page) == "<p>before<p>between<p>after"
