@@ -40,7 +40,7 @@ from ex3cli.gan.weights import trained_config
 from ex3cli.training.progress import Silent
 
 SIGNALS = {  # signal → which way is bad
-    "pixel_spread": min, "least_variety": min, "score_gap": min, "generator_gradient": min, "critic_area": max,
+    "pixel_spread": min, "least_variety": min, "density": min, "score_gap": min, "generator_gradient": min, "critic_area": max,
 }  # fmt: skip
 
 
