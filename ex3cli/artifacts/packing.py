@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 ENDING = ".gz"  # after the file's own name
-PACKED_KINDS = (".safetensors",)  # what gains by it and nobody reads on a web page
+PACKED = (".safetensors", "metrics.jsonl")  # how the names end of what gains by it and nobody reads on a web page
 
 
 def packed(data: bytes) -> bytes:
@@ -17,12 +17,12 @@ def packed(data: bytes) -> bytes:
 def place(path: Path) -> Path:
     """Where a file's content is stored: packed, or else in the file itself."""
     beside = path.with_name(path.name + ENDING)
-    return beside if path.suffix in PACKED_KINDS and os.path.isfile(beside) else path  # noqa: PTH113 - which never raises
+    return beside if path.name.endswith(PACKED) and os.path.isfile(beside) else path  # noqa: PTH113 - which never raises
 
 
 def stored(path: Path, data: bytes) -> tuple[Path, bytes]:
     """The file that shall store the content of `path`, and its bytes."""
-    return (path.with_name(path.name + ENDING), packed(data)) if path.suffix in PACKED_KINDS else (path, data)
+    return (path.with_name(path.name + ENDING), packed(data)) if path.name.endswith(PACKED) else (path, data)
 
 
 def read(path: Path, size: int) -> bytes:

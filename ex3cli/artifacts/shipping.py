@@ -14,7 +14,7 @@ from ex3cli.artifacts.run import Run, reference_name
 from ex3cli.errors import ArtifactError, UsageError
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
-_RESERVED = {"comparison", "eval", "figures", "history", "overview", "checkpoint"}
+_RESERVED = {"comparison", "correlation", "eval", "figures", "history", "overview", "checkpoint"}
 """Names below a shelf that other commands' results and the parts of a run have."""
 
 
@@ -22,8 +22,8 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
     """Write `contents` to `folder`, or to `name` below it, as a shipped run.
 
     The manifest keeps everything that says how the run was made; its files are the new ones, and its parents name the run
-    it was taken from by digest. Tensors are stored packed, since the folder is committed; the manifest tells of what they
-    hold. Files of an earlier shipped run in that folder are removed, other runs below it are not.
+    it was taken from by digest. Tensors and histories are stored packed, since the folder is committed; the manifest tells of
+    what they hold. Files of an earlier shipped run in that folder are removed, other runs below it are not.
 
     Parameters
     ----------

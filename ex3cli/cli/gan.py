@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ex3cli.cli import gan_overview, gan_scores
+from ex3cli.cli import gan_scores, gan_trainings
 from ex3cli.cli.frame import Answer, Context, command
 from ex3cli.cli.gan_scores import TRAIN, find_generator
 from ex3cli.errors import ArtifactError, UsageError
@@ -230,4 +230,4 @@ def _slug(name: str) -> str:
     return "".join(character if character.isalnum() else "-" for character in name.lower())
 
 
-app.registered_commands += gan_scores.app.registered_commands + gan_overview.app.registered_commands
+app.registered_commands += gan_scores.app.registered_commands + gan_trainings.app.registered_commands

@@ -6,12 +6,12 @@ from ex3cli.errors import UsageError
 from ex3cli.gan.outputs import LOSSES_FILE
 from ex3cli.gan.weights import GENERATOR_FILE
 
-RECORD = (LOSSES_FILE, "attempts.jsonl")
+RECORD = (LOSSES_FILE, "attempts.jsonl", "metrics.jsonl")
 FIGURES = ("figures/losses.png", "figures/samples-through-training.png")
 
 
 def shipped_files(run: Run) -> dict[str, bytes]:
-    """The averaged generator as float16 (an image moves by a grey level or two), the loss of every iteration, the figures.
+    """The averaged generator as float16 (an image moves by a grey level or two), every loss, every look, the figures.
 
     Of scores, a comparison, a history or an overview: the whole of it. Pictures keep every pixel, in fewer bytes.
     """

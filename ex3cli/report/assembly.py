@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from ex3cli.errors import ArtifactError
-from ex3cli.report import convergence, curves, decisions, few_labels, gans, lab, theory, trainings
+from ex3cli.report import convergence, correlation, curves, decisions, few_labels, gans, lab, theory, trainings
 from ex3cli.report.archive import Archive, DamagedError, MissingError
 from ex3cli.report.blocks import Gap, Part, Section, Summary, Table
 
@@ -48,8 +48,8 @@ def assemble(archive: Archive) -> Report:
         _section(archive, "gans", "DCGAN and WGAN",
                  "Train both on Fashion-MNIST: loss against iterations, two images of one class by each beside two real ones, "
                  "how many convergences failed before a good one, and new images from the trained weights.",
-                 gans.quality, gans.side_by_side, curves.losses, trainings.papers, trainings.side_by_side,
-                 convergence.failures),
+                 gans.quality, gans.side_by_side, curves.losses, correlation.meaning, trainings.papers,
+                 trainings.side_by_side, convergence.failures),
         _section(archive, "decisions", "Decisions", "What the exercise leaves open, and the numbers that bear on it.",
                  *decisions.PARTS),
     ]  # fmt: skip

@@ -41,7 +41,7 @@ def papers(archive: Archive) -> Part:
     commands: list[tuple[str, str]] = []
     for kind in NAMES:
         try:
-            run = _with_the_papers_settings(archive, kind)
+            run = with_the_papers_settings(archive, kind)
             if run is None:
                 continue
             words.append(_course(archive, run, kind))
@@ -97,7 +97,7 @@ def _row(each: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def _with_the_papers_settings(archive: Archive, kind: str) -> "Run | None":
+def with_the_papers_settings(archive: Archive, kind: str) -> "Run | None":
     """The finished training of preset paper that is worth most: your newest complete one, else the longest.
 
     None where there is none, or where it is the one that every command takes, of which the page tells already.

@@ -38,6 +38,27 @@ def test_tensors_are_stored_packed_and_read_as_they_were(shipped: Run) -> None:
     assert shipped.verify() == {f"{NAME}.gz": "ok", "figure.png": "ok"}
 
 
+@pytest.mark.parametrize(
+    ("name", "is_packed"),
+    [
+        ("metrics.jsonl", True),
+        ("a/losses.safetensors", True),
+        ("attempts.jsonl", False),
+        ("table.json", False),
+        ("f.png", False),
+    ],
+)
+def test_what_gains_by_it_is_packed_and_what_people_read_is_not(
+    new_run: Callable[..., Run], store: Store, name: str, is_packed: bool
+) -> None:
+    run = new_run()
+    run.finish({})
+    made = ship(run, store.reference / "toy" / "digits", {name: b"a line" * 99})
+    assert (made.path / f"{name}.gz").is_file() == is_packed
+    assert (made.path / name).is_file() != is_packed
+    assert made.read_bytes(name) == b"a line" * 99
+
+
 def test_the_manifest_is_the_same_however_a_file_is_stored(shipped: Run) -> None:
     (shipped.path / f"{NAME}.gz").unlink()
     (shipped.path / NAME).write_bytes(DATA)

@@ -57,7 +57,7 @@ def test_of_a_training_that_is_shipped_as_a_record_only_what_it_did_is_there(
     refused = ex3("runs", "ship", made, "--record")
     assert (refused.exit_code, "--record is for" in refused.stderr, "--as NAME" in refused.stderr) == (2, True, True)
     document = ex3("runs", "ship", made, "--as", "wide", "--record", "--json").document
-    assert document["files"].keys() == {"losses.safetensors", "attempts.jsonl"}
+    assert document["files"].keys() == {"losses.safetensors", "attempts.jsonl", "metrics.jsonl"}
     drawn = ex3("gan", "sample", *DIGITS, "--run", document["run"])
     assert (drawn.exit_code, "has no file generator.safetensors" in drawn.stderr) == (4, True)
     (again,) = ex3("runs", "reproduce", document["run"], "--json").document["runs"]

@@ -154,7 +154,24 @@ def generators(make: Make, store: Store) -> dict[str, Run]:
         scores(make, kind, trained[kind])
     compared(make, trained, missing=[{"panel": "real", "cause": "no data", "remedy": "ex3 data fetch"}])
     counted(make, {kind: [BAD, GOOD, LATER] for kind in trained})
+    correlated(make, trained)
     return trained
+
+
+def correlated(make: Make, trained: Mapping[str, Run], **changes: Any) -> Run:
+    """What `ex3 gan correlate` leaves of those trainings."""
+    rows = [
+        {
+            "run": run.name, "preset": "quick", "kind": kind, "critic_steps": 1, "looks": 40, "correlation": -0.9,
+            "looks_at_full_step_size": 20, "correlation_at_full_step_size": 0.25, **changes,
+        }
+        for kind, run in trained.items()
+    ]  # fmt: skip
+    return make(
+        ("gan", "fashion-mnist", "correlation"), "gan correlate", figures=("correlation",),
+        files={"correlation.json": {"trainings": rows, "left_out": {}}},
+        parents={run.name: run.manifest.digest for run in trained.values()},
+    )  # fmt: skip
 
 
 def counted(make: Make, attempts: Mapping[str, Sequence[Attempt]]) -> Run:

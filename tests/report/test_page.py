@@ -48,7 +48,7 @@ def test_it_is_one_file_that_fetches_nothing(store: Store, everything: Path) -> 
     assert not re.search(r"https?://|@import|url\(", text)
     assert not [tag for tag, _ in reader.tags if tag in ("script", "link", "iframe", "object")]
     images = [attributes for tag, attributes in reader.tags if tag == "img"]
-    assert len(images) == 16
+    assert len(images) == 17
     for each in images:
         assert str(each["src"]).startswith("data:image/")
         assert len(str(each["alt"])) > 40
