@@ -96,8 +96,8 @@ def correlate(
         record.finish({"trainings": len(courses)})
     title = "Does the loss fall as the images come nearer to real ones?"
     meaning = (
-        "ρ: Spearman's rank correlation of the critic's estimate and the images' Fréchet distance; near 1 the loss tells how "
-        "good the images are, near 0 it says nothing, below 0 it rises as they get better."
+        "ρ: Spearman's rank correlation of the critic's estimate and the images' Fréchet distance.\n"
+        "Near 1 the loss tells how good the images are, near 0 it says nothing, below 0 it rises as they get better."
     )
     shown = [title, _correlations(document["trainings"]), meaning]
     return Answer(document=document, show=shown, run=record, problem=first if runs else None)
@@ -180,11 +180,11 @@ def _correlations(rows: list[dict[str, Any]]) -> "Table":
     from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(Column("run", overflow="fold"), "preset", "critic steps", "verdict", "looks", "ρ", "ρ at full step size")
+    table = Table(Column("run", overflow="fold"), "preset", "critic steps", "looks", "ρ", "ρ at full step size")
     for row in rows:
         full, looks = row["looks_at_full_step_size"], row["looks"]
         at_full = "the same" if full == looks else f"{_rho(row['correlation_at_full_step_size'])} of {full} looks"
-        cells = (row["run"], row["preset"], str(row["critic_steps"]), row["verdict"], str(looks), _rho(row["correlation"]))
+        cells = (row["run"], row["preset"], str(row["critic_steps"]), str(looks), _rho(row["correlation"]))
         table.add_row(*map(Text, (*cells, at_full)))
     return table
 
