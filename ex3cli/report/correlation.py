@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 CORRELATE = "gan correlate"
 CLOSE, AGAINST = 0.8, -0.5
 """From where on the estimate is said to follow the distance, and below what it is said to go the other way."""
+FINDINGS = (
+    "The estimate falls as the images get better, so that the loss tells how good they are",
+    "The estimate says little of how good the images are",
+    "The estimate rises as the images get better: it tells how sharp the critic has become, and not how good they are",
+    "Too few looks to say, or figures that never change",
+)
 NOTE = (
     "ρ: Spearman's rank correlation over the looks of the training's judge, each at the mean of the critic's estimate since "
     "the look before and the Fréchet distance of 1,000 images. Looks follow one another, so it has no p-value. At full step "
@@ -50,7 +56,7 @@ def meaning(archive: Archive) -> Part:
     )  # fmt: skip
     headings = ("training", "critic steps", "looks", "ρ", "ρ at full step size")
     table = Table("Estimate and distance through the training", headings, [_row(each) for each in rows], NOTE)
-    words = [QUESTION, *(_in_words(each) for each in rows), *_steps(rows), *_left_out(document["left_out"])]
+    words = [QUESTION, *_in_words(rows), *_steps(rows), *_left_out(document["left_out"])]
     return Part("Does the loss tell how good the images are?", words, [table], [shown], makings=[making(run)])
 
 
@@ -87,19 +93,21 @@ def _row(row: dict[str, Any]) -> list[str]:
     return [_name(row), str(row["critic_steps"]), str(looks), _rho(row["correlation"]), at_full]
 
 
-def _in_words(row: dict[str, Any]) -> str:
-    found = row["correlation"]
-    if found is None:
-        return f"{_name(row)}: {count(row['looks'], 'look')}, too few to say."
-    if found >= CLOSE:
-        said = "the estimate falls as the images get better, so that the loss tells how good they are"
-    elif found <= AGAINST:
-        said = (
-            "the estimate rises as the images get better: it tells how sharp the critic has become, and not how good they are"
-        )
-    else:
-        said = "the estimate says little of how good the images are"
-    return f"{_name(row)}: ρ = {_rho(found)} over {count(row['looks'], 'look')}; {said}."
+def _in_words(rows: list[dict[str, Any]]) -> list[str]:
+    """A sentence for each of the findings, with the trainings that it is of."""
+    grouped: dict[str, list[str]] = {}
+    for row in rows:
+        looks = count(row["looks"], "look")
+        told = looks if row["correlation"] is None else f"ρ = {_rho(row['correlation'])} over {looks}"
+        grouped.setdefault(_finding(row["correlation"]), []).append(f"{_name(row)} ({told})")
+    return [f"{finding}: {listed(grouped[finding])}." for finding in FINDINGS if finding in grouped]
+
+
+def _finding(value: float | None) -> str:
+    follows, silent, against, few = FINDINGS
+    if value is None:
+        return few
+    return follows if value >= CLOSE else against if value <= AGAINST else silent
 
 
 def _steps(rows: list[dict[str, Any]]) -> list[str]:

@@ -36,19 +36,28 @@ def tell(store: Store, make: Make, generators: dict[str, Run]) -> Callable[..., 
 
 
 @pytest.mark.parametrize(
-    ("value", "looks", "said"),
+    ("value", "looks", "begins", "told"),
     [
-        (0.8, 9, "ρ = 0.80 over 9 looks; the estimate falls as the images get better, so that the loss tells"),
-        (0.79, 9, "ρ = 0.79 over 9 looks; the estimate says little"),
-        (-0.49, 9, "says little"),
-        (-0.5, 9, "ρ = −0.50 over 9 looks; the estimate rises as the images get better"),
-        (None, 3, "3 looks, too few to say"),
+        (0.8, 9, "The estimate falls as the images get better", "ρ = 0.80 over 9 looks"),
+        (0.79, 9, "The estimate says little", "ρ = 0.79 over 9 looks"),
+        (-0.49, 9, "The estimate says little", "ρ = −0.49 over 9 looks"),
+        (-0.5, 9, "The estimate rises as the images get better", "ρ = −0.50 over 9 looks"),
+        (None, 3, "Too few looks to say", "3 looks"),
     ],
 )
-def test_the_words_follow_the_number(tell: Callable[..., Part], value: float | None, looks: int, said: str) -> None:
-    part = tell({"correlation": value, "looks": looks})
-    assert said in part.paragraphs[1]
-    assert part.paragraphs[1].startswith("WGAN (gradient penalty), preset quick: ")
+def test_the_words_follow_the_number(
+    tell: Callable[..., Part], value: float | None, looks: int, begins: str, told: str
+) -> None:
+    (said,) = tell({"correlation": value, "looks": looks}).paragraphs[1:]
+    assert said.startswith(begins)
+    assert said.endswith(f": WGAN (gradient penalty), preset quick ({told}).")
+
+
+def test_trainings_with_one_finding_share_a_sentence_and_what_follows_comes_first(tell: Callable[..., Part]) -> None:
+    low, high = {"kind": "dcgan", "correlation": -0.9}, {"preset": "paper", "correlation": 1.0}
+    said = tell(low, high, {"correlation": -0.8}).paragraphs[1:]
+    assert [sentence[:18] for sentence in said] == ["The estimate falls", "The estimate rises"]
+    assert "DCGAN, preset quick (ρ = −0.90 over 40 looks) and WGAN (gradient penalty), preset quick (ρ = −0.80" in said[1]
 
 
 def test_a_row_a_training(tell: Callable[..., Part]) -> None:
