@@ -93,6 +93,9 @@ def test_of_other_generators_it_is_missing_and_the_command_takes_the_newest(
     )  # fmt: skip
     (gap,) = [gap for gap in assemble(Archive(store)).gaps if "correlate" in gap.command]
     assert (gap.command, gap.quick) == ("ex3 gan correlate", True)
+    other = {**mine.manifest.config, "preset": "wide"}  # is no newer one of its preset
+    make(("gan", "fashion-mnist", "dcgan"), "gan train", converged=False, config=other, summary={"iterations": 5})
+    assert gap in assemble(Archive(store)).gaps
     # A newer one that failed would be taken in its place, so that the one that the page tells of has to be named.
     make(
         ("gan", "fashion-mnist", "dcgan"), "gan train", converged=False, config=mine.manifest.config, summary={"iterations": 5}

@@ -53,6 +53,23 @@ def test_a_browser_prints(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a page.html", "browser"]  # and leaves nothing behind
 
 
+def test_a_browser_is_given_a_page_beside_ours_with_pictures_that_pdf_has(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.write_text(f"<p>words{webp(np.zeros((4, 4, 3), np.uint8), lossless=True)}", encoding="utf-8")
+    says = (
+        "import sys, pathlib\n"
+        "from urllib.request import urlopen\n"
+        "out = next(word.split('=', 1)[1] for word in sys.argv if word.startswith('--print-to-pdf='))\n"
+        "kind = b'png' if b'data:image/png' in urlopen(sys.argv[-1]).read() else b'webp'\n"
+        "pathlib.Path(out).write_bytes(b'%PDF ' + kind + sys.argv[-1].encode())\n"
+    )
+    monkeypatch.setattr(printing, "BROWSERS", (program(tmp_path, says),))
+    said = pdf_of(page)[0].decode()
+    assert said.startswith(f"%PDF png{tmp_path.as_uri()}/.printing-")  # a confined browser sees no other folder
+    assert "webp" in page.read_text(encoding="utf-8")  # which is not changed
+
+
 def test_a_browser_that_breaks_is_told(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(printing, "BROWSERS", (program(tmp_path, "import sys; sys.exit('no display')"),))
     with pytest.raises(NoPrinterError, match="browser failed: exit code 1, no PDF: no display"):
