@@ -42,9 +42,10 @@ def overview(
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.overview import overview_figure, read
+    from ex3cli.gan.weights import GENERATOR_FILE
 
     names = spec(context.dataset).class_names
-    chosen = _chosen(context, runs, preset)
+    chosen = _chosen(context, runs, preset, GENERATOR_FILE)
     trainings = [read(each, len(names), context.seed) for each in chosen]
     document: dict[str, Any] = {
         "dataset": context.dataset, "seed": context.seed, "trainings": [each.document() for each in trainings],
@@ -70,63 +71,100 @@ def correlate(
     """Ask whether the loss tells how good the images are: the critic's estimate beside their distance, look by look."""
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets.registry import spec
-    from ex3cli.gan.correlation import correlation_figure, read
+    from ex3cli.gan.correlation import UntoldError, correlation_figure, read
+    from ex3cli.gan.outputs import LOSSES_FILE
 
     spec(context.dataset)
-    chosen = _chosen(context, runs, preset)
+    damaged: list[ArtifactError] = []
+    chosen = _chosen(context, runs, preset, LOSSES_FILE) if runs or preset else _told_of(context, damaged)
     courses, left_out = [], {}
     for run in chosen:
         try:
             courses.append(read(run))
+        except UntoldError as error:
+            left_out[run] = error
         except ArtifactError as error:
-            left_out[run.name] = error
-            context.note(f"left out: {error.cause}")
-    first = next(iter(left_out.values()), None)
-    if first is not None and not courses:
-        raise first
+            damaged.append(error)
+    for each in (*left_out.values(), *damaged):
+        context.note(f"left out: {each.cause}")
+    if not courses:
+        raise next(iter([*damaged, *left_out.values()]))
     document: dict[str, Any] = {
         "dataset": context.dataset, "trainings": [each.document() for each in courses],
-        "left_out": {name: error.cause for name, error in left_out.items()},
+        "left_out": {run.name: error.cause for run, error in left_out.items()},
     }  # fmt: skip
-    config = {"dataset": context.dataset, "runs": [each.name for each in chosen]}
-    record = recorded(context, ("gan", context.dataset, "correlation"), "trainings", "gan correlate", config, chosen)
+    sources = [*(each.run for each in courses), *left_out]
+    config = {"dataset": context.dataset, "runs": [each.name for each in sources]}
+    record = recorded(context, ("gan", context.dataset, "correlation"), "trainings", "gan correlate", config, sources)
     with recording(record):
         record.write_json(CORRELATION_FILE, document)
         record.write_figure("figures/correlation", correlation_figure(courses), svg=True)
         record.finish({"trainings": len(courses)})
     title = "Does the loss fall as the images come nearer to real ones?"
     meaning = (
-        "ρ: Spearman's rank correlation of the critic's estimate and the images' Fréchet distance.\n"
-        "Near 1 the loss tells how good the images are, near 0 it says nothing, below 0 it rises as they get better."
+        "ρ: Spearman's rank correlation of the critic's estimate and the images' Fréchet distance; and of their changes\n"
+        "from look to look. Two figures that both fall all the time have a ρ of 1, whatever they are: what tells is whether\n"
+        "the estimate turns while the distance still falls. Compare trainings over as many iterations."
     )
     shown = [title, _correlations(document["trainings"]), meaning]
-    return Answer(document=document, show=shown, run=record, problem=first if runs else None)
+    return Answer(document=document, show=shown, run=record, problem=damaged[0] if damaged else None)
 
 
-def _chosen(context: Context, runs: Sequence[str] | None, presets: Sequence[str] | None) -> "list[Run]":
-    """The trainings named, or the newest of each preset and kind; of these presets alone.
+def _told_of(context: Context, damaged: list[ArtifactError]) -> "list[Run]":
+    """Of each kind the training that every command takes, the best of preset paper, and the newest of each preset.
+
+    What is wrong with a kind's trainings is added to `damaged`.
+    """
+    from ex3cli.adversarial.kinds import KINDS
+    from ex3cli.gan.overview import newest_of_each
+    from ex3cli.gan.trainings import told_of
+
+    found: dict[str, Run] = {}
+    for kind in KINDS:
+        try:
+            mine = newest_of_each(context.store.runs(("gan", context.dataset, kind)))
+            found |= {run.name: run for run in [*told_of(context.store, context.dataset, kind), *mine]}
+        except ArtifactError as error:
+            damaged.append(error)
+    if not found:
+        raise damaged[0] if damaged else _nothing(context)
+    presets = list(GANConfig.presets)
+    return sorted(found.values(), key=lambda run: presets.index(run.manifest.config["preset"]))  # of one, as the kinds are
+
+
+def _chosen(context: Context, runs: Sequence[str] | None, presets: Sequence[str] | None, needed: str) -> "list[Run]":
+    """The trainings named, each once, or the newest of each preset and kind; of these presets alone.
+
+    Parameters
+    ----------
+    needed : a file that a training must have to be taken without being named.
 
     Raises
     ------
     UsageError, ArtifactError : a preset or a run is not known, or there is nothing left.
     """
-    chosen = _named(context, runs) if runs else _newest(context)
+    chosen = _named(context, runs) if runs else _newest(context, needed)
     for word in presets or ():
         if word not in GANConfig.presets:
             raise UsageError(f"--preset {word!r} is not known", did_you_mean(word, GANConfig.presets))
     chosen = [each for each in chosen if not presets or each.manifest.config["preset"] in presets]
     if not chosen:
-        words = f" of preset {' or '.join(presets)}" if presets else ""
-        which = f" --preset {presets[0]}" if presets else ""
-        raise ArtifactError(
-            f"there is no finished training{words} on {context.dataset}",
-            f"make one: ex3 gan train --kind dcgan{which} --dataset {context.dataset}",
-        )
+        raise _nothing(context, presets)
     return chosen
 
 
+def _nothing(context: Context, presets: Sequence[str] | None = None) -> ArtifactError:
+    """What to say where there is no training to show."""
+    words = f" of preset {' or '.join(presets)}" if presets else ""
+    which = f" --preset {presets[0]}" if presets else ""
+    return ArtifactError(
+        f"there is no finished training{words} on {context.dataset}",
+        f"make one: ex3 gan train --kind dcgan{which} --dataset {context.dataset}",
+    )
+
+
 def _named(context: Context, names: Sequence[str]) -> "list[Run]":
-    found = [context.store.open(name, ("gan", context.dataset)) for name in names]
+    found = list({run.name: run for run in (context.store.open(name, ("gan", context.dataset)) for name in names)}.values())
     for run in found:
         if run.manifest.command != TRAIN or run.manifest.shelf[1] != context.dataset:
             raise UsageError(f"{run.name} is no GAN's training on {context.dataset}", "see `ex3 runs list`")
@@ -135,18 +173,17 @@ def _named(context: Context, names: Sequence[str]) -> "list[Run]":
     return found
 
 
-def _newest(context: Context) -> "list[Run]":
-    """The newest of each preset and kind: the user's, and where there is none the shipped one that can draw."""
+def _newest(context: Context, needed: str) -> "list[Run]":
+    """The newest of each preset and kind: the user's, and where there is none the shipped one."""
     from ex3cli.adversarial.kinds import KINDS
     from ex3cli.artifacts.run import reference_name
     from ex3cli.gan.overview import newest_of_each
-    from ex3cli.gan.weights import GENERATOR_FILE
+    from ex3cli.gan.trainings import shipped_trainings
 
     store = context.store
     mine = [run for kind in KINDS for run in store.runs(("gan", context.dataset, kind))]
-    here = store.reference / "gan" / context.dataset  # no other folder is opened: a damaged one elsewhere is no matter
-    shipped = [store.open_folder(folder) for folder in store.folders() if folder.is_relative_to(here)]
-    shipped = [run for run in shipped if run.manifest.command == TRAIN and GENERATOR_FILE in run.manifest.files]
+    shipped = [run for kind in KINDS for run in shipped_trainings(store, context.dataset, kind)]
+    shipped = [run for run in shipped if needed in run.manifest.files]
     own = newest_of_each(mine)
     had = {(run.manifest.config["preset"], run.manifest.config["kind"]) for run in own}
     plain = [run for run in shipped if run.name == reference_name(run.manifest.shelf)]
@@ -180,16 +217,25 @@ def _correlations(rows: list[dict[str, Any]]) -> "Table":
     from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(Column("run", overflow="fold"), "preset", "critic steps", "looks", "ρ", "ρ at full step size")
+    table = Table(Column("run", overflow="fold"), "iterations", "ρ", "of changes", "estimate", "distance then")
     for row in rows:
-        full, looks = row["looks_at_full_step_size"], row["looks"]
-        at_full = "the same" if full == looks else f"{_rho(row['correlation_at_full_step_size'])} of {full} looks"
-        cells = (row["run"], row["preset"], str(row["critic_steps"]), str(looks), _rho(row["correlation"]))
-        table.add_row(*map(Text, (*cells, at_full)))
+        length = f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else "")
+        cells = (row["run"], length, _rho(row["correlation"]), _rho(row["correlation_of_changes"]))
+        table.add_row(*map(Text, (*cells, *_told(row))))
     return table
 
 
-def _rho(value: float | None) -> str:
+def _told(row: dict[str, Any]) -> tuple[str, str]:
+    """Where the estimate turns, and what the distance does after that."""
     from ex3cli.gan.correlation import FEWEST
 
-    return f"fewer than {FEWEST}" if value is None else f"{value:.2f}".replace("-", "−")
+    lowest, end = row["lowest"], row["end"]
+    if row["finding"] is None:
+        return "never changes" if row["looks"] >= FEWEST else "too few looks", ""
+    if row["finding"] == "falls":
+        return "falls to the end", ""
+    return f"lowest at {lowest['iteration']:,}", f"{lowest['fid']:.2g} to {end['fid']:.2g}"
+
+
+def _rho(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}".replace("-", "−")

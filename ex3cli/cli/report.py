@@ -1,6 +1,7 @@
 """`ex3 report`: one self-contained page to hand in, from what the artifacts folder holds."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,9 +68,10 @@ def report(
     from ex3cli.report.page import TITLE, render
 
     page = context.artifacts / "report" / PAGE
-    write_atomically(page, render(made, archive, title=title or TITLE, author=author or "").encode())
+    rendered = partial(render, made, archive, title=title or TITLE, author=author or "")
+    write_atomically(page, rendered().encode())
     page.with_name(PDF).unlink(missing_ok=True)  # one of an earlier page would say something else
-    printed, said = _print(page) if pdf else (None, "")
+    printed, said = _print(rendered(for_print=True), page.with_name(PDF)) if pdf else (None, "")
     document |= {"page": page, "pdf": printed, "pdf_note": said}
     written = [each for each in (page, printed) if each is not None]
     return Answer(document=document, show=[_table(made), *([said] if said else [])], files=written, problem=problem)
@@ -116,13 +118,12 @@ def _succeeds(context: Context, words: str) -> bool:
     return finished.returncode == 0
 
 
-def _print(page: Path) -> tuple[Path | None, str]:
+def _print(page: str, path: Path) -> tuple[Path | None, str]:
     from ex3cli.artifacts.atomic import write_atomically
     from ex3cli.report.printing import HOW_TO_PRINT, NoPrinterError, pdf_of
 
-    path = page.with_name(PDF)
     try:
-        data, printer = pdf_of(page)
+        data, printer = pdf_of(page, path.parent)
     except NoPrinterError as error:
         return None, f"no {PDF}: {error}; {HOW_TO_PRINT}"
     write_atomically(path, data)

@@ -30,7 +30,6 @@ SHIPPED_BY = {
 """For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
 
 PLACES = ("--artifacts", "--data", "--resume")  # options that say where, which is somewhere else this time
-TIMED = "metrics.jsonl"  # holds seconds, which are never the same
 
 
 @command(
@@ -76,8 +75,7 @@ def compare(original: "Run", repeated: "Run") -> "list[Any]":
     """The files of a run against those of its repetition; of a shipped one, against what would be shipped of it."""
     from ex3cli.artifacts.likeness import likenesses
 
-    names = [name for name in original.manifest.files if name != TIMED]
-    old = {name: original.read_bytes(name) for name in names}
+    old = {name: original.read_bytes(name) for name in original.manifest.files}
     if original.is_reference:
         new = import_module(SHIPPED_BY[original.manifest.command]).shipped_files(repeated)
     else:

@@ -1,6 +1,8 @@
 """Does the loss tell how good the images are? The distance that the critic estimates beside that of the images, look by look.
 
-Arjovsky, Chintala and Bottou 2017, section 4.2, say so of the WGAN ("a meaningful loss metric") and not of the GAN.
+Of the WGAN Arjovsky, Chintala and Bottou 2017 say so (section 4.2, "meaningful loss metric"), and Gulrajani et al. 2017 of the
+one with a gradient penalty ("meaningful loss curves"); of the GAN the first deny it. They plot the critic's loss; the estimate
+here is that without the penalty.
 """
 
 import math
@@ -23,13 +25,20 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.outputs import LOSSES_FILE
 from ex3cli.gan.weights import trained_config
 
-FEWEST = 5  # looks that a correlation is told of
+FEWEST = 5  # looks that anything is said of
+SCATTER = 1.6
+"""By how much the Fréchet distances of two looks at one generator may differ: see `tests/benchmarks/calibrate_scores.py`."""
 COLUMNS = 3
 ESTIMATES = {
     "dcgan": "Jensen-Shannon estimate: log 2 − discriminator's loss / 2  [nats]",
     "wgan": "Wasserstein estimate: E[D(x)] − E[D(G(z))]",
     "wgan-clip": "Wasserstein estimate, up to the critic's scale",
 }
+FALLS, TURNS, ENDS = "falls", "turns", "ends"
+
+
+class UntoldError(ArtifactError):
+    """A training whose loss or looks cannot be read so, by its nature: nothing of it is damaged."""
 
 
 @dataclass(frozen=True)
@@ -40,43 +49,73 @@ class Course:
     config: GANConfig
     verdict: str
     iterations: NDArray[np.int64]  # (looks,)
-    estimates: NDArray[np.float64]  # (looks,): mean since the look before
+    estimates: NDArray[np.float64]  # (looks,): mean since the look before, of the newest weights
     distances: NDArray[np.float64]  # (looks,): Fréchet distance of the averaged weights' images
 
     @property
-    def constant(self) -> int:
-        """The looks at the beginning, before the step size began to fall."""
-        return int((self.iterations <= self._decay_begins).sum())
-
-    @property
-    def _decay_begins(self) -> float:
+    def decay_begins(self) -> float:
+        """The iteration from which on the step size falls; that of the end where it never does."""
         return self.config.iterations * (1 - self.config.decaying_share)
 
-    def correlation(self, looks: int | None = None) -> float | None:
-        """Spearman's rank correlation of estimate and distance, over all or so many looks at the beginning.
+    @property
+    def lowest(self) -> int:
+        """The look at which the estimate is lowest."""
+        return int(np.argmin(self.estimates))
 
-        1 where the estimate falls whenever the images come nearer to real ones. None of fewer than `FEWEST` looks, or where one
-        of the two never changes. Looks follow one another, so that no p-value would mean anything.
+    @property
+    def finding(self) -> str | None:
+        """What the estimate does; None of fewer than `FEWEST` looks, or where it never changes.
+
+        falls : it is lowest at the end, that is in the last tenth of the looks.
+        turns : it rises again while the images still get better, by more than looks at one generator scatter.
+        ends : it rises again, and the images get no better after that.
         """
-        from scipy.stats import spearmanr
-
-        estimates, distances = self.estimates[:looks], self.distances[:looks]
-        if len(estimates) < FEWEST or np.ptp(estimates) == 0 or np.ptp(distances) == 0:
+        if len(self.estimates) < FEWEST or np.ptp(self.estimates) == 0:
             return None
-        return float(spearmanr(estimates, distances).statistic)
+        last = len(self.estimates) - 1
+        if self.lowest >= last - len(self.estimates) // 10:
+            return FALLS
+        return TURNS if self.distances[self.lowest] > SCATTER * self.distances[last] else ENDS
+
+    def correlation(self) -> float | None:
+        """Spearman's rank correlation of estimate and distance: 1 where the estimate falls whenever the images get nearer.
+
+        None of fewer than `FEWEST` looks, or where one of the two never changes. Two figures that both go one way all the time
+        have a correlation of 1 whatever they are, and looks follow one another, so that no p-value would mean anything.
+        """
+        return _rank_correlation(self.estimates, self.distances) if len(self.estimates) >= FEWEST else None
+
+    def correlation_of_changes(self) -> float | None:
+        """The same of the changes from look to look, which a common trend does not make."""
+        changes = np.diff(self.estimates), np.diff(self.distances)
+        return _rank_correlation(*changes) if len(self.estimates) >= FEWEST else None
 
     def document(self) -> dict[str, Any]:
         """Its row of the table, and its curves."""
         config = self.config
         return {
             "run": self.run.name, "preset": config.preset, "kind": config.kind, "critic_steps": config.critic_steps,
-            "verdict": self.verdict, "estimate": ESTIMATES[config.kind], "looks": len(self.iterations),
-            "correlation": self.correlation(), "looks_at_full_step_size": self.constant,
-            "correlation_at_full_step_size": self.correlation(self.constant),
+            "iterations": int(self.iterations[-1]), "partial": self.run.manifest.partial, "verdict": self.verdict,
+            "estimate": ESTIMATES[config.kind], "looks": len(self.iterations), "finding": self.finding,
+            "correlation": self.correlation(), "correlation_of_changes": self.correlation_of_changes(),
+            "lowest": self._at(self.lowest), "end": self._at(-1),
             "course": {
                 "iteration": self.iterations.tolist(), "estimate": self.estimates.tolist(), "fid": self.distances.tolist(),
             },
         }  # fmt: skip
+
+    def _at(self, look: int) -> dict[str, float]:
+        place = {"iteration": self.iterations[look], "estimate": self.estimates[look], "fid": self.distances[look]}
+        return {name: value.item() for name, value in place.items()}
+
+
+def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
+    """Spearman's; None where one of the two never changes."""
+    from scipy.stats import spearmanr
+
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return round(float(spearmanr(first, second).statistic), 12)  # what sums leave of 1 is no digit of it
 
 
 def read(run: Run) -> Course:
@@ -84,45 +123,61 @@ def read(run: Run) -> Course:
 
     Raises
     ------
-    ArtifactError : nobody looked at it, its looks are not stored, or its loss says more than its critic's estimate.
+    UntoldError : nobody looked at it, its looks are not stored, or its loss says more than its critic's estimate.
+    ArtifactError : a file of it is damaged.
     """
-    config, attempt = trained_config(run), attempts_of(run)[-1]
+    config, attempts = trained_config(run), attempts_of(run)
     if config.kind == "dcgan" and config.has_auxiliary:
-        raise ArtifactError(f"the loss of {run.name} holds that of an auxiliary classifier too", "name another training")
-    stored = rows_of(run.read_bytes(FILE_NAME)) if FILE_NAME in run.manifest.files else []
-    looks = [row["judged"] for row in stored if row.get("attempt") == attempt.attempt and "judged" in row]
+        raise UntoldError(f"the loss of {run.name} holds that of an auxiliary classifier too", "name another training")
+    stored = rows_of(run.read_bytes(FILE_NAME)) if attempts and FILE_NAME in run.manifest.files else []
+    looks = [row["judged"] for row in stored if row.get("attempt") == attempts[-1].attempt and "judged" in row]
     looks = [look for look in looks if "iteration" in look and isinstance(look.get("fid"), int | float)]  # no NaN
-    if not looks:
-        raise ArtifactError(f"no look at the images of {run.name} is stored", "name a training that was judged")
-    losses = run.read_tensors(LOSSES_FILE)
-    values = losses["score_gap"].numpy().astype(np.float64)
-    if config.kind == "dcgan":  # of the best discriminator the loss is log 4 − 2 JS (Goodfellow et al. 2014, theorem 1)
-        values = math.log(2) - losses["critic_loss"].numpy().astype(np.float64) / 2
-    ends = np.array([int(look["iteration"]) for look in looks])
-    estimates = np.array([values[start:end].mean() for start, end in zip([0, *ends[:-1]], ends, strict=True)])
-    distances = np.array([look["fid"] for look in looks])
+    values = _estimates(run, config)
+    ends = np.array([int(look["iteration"]) for look in looks if look["iteration"] <= len(values)], dtype=np.int64)
+    starts = [0, *ends][: len(ends)]
+    estimates = np.array([values[start:end].mean() for start, end in zip(starts, ends, strict=True)])
     sound = np.isfinite(estimates)  # a training may end where its losses are numbers no more
-    verdict = verdict_in_words(attempt.verdict, attempt.reason)
+    if not sound.any():
+        raise UntoldError(f"no look at the images of {run.name} is stored", "name a training that was judged")
+    distances = np.array([float(look["fid"]) for look in looks[: len(ends)]])
+    verdict = verdict_in_words(attempts[-1].verdict, attempts[-1].reason)
     return Course(run, config, verdict, ends[sound], estimates[sound], distances[sound])
 
 
+def _estimates(run: Run, config: GANConfig) -> NDArray[np.float64]:
+    """(iterations,) what the critic estimated.
+
+    Of the best discriminator the loss is log 4 − 2 JS (Goodfellow et al. 2014, theorem 1), of any other one more.
+    """
+    name = "critic_loss" if config.kind == "dcgan" else "score_gap"
+    losses = run.read_tensors(LOSSES_FILE) if LOSSES_FILE in run.manifest.files else {}
+    if name not in losses:
+        raise UntoldError(f"the losses of {run.name} are not stored", "name another training")
+    values: NDArray[np.float64] = losses[name].numpy().astype(np.float64)
+    return math.log(2) - values / 2 if config.kind == "dcgan" else values
+
+
 def correlation_figure(courses: Sequence[Course]) -> Figure:
-    """For each training the critic's estimate above its images' distance; dashed where the step size begins to fall."""
+    """For each training the critic's estimate, its lowest ringed, above its images' distance.
+
+    Dashed where the step size begins to fall.
+    """
     columns = min(COLUMNS, len(courses))
     lines = -(-len(courses) // columns)
     with style():
-        figure = Figure(figsize=(4.2 * columns, 4.0 * lines), layout="constrained")
+        figure = Figure(figsize=(4.2 * columns, 4.2 * lines), layout="constrained")
         for cell, course in zip(figure.subfigures(lines, columns, squeeze=False).flat, courses, strict=False):
             _draw(cell, course)
     return figure
 
 
 def _draw(cell: SubFigure, course: Course) -> None:
-    config, found = course.config, course.correlation()
-    told = "too few looks" if found is None else f"ρ = {found:.2f}".replace("-", "−")
-    cell.suptitle(f"{config.preset} {NAMES[config.kind]}: {told}", fontsize=10)
+    config = course.config
+    cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{course.run.name}", fontsize=9)
     upper, lower = cell.subplots(2, 1, sharex=True)
     upper.plot(course.iterations, course.estimates, "o-", color=BLUE, markersize=3)
+    place = course.iterations[course.lowest], course.estimates[course.lowest]
+    upper.plot(*place, "o", markersize=10, markerfacecolor="none", markeredgecolor=BLUE)
     upper.set_title(ESTIMATES[config.kind], loc="left", fontsize=8)
     lower.plot(course.iterations, course.distances, "o-", color=VERMILLION, markersize=3)
     lower.set_yscale("log")
@@ -134,5 +189,5 @@ def _draw(cell: SubFigure, course: Course) -> None:
     lower.set_xlabel("generator iteration", fontsize=8)
     for axes in (upper, lower):
         axes.tick_params(labelsize=7, which="both")
-        if 0 < course.constant < len(course.iterations):
-            axes.axvline(course._decay_begins, color=GREY, linestyle="--", linewidth=1)
+        if course.iterations[0] <= course.decay_begins < course.iterations[-1]:
+            axes.axvline(course.decay_begins, color=GREY, linestyle="--", linewidth=1)

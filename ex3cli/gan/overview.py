@@ -61,7 +61,7 @@ def read(run: Run, classes: int, seed: int) -> Training:
 
 
 def last_look(run: Run, attempt: int) -> Mapping[str, float]:
-    """All that the judge of an attempt measured last; nothing where the run has no history, as shipped ones have none.
+    """All that the judge of an attempt measured last; nothing where nobody looked at it.
 
     An attempt that failed tells only what decided.
     """

@@ -17,7 +17,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture as a data URI; `alt` says what is seen to who cannot see it."""
+    """A picture as a data URI; `alt` says what is seen to who cannot see it.
+
+    `printed` is the same for a page that is printed, where that differs: WebP is no format that PDF has, so that whoever prints
+    it stores the bare pixels, lossy as they are, in three times the space.
+    """
 
     uri: str
     alt: str
@@ -25,6 +29,7 @@ class Figure:
     width: int  # of the picture itself, in pixels; together they keep its place before it is drawn
     height: int
     pixelated: bool = False  # images of 28 × 28 are enlarged without blur
+    printed: str = ""
 
 
 @dataclass(frozen=True)

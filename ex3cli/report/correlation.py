@@ -3,119 +3,113 @@
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
-from ex3cli.report.archive import Archive, made_from
+from ex3cli.report.archive import Archive, MissingError, made_from
 from ex3cli.report.blocks import Gap, Part, Table
-from ex3cli.report.gans import ASKED, DATASET, TRAIN, kinds, trained
+from ex3cli.report.gans import ASKED, DATASET, kinds, trained
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
 from ex3cli.report.trainings import with_the_papers_settings
-from ex3cli.report.words import count, fixed, listed
+from ex3cli.report.words import fixed, listed
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
 
 CORRELATE = "gan correlate"
-CLOSE, AGAINST = 0.8, -0.5
-"""From where on the estimate is said to follow the distance, and below what it is said to go the other way."""
-FINDINGS = (
-    "The estimate falls as the images get better, so that the loss tells how good they are",
-    "The estimate says little of how good the images are",
-    "The estimate rises as the images get better: it tells how sharp the critic has become, and not how good they are",
-    "Too few looks to say, or figures that never change",
+LOOKS_FILE = "metrics.jsonl"
+QUESTION = (
+    "A WGAN's loss is said to tell how good its images are, and a GAN's not (Arjovsky et al. 2017; Gulrajani et al. 2017). "
+    "Here the distance that each critic estimates is held beside that of the images, at every look that its judge took."
+)
+FINDINGS = {
+    "falls": "The estimate falls to the end, as the images get better",
+    "turns": "The estimate turns, and rises while the images still get better, so that it does not tell how good they are",
+    "ends": "The estimate rises again, and the images get no better after that",
+    None: "Too few looks to say, or an estimate that never changes",
+}
+CAUTION = (
+    "An estimate that has fallen so far may still turn: compare trainings over as many iterations. What they differ in besides "
+    "their kind, such as step sizes, steps of the critic and whether classes are told, is not taken apart here."
 )
 NOTE = (
-    "ρ: Spearman's rank correlation over the looks of the training's judge, each at the mean of the critic's estimate since "
-    "the look before and the Fréchet distance of 1,000 images. Looks follow one another, so it has no p-value. At full step "
-    "size: over the looks before the step size begins to fall."
-)
-QUESTION = (
-    "A WGAN's loss is said to tell how good its images are, and a GAN's not (Arjovsky et al. 2017). Here each critic's "
-    "estimate of the distance is held beside the images' own, look by look, as the training went on."
-)
-OPTIMUM = (
-    "Only a critic near its optimum estimates the distance; preset paper gives it {paper} to each of the generator, preset "
-    "quick, which is made for speed, {quick}."
+    "ρ: Spearman's rank correlation of estimate and distance over the looks; of changes: of what both change from look to "
+    "look. Two figures that go one way all the time have a ρ of 1 or −1, whatever they are, and looks follow one another, so "
+    "that no p-value would mean anything. The estimate is the mean since the look before, and of the newest weights; the "
+    "Fréchet distance is of 1,000 images from their running average, and scatters by a factor of up to 1.6. Turns: the "
+    "estimate is lowest before the last tenth of the looks, and the distance falls by more than that factor after it."
 )
 
 
 def meaning(archive: Archive) -> Part:
     """Estimate and distance through each training, and how they go together."""
-    sources = [trained(archive, kind) for kind in ASKED]
-    command = archive.command("ex3", *CORRELATE.split(), *_names(archive, sources))
-    gap = Gap("whether the loss tells how good the images are", "it was not asked of the generators taken now", command)
+    sources = _sources(archive)
+    gap = Gap(
+        "whether the loss tells how good the images are", "it was not asked of the generators taken now",
+        archive.command("ex3", *CORRELATE.split()),
+    )  # fmt: skip
+    for source in sources:
+        if LOOKS_FILE in source.manifest.files:
+            archive.bytes(source, LOOKS_FILE)  # one that is damaged may not be left out in silence
     run = archive.newest(
         ("gan", DATASET, "correlation"), CORRELATE, gap, lambda each: all(made_from(each, source) for source in sources)
     )
     document = archive.json(run, "correlation.json")
     rows = document["trainings"]
-    told = listed([f"{_name(each)} {_rho(each['correlation'])}" for each in rows])
     shown = figure(
         archive, run, "figures/correlation",
-        caption="The critic's estimate above, the images' Fréchet distance below; dashed where the step size begins to fall.",
-        alt=f"Curves of the critic's estimate and of the images' distance for each training; rank correlations: {told}.",
+        caption="The critic's estimate, its lowest ringed, above the images' Fréchet distance; dashed where the step size "
+                "begins to fall.",
+        alt=f"Curves of the critic's estimate and of the images' distance for {listed([_name(each) for each in rows])}.",
     )  # fmt: skip
-    headings = ("training", "critic steps", "looks", "ρ", "ρ at full step size")
+    headings = (
+        "training",
+        "run",
+        "iterations",
+        "looks",
+        "ρ",
+        "of changes",
+        "estimate lowest",
+        "at the end",
+        "distance meanwhile",
+    )
     table = Table("Estimate and distance through the training", headings, [_row(each) for each in rows], NOTE)
-    words = [QUESTION, *_in_words(rows), *_steps(rows), *_left_out(document["left_out"])]
+    words = [QUESTION, *_in_words(rows), CAUTION, *_left_out(document["left_out"])]
     return Part("Does the loss tell how good the images are?", words, [table], [shown], makings=[making(run)])
 
 
-def _names(archive: Archive, sources: "list[Run]") -> list[str]:
-    """What to name so that these trainings are among those told of: nothing where they are the newest of their kind."""
-    found = [_taken_unasked(archive, run) for run in sources]
-    if all(found):
-        return []
-    papers = [with_the_papers_settings(archive, kind) for kind in kinds(archive)]
-    return [run.name for run in [*sources, *papers] if run is not None]
-
-
-def _taken_unasked(archive: Archive, run: "Run") -> bool:
-    """Whether `ex3 gan correlate` takes it: the user's newest finished training of its preset, or the shipped one."""
-    preset = run.manifest.config.get("preset")
-    mine = [
-        each for each in archive.of(run.manifest.shelf, TRAIN)
-        if not each.is_reference and each.manifest.state == "finished" and each.manifest.config.get("preset") == preset
-    ]  # fmt: skip
-    return mine[-1].name == run.name if mine else run.is_reference
+def _sources(archive: Archive) -> "list[Run]":
+    """The trainings that the page tells of."""
+    found = []
+    for kind in kinds(archive):
+        try:
+            found += [trained(archive, kind), with_the_papers_settings(archive, kind)]
+        except MissingError:
+            if kind in ASKED:
+                raise
+    return [run for run in found if run is not None]
 
 
 def _name(row: dict[str, Any]) -> str:
     return f"{NAMES[row['kind']]}, preset {row['preset']}"
 
 
-def _rho(value: float | None) -> str:
-    return fixed(value, 2)
-
-
 def _row(row: dict[str, Any]) -> list[str]:
-    full, looks = row["looks_at_full_step_size"], row["looks"]
-    at_full = "the same" if full == looks else f"{_rho(row['correlation_at_full_step_size'])} ({count(full, 'look')})"
-    return [_name(row), str(row["critic_steps"]), str(looks), _rho(row["correlation"]), at_full]
+    lowest, end = row["lowest"], row["end"]
+    return [
+        _name(row), row["run"], f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else ""), str(row["looks"]),
+        fixed(row["correlation"], 2), fixed(row["correlation_of_changes"], 2),
+        f"{fixed(lowest['estimate'], 3)} at {lowest['iteration']:,}", fixed(end["estimate"], 3),
+        f"{fixed(lowest['fid'], 3)} to {fixed(end['fid'], 3)}",
+    ]  # fmt: skip
 
 
 def _in_words(rows: list[dict[str, Any]]) -> list[str]:
     """A sentence for each of the findings, with the trainings that it is of."""
-    grouped: dict[str, list[str]] = {}
+    grouped: dict[str | None, list[str]] = {}
     for row in rows:
-        looks = count(row["looks"], "look")
-        told = looks if row["correlation"] is None else f"ρ = {_rho(row['correlation'])} over {looks}"
-        grouped.setdefault(_finding(row["correlation"]), []).append(f"{_name(row)} ({told})")
-    return [f"{finding}: {listed(grouped[finding])}." for finding in FINDINGS if finding in grouped]
-
-
-def _finding(value: float | None) -> str:
-    follows, silent, against, few = FINDINGS
-    if value is None:
-        return few
-    return follows if value >= CLOSE else against if value <= AGAINST else silent
-
-
-def _steps(rows: list[dict[str, Any]]) -> list[str]:
-    """What sets the two presets' critics apart, where WGANs of both are told of."""
-    steps = {row["preset"]: row["critic_steps"] for row in rows if row["kind"] == "wgan"}
-    if not {"paper", "quick"} <= steps.keys() or steps["paper"] <= steps["quick"]:
-        return []
-    return [OPTIMUM.format(paper=count(steps["paper"], "step"), quick=str(steps["quick"]))]
+        lowest, iterations = row["lowest"], f"{row['iterations']:,} iterations"
+        told = f"lowest at {lowest['iteration']:,} of {iterations}" if row["finding"] in ("turns", "ends") else iterations
+        grouped.setdefault(row["finding"], []).append(f"{_name(row)} ({told})")
+    return [f"{words}: {listed(grouped[finding])}." for finding, words in FINDINGS.items() if finding in grouped]
 
 
 def _left_out(causes: dict[str, str]) -> list[str]:

@@ -128,7 +128,7 @@ def losses(archive: Archive) -> Part:
         words.append(
             "The losses of the kinds are not comparable: DCGAN's are cross-entropies and say which of its players is ahead; "
             "a WGAN's are differences of scores, which estimate a distance as well as its critic can. How good the images are "
-            "is told by none of them, but by the figures above."
+            "is told by the figures above; whether the losses go along with that is asked below."
         )
     return Part("Loss against iterations", words, figures=figures, makings=makings, gaps=gaps)
 

@@ -12,12 +12,13 @@ from ex3cli.report.assembly import Report
 TITLE = "Distances, few labels, and two kinds of GAN"
 
 
-def render(report: Report, archive: Archive, *, title: str = TITLE, author: str = "") -> str:
+def render(report: Report, archive: Archive, *, title: str = TITLE, author: str = "", for_print: bool = False) -> str:
     """The page.
 
     Parameters
     ----------
     title, author : plain text; everything but the page's own style is escaped.
+    for_print : with pictures in formats that PDF has; the page is larger by that.
     """
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
         _resource("page.html.j2")
@@ -27,6 +28,7 @@ def render(report: Report, archive: Archive, *, title: str = TITLE, author: str 
     return template.render(
         title=title,
         author=author,
+        for_print=for_print,
         report=report,
         damaged=archive.damaged,
         files=archive.read,

@@ -15,8 +15,6 @@ LARGEST_SVG = 130_000
 """Bytes; a larger drawing is shown as a picture, so that the page stays one that can be mailed."""
 WIDEST = 1600
 """Pixels: twice what the page shows, for print and fine screens."""
-PRINTED_QUALITY = 88
-_WEBP = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
 _SIZE = re.compile(rb'<svg[^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
@@ -36,27 +34,6 @@ def figure(archive: "Archive", run: "Run", name: str, *, alt: str, caption: str,
     return _raster(archive.bytes(run, f"{name}.png"), alt, caption, pixelated)
 
 
-def for_print(page: str) -> str:
-    """The same page with every picture in a format that PDF has.
-
-    WebP is none of these: whoever prints it stores the bare pixels, and the PDF is three times as large as the page. A picture
-    whose pixels pack well (a drawing, a grid of few greys) becomes a PNG and keeps each of them, a photograph-like one a JPEG.
-    """
-    return _WEBP.sub(lambda found: _printable(base64.b64decode(found[1])), page)
-
-
-def _printable(data: bytes) -> str:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as picture:
-        flat = picture.convert("RGB")
-    exact, lossy = io.BytesIO(), io.BytesIO()
-    flat.save(exact, "PNG")
-    flat.save(lossy, "JPEG", quality=PRINTED_QUALITY, subsampling=0)
-    kind, best = ("png", exact) if exact.tell() <= lossy.tell() else ("jpeg", lossy)
-    return _uri(kind, best.getvalue())
-
-
 def _raster(data: bytes, alt: str, caption: str, pixelated: bool) -> Figure:
     from PIL import Image
 
@@ -68,7 +45,7 @@ def _raster(data: bytes, alt: str, caption: str, pixelated: bool) -> Figure:
     flat.save(out, "WEBP", quality=88, method=6, lossless=pixelated)
     smaller = out.getvalue()
     kind, best = ("webp", smaller) if len(smaller) < len(data) else ("png", data)
-    return Figure(_uri(kind, best), alt, caption, flat.width, flat.height, pixelated)
+    return Figure(_uri(kind, best), alt, caption, flat.width, flat.height, pixelated, printed=_uri("png", data))
 
 
 def _uri(kind: str, data: bytes) -> str:

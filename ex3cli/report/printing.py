@@ -7,8 +7,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ex3cli.report.pictures import for_print
-
 BROWSERS = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -22,23 +20,30 @@ class NoPrinterError(Exception):
     """No PDF could be made; the message says why."""
 
 
-def pdf_of(page: Path) -> tuple[bytes, str]:
-    """The page as PDF, and what made it.
+def pdf_of(text: str, folder: Path) -> tuple[bytes, str]:
+    """A page as PDF, and what made it.
+
+    Parameters
+    ----------
+    text : HTML that needs no other file.
+    folder : where the page is, and for a moment a copy: a browser that is confined, as Ubuntu's is, sees no other.
 
     Raises
     ------
-    NoPrinterError : there is neither a browser nor WeasyPrint, or each of them failed.
+    NoPrinterError : there is neither a browser nor WeasyPrint, or each of them failed, or nothing can be written there.
     """
     failed = []
-    # Beside the page: a browser that is confined, as Ubuntu's is, sees neither /tmp nor what others write there.
-    with tempfile.TemporaryDirectory(prefix=".printing-", dir=page.parent, ignore_cleanup_errors=True) as folder:
-        printable = Path(folder) / page.name
-        printable.write_text(for_print(page.read_text(encoding="utf-8")), encoding="utf-8")
-        for name, printer in _printers():
-            try:
-                return printer(printable), name
-            except Exception as error:  # what a foreign program raises is not foreseeable; the page stands without it
-                failed.append(f"{name} failed: {_first_line(error)}")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".printing-", dir=folder, ignore_cleanup_errors=True) as place:
+            page = Path(place) / "report.html"
+            page.write_text(text, encoding="utf-8")
+            for name, printer in _printers():
+                try:
+                    return printer(page), name
+                except Exception as error:  # what a foreign program raises is not foreseeable; the page stands without it
+                    failed.append(f"{name} failed: {_first_line(error)}")
+    except OSError as error:
+        raise NoPrinterError(f"{folder} takes no copy to print from ({error.strerror})") from error
     raise NoPrinterError("; ".join(failed) or "neither Chromium, Chrome or Edge nor WeasyPrint is here")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
 from ex3cli.artifacts.attempts import verdict_in_words
+from ex3cli.gan.trainings import PAPER, best_of_paper
 from ex3cli.report.archive import Archive, MissingError, made_from
 from ex3cli.report.blocks import Figure, Gap, Making, Part, Table
 from ex3cli.report.curves import curves_of
@@ -18,7 +19,6 @@ from ex3cli.report.words import count, fixed, listed, setting
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
 
-PAPER = "paper"
 OVERVIEW = "gan overview"
 HEADINGS = (
     "training", "channels", "iterations", "failed before", "verdict", "label agreement", "rarest class", "coverage",
@@ -105,16 +105,8 @@ def with_the_papers_settings(archive: Archive, kind: str) -> "Run | None":
     shelf = ("gan", DATASET, kind)
     archive.check(shelf, untrained(archive, kind))
     archive.check((*shelf, PAPER), untrained(archive, kind))
-    found = [each for each in archive.of(shelf, TRAIN) if each.manifest.config.get("preset") == PAPER]
-    finished = [each for each in found if each.manifest.state == "finished"]
-    best = max(finished, key=_worth, default=None)
+    best = best_of_paper(archive.of(shelf, TRAIN))
     return None if best is None or _is_told_already(archive, best, kind) else best
-
-
-def _worth(run: "Run") -> tuple[Any, ...]:
-    """A trial of a few iterations does not hide a long training; of what is whole, the user's goes before the shipped."""
-    mine = not run.is_reference
-    return mine and not run.manifest.partial, run.manifest.summary.get("iterations", 0), mine, run.manifest.started
 
 
 def _is_told_already(archive: Archive, run: "Run", kind: str) -> bool:

@@ -64,6 +64,7 @@ def main() -> None:
     classifier, test = load_classifier(run), Yardstick(load_real(run, "test"), CLASSES)
     whole = Yardstick(load_real(run, "held_out"), CLASSES)
     small = whole.first(at.images)
+    print(f"coverage of the test images: {whole.score(test.real.features, test.real.labels, None).coverage:.4f}", flush=True)
     print(f"Fréchet distance of {at.images:,} real images: {spread(real_distances(test, small, at.images))}", flush=True)
     for kind in given.kind or ("dcgan", "wgan"):
         generator = load_generator(store.find(("gan", "fashion-mnist", kind), command="gan train"), CLASSES)

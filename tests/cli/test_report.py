@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,6 +34,22 @@ def test_it_writes_the_page_and_names_what_is_missing(ex3: Ex3) -> None:
     assert document["pdf"] is None
     assert not Path("artifacts/report/report.pdf").exists()  # it would say something else than the page
     assert "no report.pdf" in ex3("report").stdout
+
+
+def test_the_pdf_is_of_a_page_with_pictures_that_pdf_has(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+    class HTML:
+        def __init__(self, filename: str) -> None:
+            self.text = Path(filename).read_bytes()
+
+        def write_pdf(self) -> bytes:
+            return b"%PDF" + self.text
+
+    monkeypatch.setitem(sys.modules, "weasyprint", SimpleNamespace(HTML=HTML))
+    outcome = ex3("report", "--json")
+    assert outcome.document["pdf"] == "artifacts/report/report.pdf"
+    shown, printed = (Path("artifacts/report", name).read_text(encoding="utf-8") for name in ("index.html", "report.pdf"))
+    assert ('src="data:image/webp' in shown, 'src="data:image/webp' in printed) == (True, False)
+    assert 'src="data:image/png' in printed
 
 
 def test_missing_lists_commands_for_a_script(ex3: Ex3) -> None:

@@ -42,6 +42,7 @@ def test_a_result_that_differs_says_how_far(ex3: Ex3) -> None:
     assert ex3(*TINY, "--quiet").exit_code == 0
     store = Store(Path("artifacts"))
     made = store.open("gan/digits/dcgan/0001-quick")
+    assert "metrics.jsonl" in made.manifest.files
     argv = [*made.manifest.argv[:3], "--artifacts", "elsewhere", *made.manifest.argv[3:]]
     forged = store.new_run(
         ("gan", "digits", "dcgan"), label="forged", command="gan train", config={}, seed=3, argv=argv, threads=1
@@ -50,10 +51,12 @@ def test_a_result_that_differs_says_how_far(ex3: Ex3) -> None:
     name = next(iter(tensors))
     tensors[name] = tensors[name] + 0.5
     forged.write_tensors("generator.safetensors", tensors)
+    forged.metrics.append({"attempt": 1, "iteration": 6, "critic_loss": 0.0})
     forged.finish({})
     (told,) = ex3("runs", "reproduce", forged.name, "--json").document["runs"]
     assert (told["repeated"], told["same"]) == ("gan/digits/dcgan/0001-quick", False)
     assert told["differing"][0]["largest_difference"] == pytest.approx(0.5, abs=1e-6)
+    assert [each["file"] for each in told["differing"]] == ["generator.safetensors", "metrics.jsonl"]
     assert "by at most 0.5" in ex3("runs", "reproduce", forged.name).stdout
 
 

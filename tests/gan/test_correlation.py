@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from ex3cli.artifacts.attempts import Attempt, AttemptLog
 from ex3cli.artifacts.run import Run
 from ex3cli.errors import ArtifactError
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.correlation import correlation_figure, read
+from ex3cli.gan.correlation import UntoldError, correlation_figure, read
 from ex3cli.gan.session import LOSSES
 
 Trained = Callable[..., Run]
@@ -72,14 +73,35 @@ def test_the_sign_is_that_of_an_estimate_which_falls_with_the_distance(trained: 
     assert read(trained("wgan", [1, 2, 3, 4, 5], [5, 4, 3, 2, 1])).correlation() == pytest.approx(-1)
 
 
-def test_the_first_half_is_told_apart_where_the_step_size_falls_in_the_second(trained: Trained) -> None:
-    falls, rises = [6, 5, 4, 3, 2, 1], [7, 8, 9, 10, 11, 12]
-    row = read(trained("wgan", [*falls, *rises], [*range(12, 0, -1)])).document()
-    assert (row["looks"], row["looks_at_full_step_size"]) == (12, 6)
-    assert row["correlation_at_full_step_size"] == pytest.approx(1)
-    assert -1 < row["correlation"] < 0
-    always = read(trained("wgan", [*falls, *rises], [*range(12, 0, -1)], decaying_share=0.0)).document()
-    assert (always["looks_at_full_step_size"], always["correlation_at_full_step_size"]) == (12, row["correlation"])
+def test_changes_are_correlated_without_the_trend(trained: Trained) -> None:
+    estimates, distances = np.array([9.0, 8, 6, 5, 3, 2]), np.array([6.0, 4, 3, 1.5, 1, 0.5])  # both fall: -1 -2 -1 -2 -1
+    course = read(trained("wgan", estimates.tolist(), distances.tolist()))
+    assert course.correlation() == 1
+    changes = course.correlation_of_changes()
+    assert changes == pytest.approx(spearmanr(np.diff(estimates), np.diff(distances)).statistic)
+    assert changes is not None
+    assert changes < 0.9
+
+
+@pytest.mark.parametrize(
+    ("estimates", "distances", "finding", "lowest"),
+    [
+        ([9, 8, 7, 6, 5, 4, 3, 2, 1, 0.5], [*range(10, 0, -1)], "falls", 100),
+        ([9, 8, 7, 6, 5, 4, 3, 2, 1, 1.5], [*range(10, 0, -1)], "falls", 90),  # in the last tenth of the looks
+        ([9, 8, 7, 6, 5, 4, 3, 2, 3, 4.0], [*range(10, 0, -1)], "turns", 80),  # 3 to 1, more than looks scatter
+        ([1, 8, 7, 6, 5, 4, 3, 2, 3, 4.0], [*range(10, 0, -1)], "turns", 10),
+        ([9, 8, 7, 6, 5, 4, 3, 2, 3, 4.0], [9, 8, 7, 6, 5, 4, 3, 1.5, 1.2, 1], "ends", 80),  # 1.5 to 1, which they do
+        ([9, 8, 7, 6, 5, 4, 3, 2, 3, 4.0], [9, 8, 7, 6, 5, 4, 3, 1, 2, 3], "ends", 80),
+    ],
+)
+def test_what_tells_is_whether_it_turns_while_the_images_get_better(
+    trained: Trained, estimates: list[float], distances: list[float], finding: str, lowest: int
+) -> None:
+    row = read(trained("wgan", estimates, distances)).document()
+    assert (row["finding"], row["lowest"]["iteration"]) == (finding, lowest)
+    assert row["lowest"]["estimate"] == pytest.approx(min(estimates))
+    assert row["lowest"]["fid"] == distances[estimates.index(min(estimates))]
+    assert row["end"] == {"iteration": 100, "estimate": pytest.approx(estimates[-1]), "fid": distances[-1]}
 
 
 def test_a_failed_attempt_before_it_is_not_mixed_in(trained: Trained) -> None:
@@ -87,15 +109,19 @@ def test_a_failed_attempt_before_it_is_not_mixed_in(trained: Trained) -> None:
     assert course.distances.tolist() == [5, 4, 3, 2, 1]
 
 
-@pytest.mark.parametrize(
-    ("losses", "fids"), [([4, 3, 2, 1], [4, 3, 2, 1]), ([1] * 5, [5, 4, 3, 2, 1]), ([5, 4, 3, 2, 1], [1] * 5)]
-)
-def test_of_few_looks_or_of_what_never_changes_nothing_is_told(
-    trained: Trained, losses: list[float], fids: list[float]
-) -> None:
-    course = read(trained("wgan", losses, fids))
-    assert course.correlation() is None
-    assert "too few looks" in correlation_figure([course]).subfigs[0].get_suptitle()
+def test_of_few_looks_nothing_is_told(trained: Trained) -> None:
+    row = read(trained("wgan", [4, 3, 2, 1], [4, 3, 2, 1])).document()
+    assert (row["correlation"], row["correlation_of_changes"], row["finding"]) == (None, None, None)
+
+
+def test_of_what_never_changes_no_correlation_is_told(trained: Trained) -> None:
+    flat = read(trained("wgan", [1] * 5, [5, 4, 3, 2, 1])).document()
+    assert (flat["correlation"], flat["correlation_of_changes"], flat["finding"]) == (None, None, None)
+    still = read(trained("wgan", [5, 4, 3, 2, 1], [1] * 5)).document()
+    assert (still["correlation"], still["finding"]) == (None, "falls")
+    steady = read(trained("wgan", [5, 4, 3, 2, 1], [5, 4.5, 3, 2, 1])).document()
+    assert steady["correlation"] == 1
+    assert steady["correlation_of_changes"] is None  # of the estimate all are the same
 
 
 def test_a_look_without_a_number_is_left_out(trained: Trained) -> None:
@@ -111,21 +137,43 @@ def test_where_the_losses_are_no_numbers_any_more_it_ends(trained: Trained) -> N
     assert course.correlation() == pytest.approx(1)
 
 
-def test_what_nobody_looked_at_or_whose_loss_says_more_is_refused(trained: Trained) -> None:
-    with pytest.raises(ArtifactError, match="no look at the images of gan/digits/wgan/0001"):
+def test_what_nobody_looked_at_or_whose_loss_says_more_is_refused(trained: Trained, new_run: Callable[..., Run]) -> None:
+    with pytest.raises(UntoldError, match="no look at the images of gan/digits/wgan/0001"):
         read(trained("wgan", [1, 2], []))
-    with pytest.raises(ArtifactError, match="auxiliary classifier"):
+    with pytest.raises(UntoldError, match="no look at the images"):
+        read(trained("wgan", [math.nan, math.nan], [2, 1]))
+    with pytest.raises(UntoldError, match="auxiliary classifier"):
         read(trained("dcgan", [1, 2], [2, 1], auxiliary_weight=0.1))
+    bare = new_run(shelf=("gan", "digits", "wgan"), command="gan train", config=GANConfig.resolve(kind="wgan").to_dict())
+    bare.finish({})
+    with pytest.raises(UntoldError, match=r"losses of gan/digits/wgan/.* are not stored"):
+        read(bare)
+
+
+def test_damage_is_no_such_refusal(trained: Trained) -> None:
+    run = trained("wgan", [5, 4, 3, 2, 1], [5, 4, 3, 2, 1])
+    with (run.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{}\n")
+    with pytest.raises(ArtifactError, match="does not match") as caught:
+        read(run)
+    assert not isinstance(caught.value, UntoldError)
+
+
+def test_looks_beyond_the_losses_are_not_told(trained: Trained) -> None:
+    assert read(trained("wgan", [5, 4, 3, 2, 1, 0], [6, 5, 4, 3, 2, 1, 0.5])).iterations.tolist() == [10, 20, 30, 40, 50, 60]
 
 
 def test_the_figure_has_a_cell_a_training_with_both_curves(trained: Trained) -> None:
-    found = [([5, 4, 3, 2, 1], [5, 4, 3, 2, 1]), ([1, 2, 3, 4, 5], [5, 4, 3, 2, 1])]
+    found = [([5, 4, 3, 2, 1], [5, 4, 3, 2, 1]), ([2, 1, 3, 4, 5], [5, 4, 3, 2, 1])]
     courses = [read(trained("wgan", losses, fids)) for losses, fids in found * 2]
     cells = correlation_figure(courses).subfigs
     titles = [cell.get_suptitle() for cell in cells if cell.axes]
-    assert titles == ["quick WGAN (gradient penalty): ρ = 1.00", "quick WGAN (gradient penalty): ρ = −1.00"] * 2
+    assert titles == [f"quick WGAN (gradient penalty)\n{course.run.name}" for course in courses]
     for cell, course in zip(cells, courses, strict=False):
         upper, lower = cell.axes
         np.testing.assert_allclose(np.asarray(upper.lines[0].get_ydata(), float), course.estimates)
         np.testing.assert_allclose(np.asarray(lower.lines[0].get_ydata(), float), course.distances)
-        assert np.asarray(upper.lines[1].get_xdata())[0] == 25  # where the step size begins to fall
+        assert np.asarray(upper.lines[1].get_ydata(), float) == pytest.approx(1)  # the lowest
+        assert np.asarray(upper.lines[2].get_xdata())[0] == 25  # where the step size begins to fall
+    (plain,) = correlation_figure([read(trained("wgan", *found[0], decaying_share=0.0))]).subfigs
+    assert [len(axes.lines) for axes in plain.axes] == [2, 1]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ex3cli.artifacts.attempts import Attempt
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.report.archive import Archive
@@ -14,20 +15,27 @@ from ex3cli.report.blocks import Part
 from ex3cli.report.correlation import meaning
 
 Make = Callable[..., Run]
+PASSED = Attempt(1, 0, "converged", None, 900, {"coverage": 0.8})
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    """A row of `correlation.json`."""
+    return {
+        "run": "any", "preset": "quick", "kind": "wgan", "critic_steps": 1, "iterations": 4000, "partial": False, "looks": 40,
+        "finding": "falls", "correlation": -0.5, "correlation_of_changes": 0.25,
+        "lowest": {"iteration": 800, "estimate": 0.2, "fid": 0.5}, "end": {"iteration": 4000, "estimate": 0.4, "fid": 0.1},
+        **changes,
+    }  # fmt: skip
 
 
 @pytest.fixture
 def tell(store: Store, make: Make, generators: dict[str, Run]) -> Callable[..., Part]:
-    """The part as it is with these rows, each with what it changes of a middling one; `left_out` run → cause."""
+    """The part as it is with these rows; `left_out` run → cause."""
 
     def told(*rows: dict[str, Any], left_out: dict[str, str] | None = None) -> Part:
-        plain = {
-            "run": "any", "preset": "quick", "kind": "wgan", "critic_steps": 1, "looks": 40, "correlation": 0.0,
-            "looks_at_full_step_size": 40, "correlation_at_full_step_size": 0.0,
-        }  # fmt: skip
         make(
             ("gan", "fashion-mnist", "correlation"), "gan correlate", figures=("correlation",),
-            files={"correlation.json": {"trainings": [plain | each for each in rows], "left_out": left_out or {}}},
+            files={"correlation.json": {"trainings": list(rows), "left_out": left_out or {}}},
             parents={run.name: run.manifest.digest for run in generators.values()},
         )  # fmt: skip
         return meaning(Archive(store))
@@ -36,76 +44,90 @@ def tell(store: Store, make: Make, generators: dict[str, Run]) -> Callable[..., 
 
 
 @pytest.mark.parametrize(
-    ("value", "looks", "begins", "told"),
+    ("finding", "begins", "told"),
     [
-        (0.8, 9, "The estimate falls as the images get better", "ρ = 0.80 over 9 looks"),
-        (0.79, 9, "The estimate says little", "ρ = 0.79 over 9 looks"),
-        (-0.49, 9, "The estimate says little", "ρ = −0.49 over 9 looks"),
-        (-0.5, 9, "The estimate rises as the images get better", "ρ = −0.50 over 9 looks"),
-        (None, 3, "Too few looks to say", "3 looks"),
+        ("falls", "The estimate falls to the end", "4,000 iterations"),
+        ("turns", "The estimate turns, and rises while the images still get better", "lowest at 800 of 4,000 iterations"),
+        ("ends", "The estimate rises again, and the images get no better", "lowest at 800 of 4,000 iterations"),
+        (None, "Too few looks to say", "4,000 iterations"),
     ],
 )
-def test_the_words_follow_the_number(
-    tell: Callable[..., Part], value: float | None, looks: int, begins: str, told: str
-) -> None:
-    (said,) = tell({"correlation": value, "looks": looks}).paragraphs[1:]
+def test_the_words_follow_the_finding(tell: Callable[..., Part], finding: str | None, begins: str, told: str) -> None:
+    said = tell(row(finding=finding)).paragraphs[1]
     assert said.startswith(begins)
     assert said.endswith(f": WGAN (gradient penalty), preset quick ({told}).")
 
 
-def test_trainings_with_one_finding_share_a_sentence_and_what_follows_comes_first(tell: Callable[..., Part]) -> None:
-    low, high = {"kind": "dcgan", "correlation": -0.9}, {"preset": "paper", "correlation": 1.0}
-    said = tell(low, high, {"correlation": -0.8}).paragraphs[1:]
-    assert [sentence[:18] for sentence in said] == ["The estimate falls", "The estimate rises"]
-    assert "DCGAN, preset quick (ρ = −0.90 over 40 looks) and WGAN (gradient penalty), preset quick (ρ = −0.80" in said[1]
+def test_trainings_with_one_finding_share_a_sentence_and_what_falls_comes_first(tell: Callable[..., Part]) -> None:
+    said = tell(row(kind="dcgan", finding="turns"), row(preset="paper"), row(finding="turns")).paragraphs[1:-1]
+    assert [sentence[:18] for sentence in said] == ["The estimate falls", "The estimate turns"]
+    assert "DCGAN, preset quick (lowest at 800 of 4,000 iterations) and WGAN (gradient penalty), preset quick (low" in said[1]
 
 
-def test_a_row_a_training(tell: Callable[..., Part]) -> None:
+def test_a_row_a_training_with_its_run_and_its_length(tell: Callable[..., Part]) -> None:
     part = tell(
-        {"kind": "dcgan", "correlation": -0.9, "looks_at_full_step_size": 20, "correlation_at_full_step_size": 0.25},
-        {"preset": "paper", "critic_steps": 5, "correlation": 1.0, "looks": 10, "looks_at_full_step_size": 10},
+        row(kind="dcgan"), row(preset="paper", run="mine/0001", partial=True, correlation=None, correlation_of_changes=None)
     )
     assert part.tables[0].rows == [
-        ["DCGAN, preset quick", "1", "40", "−0.90", "0.25 (20 looks)"],
-        ["WGAN (gradient penalty), preset paper", "5", "10", "1.00", "the same"],
-    ]
-    assert "preset paper 1.00" in part.figures[0].alt
-
-
-def test_the_steps_of_the_critic_are_told_only_where_both_presets_are(tell: Callable[..., Part]) -> None:
-    quick, paper = {"critic_steps": 1}, {"preset": "paper", "critic_steps": 5}
-    assert "preset paper gives it 5 steps to each of the generator" in tell(quick, paper).paragraphs[-1]
-    for rows in ([quick], [paper], [quick, {**paper, "kind": "dcgan"}], [quick, {**paper, "critic_steps": 1}]):
-        assert "optimum" not in str(tell(*rows).paragraphs)
+        ["DCGAN, preset quick", "any", "4,000", "40", "−0.50", "0.25", "0.200 at 800", "0.400", "0.500 to 0.100"],
+        ["WGAN (gradient penalty), preset paper", "mine/0001", "4,000 (shortened)", "40", "–", "–", "0.200 at 800", "0.400",
+         "0.500 to 0.100"],
+    ]  # fmt: skip
+    assert "WGAN (gradient penalty), preset paper" in part.figures[0].alt
 
 
 def test_what_was_left_out_is_told_with_its_cause(tell: Callable[..., Part]) -> None:
-    assert tell({}, left_out={"a": "nobody looked at a"}).paragraphs[-1] == "Left out: nobody looked at a."
+    assert tell(row(), left_out={"a": "nobody looked at a"}).paragraphs[-1] == "Left out: nobody looked at a."
 
 
-def test_of_other_generators_it_is_missing_and_the_command_takes_the_newest(
-    store: Store, everything: Path, make: Make, generators: dict[str, Run]
-) -> None:
-    assert not [gap for gap in assemble(Archive(store)).gaps if "correlate" in gap.command]
-    mine = make(
+def gaps(store: Store) -> list[str]:
+    return [gap.command for gap in assemble(Archive(store)).gaps if "correlate" in gap.command]
+
+
+def test_of_other_generators_it_is_missing(store: Store, everything: Path, make: Make, generators: dict[str, Run]) -> None:
+    assert not gaps(store)
+    make(
         ("gan", "fashion-mnist", "dcgan"), "gan train", converged=True, config=generators["dcgan"].manifest.config,
         summary={"iterations": 900, "epochs": 1.5, "critic_loss": 0.5, "generator_loss": 2.0},
     )  # fmt: skip
-    (gap,) = [gap for gap in assemble(Archive(store)).gaps if "correlate" in gap.command]
-    assert (gap.command, gap.quick) == ("ex3 gan correlate", True)
-    other = {**mine.manifest.config, "preset": "wide"}  # is no newer one of its preset
-    make(("gan", "fashion-mnist", "dcgan"), "gan train", converged=False, config=other, summary={"iterations": 5})
-    assert gap in assemble(Archive(store)).gaps
-    # A newer one that failed would be taken in its place, so that the one that the page tells of has to be named.
+    assert gaps(store) == ["ex3 gan correlate"]
+
+
+def test_without_the_papers_training_that_the_page_tells_of_it_is_missing(
+    store: Store, everything: Path, paper: Make, correlated: Make, generators: dict[str, Run]
+) -> None:
+    run = paper("wgan", PASSED, ships=True)
+    assert gaps(store) == ["ex3 gan correlate"]
+    correlated({**generators, "paper": run})
+    assert not gaps(store)
+
+
+def test_a_third_kind_is_not_missed_but_where_it_is_there_it_is_told_of(
+    store: Store, everything: Path, make: Make, generators: dict[str, Run]
+) -> None:
     make(
-        ("gan", "fashion-mnist", "dcgan"), "gan train", converged=False, config=mine.manifest.config, summary={"iterations": 5}
-    )
-    (gap,) = [gap for gap in assemble(Archive(store)).gaps if "correlate" in gap.command]
-    assert gap.command == f"ex3 gan correlate {mine.name} {generators['wgan'].name}"
+        ("gan", "fashion-mnist", "wgan-clip"), "gan train", converged=True, config={"kind": "wgan-clip"},
+        summary={"iterations": 900, "epochs": 1.5, "critic_loss": 0.5, "generator_loss": 2.0}, attempts=[PASSED],
+    )  # fmt: skip
+    assert gaps(store) == ["ex3 gan correlate"]
 
 
 def test_a_damaged_result_is_said(store: Store, everything: Path) -> None:
     (folder,) = store.root.glob("gan/fashion-mnist/correlation/*")
     (folder / "correlation.json").write_text("{}")
     (gap,) = [gap for gap in assemble(Archive(store)).gaps if "correlation" in gap.where]
+    assert gap.damaged
+
+
+def test_damaged_looks_of_a_training_are_said_though_they_were_told_of_before(
+    store: Store, everything: Path, make: Make, correlated: Make, generators: dict[str, Run]
+) -> None:
+    mine = make(
+        ("gan", "fashion-mnist", "dcgan"), "gan train", converged=True, config=generators["dcgan"].manifest.config,
+        files={"metrics.jsonl": b"{}"}, summary={"iterations": 900, "epochs": 1.5, "critic_loss": 0.5, "generator_loss": 2.0},
+    )  # fmt: skip
+    correlated({**generators, "dcgan": mine})
+    assert not gaps(store)
+    (mine.path / "metrics.jsonl").write_bytes(b"{ }")
+    (gap,) = [gap for gap in assemble(Archive(store)).gaps if "metrics.jsonl" in gap.why]
     assert gap.damaged

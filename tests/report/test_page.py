@@ -41,6 +41,16 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
 
+def test_the_page_to_print_differs_by_its_pictures_alone(store: Store, everything: Path) -> None:
+    archive = Archive(store)
+    made = assemble(archive)
+    shown, printed = (render(made, archive, title="T", for_print=each) for each in (False, True))
+    data = re.compile(r'src="data:image/(\w+);[^"]+"')
+    assert set(data.findall(shown)) == {"webp"}
+    assert set(data.findall(printed)) == {"png"}
+    assert data.sub("", shown) == data.sub("", printed)
+
+
 def test_it_is_one_file_that_fetches_nothing(store: Store, everything: Path) -> None:
     text = page(store)
     reader = Reader(text)

@@ -40,6 +40,14 @@ def test_a_large_picture_is_reduced_and_keeps_its_shape(store: Store, make: Call
         assert picture.size == (1600, 200)
 
 
+def test_what_is_printed_is_the_runs_own_picture(store: Store, make: Callable[..., Run]) -> None:
+    run = make(("toy",), "toy", files={"figures/a.png": drawn((3200, 400)), "figures/b.svg": SVG})
+    found = figure(Archive(store), run, "figures/a", alt="", caption="")
+    assert found.uri.startswith("data:image/webp;")
+    assert base64.b64decode(found.printed.removeprefix("data:image/png;base64,")) == run.read_bytes("figures/a.png")
+    assert figure(Archive(store), run, "figures/b", alt="", caption="").printed == ""  # as it is
+
+
 def test_images_of_few_pixels_keep_each_of_them(store: Store, make: Callable[..., Run]) -> None:
     run = make(("toy",), "toy", files={"figures/a.png": drawn((40, 30))})
     found = figure(Archive(store), run, "figures/a", alt="", caption="", pixelated=True)
