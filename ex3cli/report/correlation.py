@@ -60,17 +60,7 @@ def meaning(archive: Archive) -> Part:
                 "begins to fall.",
         alt=f"Curves of the critic's estimate and of the images' distance for {listed([_name(each) for each in rows])}.",
     )  # fmt: skip
-    headings = (
-        "training",
-        "run",
-        "iterations",
-        "looks",
-        "ρ",
-        "of changes",
-        "estimate lowest",
-        "at the end",
-        "distance meanwhile",
-    )
+    headings = ("training", "run", "iterations", "ρ", "of changes", "estimate from its lowest on", "distance meanwhile")
     table = Table("Estimate and distance through the training", headings, [_row(each) for each in rows], NOTE)
     words = [QUESTION, *_in_words(rows), CAUTION, *_left_out(document["left_out"])]
     return Part("Does the loss tell how good the images are?", words, [table], [shown], makings=[making(run)])
@@ -94,11 +84,13 @@ def _name(row: dict[str, Any]) -> str:
 
 def _row(row: dict[str, Any]) -> list[str]:
     lowest, end = row["lowest"], row["end"]
+    falls = row["finding"] == "falls"
     return [
-        _name(row), row["run"], f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else ""), str(row["looks"]),
+        f"{NAMES[row['kind']]}, {row['preset']}", row["run"].replace(f"gan/{DATASET}/", "…/"),
+        f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else ""),
         fixed(row["correlation"], 2), fixed(row["correlation_of_changes"], 2),
-        f"{fixed(lowest['estimate'], 3)} at {lowest['iteration']:,}", fixed(end["estimate"], 3),
-        f"{fixed(lowest['fid'], 3)} to {fixed(end['fid'], 3)}",
+        fixed(end["estimate"], 3) if falls else f"{fixed(lowest['estimate'], 3)} to {fixed(end['estimate'], 3)}",
+        fixed(end["fid"], 3) if falls else f"{fixed(lowest['fid'], 3)} to {fixed(end['fid'], 3)}",
     ]  # fmt: skip
 
 
