@@ -15,6 +15,7 @@ from ex3cli.report.blocks import Part
 from ex3cli.report.correlation import meaning
 
 Make = Callable[..., Run]
+FAILED = Attempt(1, 0, "failed", "low coverage", 900, {"coverage": 0.6})
 PASSED = Attempt(1, 0, "converged", None, 900, {"coverage": 0.8})
 
 
@@ -110,6 +111,12 @@ def test_a_third_kind_is_not_missed_but_where_it_is_there_it_is_told_of(
         summary={"iterations": 900, "epochs": 1.5, "critic_loss": 0.5, "generator_loss": 2.0}, attempts=[PASSED],
     )  # fmt: skip
     assert gaps(store) == ["ex3 gan correlate"]
+
+
+def test_a_third_kind_that_has_only_failed_is_not_waited_for(store: Store, everything: Path, make: Make) -> None:
+    make(("gan", "fashion-mnist", "wgan-clip"), "gan train", converged=False, config={"kind": "wgan-clip"}, attempts=[FAILED])
+    assert not gaps(store)
+    assert meaning(Archive(store)).tables
 
 
 def test_a_damaged_result_is_said(store: Store, everything: Path) -> None:
