@@ -42,7 +42,7 @@ class Thresholds(Settings):
     least_density: float = setting(
         0.10,
         "Density below which images are like nothing real, so that their being alike is no collapse; after the grace good "
-        "ones have .88 or more, those under shuffled labels .7.",
+        "ones have .91 or more, those under shuffled labels .7.",
     )
     variety_looks: int = setting(2, "Looks running that a class must be collapsed: one can be bad luck.")
     most_divergence: float = setting(
