@@ -116,14 +116,14 @@ def _told_of(context: Context, damaged: list[ArtifactError]) -> "list[Run]":
     What is wrong with a kind's trainings is added to `damaged`.
     """
     from ex3cli.adversarial.kinds import KINDS
+    from ex3cli.artifacts.choice import told_of
     from ex3cli.gan.overview import newest_of_each
-    from ex3cli.gan.trainings import told_of
 
     found: dict[str, Run] = {}
     for kind in KINDS:
         try:
-            mine = newest_of_each(context.store.runs(("gan", context.dataset, kind)))
-            found |= {run.name: run for run in [*told_of(context.store, context.dataset, kind), *mine]}
+            mine = newest_of_each(context.store.runs(shelf := ("gan", context.dataset, kind)))
+            found |= {run.name: run for run in [*told_of(context.store, shelf, TRAIN, "paper"), *mine]}
         except ArtifactError as error:
             damaged.append(error)
     if not found:
@@ -176,13 +176,13 @@ def _named(context: Context, names: Sequence[str]) -> "list[Run]":
 def _newest(context: Context, needed: str) -> "list[Run]":
     """The newest of each preset and kind: the user's, and where there is none the shipped one."""
     from ex3cli.adversarial.kinds import KINDS
+    from ex3cli.artifacts.choice import shipped_below
     from ex3cli.artifacts.run import reference_name
     from ex3cli.gan.overview import newest_of_each
-    from ex3cli.gan.trainings import shipped_trainings
 
     store = context.store
     mine = [run for kind in KINDS for run in store.runs(("gan", context.dataset, kind))]
-    shipped = [run for kind in KINDS for run in shipped_trainings(store, context.dataset, kind)]
+    shipped = [run for kind in KINDS for run in shipped_below(store, ("gan", context.dataset, kind), TRAIN)]
     shipped = [run for run in shipped if needed in run.manifest.files]
     own = newest_of_each(mine)
     had = {(run.manifest.config["preset"], run.manifest.config["kind"]) for run in own}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
 from ex3cli.artifacts.attempts import verdict_in_words
-from ex3cli.gan.trainings import PAPER, best_of_paper
+from ex3cli.artifacts.choice import best_of
 from ex3cli.report.archive import Archive, MissingError, made_from
 from ex3cli.report.blocks import Figure, Gap, Making, Part, Table
 from ex3cli.report.curves import curves_of
@@ -19,6 +19,7 @@ from ex3cli.report.words import count, fixed, listed, setting
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
 
+PAPER = "paper"
 OVERVIEW = "gan overview"
 HEADINGS = (
     "training", "channels", "iterations", "failed before", "verdict", "label agreement", "rarest class", "coverage",
@@ -105,7 +106,7 @@ def with_the_papers_settings(archive: Archive, kind: str) -> "Run | None":
     shelf = ("gan", DATASET, kind)
     archive.check(shelf, untrained(archive, kind))
     archive.check((*shelf, PAPER), untrained(archive, kind))
-    best = best_of_paper(archive.of(shelf, TRAIN))
+    best = best_of(PAPER, archive.of(shelf, TRAIN))
     return None if best is None or _is_told_already(archive, best, kind) else best
 
 

@@ -1,4 +1,4 @@
-"""Which trainings of a kind are told of: the one that every command takes, and the paper's that is worth most, once each."""
+"""Which runs of a shelf are told of: the one that every command takes, and that of a preset that is worth most, once each."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from ex3cli.artifacts import store as store_module
+from ex3cli.artifacts.choice import best_of, shipped_below, told_of
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.shipping import ship
 from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
-from ex3cli.gan.trainings import best_of_paper, shipped_trainings, told_of
 
 SHELF = ("gan", "digits", "dcgan")
 Make = Callable[..., Run]
@@ -39,30 +39,30 @@ def names(runs: list[Run]) -> list[str]:
 
 def test_of_the_shipped_ones_that_of_the_kind_and_the_papers(store: Store, trained: Make) -> None:
     plain, paper, wide = (trained(preset, ships=name) for preset, name in (("quick", ""), ("paper", "paper"), ("wide", "wide")))
-    assert names(told_of(store, "digits", "dcgan")) == names([plain, paper])
-    assert sorted(names(shipped_trainings(store, "digits", "dcgan"))) == sorted(names([plain, paper, wide]))
-    assert told_of(store, "digits", "wgan") == []
+    assert names(told_of(store, SHELF, "gan train", "paper")) == names([plain, paper])
+    assert sorted(names(shipped_below(store, SHELF, "gan train"))) == sorted(names([plain, paper, wide]))
+    assert told_of(store, ("gan", "digits", "wgan"), "gan train", "paper") == []
 
 
 def test_what_is_no_training_is_none(store: Store, trained: Make) -> None:
     trained("paper", ships="scores", command="gan eval")
-    assert shipped_trainings(store, "digits", "dcgan") == []
+    assert shipped_below(store, SHELF, "gan train") == []
 
 
 def test_one_that_is_both_is_told_of_once(store: Store, trained: Make) -> None:
     mine = trained("paper")
-    assert names(told_of(store, "digits", "dcgan")) == [mine.name]
+    assert names(told_of(store, SHELF, "gan train", "paper")) == [mine.name]
 
 
 def test_a_trial_hides_no_long_training_and_yours_goes_before_the_shipped(trained: Make) -> None:
     shipped = trained("paper", iterations=4000, ships="paper", partial=True)
     trial = trained("paper", iterations=10, partial=True)
-    assert best_of_paper([shipped, trial]) == shipped
+    assert best_of("paper", [shipped, trial]) == shipped
     as_long = trained("paper", iterations=4000, partial=True)
-    assert best_of_paper([shipped, trial, as_long]) == as_long
+    assert best_of("paper", [shipped, trial, as_long]) == as_long
     whole = trained("paper", iterations=20)
-    assert best_of_paper([whole, shipped, trial, as_long]) == whole
-    assert best_of_paper([trained("quick")]) is None
+    assert best_of("paper", [whole, shipped, trial, as_long]) == whole
+    assert best_of("paper", [trained("quick")]) is None
 
 
 def test_one_that_is_under_way_or_failed_is_not_taken_for_that_of_the_kind(
@@ -70,10 +70,10 @@ def test_one_that_is_under_way_or_failed_is_not_taken_for_that_of_the_kind(
 ) -> None:
     trained("quick", converged=False)
     new_run(shelf=SHELF, label="paper", command="gan train", config={"preset": "paper"})
-    assert told_of(store, "digits", "dcgan") == []
+    assert told_of(store, SHELF, "gan train", "paper") == []
 
 
 def test_damage_is_raised(store: Store, trained: Make) -> None:
     (trained("quick").path / "run.json").write_text("{")
     with pytest.raises(ArtifactError, match="is damaged"):
-        told_of(store, "digits", "dcgan")
+        told_of(store, SHELF, "gan train", "paper")
