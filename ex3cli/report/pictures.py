@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ex3cli.report.blocks import Figure
@@ -35,6 +36,13 @@ def figure(archive: "Archive", run: "Run", name: str, *, alt: str, caption: str,
 
 
 def _raster(data: bytes, alt: str, caption: str, pixelated: bool) -> Figure:
+    uri, width, height = _encoded(data, pixelated)
+    return Figure(uri, alt, caption, width, height, pixelated, printed=_uri("png", data))
+
+
+@lru_cache(maxsize=64)
+def _encoded(data: bytes, pixelated: bool) -> tuple[str, int, int]:
+    """A PNG as the page shows it, its width and its height: a third of a second, so that no picture is encoded twice."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as picture:
@@ -45,7 +53,7 @@ def _raster(data: bytes, alt: str, caption: str, pixelated: bool) -> Figure:
     flat.save(out, "WEBP", quality=88, method=6, lossless=pixelated)
     smaller = out.getvalue()
     kind, best = ("webp", smaller) if len(smaller) < len(data) else ("png", data)
-    return Figure(_uri(kind, best), alt, caption, flat.width, flat.height, pixelated, printed=_uri("png", data))
+    return _uri(kind, best), flat.width, flat.height
 
 
 def _uri(kind: str, data: bytes) -> str:
