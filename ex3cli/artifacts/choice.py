@@ -19,7 +19,8 @@ def told_of(store: Store, shelf: Sequence[str], command: str, preset: str) -> li
     found = []
     with contextlib.suppress(MissingRunError):
         found.append(store.find(shelf, command=command, must_converge=True))
-    best = best_of(preset, [*store.runs(shelf), *shipped_below(store, shelf, command)])
+    mine = [run for run in store.runs(shelf) if run.manifest.command == command]
+    best = best_of(preset, [*mine, *shipped_below(store, shelf, command)])
     return found if best is None or best.name in {each.name for each in found} else [*found, best]
 
 

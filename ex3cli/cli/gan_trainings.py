@@ -65,18 +65,25 @@ def overview(
 )  # fmt: skip
 def correlate(
     context: Context,
-    runs: Trainings = None,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Trainings to ask of; if left out, of each kind the one that every command takes, the best of preset paper "
+            "and your newest of each preset; with --preset the newest of these.",
+        ),
+    ] = None,
     preset: Presets = None,
 ) -> Answer:
     """Ask whether the loss tells how good the images are: the critic's estimate beside their distance, look by look."""
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets.registry import spec
-    from ex3cli.gan.correlation import UntoldError, correlation_figure, read
+    from ex3cli.gan.correlation import SCATTER, UntoldError, correlation_figure, read
     from ex3cli.gan.outputs import LOSSES_FILE
 
     spec(context.dataset)
-    damaged: list[ArtifactError] = []
-    chosen = _chosen(context, runs, preset, LOSSES_FILE) if runs or preset else _told_of(context, damaged)
+    damaged: list[ArtifactError]
+    chosen, damaged = (_chosen(context, runs, preset, LOSSES_FILE), []) if runs or preset else _told_of(context)
     courses, left_out = [], {}
     for run in chosen:
         try:
@@ -90,7 +97,7 @@ def correlate(
     if not courses:
         raise next(iter([*damaged, *left_out.values()]))
     document: dict[str, Any] = {
-        "dataset": context.dataset, "trainings": [each.document() for each in courses],
+        "dataset": context.dataset, "trainings": [each.document() for each in courses], "scatter": SCATTER,
         "left_out": {run.name: error.cause for run, error in left_out.items()},
     }  # fmt: skip
     sources = [*(each.run for each in courses), *left_out]
@@ -110,16 +117,14 @@ def correlate(
     return Answer(document=document, show=shown, run=record, problem=damaged[0] if damaged else None)
 
 
-def _told_of(context: Context, damaged: list[ArtifactError]) -> "list[Run]":
-    """Of each kind the training that every command takes, the best of preset paper, and the newest of each preset.
-
-    What is wrong with a kind's trainings is added to `damaged`.
-    """
+def _told_of(context: Context) -> "tuple[list[Run], list[ArtifactError]]":
+    """Of each kind the training that every command takes, the best of preset paper and your newest; and what is damaged."""
     from ex3cli.adversarial.kinds import KINDS
     from ex3cli.artifacts.choice import told_of
     from ex3cli.gan.overview import newest_of_each
 
     found: dict[str, Run] = {}
+    damaged = []
     for kind in KINDS:
         try:
             mine = newest_of_each(context.store.runs(shelf := ("gan", context.dataset, kind)))
@@ -129,7 +134,8 @@ def _told_of(context: Context, damaged: list[ArtifactError]) -> "list[Run]":
     if not found:
         raise damaged[0] if damaged else _nothing(context)
     presets = list(GANConfig.presets)
-    return sorted(found.values(), key=lambda run: presets.index(run.manifest.config["preset"]))  # of one, as the kinds are
+    ordered = sorted(found.values(), key=lambda run: presets.index(run.manifest.config["preset"]))  # of one, as the kinds are
+    return ordered, damaged
 
 
 def _chosen(context: Context, runs: Sequence[str] | None, presets: Sequence[str] | None, needed: str) -> "list[Run]":

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from ex3cli.adversarial.kinds import NAMES
 from ex3cli.artifacts.attempts import attempts_of, verdict_in_words
-from ex3cli.artifacts.metrics_log import FILE_NAME, rows_of
 from ex3cli.artifacts.run import Run
 from ex3cli.errors import ArtifactError
 from ex3cli.figure_style import BLUE, GREY, VERMILLION, style
 from ex3cli.gan.config import GANConfig
+from ex3cli.gan.looks import looks_of
 from ex3cli.gan.outputs import LOSSES_FILE
 from ex3cli.gan.weights import trained_config
 
@@ -129,8 +129,7 @@ def read(run: Run) -> Course:
     config, attempts = trained_config(run), attempts_of(run)
     if config.kind == "dcgan" and config.has_auxiliary:
         raise UntoldError(f"the loss of {run.name} holds that of an auxiliary classifier too", "name another training")
-    stored = rows_of(run.read_bytes(FILE_NAME)) if attempts and FILE_NAME in run.manifest.files else []
-    looks = [row["judged"] for row in stored if row.get("attempt") == attempts[-1].attempt and "judged" in row]
+    looks = looks_of(run, attempts[-1].attempt) if attempts else []
     looks = [look for look in looks if "iteration" in look and isinstance(look.get("fid"), int | float)]  # no NaN
     values = _estimates(run, config)
     ends = np.array([int(look["iteration"]) for look in looks if look["iteration"] <= len(values)], dtype=np.int64)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from ex3cli.adversarial.kinds import KINDS, NAMES
 from ex3cli.artifacts.attempts import Attempt, attempts_of, verdict_in_words
-from ex3cli.artifacts.metrics_log import FILE_NAME, rows_of
 from ex3cli.artifacts.run import Run
 from ex3cli.figure_style import style
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.figures import draw_loss, loss_titles
 from ex3cli.gan.gallery import labels_of
+from ex3cli.gan.looks import looks_of
 from ex3cli.gan.outputs import LOSSES_FILE
 from ex3cli.gan.pictures import tile
 from ex3cli.gan.sampling import sample
@@ -65,10 +65,7 @@ def last_look(run: Run, attempt: int) -> Mapping[str, float]:
 
     An attempt that failed tells only what decided.
     """
-    if FILE_NAME not in run.manifest.files:
-        return {}
-    rows = rows_of(run.read_bytes(FILE_NAME))
-    looks: list[Mapping[str, float]] = [row["judged"] for row in rows if row.get("attempt") == attempt and "judged" in row]
+    looks = looks_of(run, attempt)
     return looks[-1] if looks else {}
 
 

@@ -20,7 +20,7 @@ class Figure:
     """A picture as a data URI; `alt` says what is seen to who cannot see it.
 
     `printed` is the same for a page that is printed, where that differs: WebP is no format that PDF has, so that whoever prints
-    it stores the bare pixels, lossy as they are, in three times the space.
+    it stores the bare pixels, lossy as they are, in far more space.
     """
 
     uri: str

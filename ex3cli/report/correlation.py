@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.adversarial.kinds import NAMES
+from ex3cli.artifacts.metrics_log import FILE_NAME as LOOKS_FILE
 from ex3cli.report.archive import Archive, MissingError, made_from
 from ex3cli.report.blocks import Gap, Part, Table
 from ex3cli.report.gans import ASKED, DATASET, kinds, trained
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
 
 CORRELATE = "gan correlate"
-LOOKS_FILE = "metrics.jsonl"
 QUESTION = (
     "A WGAN's loss is said to tell how good its images are, and a GAN's not (Arjovsky et al. 2017; Gulrajani et al. 2017). "
     "Here the distance that each critic estimates is held beside that of the images, at every look that its judge took."
@@ -34,7 +34,7 @@ NOTE = (
     "ρ: Spearman's rank correlation of estimate and distance over the looks; of changes: of what both change from look to "
     "look. Two figures that go one way all the time have a ρ of 1 or −1, whatever they are, and looks follow one another, so "
     "that no p-value would mean anything. The estimate is the mean since the look before, and of the newest weights; the "
-    "Fréchet distance is of 1,000 images from their running average, and scatters by a factor of up to 1.6. Turns: the "
+    "Fréchet distance is of 1,000 images from their running average, and scatters by a factor of up to {scatter}. Turns: the "
     "estimate is lowest before the last tenth of the looks, and the distance falls by more than that factor after it."
 )
 
@@ -61,7 +61,12 @@ def meaning(archive: Archive) -> Part:
         alt=f"Curves of the critic's estimate and of the images' distance for {listed([_name(each) for each in rows])}.",
     )  # fmt: skip
     headings = ("training", "run", "iterations", "ρ", "of changes", "estimate from its lowest on", "distance meanwhile")
-    table = Table("Estimate and distance through the training", headings, [_row(each) for each in rows], NOTE)
+    table = Table(
+        "Estimate and distance through the training",
+        headings,
+        [_row(each) for each in rows],
+        NOTE.format(scatter=document["scatter"]),
+    )
     words = [QUESTION, *_in_words(rows), CAUTION, *_left_out(document["left_out"])]
     return Part("Does the loss tell how good the images are?", words, [table], [shown], makings=[making(run)])
 

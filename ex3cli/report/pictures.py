@@ -42,7 +42,7 @@ def _raster(data: bytes, alt: str, caption: str, pixelated: bool) -> Figure:
 
 @lru_cache(maxsize=64)
 def _encoded(data: bytes, pixelated: bool) -> tuple[str, int, int]:
-    """A PNG as the page shows it, its width and its height: a third of a second, so that no picture is encoded twice."""
+    """A PNG as the page shows it, its width and its height; it takes a while, so that no picture is encoded twice."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as picture:

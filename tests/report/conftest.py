@@ -171,7 +171,7 @@ def write_correlation(make: Make, trained: Mapping[str, Run]) -> Run:
     ]  # fmt: skip
     return make(
         ("gan", "fashion-mnist", "correlation"), "gan correlate", figures=("correlation",),
-        files={"correlation.json": {"trainings": rows, "left_out": {}}},
+        files={"correlation.json": {"trainings": rows, "scatter": 1.6, "left_out": {}}},
         parents={run.name: run.manifest.digest for run in trained.values()},
     )  # fmt: skip
 

@@ -36,7 +36,7 @@ def tell(store: Store, make: Make, generators: dict[str, Run]) -> Callable[..., 
     def told(*rows: dict[str, Any], left_out: dict[str, str] | None = None) -> Part:
         make(
             ("gan", "fashion-mnist", "correlation"), "gan correlate", figures=("correlation",),
-            files={"correlation.json": {"trainings": list(rows), "left_out": left_out or {}}},
+            files={"correlation.json": {"trainings": list(rows), "scatter": 1.6, "left_out": left_out or {}}},
             parents={run.name: run.manifest.digest for run in generators.values()},
         )  # fmt: skip
         return meaning(Archive(store))
