@@ -4,6 +4,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ RECORDED = (
 
 def versions() -> dict[str, str]:
     """Versions of ex3, Python and every library that can change a number; read without importing them."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Found once: what a process has loaded stays what it is, whatever is installed meanwhile."""
     found = {"ex3": ex3cli.__version__, "python": platform.python_version()}
     for name in RECORDED:
         try:

@@ -15,8 +15,11 @@ FILE_NAME = "metrics.jsonl"
 
 
 def rows_of(data: bytes) -> list[dict[str, Any]]:
-    """Every whole line of a `metrics.jsonl` as a dictionary, in order."""
-    return [json.loads(line) for line in data.split(b"\n")[:-1]]
+    """Every whole line of a `metrics.jsonl` as a dictionary, in order; a `ValueError` where one holds no such thing."""
+    rows = [json.loads(line) for line in data.split(b"\n")[:-1]]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("a line is no JSON object")
+    return rows
 
 
 class MetricsLog:

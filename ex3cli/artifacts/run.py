@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
-from ex3cli.artifacts import formats, packing
+from ex3cli.artifacts import formats, metrics_log, packing
 from ex3cli.artifacts.atomic import TEMPORARY, cannot_write, write_atomically
 from ex3cli.artifacts.canonical import digest, jsonable, to_json
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest, is_inside, now
-from ex3cli.artifacts.metrics_log import MetricsLog
 from ex3cli.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Run:
         self.path = path
         self.name = name
         self.manifest = manifest
-        self.metrics = MetricsLog(path)
+        self.metrics = metrics_log.MetricsLog(path)
         self._lock = FileLock(path / LOCK_NAME, timeout=0)
 
     @property
@@ -195,6 +194,16 @@ class Run:
             return json.loads(self.read_bytes(relative))
         except (ValueError, RecursionError):
             raise self._damaged(self._inside(relative), "is not JSON") from None
+
+    def read_history(self) -> list[dict[str, Any]]:
+        """The rows of `metrics.jsonl`, verified, in order; none where the run has none."""
+        name = metrics_log.FILE_NAME
+        if name not in self.manifest.files:
+            return []
+        try:
+            return metrics_log.rows_of(self.read_bytes(name))
+        except (ValueError, RecursionError):
+            raise self._damaged(self._inside(name), "does not hold a JSON object on each line") from None
 
     def read_tensors(self, relative: str) -> "dict[str, Tensor]":
         """A safetensors file's tensors, verified; a pickle in its place is refused unread."""

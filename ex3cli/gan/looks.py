@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ex3cli.artifacts.metrics_log import FILE_NAME, rows_of
 from ex3cli.artifacts.run import Run
 from ex3cli.gan.batches import to_range
 from ex3cli.gan.scoring import Scores, Yardstick
@@ -24,8 +23,7 @@ Look = dict[str, float]
 
 def looks_of(run: Run, attempt: int) -> list[Look]:
     """What the judge of an attempt measured, look by look and last its verdict's; none where nothing of it is stored."""
-    rows = rows_of(run.read_bytes(FILE_NAME)) if FILE_NAME in run.manifest.files else []
-    return [row["judged"] for row in rows if row.get("attempt") == attempt and "judged" in row]
+    return [row["judged"] for row in run.read_history() if row.get("attempt") == attempt and "judged" in row]
 
 
 def figures(scores: Scores) -> Look:

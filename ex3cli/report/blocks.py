@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -17,19 +18,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture as a data URI; `alt` says what is seen to who cannot see it.
+    """A picture of a run, as its file holds it; how the page shows it is decided when it is written (`pictures.uri`)."""
 
-    `printed` is the same for a page that is printed, where that differs: WebP is no format that PDF has, so that whoever prints
-    it stores the bare pixels, lossy as they are, in far more space.
-    """
-
-    uri: str
-    alt: str
+    data: bytes
+    format: Literal["svg+xml", "png"]
+    alt: str  # what is seen, for who cannot see it
     caption: str
-    width: int  # of the picture itself, in pixels; together they keep its place before it is drawn
+    width: int  # as the page shows it, in pixels; together they keep its place before it is drawn
     height: int
     pixelated: bool = False  # images of 28 × 28 are enlarged without blur
-    printed: str = ""
 
 
 @dataclass(frozen=True)

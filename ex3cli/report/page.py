@@ -8,6 +8,7 @@ from markupsafe import Markup
 import ex3cli
 from ex3cli.report.archive import Archive
 from ex3cli.report.assembly import Report
+from ex3cli.report.pictures import uri
 
 TITLE = "Distances, few labels, and two kinds of GAN"
 
@@ -29,6 +30,7 @@ def render(report: Report, archive: Archive, *, title: str = TITLE, author: str 
         title=title,
         author=author,
         for_print=for_print,
+        uri=uri,
         report=report,
         damaged=archive.damaged,
         files=archive.read,

@@ -20,7 +20,7 @@ _SIZE = re.compile(rb'<svg[^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
 def figure(archive: "Archive", run: "Run", name: str, *, alt: str, caption: str, pixelated: bool = False) -> Figure:
-    """A figure of a run: its line art where that is small, else its picture, re-encoded without visible loss.
+    """A figure of a run: its line art where that is small, else its picture.
 
     Parameters
     ----------
@@ -29,31 +29,45 @@ def figure(archive: "Archive", run: "Run", name: str, *, alt: str, caption: str,
     vector = run.manifest.files.get(f"{name}.svg")
     if vector is not None and vector["size"] <= LARGEST_SVG:
         data = archive.bytes(run, f"{name}.svg")
-        if (size := _SIZE.search(data)) is not None:
-            width, height = (round(float(each)) for each in size.groups())
-            return Figure(_uri("svg+xml", data), alt, caption, width, height, pixelated)
-    return _raster(archive.bytes(run, f"{name}.png"), alt, caption, pixelated)
+        if (found := _SIZE.search(data)) is not None:
+            width, height = (round(float(each)) for each in found.groups())
+            return Figure(data, "svg+xml", alt, caption, width, height, pixelated)
+    data = archive.bytes(run, f"{name}.png")
+    return Figure(data, "png", alt, caption, *_shown_size(data, pixelated), pixelated)
 
 
-def _raster(data: bytes, alt: str, caption: str, pixelated: bool) -> Figure:
-    uri, width, height = _encoded(data, pixelated)
-    return Figure(uri, alt, caption, width, height, pixelated, printed=_uri("png", data))
+def uri(figure: Figure, *, for_print: bool = False) -> str:
+    """The figure as a data URI: line art as it is, a picture re-encoded without visible loss.
+
+    For print it is the run's own picture: WebP is no format that PDF has, so that whoever prints it stores the bare pixels,
+    lossy as they are, in far more space.
+    """
+    if figure.format == "png" and not for_print:
+        return _smaller(figure.data, (figure.width, figure.height), figure.pixelated)
+    return _uri(figure.format, figure.data)
+
+
+def _shown_size(data: bytes, pixelated: bool) -> tuple[int, int]:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as picture:
+        width, height = picture.size
+    return (width, height) if pixelated or width <= WIDEST else (WIDEST, round(height * WIDEST / width))
 
 
 @lru_cache(maxsize=64)
-def _encoded(data: bytes, pixelated: bool) -> tuple[str, int, int]:
-    """A PNG as the page shows it, its width and its height; it takes a while, so that no picture is encoded twice."""
+def _smaller(data: bytes, size: tuple[int, int], pixelated: bool) -> str:
+    """A PNG of that size in the smaller format; it takes a while, so that no picture is encoded twice."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as picture:
         flat = picture.convert("RGB")
-    if flat.width > WIDEST and not pixelated:
-        flat = flat.resize((WIDEST, round(flat.height * WIDEST / flat.width)), Image.Resampling.LANCZOS)
+    if flat.size != size:
+        flat = flat.resize(size, Image.Resampling.LANCZOS)
     out = io.BytesIO()
     flat.save(out, "WEBP", quality=88, method=6, lossless=pixelated)
     smaller = out.getvalue()
-    kind, best = ("webp", smaller) if len(smaller) < len(data) else ("png", data)
-    return _uri(kind, best), flat.width, flat.height
+    return _uri("webp", smaller) if len(smaller) < len(data) else _uri("png", data)
 
 
 def _uri(kind: str, data: bytes) -> str:

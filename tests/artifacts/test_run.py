@@ -274,6 +274,26 @@ def test_a_history_that_something_else_wrote_into_is_not_sealed(new_run: NewRun)
         run.finish({})
 
 
+def test_a_history_is_read_back_verified(new_run: NewRun) -> None:
+    run = new_run()
+    assert run.read_history() == []
+    run.metrics.append({"step": 1}, {"step": 2})
+    run.finish({})
+    assert run.read_history() == [{"step": 1}, {"step": 2}]
+    run.metrics.path.write_text('{"step": 1}\n')
+    with pytest.raises(ArtifactError, match="does not match the SHA-256"):
+        run.read_history()
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", "[" * 100_000])
+def test_a_recorded_history_that_is_no_json_is_damage(new_run: NewRun, line: str) -> None:
+    run = new_run()
+    run.write_text("metrics.jsonl", line + "\n")
+    run.finish({})
+    with pytest.raises(ArtifactError, match=r"metrics\.jsonl does not hold a JSON object on each line"):
+        run.read_history()
+
+
 def test_a_recorded_file_that_is_no_json_is_damage(new_run: NewRun) -> None:
     run = new_run()
     run.write_text("table.json", "{")

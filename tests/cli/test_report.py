@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ex3cli.artifacts.run import Run
 from ex3cli.report import printing
 
 Ex3 = Callable[..., Any]
@@ -74,8 +75,10 @@ def test_damage_is_named_on_the_page_and_exits_with_four(ex3: Ex3) -> None:
     assert "divergence/0001-lines is damaged, and nothing is put in its place" in text
 
 
-def test_damage_in_a_file_names_the_run_and_missing_still_lists_the_rest(ex3: Ex3) -> None:
-    assert ex3("divergence", "--samples", 50, "--critic-steps", 0, "--quiet").exit_code == 0
+def test_damage_in_a_file_names_the_run_and_missing_still_lists_the_rest(ex3: Ex3, new_run: Callable[..., Run]) -> None:
+    run = new_run(shelf=("divergence",), label="lines", command="divergence", config={"theta": [0.0, 0.5]})
+    run.write_json("results.json", {"results": []})
+    run.finish({"family": "lines"})
     Path("artifacts/divergence/0001-lines/results.json").write_text("{}")
     outcome = ex3("report")
     assert outcome.exit_code == 4
