@@ -1,16 +1,13 @@
 """`ex3 runs reproduce`: a run's command line once more, and whether the same comes of it."""
 
-import os
-import shlex
-import subprocess
-import sys
-from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.repeating import repeated, seconds, sources
+from ex3cli.errors import Ex3Error
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
@@ -29,8 +26,6 @@ SHIPPED_BY = {
 }
 """For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
 
-PLACES = ("--artifacts", "--data", "--resume")  # options that say where, which is somewhere else this time
-
 
 @command(
     app,
@@ -44,31 +39,43 @@ def reproduce(
         str | None, typer.Argument(metavar="[RUN]", help="One run; if left out, every shipped training, the quickest first.")
     ] = None,
 ) -> Answer:
-    """Repeat a run's command with its seed and threads, and say whether the result is the same or how far off.
+    """Repeat a run with its settings, seed, threads and device, and say whether the result is the same or how far off.
 
-    A repetition that is here already is not made again, and one that was interrupted goes on. On the same kind of machine,
-    with the same versions, it is the same bit for bit.
+    A repetition that is here already is not made again, and one that was interrupted goes on. With the same versions on the
+    same kind of machine (processor and precision) a training is the same bit for bit. Exit code 0 means that it was repeated,
+    not that it was the same; "same" in the document says that. What was computed from runs that are not here is refused.
     """
     from rich.table import Table
     from rich.text import Text
 
     originals = [context.store.open(run)] if run else _shipped_trainings(context)
     if not run:
-        hours = sum(map(_seconds, originals)) / 3600
+        hours = sum(map(seconds, originals)) / 3600
         context.note(
             f"{len(originals)} trainings, {hours:.1f} hours where they were made; Ctrl-C saves, the same command goes on"
         )
-    table = Table("run", "made anew as", "the same?", "what differs")
+    table = Table("run", "made anew as", "the same?", "what differs", "made with, then → now")
     documents: list[dict[str, Any]] = []
+    problem: Ex3Error | None = None
     for original in originals:
-        repeated = _repeated(context, original)
-        differing = [each for each in compare(original, repeated) if each.condition != "same"]
+        try:
+            made = repeated(context, original)
+        except Ex3Error as error:
+            if run:
+                raise
+            context.note(f"{original.name}: {error.cause}")
+            problem = problem or error
+            table.add_row(*(Text(cell) for cell in (original.name, "", "not made", error.cause, "")))
+            continue
+        differing = [each for each in compare(original, made) if each.condition != "same"]
+        changed = circumstances(original, made)
         documents.append(
-            {"run": original.name, "repeated": repeated.name, "same": not differing, "differing": differing}
+            {"run": original.name, "repeated": made.name, "same": not differing, "differing": differing, "made_with": changed}
         )  # fmt: skip
-        told = ", ".join(_told(each) for each in differing) or _where(original, repeated)
-        table.add_row(*(Text(cell) for cell in (original.name, repeated.name, "no" if differing else "yes", told)))
-    return Answer(document={"runs": documents}, show=[table])
+        told = ", ".join(_told(each) for each in differing) or "nothing"
+        apart = ", ".join(f"{name} {one} → {other}" for name, (one, other) in changed.items()) or "the same"
+        table.add_row(*(Text(cell) for cell in (original.name, made.name, "no" if differing else "yes", told, apart)))
+    return Answer(document={"runs": documents}, show=[table], problem=problem)
 
 
 def compare(original: "Run", repeated: "Run") -> "list[Any]":
@@ -87,78 +94,7 @@ def _shipped_trainings(context: Context) -> "list[Run]":
     store = context.store
     shipped = [store.open_folder(each) for each in store.folders() if each.is_relative_to(store.reference)]
     trainings = [each for each in shipped if each.manifest.command.endswith(" train")]
-    return sorted(trainings, key=_seconds)
-
-
-def _seconds(run: "Run") -> float:
-    """How long it took where it was made."""
-    from datetime import datetime
-
-    began, ended = (datetime.fromisoformat(each) for each in (run.manifest.started, run.manifest.ended or run.manifest.started))
-    return (ended - began).total_seconds()
-
-
-def _repeated(context: Context, original: "Run") -> "Run":
-    """The finished repetition of a run: found, gone on with, or made."""
-    from ex3cli.errors import Ex3Error
-    from ex3cli.report.words import duration
-
-    found = _twin(context, original)
-    if found is not None and found.manifest.state == "finished":
-        context.note(f"{found.name} repeats {original.name} already")
-        return found
-    line = _command_line(context, original, found)
-    context.note(f"{shlex.join(['ex3', *line])} ({duration(_seconds(original))} where it was made)")
-    code = _carry_out([*line, *(["--quiet"] if context.quiet else [])], original.manifest.threads or 1)
-    found = _twin(context, original)
-    if found is not None and found.manifest.state == "finished":  # one that did not converge is finished too
-        return found
-    failed = Ex3Error(f"repeating {original.name} ended with exit code {code}", "see what it said above")
-    failed.exit_code = code or failed.exit_code
-    raise failed
-
-
-def _carry_out(words: Sequence[str], threads: int) -> int:
-    """Run `ex3 WORDS` in a process of its own, since the number of threads is settled at its start; return its exit code."""
-    from ex3cli.errors import InterruptedTrainingError
-    from ex3cli.training.interruption import signal_of
-
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    line = [sys.executable, "-m", "ex3cli", *words, "--json"]
-    child = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - this program, without a shell
-    try:
-        return child.wait()
-    except KeyboardInterrupt as error:
-        child.terminate()  # a training saves its state and ends
-        child.wait()
-        number = signal_of(error)
-        raise InterruptedTrainingError(f"stopped by {number.name}", "the same command goes on", number) from None
-
-
-def _twin(context: Context, original: "Run") -> "Run | None":
-    """The newest other run of the user's with the same command line, a finished one first."""
-    words = _without_places(original.manifest.argv)
-    same = [
-        each
-        for each in context.store.runs(original.manifest.shelf)
-        if _without_places(each.manifest.argv) == words and each.path != original.path
-    ]
-    return max(same, key=lambda each: (each.manifest.state == "finished", each.manifest.started), default=None)
-
-
-def _command_line(context: Context, original: "Run", unfinished: "Run | None") -> list[str]:
-    """The words after `ex3`: those of the original, or those that take up what was begun."""
-    if unfinished is not None and unfinished.has_checkpoint:
-        words = [*original.manifest.command.split(), "--resume", str(unfinished.path)]
-    else:
-        words = _without_places(original.manifest.argv)[1:]
-    here = ["--artifacts", str(context.artifacts)]
-    return [*words, *here, *(["--data", str(context.data)] if context.data else [])]
-
-
-def _without_places(argv: Sequence[str]) -> list[str]:
-    dropped = {place + step for place, word in enumerate(argv) if word in PLACES for step in (0, 1)}
-    return [word for place, word in enumerate(argv) if place not in dropped]
+    return sorted(trainings, key=seconds)
 
 
 def _told(each: Any) -> str:
@@ -167,8 +103,18 @@ def _told(each: Any) -> str:
     return f"{each.file} by at most {each.largest_difference:.2g} (values up to {each.largest_value:.2g})"
 
 
-def _where(original: "Run", repeated: "Run") -> str:
-    """What the two were made with, where that differs and made no difference."""
-    one, other = original.manifest.versions, repeated.manifest.versions
-    changed = [f"{name} {one[name]} → {other.get(name)}" for name in one if one[name] != other.get(name)]
-    return f"nothing, in spite of {', '.join(changed)}" if changed else "nothing"
+def circumstances(original: "Run", made: "Run") -> dict[str, tuple[str, str]]:
+    """What two runs were made with, where that differs: versions, machine, precision, code, and their sources."""
+    pairs = [_circumstances(original), _circumstances(made)]
+    names = dict.fromkeys([*pairs[0], *pairs[1]])
+    told = {name: (pairs[0].get(name, "none"), pairs[1].get(name, "none")) for name in names}
+    return {name: each for name, each in told.items() if each[0] != each[1]}
+
+
+def _circumstances(run: "Run") -> dict[str, str]:
+    manifest = run.manifest
+    commit = str((manifest.git or {}).get("commit", ""))[:7]
+    found = {**manifest.versions, **manifest.machine, "device": manifest.device, "threads": str(manifest.threads)}
+    found |= {"precision": str(manifest.summary["precision"])} if "precision" in manifest.summary else {}
+    found |= {"code": commit} if commit else {}
+    return found | {name: digest[:7] for name, digest in sources(run).items()}

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 import torch
 
 from ex3cli.artifacts.store import Store
+from ex3cli.cli.reproducing import circumstances
 from ex3cli.training.interruption import Terminated
 
 Ex3 = Callable[..., Any]
+LineOf = Callable[[str], list[str]]
 TINY = ("gan", "train", "--dataset", "digits", "--width", "4", "--batch-size", "16", "--iterations", "6", "--seed", "3")
 
 
@@ -31,6 +34,7 @@ def test_a_training_repeated_is_the_same_bit_for_bit_and_made_once(ex3: Ex3, one
     (told,) = first.document["runs"]
     assert told == {
         "run": "gan/digits/dcgan/0001-quick", "repeated": "gan/digits/dcgan/0002-quick", "same": True, "differing": [],
+        "made_with": {},
     }  # fmt: skip
     again = ex3("runs", "reproduce", "gan/digits/dcgan/0001-quick")
     assert "0002-quick repeats gan/digits/dcgan/0001-quick already" in again.stderr
@@ -38,7 +42,7 @@ def test_a_training_repeated_is_the_same_bit_for_bit_and_made_once(ex3: Ex3, one
     assert not Path("artifacts/gan/digits/dcgan/0003-quick").exists()
 
 
-def test_a_result_that_differs_says_how_far(ex3: Ex3) -> None:
+def test_a_result_that_differs_says_how_far(ex3: Ex3, one_thread: None) -> None:
     assert ex3(*TINY, "--quiet").exit_code == 0
     store = Store(Path("artifacts"))
     made = store.open("gan/digits/dcgan/0001-quick")
@@ -69,6 +73,98 @@ def test_a_command_that_fails_ends_the_repetition_with_its_code(ex3: Ex3, store:
     assert "(0 s where it was made)" in outcome.stderr
 
 
+@pytest.fixture
+def line_of(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> LineOf:
+    """The words that `runs reproduce RUN` carries out, and the threads, without doing it; none where it takes what is here."""
+
+    def line(name: str) -> list[str]:
+        carried_out: list[str] = []
+
+        def carry_out(words: list[str], threads: int) -> int:
+            carried_out.extend([*words, str(threads)])
+            return 9
+
+        with monkeypatch.context() as patched:
+            patched.setattr("ex3cli.cli.repeating._carry_out", carry_out)
+            outcome = ex3("runs", "reproduce", name)
+        assert outcome.exit_code == (9 if carried_out else 0), outcome.stderr
+        return carried_out
+
+    return line
+
+
+def forged(store: Store, **given: Any) -> Any:
+    """A finished run of `gan train` that holds nothing."""
+    words = {"label": "forged", "command": "gan train", "config": {}, "seed": 3, "argv": ["ex3", *TINY], "threads": 1}
+    run = store.new_run(("gan", "digits", "dcgan"), **{**words, **given})
+    run.finish({})
+    return run
+
+
+def test_what_a_run_was_shipped_from_is_no_repetition_of_it(store: Store, line_of: LineOf) -> None:
+    argv = ["ex3", *TINY, "--device", "cpu"]
+    source = forged(store, argv=argv)
+    shipped = forged(store, argv=argv, parents={"shipped from": source.manifest.digest})
+    assert line_of(shipped.name)[:2] == ["gan", "train"]
+    forged(store)  # on the same device, though unasked
+    assert line_of(shipped.name) == []
+
+
+@pytest.mark.parametrize(
+    "other", [{"threads": 2}, {"config": {"width": 5}}, {"data": {"train": "b"}}, {"device": "cuda:0"}, {"parents": {"c": "d"}}]
+)
+def test_a_run_made_otherwise_is_no_repetition(store: Store, line_of: LineOf, other: dict[str, Any]) -> None:
+    argv = ["ex3", *TINY, "--device", "cpu"]
+    original = forged(store, argv=argv, config={"width": 4}, data={"train": "a"})
+    forged(store, argv=argv, **{"config": {"width": 4}, "data": {"train": "a"}, **other})
+    assert line_of(original.name)
+
+
+def test_settings_whose_defaults_have_changed_since_are_given_and_so_is_the_device(store: Store, line_of: LineOf) -> None:
+    then = {"learning_rate": 0.125, "conditional": False, "width": 4, "clip": 0.01, "gone": 7}
+    words = line_of(forged(store, config=then).name)
+    added = words[len(TINY) : words.index("--artifacts")]
+    assert words[: len(TINY)] == list(TINY)
+    assert added == ["--device", "cpu", "--unconditional", "--learning-rate", "0.125"]
+    assert words[-1] == "1"  # thread
+
+
+def test_what_was_computed_from_runs_that_are_not_here_is_refused(ex3: Ex3, store: Store) -> None:
+    source = forged(store)
+    made = store.new_run(
+        ("gan", "digits", "eval", "dcgan"), label="scores", command="gan eval", config={}, seed=0,
+        argv=["ex3", "gan", "eval", "--dataset", "digits"], parents={source.name: "of another", "gan/digits/dcgan/gone": "1"},
+    )  # fmt: skip
+    made.finish({})
+    outcome = ex3("runs", "reproduce", made.name)
+    assert outcome.exit_code == 4
+    assert f"computed from {source.name} and 1 more, which are not here as it was then" in outcome.stderr
+    assert "ex3 gan eval --dataset digits" in outcome.stderr
+
+
+def test_one_that_cannot_be_made_hides_no_other(ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = forged(store, argv=["ex3", "gan", "train", "--dataset", "digits", "--kind", "wgn"])
+    good = forged(store, argv=["ex3", *TINY, "--device", "cpu"])
+    twin = forged(store, argv=["ex3", *TINY, "--device", "cpu"])
+    monkeypatch.setattr("ex3cli.cli.reproducing._shipped_trainings", lambda _: [bad, good])
+    outcome = ex3("runs", "reproduce", "--json")
+    assert outcome.exit_code == 2
+    assert [each["repeated"] for each in outcome.document["runs"]] == [twin.name]
+    assert f"{bad.name}: repeating {bad.name} ended with exit code 2" in outcome.stderr
+
+
+def test_what_two_runs_were_made_with_is_told_where_it_differs(store: Store) -> None:
+    first, second = forged(store), forged(store, device="cuda:0", parents={"shipped from": "a", "judge": "0123456789"})
+    first.manifest = replace(
+        first.manifest, versions={"torch": "1"}, summary={"precision": "bfloat16"}, git={"commit": "abcdefghi"}
+    )
+    second.manifest = replace(second.manifest, versions={"torch": "2"}, summary={"precision": "float32"}, git=None)
+    assert circumstances(first, second) == {
+        "torch": ("1", "2"), "device": ("cpu", "cuda:0"), "precision": ("bfloat16", "float32"), "code": ("abcdefg", "none"),
+        "judge": ("none", "0123456"),
+    }  # fmt: skip
+
+
 def test_a_signal_is_handed_on_and_nothing_is_lost(ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
 
@@ -89,6 +185,7 @@ def test_a_signal_is_handed_on_and_nothing_is_lost(ex3: Ex3, store: Store, monke
         ("gan", "digits", "dcgan"), label="long", command="gan train", config={}, seed=0, argv=["ex3", *TINY]
     )  # fmt: skip
     run.finish({})
+    monkeypatch.setattr("ex3cli.cli.repeating._dry_run", lambda _: {})
     monkeypatch.setattr(subprocess, "Popen", Child)
     outcome = ex3("runs", "reproduce", run.name)
     assert (outcome.exit_code, told) == (143, ["terminated", "waited"])
