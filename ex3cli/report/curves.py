@@ -13,7 +13,7 @@ from ex3cli.report.blocks import Figure, Part
 from ex3cli.report.gans import ASKED, kinds, trained
 from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
-from ex3cli.report.words import fixed, percent
+from ex3cli.report.words import fixed
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
@@ -46,10 +46,11 @@ class Course:
         """Whether it ends clearly above its lowest mean."""
         return self.means[-1] - self.lowest > CLEAR * (max(self.means) - self.lowest)
 
-    def told(self) -> str:
-        """`began at 0.445, was lowest, 0.207, in the second eighth, and ended at 0.351`."""
-        where = self.means.index(self.lowest)
-        between = f"was lowest, {fixed(self.lowest, 3)}, in the {ORDINALS[where]} eighth, " if 0 < where < PIECES - 1 else ""
+    def told(self, *, place: bool = True) -> str:
+        """`began at 0.445, was lowest, 0.207, in the second eighth, and ended at 0.351`; else `was 0.207 at its lowest`."""
+        where, lowest = self.means.index(self.lowest), fixed(self.lowest, 3)
+        between = f"was lowest, {lowest}, in the {ORDINALS[where]} eighth, " if place else f"was {lowest} at its lowest, "
+        between = between if 0 < where < PIECES - 1 else ""
         comma = ", " if between else " "
         return f"began at {fixed(self.means[0], 3)}{comma}{between}and ended at {fixed(self.means[-1], 3)}"
 
@@ -88,10 +89,10 @@ def _cross_entropies(discriminator: Course, generator: Course) -> str:
 
 
 def _estimate(gap: Course, generator: Course, config: Mapping[str, Any]) -> str:
-    said = f"The critic's estimate of the distance, E[D(x)] − E[D(G(z))], in means over eighths of the training, {gap.told()}."
-    slower = float(config.get("decaying_share") or 0)
-    decay = f", and here the step size falls to zero over the last {percent(slower, 0)} % of the iterations" if slower else ""
-    sharper = f"a critic that gets sharper estimates the same distance higher{decay}"
+    # Where it is lowest is told, look by look, where losses are held beside distances; an eighth says it more coarsely.
+    course = gap.told(place=False)
+    said = f"The critic's estimate of the distance, E[D(x)] − E[D(G(z))], in means over eighths of the training, {course}."
+    sharper = "a critic that gets sharper estimates the same distance higher"
     if gap.falls and gap.rises:
         said += " It falls first, as it should while the images come nearer to the real ones. Its later rise need not mean "
         said += f"worse images: {sharper}."
@@ -104,7 +105,9 @@ def _estimate(gap: Course, generator: Course, config: Mapping[str, Any]) -> str:
     if config["kind"] == "wgan-clip":
         said += " Clipping bounds the critic's slope by a number that nobody knows, so the estimate's scale is arbitrary."
     level = "a critic's scores have no zero, so its level says nothing"
-    return f"{said} The generator's loss, −E[D(G(z))], {generator.told()}; {level}."
+    weight = float(config.get("generator_auxiliary_weight") or 0) if config.get("auxiliary_weight") else 0.0
+    formula = "−E[D(G(z))]" + (f" + {weight:g} × the cross-entropy of the critic's auxiliary classifier" if weight else "")
+    return f"{said} The generator's loss, {formula}, {generator.told()}; {level}."
 
 
 def losses(archive: Archive) -> Part:

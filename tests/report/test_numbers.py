@@ -117,7 +117,7 @@ def test_the_losses_are_told_from_the_curves(store: Store, everything: Path, mak
     )  # fmt: skip
     found = part(read(store), "gans", "Loss against iterations")
     assert "discriminator's loss 0.500, generator's 2.000." in found.paragraphs[0]
-    assert "was lowest, 1.000, in the third eighth, and ended at 3.000" in found.paragraphs[1]
+    assert "was 1.000 at its lowest, and ended at 3.000" in found.paragraphs[1]
     assert found.paragraphs[-1].startswith("The losses of the kinds are not comparable")
     assert "meant to fall" not in " ".join(found.paragraphs)
 
