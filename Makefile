@@ -4,9 +4,10 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 INSTALLED := $(VENV)/.ex3-installed
 EX3 := $(BIN)/ex3
+RATES := artifacts-of-rates
 
 .DEFAULT_GOAL := help
-.PHONY: all install report train test bench lint readme wheel-check clean help
+.PHONY: all install report train rates test bench lint readme wheel-check clean help
 
 all: install  ## every answer from the shipped runs and from what can be computed at once, and the report
 	$(EX3) doctor
@@ -24,6 +25,9 @@ report: install  ## artifacts/report/index.html, and report.pdf where a browser 
 
 train: install  ## every training that ex3 ships, anew (needs the data sets; hours); again, it goes on where it stopped
 	$(EX3) runs reproduce
+
+rates: install  ## the thirty trainings that the failure rates are of, and their count (needs Fashion-MNIST; hours); again, it goes on
+	$(BIN)/python tests/benchmarks/failure_rates.py --artifacts $(RATES)
 
 test: install  ## the whole test suite (with EX3_DATA set, on the real data too)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4

@@ -165,7 +165,7 @@ def compare(
 def history(context: Context) -> Answer:
     """Count attempts: failed before the first success, failed in all, converged; and say why and when."""
     from ex3cli.artifacts.attempts import derive_convergence
-    from ex3cli.cli.gan_tables import counts_table, differences, every_attempt_table
+    from ex3cli.cli.gan_tables import bars, counts_table, differences, every_attempt_table
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.errors import ArtifactError
@@ -178,7 +178,7 @@ def history(context: Context) -> Answer:
         derive_convergence(context.store)
     document = {
         "dataset": context.dataset, "kinds": {kind: each.document() for kind, each in counted.kinds.items()},
-        "difference": counted.difference(), "attempts": counted.attempts, "damaged": counted.damaged,
+        "difference": counted.difference(), "bars": counted.bars(), "attempts": counted.attempts, "damaged": counted.damaged,
     }  # fmt: skip
     problem = ArtifactError("; ".join(counted.damaged.values()), "see `ex3 runs verify`") if counted.damaged else None
     if not counted.kinds:
@@ -193,5 +193,5 @@ def history(context: Context) -> Answer:
         record.write_figure("figures/failures", failure_figure(told), svg=True)
         record.finish({kind: f"{each['failed']} failed, {each['converged']} converged" for kind, each in told.items()})
     show: list[object] = [f"Attempts at {context.dataset}", counts_table(counted)]
-    show += [*differences(counted), every_attempt_table(counted)]
+    show += [bars(counted), *differences(counted), every_attempt_table(counted)]
     return Answer(document=document, show=show, run=record, problem=problem)

@@ -117,6 +117,15 @@ def differences(counted: "History") -> list[str]:
     return lines
 
 
+def bars(counted: "History") -> str:
+    """What has to be reached to count as converged, in a line; kinds that are held to the same together."""
+    kinds_at: dict[tuple[float, ...], list[str]] = {}
+    for kind, bar in counted.bars().items():
+        kinds_at.setdefault(tuple(bar.values()), []).append(kind)
+    held = [f"{agreement:g} and {coverage:g} ({', '.join(kinds)})" for (agreement, coverage), kinds in kinds_at.items()]
+    return f"Converged takes a label agreement and a coverage of {', '.join(held)} at least."
+
+
 def every_attempt_table(counted: "History") -> "Table":
     """A row an attempt: when, why, and what decided. Runs are named without what they have in common, the data set's folder."""
     from rich.table import Column, Table

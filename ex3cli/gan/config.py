@@ -94,7 +94,10 @@ class GANConfig(Settings):
         choices=("batch", "layer", "none"),
     )
     width: int = setting(
-        32, "Base number of channels: 32 trains on two cores, the paper's code takes 64.", minimum=1, maximum=1024
+        32,
+        "Base number of channels: 32 trains on two cores; the paper's CIFAR-10 code has 128 and suggests 64.",
+        minimum=1,
+        maximum=1024,
     )
     latent_size: int = setting(128, "Size of z ~ N(0, 1), as in the paper.", minimum=1, maximum=4096)
     iterations: int = setting(6_000, "Generator updates; paper: 200,000.", panel="Training", minimum=1, maximum=10_000_000)

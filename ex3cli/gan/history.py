@@ -11,6 +11,7 @@ from ex3cli.artifacts.manifest import FILE_NAME
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.gan.config import GANConfig
+from ex3cli.gan.thresholds import Thresholds
 from ex3cli.gan.weights import trained_config
 from ex3cli.metrics.agreement import chance_of_difference, wilson_interval
 
@@ -62,6 +63,10 @@ class History:
         told = {kind: {"failed": failed, "judged": judged} for kind, (failed, judged) in shares.items()}
         return {**told, "p": chance_of_difference(*shares.values())}
 
+    def bars(self) -> dict[str, dict[str, float]]:
+        """What each kind's images must reach to count as converged; a failure rate is of this bar."""
+        return {kind: Thresholds.for_kind(kind).bars for kind in self.kinds}
+
     def pooled(self) -> dict[str, int]:
         """Of each kind whose rate is of attempts with several settings, how many these are."""
         settings = {kind: {to_json(row.get("settings")) for row in self._judged(kind)} for kind in self.kinds}
@@ -110,7 +115,8 @@ def _listed(kind: str, found: Sequence[tuple[Run, Attempt]]) -> list[dict[str, A
     return [
         {
             "kind": kind, "run": run.name, "started": run.manifest.started, "settings": _settings(run),
-            "judge": next(iter(run.manifest.parents.values()), None), **asdict(each),
+            "judge": next(iter(run.manifest.parents.values()), None), "commit": (run.manifest.git or {}).get("commit"),
+            **asdict(each),
         }
         for run, each in found
     ]  # fmt: skip

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
 
 HISTORY = ("gan", DATASET, "history")
-
+HISTORY_FILE = "history.json"
 
 DECIDED = {
     "label_agreement": ("label agreement", 3, ""),
@@ -85,7 +85,7 @@ def _shipped_history(archive: Archive, kind: str) -> "tuple[list[Attempt], list[
     run = archive.shipped(HISTORY, "gan history")
     if run is None:
         return None
-    found = [attempt_of(row) for row in archive.json(run, "history.json")["attempts"] if row["kind"] == kind]
+    found = [attempt_of(row) for row in archive.json(run, HISTORY_FILE)["attempts"] if row["kind"] == kind]
     return (found, [run], True) if found else None
 
 
@@ -135,17 +135,19 @@ def failures(archive: Archive) -> Part:
     makings = [making(run) for each in found for run in each.runs]
     tables = [counts_table(found), every] if found else []
     figures = []
+    words = [counted_in_words(each) for each in found]
     if found:
         try:
-            figures.append(_rates(archive, found))
+            run = _history_of(archive, found)
+            figures.append(_rates(archive, run, found))
+            words += _bars(archive.json(run, HISTORY_FILE).get("bars", {}))
         except MissingError as missing:
             gaps.append(missing.gap)
-    words = [counted_in_words(each) for each in found]
     return Part("Failed convergences", words, tables, figures=figures, makings=makings, gaps=gaps)
 
 
-def _rates(archive: Archive, found: list[Count]) -> Figure:
-    """The failure rates as `ex3 gan history` drew them of these very attempts."""
+def _history_of(archive: Archive, found: list[Count]) -> "Run":
+    """What `ex3 gan history` made of these very attempts."""
     gap = Gap(
         "the figure of failure rates", "it has not been drawn of these attempts", archive.command("ex3", "gan", "history")
     )
@@ -153,11 +155,23 @@ def _rates(archive: Archive, found: list[Count]) -> Figure:
 
     def tells(run: "Run") -> bool:
         told: dict[str, list[Any]] = {}
-        for row in archive.glance(run, "history.json")["attempts"]:
+        for row in archive.glance(run, HISTORY_FILE)["attempts"]:
             told.setdefault(row["kind"], []).append(_identity(attempt_of(row)))
         return told == counted
 
-    run = archive.newest(HISTORY, "gan history", gap, tells)
+    return archive.newest(HISTORY, "gan history", gap, tells)
+
+
+def _bars(bars: dict[str, dict[str, float]]) -> list[str]:
+    """What converged takes, where the kinds are not all held to the same: a rate is of its bar."""
+    if len({tuple(bar.values()) for bar in bars.values()}) < 2:
+        return []
+    held = [f"{NAMES[kind]} {number(bar['label_agreement'])} and {number(bar['coverage'])}" for kind, bar in bars.items()]
+    return [f"Not all are held to the same: converged takes a label agreement and a coverage of at least {listed(held)}."]
+
+
+def _rates(archive: Archive, run: "Run", found: list[Count]) -> Figure:
+    """The failure rates as `ex3 gan history` drew them."""
     rates = [f"{NAMES[each.kind]} {each.tally.failed} of {each.tally.failed + each.tally.converged}" for each in found]
     return figure(
         archive, run, "figures/failures", caption="How often a training failed to converge, with 95 % intervals (Wilson).",

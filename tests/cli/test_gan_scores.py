@@ -298,6 +298,7 @@ def test_history_counts_and_tells_why(ex3: Callable[..., Any], judged: Path, tmp
     assert not told["shipped"]
     shown = ex3("gan", "history", "--dataset", "digits").stdout
     assert "33% (6% to 79%)" in shown
+    assert "Converged takes a label agreement and a coverage of 0.9 and 0.7 (dcgan) at least." in shown
     assert "fid 3.25" in shown
     record = store.open("gan/digits/history/0001-attempts")
     assert record.read_json("history.json") == said

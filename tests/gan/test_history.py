@@ -12,6 +12,7 @@ from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.history import HISTORY_FILE, count_attempts
+from ex3cli.gan.thresholds import Thresholds
 from ex3cli.metrics.agreement import wilson_interval
 
 Try = Callable[..., Run]
@@ -119,6 +120,18 @@ def test_dcgan_is_held_against_wgan_by_fishers_exact_test(tried: Try, store: Sto
     # All three failures among the same four of eight attempts: 4 of C(8, 3) = 56 ways, and as many for the other kind.
     told = count_attempts(store, "digits").difference()
     assert told == {"dcgan": {"failed": 3, "judged": 4}, "wgan": {"failed": 0, "judged": 4}, "p": pytest.approx(8 / 56)}
+
+
+def test_each_kind_tells_its_bar_and_each_attempt_the_code_that_judged_it(tried: Try, store: Store) -> None:
+    run = tried("converged", kind="wgan-clip")
+    tried("converged")
+    told = count_attempts(store, "digits")
+    bars = told.bars()
+    assert list(bars) == ["dcgan", "wgan-clip"]
+    assert bars["wgan-clip"]["label_agreement"] < bars["dcgan"]["label_agreement"]
+    assert bars["wgan-clip"]["coverage"] == bars["dcgan"]["coverage"] == Thresholds().least_coverage
+    commit = run.manifest.git and run.manifest.git["commit"]
+    assert [row["commit"] for row in told.attempts] == [commit, commit]
 
 
 def test_a_training_that_was_made_again_counts_once(tried: Try, store: Store) -> None:

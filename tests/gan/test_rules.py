@@ -235,12 +235,12 @@ UNTOLD = {key: value for key, value in GOOD.items() if key != "label_agreement"}
     [
         ("dcgan", GOOD, None),
         ("wgan", {**GOOD, "label_agreement": 0.899}, "wrong labels"),
-        ("wgan-clip", {**GOOD, "label_agreement": 0.76, "coverage": 0.51}, None),
-        ("wgan-clip", {**GOOD, "label_agreement": 0.74}, "wrong labels"),
+        ("wgan-clip", {**GOOD, "label_agreement": 0.86, "coverage": 0.71}, None),
+        ("wgan-clip", {**GOOD, "label_agreement": 0.84}, "wrong labels"),
         ("dcgan", {**GOOD, "coverage": 0.69}, "low coverage"),
         ("dcgan", {**GOOD, "least_class_agreement": 0.5}, None),
         ("dcgan", {**GOOD, "least_class_agreement": 0.49}, "wrong labels"),  # nine good classes of ten
-        ("wgan-clip", {**GOOD, "coverage": 0.49}, "low coverage"),
+        ("wgan-clip", {**GOOD, "coverage": 0.69}, "low coverage"),
         ("dcgan", {**GOOD, "least_variety": 0.3}, None),
         ("dcgan", {**GOOD, "least_variety": 0.29}, "within-class collapse"),  # of one class: coverage does not show it
         ("wgan", {**UNTOLD, "least_variety": 0.0}, "within-class collapse"),

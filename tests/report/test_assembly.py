@@ -84,6 +84,11 @@ def test_accuracies_stand_beside_errors_the_paper_and_the_baselines(store: Store
     assert "The paper's figures are of MNIST" in found.note
 
 
+def test_bars_are_told_where_a_kind_is_held_to_another(store: Store, everything: Path) -> None:
+    said = words(read(store), "gans")
+    assert "a coverage of at least DCGAN 0.8 and 0.5 and WGAN (gradient penalty) 0.6 and 0.5." in said
+
+
 def test_failures_have_wilson_intervals_and_reasons(store: Store, everything: Path) -> None:
     row = table(read(store), "gans", "Failed convergences").rows[0]
     # Wilson for 2 of 3, z = 1.96: (2/3 + z²/6 ± z √(2/27 + z²/36)) / (1 + z²/3) = .208 and .939
