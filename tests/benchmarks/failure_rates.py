@@ -3,7 +3,7 @@
     python tests/benchmarks/failure_rates.py --artifacts DIR [--data DATA] [--kinds dcgan wgan] [--seeds 0 1 2]
 
 One that is finished in DIR is not made again and one that was stopped goes on, so that hours of training can be stopped and
-taken up. A folder of its own, since `ex3 gan sample` draws from the newest converged training of a folder. Not part of `make bench`.
+taken up. A folder of its own, since `ex3 gan sample` draws from the newest converged training of a folder.
 """
 
 import argparse
