@@ -31,6 +31,12 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test cuts the power, and one that fails to write says so itself: thousands of files need not reach the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture(autouse=True)
 def _heed_sigint() -> Iterator[None]:
     """SIGINT raises KeyboardInterrupt, also where the suite was started in the background, which ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
