@@ -8,6 +8,7 @@ import typer
 
 from ex3cli.adversarial.kinds import KINDS
 from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.errors import UsageError
 from ex3cli.gan.config import canonical_kind
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def compare(
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.figures import comparison_figure
 
+    if output and output.suffix.lower() != ".png":
+        raise UsageError(f"--output {str(output)!r} does not end in .png, and the figure is a PNG", "name a file that does")
     names = spec(context.dataset).class_names
     wanted = parse_label(label, names)
     panels = [real_panel(context, wanted, count)]
