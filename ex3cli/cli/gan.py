@@ -8,9 +8,9 @@ import typer
 
 from ex3cli.cli import gan_scores, gan_trainings
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.cli.gan_scores import TRAIN, find_generator
+from ex3cli.cli.gan_generators import TRAIN, Kind, asked_for
 from ex3cli.errors import ArtifactError, UsageError
-from ex3cli.gan.config import GANConfig, canonical_kind
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.sheet_size import check_sheet, check_strip
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _resumed(context: Context, name: str) -> "Run":
 )
 def sample(
     context: Context,
-    kind: Annotated[str, typer.Option(help="dcgan, wgan (or wgan-gp) or wgan-clip.", rich_help_panel="Input")] = "dcgan",
+    kind: Kind = None,
     label: Annotated[
         str | None, typer.Option(help="A class by name or number.", show_default="all in turn", rich_help_panel="Input")
     ] = None,
@@ -150,7 +150,6 @@ def sample(
     from ex3cli.datasets.labels import parse_label
     from ex3cli.datasets.registry import spec
 
-    kind = canonical_kind(kind)
     names = spec(context.dataset).class_names
     if between and label:
         raise UsageError("--label and --interpolate exclude each other", "leave one of them out")
@@ -162,7 +161,7 @@ def sample(
         check_sheet(count, scale)
     wanted = parse_label(label, names) if label is not None else None
     way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
-    run = find_generator(context, kind, context.run)
+    kind, run = asked_for(context, kind)
     from ex3cli.gan import gallery
     from ex3cli.gan.weights import load_generator
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ex3cli.cli.frame import Context
-from ex3cli.cli.gan_scores import TRAIN
+from ex3cli.cli.gan_generators import TRAIN
 from ex3cli.errors import ArtifactError, UsageError, did_you_mean
 from ex3cli.gan.config import GANConfig
 

@@ -1,0 +1,72 @@
+"""Which generator `ex3 gan` draws from: by kind and run, and what is said of one that draws nothing or failed."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ex3cli.artifacts.manifest import Manifest
+from ex3cli.artifacts.store import shipped_reference
+
+SHIPPED = "reference/gan/fashion-mnist"
+
+
+def own(kind: str, name: str, **changes: Any) -> Path:
+    """A run of yours of that kind: a copy of the shipped one, with changes."""
+    folder = Path("artifacts/gan/fashion-mnist", kind, name)
+    shutil.copytree(shipped_reference() / "gan/fashion-mnist" / kind, folder, ignore=lambda _, __: ["paper", "wide", "narrow"])
+    replace(Manifest.read(folder), **changes).write(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "run"),
+    [
+        (("--run", f"{SHIPPED}/wgan/paper"), "wgan", f"{SHIPPED}/wgan/paper"),
+        (("--run", f"{SHIPPED}/wgan/paper", "--kind", "wgan-gp"), "wgan", f"{SHIPPED}/wgan/paper"),
+        (("--run", "gan/fashion-mnist/wgan-clip/0001-quick"), "wgan-clip", "gan/fashion-mnist/wgan-clip/0001-quick"),
+        (("--run", "artifacts/gan/fashion-mnist/wgan/0002-quick"), "wgan", "gan/fashion-mnist/wgan/0002-quick"),
+        (("--run", "0001-quick"), "dcgan", "gan/fashion-mnist/dcgan/0001-quick"),
+        (("--run", "0001-quick", "--kind", "wgan-clip"), "wgan-clip", "gan/fashion-mnist/wgan-clip/0001-quick"),
+        (("--run", "0002-quick"), "wgan", "gan/fashion-mnist/wgan/0002-quick"),
+        (("--run", "reference"), "dcgan", f"{SHIPPED}/dcgan"),
+    ],
+)  # fmt: skip
+def test_the_kind_is_that_of_the_run(ex3: Callable[..., Any], words: tuple[str, ...], kind: str, run: str) -> None:
+    for each, name in (("dcgan", "0001-quick"), ("wgan-clip", "0001-quick"), ("wgan", "0002-quick")):
+        own(each, name)
+    drawn = ex3("gan", "sample", *words, "-n", 1, "--json").document
+    assert (drawn["kind"], drawn["run"]) == (kind, run)
+
+
+def test_scores_are_of_the_run_and_its_kind(ex3: Callable[..., Any]) -> None:
+    said = ex3("gan", "eval", "--run", f"{SHIPPED}/wgan-clip", "-n", 100, "--json").document
+    assert (said["kind"], said["run"]) == ("wgan-clip", f"{SHIPPED}/wgan-clip")
+    assert Path("artifacts/gan/fashion-mnist/eval/wgan-clip").is_dir()
+
+
+@pytest.mark.parametrize("command", ["sample", "eval"])
+@pytest.mark.parametrize(
+    ("words", "code", "cause", "remedy"),
+    [
+        (("--kind", "dcgan", "--run", f"{SHIPPED}/wgan"), 4, f"{SHIPPED}/wgan is a run of `ex3 gan train`", "runs list"),
+        (("--run", f"{SHIPPED}/history"), 4, "is a run of `ex3 gan history`", "runs list"),
+        (("--run", "classifier/fashion-mnist"), 4, "no run 'classifier/fashion-mnist'", "did you mean"),
+        (("--run", "0003-quick"), 4, "is the name of 2 runs", "gan/fashion-mnist/wgan/0003-quick"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn_from_is_named_in_a_line(
+    ex3: Callable[..., Any], command: str, words: tuple[str, ...], code: int, cause: str, remedy: str
+) -> None:
+    for kind in ("wgan", "wgan-clip"):
+        own(kind, "0003-quick")
+    before = sorted(Path("artifacts").rglob("*"))
+    outcome = ex3("gan", command, *words)
+    assert outcome.exit_code == code
+    said, tried = outcome.stderr.strip().splitlines()
+    assert cause in said
+    assert remedy in tried
+    assert sorted(Path("artifacts").rglob("*")) == before
