@@ -29,7 +29,7 @@ def asked_for(context: Context, kind: str | None) -> "tuple[str, Run]":
 
     Raises
     ------
-    UsageError, ArtifactError : there is no such kind or run, or the run is of another kind.
+    UsageError, ArtifactError : there is no such kind or run, the run is of another kind, or nothing can be drawn from it.
     """
     if kind is None and context.run is not None:
         named = context.store.open(context.run, ("gan", context.dataset, USUAL)).manifest
@@ -50,4 +50,17 @@ def find_generator(context: Context, kind: str, name: str | None = None) -> "Run
     except ArtifactError:
         pass  # damaged: whoever needs it says so
     shelf = ("gan", context.dataset, kind)
-    return context.store.find(shelf, command=TRAIN, name=name, make=make, must_converge=True)
+    run = context.store.find(shelf, command=TRAIN, name=name, make=make, must_converge=True)
+    check_draws(run)
+    return run
+
+
+def check_draws(run: "Run") -> None:
+    """Refuse a training of which ex3 ships the record alone, without the generator."""
+    from ex3cli.gan.weights import GENERATOR_FILE
+
+    if run.is_reference and GENERATOR_FILE not in run.manifest.files:
+        raise ArtifactError(
+            f"only the record of {run.name} is shipped, not the generator that draws its images",
+            f"make it again: ex3 runs reproduce {run.name}",
+        )

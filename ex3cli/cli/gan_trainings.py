@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.gan_generators import check_draws
 from ex3cli.cli.gan_scores import recorded
 from ex3cli.cli.gan_selection import chosen, combined, told_unasked
 from ex3cli.errors import ArtifactError
@@ -43,6 +44,8 @@ def overview(
 
     names = spec(context.dataset).class_names
     found = chosen(context, runs, preset, GENERATOR_FILE)
+    for each in found:
+        check_draws(each)
     trainings = [read(each, len(names), context.seed) for each in found]
     document: dict[str, Any] = {
         "dataset": context.dataset, "seed": context.seed, "trainings": [each.document() for each in trainings],

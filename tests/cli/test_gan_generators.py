@@ -56,6 +56,8 @@ def test_scores_are_of_the_run_and_its_kind(ex3: Callable[..., Any]) -> None:
         (("--run", f"{SHIPPED}/history"), 4, "is a run of `ex3 gan history`", "runs list"),
         (("--run", "classifier/fashion-mnist"), 4, "no run 'classifier/fashion-mnist'", "did you mean"),
         (("--run", "0003-quick"), 4, "is the name of 2 runs", "gan/fashion-mnist/wgan/0003-quick"),
+        (("--run", f"{SHIPPED}/dcgan/wide"), 4, f"only the record of {SHIPPED}/dcgan/wide is shipped",
+         f"ex3 runs reproduce {SHIPPED}/dcgan/wide"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_drawn_from_is_named_in_a_line(

@@ -64,3 +64,13 @@ def test_where_all_is_damaged_every_cause_is_told_and_nothing_is_written(ex3: Ca
 def test_what_is_whole_has_no_damage(ex3: Callable[..., Any]) -> None:
     document = ex3("gan", "correlate", "reference/gan/fashion-mnist/dcgan/narrow", "--json").document
     assert (document["damaged"], document["left_out"]) == ({}, {})
+
+
+def test_an_overview_says_of_a_record_that_it_draws_nothing(ex3: Callable[..., Any]) -> None:
+    name = "reference/gan/fashion-mnist/dcgan/wide"
+    outcome = ex3("gan", "overview", "reference/gan/fashion-mnist/dcgan", name)
+    assert outcome.exit_code == 4
+    cause, remedy = outcome.stderr.strip().splitlines()
+    assert f"only the record of {name} is shipped" in cause
+    assert remedy.endswith(f"ex3 runs reproduce {name}")
+    assert not Path("artifacts").exists()
