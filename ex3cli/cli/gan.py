@@ -8,7 +8,7 @@ import typer
 
 from ex3cli.cli import gan_scores, gan_trainings
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.cli.gan_generators import TRAIN, Kind, asked_for
+from ex3cli.cli.gan_generators import TRAIN, Kind, asked_for, beginning
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.sheet_size import check_sheet, check_strip
@@ -143,7 +143,12 @@ def sample(
     steps: Annotated[int, typer.Option(min=2, max=1_000, help="Images of an interpolation.", rich_help_panel="Output")] = 16,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder for the images.", show_default="samples/ in --artifacts", rich_help_panel="Output"),
+        typer.Option(
+            help="Folder for the images, whose names begin with the kind; with --run also with the run's own name, unless it "
+            "is the run that is taken without --run.",
+            show_default="samples/ in --artifacts",
+            rich_help_panel="Output",
+        ),
     ] = None,
 ) -> Answer:
     """Draw images by class name from trained weights; image i of a seed is the same whatever -n is."""
@@ -168,15 +173,16 @@ def sample(
     generator = load_generator(run, len(names))
     folder = output or context.artifacts / "samples" / context.dataset
     document: dict[str, object] = {"kind": kind, "dataset": context.dataset, "run": run.name, "seed": context.seed}
+    begin = beginning(context, kind, run)
     size = {"count": count, "seed": context.seed, "scale": scale}
     if way:
         ends = (names[way[0]], names[way[1]])
-        stem = folder / f"{kind}-{_slug(ends[0])}-to-{_slug(ends[1])}-seed{context.seed}"
+        stem = folder / f"{begin}-{_slug(ends[0])}-to-{_slug(ends[1])}-seed{context.seed}"
         strip, animation, shown = gallery.write_interpolation(generator, ends, way, steps=steps, stem=stem, **size)
         document |= {"images": [], "sheet": strip, "animation": animation, "steps": steps}
         files = [strip, animation]
     else:
-        stem = folder / f"{kind}-{_slug(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
+        stem = folder / f"{begin}-{_slug(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
         picked, more = _picked(context, generator, run, wanted, count)
         drawn = gallery.write_samples(*picked, scale=scale, stem=stem)
         document |= {"images": drawn.images, "sheet": drawn.sheet, **more}

@@ -55,6 +55,25 @@ def find_generator(context: Context, kind: str, name: str | None = None) -> "Run
     return run
 
 
+def beginning(context: Context, kind: str, run: "Run") -> str:
+    """How the names begin of files with a run's images: by its kind, and its folder unless it is the one taken unasked.
+
+    So images of one run are not written over those of another. The run that ships in the kind's own folder is `reference`.
+    """
+    from ex3cli.artifacts.run import REFERENCE, reference_name
+
+    if context.run is None:
+        return kind
+    try:
+        unasked = context.store.find(("gan", context.dataset, kind), command=TRAIN, must_converge=True)
+    except ArtifactError:  # there is none, or one is damaged, so that nobody knows which
+        unasked = None
+    if unasked is not None and unasked.manifest.digest == run.manifest.digest:
+        return kind
+    folder = run.path.resolve().name  # resolved, since that of `--run .` is empty
+    return f"{kind}-{REFERENCE if run.name == reference_name(run.manifest.shelf) else folder}"
+
+
 def check_draws(run: "Run") -> None:
     """Refuse a training of which ex3 ships the record alone, without the generator."""
     from ex3cli.gan.weights import GENERATOR_FILE

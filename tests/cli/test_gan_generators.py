@@ -48,6 +48,48 @@ def test_scores_are_of_the_run_and_its_kind(ex3: Callable[..., Any]) -> None:
     assert Path("artifacts/gan/fashion-mnist/eval/wgan-clip").is_dir()
 
 
+@pytest.mark.parametrize(
+    ("words", "begin"),
+    [
+        (("--kind", "wgan"), "wgan"),
+        (("--run", f"{SHIPPED}/wgan"), "wgan"),
+        (("--run", "reference", "--kind", "wgan"), "wgan"),
+        (("--run", str(shipped_reference() / "gan/fashion-mnist/wgan")), "wgan"),
+        (("--run", f"{SHIPPED}/wgan/paper"), "wgan-paper"),
+        (("--run", "gan/fashion-mnist/wgan/0002-quick"), "wgan-0002-quick"),
+        (("--run", "0002-quick", "--kind", "wgan"), "wgan-0002-quick"),
+    ],
+)
+def test_a_run_that_is_not_taken_unasked_is_in_its_images_names(
+    ex3: Callable[..., Any], words: tuple[str, ...], begin: str
+) -> None:
+    own("wgan", "0002-quick", partial=True)
+    document = ex3("gan", "sample", *words, "-n", 1, "--json").document
+    names = [Path(path).name for path in (document["images"][0]["path"], document["sheet"])]
+    assert names == [f"{begin}-all-seed0-0000.png", f"{begin}-all-seed0-sheet.png"]
+
+
+def test_images_of_two_runs_are_not_written_over_each_other(ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = own("wgan", "0002-quick", seed=9)  # and so it is the one taken unasked
+    way = ("--interpolate", "sandal", "bag", "--steps", 2, "-n", 1)
+    runs = {None: "wgan", "0002-quick": "wgan", "reference": "wgan-reference"}
+    for run, begin in runs.items():
+        named = [] if run is None else ["--run", run]
+        drawn = ex3("gan", "sample", "--kind", "wgan", *named, *way, "--output", "here", "--json").document
+        assert (drawn["sheet"], drawn["animation"]) == (
+            f"here/{begin}-sandal-to-bag-seed0-strip.png", f"here/{begin}-sandal-to-bag-seed0.gif",
+        )  # fmt: skip
+        sheet = ex3("gan", "sample", "--kind", "wgan", *named, "--label", "dress", "-n", 1, "--json").document["sheet"]
+        assert Path(sheet).name == f"{begin}-dress-seed0-sheet.png"
+    torn = mine.with_name("0003-quick")
+    torn.mkdir()
+    (torn / "run.json").write_text("{")  # nobody knows which would be taken
+    artifacts = Path("artifacts").absolute()
+    monkeypatch.chdir(mine)
+    drawn = ex3("gan", "sample", "--run", ".", "-n", 1, "--artifacts", artifacts, "--json").document
+    assert Path(drawn["sheet"]).name == "wgan-0002-quick-all-seed0-sheet.png"
+
+
 @pytest.mark.parametrize("command", ["sample", "eval"])
 @pytest.mark.parametrize(
     ("words", "code", "cause", "remedy"),
