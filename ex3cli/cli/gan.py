@@ -8,7 +8,7 @@ import typer
 
 from ex3cli.cli import gan_scores, gan_trainings
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.cli.gan_generators import TRAIN, Kind, asked_for, beginning
+from ex3cli.cli.gan_generators import TRAIN, Kind, asked_for, beginning, ruling
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.sheet_size import check_sheet, check_strip
@@ -172,7 +172,9 @@ def sample(
 
     generator = load_generator(run, len(names))
     folder = output or context.artifacts / "samples" / context.dataset
-    document: dict[str, object] = {"kind": kind, "dataset": context.dataset, "run": run.name, "seed": context.seed}
+    document: dict[str, object] = {
+        "kind": kind, "dataset": context.dataset, "run": run.name, "converged": run.manifest.converged, "seed": context.seed,
+    }  # fmt: skip
     begin = beginning(context, kind, run)
     size = {"count": count, "seed": context.seed, "scale": scale}
     if way:
@@ -191,7 +193,8 @@ def sample(
     if "acceptance_rate" in document:
         share = f"{document['acceptance_rate']:.1%} of {document['drawn']:,} images"
         told += f"; {share} were of that class by {document['classifier']}"
-    return Answer(document=document, show=[*_preview(shown), told], files=files)
+    failed = ruling(run)
+    return Answer(document=document, show=[*_preview(shown), told, *([failed] if failed else [])], files=files)
 
 
 def _picked(

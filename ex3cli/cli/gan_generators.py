@@ -55,6 +55,15 @@ def find_generator(context: Context, kind: str, name: str | None = None) -> "Run
     return run
 
 
+def ruling(run: "Run") -> str | None:
+    """A sentence on a training that was ruled to have failed; None of any other."""
+    from ex3cli.artifacts.attempts import verdict_in_words
+
+    if run.manifest.converged is not False:
+        return None
+    return f"Its training was ruled to have {verdict_in_words('failed', run.manifest.summary.get('reason'))}."
+
+
 def beginning(context: Context, kind: str, run: "Run") -> str:
     """How the names begin of files with a run's images: by its kind, and its folder unless it is the one taken unasked.
 

@@ -8,7 +8,7 @@ import typer
 
 from ex3cli.adversarial.kinds import KINDS
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.cli.gan_generators import Kind, asked_for
+from ex3cli.cli.gan_generators import Kind, asked_for, ruling
 from ex3cli.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def evaluate(
     said = "Its images pass as converged." if not done.shortfall else f"It falls short of convergence: {done.shortfall.reason}."
     if not done.is_judged:
         said = "No verdict: coverage is higher among fewer images than the bar is of; leave out -n for one."
-    if run.manifest.converged is False:
-        said += f" Its training was ruled to have failed: {run.manifest.summary.get('reason')}."
+    said = " ".join(filter(None, (said, ruling(run))))
     return Answer(document=document, show=[title, scores_table(document), said], run=record)
 
 

@@ -90,6 +90,23 @@ def test_images_of_two_runs_are_not_written_over_each_other(ex3: Callable[..., A
     assert Path(drawn["sheet"]).name == "wgan-0002-quick-all-seed0-sheet.png"
 
 
+@pytest.mark.parametrize(("name", "converged"), [("wgan/paper", False), ("wgan", True)])
+def test_of_a_training_that_failed_it_is_said(ex3: Callable[..., Any], name: str, converged: bool) -> None:
+    words = ("--run", f"{SHIPPED}/{name}", "-n")
+    assert ex3("gan", "sample", *words, 1, "--json").document["converged"] is converged
+    said = "Its training was ruled to have failed: low coverage."
+    drawn = ex3("gan", "sample", *words, 1).stdout.splitlines()
+    assert drawn.count(said) == (0 if converged else 1)
+    assert (said in ex3("gan", "eval", *words, 100).stdout) is not converged
+
+
+def test_of_a_training_that_nobody_judged_no_failure_is_told(ex3: Callable[..., Any]) -> None:
+    own("wgan", "0001-quick", converged=None)
+    words = ("gan", "sample", "--kind", "wgan", "--run", "0001-quick", "-n", 1)
+    assert ex3(*words, "--json").document["converged"] is None
+    assert "ruled" not in ex3(*words).stdout
+
+
 @pytest.mark.parametrize("command", ["sample", "eval"])
 @pytest.mark.parametrize(
     ("words", "code", "cause", "remedy"),
