@@ -8,9 +8,9 @@ import typer
 
 from ex3cli.cli import gan_scores, gan_trainings
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.cli.gan_scores import TRAIN, find_generator
+from ex3cli.cli.gan_generators import TRAIN, Kind, asked_for, beginning, ruling
 from ex3cli.errors import ArtifactError, UsageError
-from ex3cli.gan.config import GANConfig, canonical_kind
+from ex3cli.gan.config import GANConfig
 from ex3cli.gan.sheet_size import check_sheet, check_strip
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _resumed(context: Context, name: str) -> "Run":
 )
 def sample(
     context: Context,
-    kind: Annotated[str, typer.Option(help="dcgan, wgan (or wgan-gp) or wgan-clip.", rich_help_panel="Input")] = "dcgan",
+    kind: Kind = None,
     label: Annotated[
         str | None, typer.Option(help="A class by name or number.", show_default="all in turn", rich_help_panel="Input")
     ] = None,
@@ -143,14 +143,18 @@ def sample(
     steps: Annotated[int, typer.Option(min=2, max=1_000, help="Images of an interpolation.", rich_help_panel="Output")] = 16,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder for the images.", show_default="samples/ in --artifacts", rich_help_panel="Output"),
+        typer.Option(
+            help="Folder for the images, whose names begin with the kind; with --run also with the run's own name, unless it "
+            "is the run that is taken without --run.",
+            show_default="samples/ in --artifacts",
+            rich_help_panel="Output",
+        ),
     ] = None,
 ) -> Answer:
     """Draw images by class name from trained weights; image i of a seed is the same whatever -n is."""
     from ex3cli.datasets.labels import parse_label
     from ex3cli.datasets.registry import spec
 
-    kind = canonical_kind(kind)
     names = spec(context.dataset).class_names
     if between and label:
         raise UsageError("--label and --interpolate exclude each other", "leave one of them out")
@@ -162,22 +166,25 @@ def sample(
         check_sheet(count, scale)
     wanted = parse_label(label, names) if label is not None else None
     way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
-    run = find_generator(context, kind, context.run)
+    kind, run = asked_for(context, kind)
     from ex3cli.gan import gallery
     from ex3cli.gan.weights import load_generator
 
     generator = load_generator(run, len(names))
     folder = output or context.artifacts / "samples" / context.dataset
-    document: dict[str, object] = {"kind": kind, "dataset": context.dataset, "run": run.name, "seed": context.seed}
+    document: dict[str, object] = {
+        "kind": kind, "dataset": context.dataset, "run": run.name, "converged": run.manifest.converged, "seed": context.seed,
+    }  # fmt: skip
+    begin = beginning(context, kind, run)
     size = {"count": count, "seed": context.seed, "scale": scale}
     if way:
         ends = (names[way[0]], names[way[1]])
-        stem = folder / f"{kind}-{_slug(ends[0])}-to-{_slug(ends[1])}-seed{context.seed}"
+        stem = folder / f"{begin}-{_slug(ends[0])}-to-{_slug(ends[1])}-seed{context.seed}"
         strip, animation, shown = gallery.write_interpolation(generator, ends, way, steps=steps, stem=stem, **size)
         document |= {"images": [], "sheet": strip, "animation": animation, "steps": steps}
         files = [strip, animation]
     else:
-        stem = folder / f"{kind}-{_slug(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
+        stem = folder / f"{begin}-{_slug(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
         picked, more = _picked(context, generator, run, wanted, count)
         drawn = gallery.write_samples(*picked, scale=scale, stem=stem)
         document |= {"images": drawn.images, "sheet": drawn.sheet, **more}
@@ -186,7 +193,8 @@ def sample(
     if "acceptance_rate" in document:
         share = f"{document['acceptance_rate']:.1%} of {document['drawn']:,} images"
         told += f"; {share} were of that class by {document['classifier']}"
-    return Answer(document=document, show=[*_preview(shown), told], files=files)
+    failed = ruling(run)
+    return Answer(document=document, show=[*_preview(shown), told, *([failed] if failed else [])], files=files)
 
 
 def _picked(

@@ -57,7 +57,7 @@ def real_panel(context: Context, label: int, count: int) -> Panel:
 def generated_panel(context: Context, kind: str, label: int, name: str, count: int) -> Panel:
     """Images of a class by a kind's generator; of an unconditional one those that the classifier gives the class."""
     from ex3cli.cli.classifier import find_classifier
-    from ex3cli.cli.gan_scores import find_generator
+    from ex3cli.cli.gan_generators import find_generator
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.sampling import sample
     from ex3cli.gan.weights import load_generator

@@ -8,17 +8,15 @@ import typer
 
 from ex3cli.adversarial.kinds import KINDS
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.gan.config import canonical_kind
+from ex3cli.cli.gan_generators import Kind, asked_for, ruling
+from ex3cli.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
 
 app = typer.Typer()  # its commands are those of `ex3 gan`
 
-TRAIN = "gan train"
 SCORES_FILE, COMPARISON_FILE = "scores.json", "comparison.json"
-
-Kind = Annotated[str, typer.Option(help="dcgan, wgan (or wgan-gp) or wgan-clip.", rich_help_panel="Input")]
 
 
 def recorded(
@@ -31,28 +29,13 @@ def recorded(
     )  # fmt: skip
 
 
-def find_generator(context: Context, kind: str, name: str | None = None) -> "Run":
-    """The training of a kind: that of the name, else your newest converged one, else the shipped one."""
-    from ex3cli.cli.classifier import find_classifier
-    from ex3cli.errors import ArtifactError, MissingRunError
-
-    make = f"ex3 gan train --kind {kind} --dataset {context.dataset}"
-    try:
-        find_classifier(context)
-    except MissingRunError:  # and what nobody can judge is not taken unasked
-        make = f"ex3 classifier train --dataset {context.dataset}, which judges, and then {make}"
-    except ArtifactError:
-        pass  # damaged: whoever needs it says so
-    return context.store.find(("gan", context.dataset, kind), command=TRAIN, name=name, make=make, must_converge=True)
-
-
 @command(
     app, "eval", common=("artifacts", "dataset", "run", "seed"),
     examples=("ex3 gan eval --kind wgan", "ex3 gan eval --kind dcgan -n 2000 --json"),
 )  # fmt: skip
 def evaluate(
     context: Context,
-    kind: Kind = "dcgan",
+    kind: Kind = None,
     count: Annotated[
         int | None,
         typer.Option(
@@ -69,8 +52,9 @@ def evaluate(
     from ex3cli.gan import evaluation
     from ex3cli.gan.weights import load_generator
 
-    kind, names = canonical_kind(kind), spec(context.dataset).class_names
-    run, classifier = find_generator(context, kind, context.run), find_classifier(context)
+    names = spec(context.dataset).class_names
+    kind, run = asked_for(context, kind)
+    classifier = find_classifier(context)
     context.note(f"scoring {run.name} by {classifier.name}")
     done = evaluation.evaluate(
         load_generator(run, len(names)), kind, classifier, len(names), count=count, seed=context.seed
@@ -97,8 +81,7 @@ def evaluate(
     said = "Its images pass as converged." if not done.shortfall else f"It falls short of convergence: {done.shortfall.reason}."
     if not done.is_judged:
         said = "No verdict: coverage is higher among fewer images than the bar is of; leave out -n for one."
-    if run.manifest.converged is False:
-        said += f" Its training was ruled to have failed: {run.manifest.summary.get('reason')}."
+    said = " ".join(filter(None, (said, ruling(run))))
     return Answer(document=document, show=[title, scores_table(document), said], run=record)
 
 
@@ -126,6 +109,8 @@ def compare(
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.figures import comparison_figure
 
+    if output and output.suffix.lower() != ".png":
+        raise UsageError(f"--output {str(output)!r} does not end in .png, and the figure is a PNG", "name a file that does")
     names = spec(context.dataset).class_names
     wanted = parse_label(label, names)
     panels = [real_panel(context, wanted, count)]
@@ -168,7 +153,6 @@ def history(context: Context) -> Answer:
     from ex3cli.cli.gan_tables import bars, counts_table, differences, every_attempt_table
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets.registry import spec
-    from ex3cli.errors import ArtifactError
     from ex3cli.gan.figures import failure_figure
     from ex3cli.gan.history import HISTORY_FILE, count_attempts
 

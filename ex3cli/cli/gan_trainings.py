@@ -1,19 +1,17 @@
 """`ex3 gan overview` and `correlate`: several trainings side by side, such as all kinds of `wide` and `narrow`."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.cli.gan_scores import TRAIN, recorded
-from ex3cli.errors import ArtifactError, UsageError, did_you_mean
-from ex3cli.gan.config import GANConfig
+from ex3cli.cli.gan_generators import check_draws
+from ex3cli.cli.gan_scores import recorded
+from ex3cli.cli.gan_selection import chosen, combined, told_unasked
+from ex3cli.errors import ArtifactError
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from ex3cli.artifacts.run import Run
 
 app = typer.Typer()  # its commands are those of `ex3 gan`
 
@@ -45,13 +43,15 @@ def overview(
     from ex3cli.gan.weights import GENERATOR_FILE
 
     names = spec(context.dataset).class_names
-    chosen = _chosen(context, runs, preset, GENERATOR_FILE)
-    trainings = [read(each, len(names), context.seed) for each in chosen]
+    found = chosen(context, runs, preset, GENERATOR_FILE)
+    for each in found:
+        check_draws(each)
+    trainings = [read(each, len(names), context.seed) for each in found]
     document: dict[str, Any] = {
         "dataset": context.dataset, "seed": context.seed, "trainings": [each.document() for each in trainings],
     }  # fmt: skip
-    config = {"dataset": context.dataset, "runs": [each.name for each in chosen]}
-    record = recorded(context, ("gan", context.dataset, "overview"), "trainings", "gan overview", config, chosen)
+    config = {"dataset": context.dataset, "runs": [each.name for each in found]}
+    record = recorded(context, ("gan", context.dataset, "overview"), "trainings", "gan overview", config, found)
     with recording(record):
         record.write_json(OVERVIEW_FILE, document)
         record.write_figure("figures/overview", overview_figure(trainings))
@@ -82,23 +82,24 @@ def correlate(
     from ex3cli.gan.outputs import LOSSES_FILE
 
     spec(context.dataset)
-    damaged: list[ArtifactError]
-    chosen, damaged = (_chosen(context, runs, preset, LOSSES_FILE), []) if runs or preset else _told_of(context)
+    damaged: dict[str, ArtifactError]
+    found, damaged = (chosen(context, runs, preset, LOSSES_FILE), {}) if runs or preset else told_unasked(context)
     courses, left_out = [], {}
-    for run in chosen:
+    for run in found:
         try:
             courses.append(read(run))
         except UntoldError as error:
             left_out[run] = error
         except ArtifactError as error:
-            damaged.append(error)
-    for each in (*left_out.values(), *damaged):
+            damaged[run.name] = error
+    for each in (*left_out.values(), *damaged.values()):
         context.note(f"left out: {each.cause}")
     if not courses:
-        raise next(iter([*damaged, *left_out.values()]))
+        raise combined([*damaged.values()]) or next(iter(left_out.values()))
     document: dict[str, Any] = {
         "dataset": context.dataset, "trainings": [each.document() for each in courses], "scatter": SCATTER,
         "left_out": {run.name: error.cause for run, error in left_out.items()},
+        "damaged": {name: error.cause for name, error in damaged.items()},
     }  # fmt: skip
     sources = [*(each.run for each in courses), *left_out]
     config = {"dataset": context.dataset, "runs": [each.name for each in sources]}
@@ -114,91 +115,7 @@ def correlate(
         "the estimate turns while the distance still falls. Compare trainings over as many iterations."
     )
     shown = [title, _correlations(document["trainings"]), meaning]
-    return Answer(document=document, show=shown, run=record, problem=damaged[0] if damaged else None)
-
-
-def _told_of(context: Context) -> "tuple[list[Run], list[ArtifactError]]":
-    """Of each kind the training that every command takes, the best of preset paper and your newest; and what is damaged."""
-    from ex3cli.adversarial.kinds import KINDS
-    from ex3cli.artifacts.choice import told_of
-    from ex3cli.gan.overview import newest_of_each
-
-    found: dict[str, Run] = {}
-    damaged = []
-    for kind in KINDS:
-        try:
-            mine = newest_of_each(context.store.runs(shelf := ("gan", context.dataset, kind)))
-            found |= {run.name: run for run in [*told_of(context.store, shelf, TRAIN, "paper"), *mine]}
-        except ArtifactError as error:
-            damaged.append(error)
-    if not found:
-        raise damaged[0] if damaged else _nothing(context)
-    presets = list(GANConfig.presets)
-    ordered = sorted(found.values(), key=lambda run: presets.index(run.manifest.config["preset"]))  # of one, as the kinds are
-    return ordered, damaged
-
-
-def _chosen(context: Context, runs: Sequence[str] | None, presets: Sequence[str] | None, needed: str) -> "list[Run]":
-    """The trainings named, each once, or the newest of each preset and kind; of these presets alone.
-
-    Parameters
-    ----------
-    needed : a file that a training must have to be taken without being named.
-
-    Raises
-    ------
-    UsageError, ArtifactError : a preset or a run is not known, or there is nothing left.
-    """
-    chosen = _named(context, runs) if runs else _newest(context, needed)
-    for word in presets or ():
-        if word not in GANConfig.presets:
-            raise UsageError(f"--preset {word!r} is not known", did_you_mean(word, GANConfig.presets))
-    chosen = [each for each in chosen if not presets or each.manifest.config["preset"] in presets]
-    if not chosen:
-        raise _nothing(context, presets)
-    return chosen
-
-
-def _nothing(context: Context, presets: Sequence[str] | None = None) -> ArtifactError:
-    """What to say where there is no training to show."""
-    words = f" of preset {' or '.join(presets)}" if presets else ""
-    which = f" --preset {presets[0]}" if presets else ""
-    return ArtifactError(
-        f"there is no finished training{words} on {context.dataset}",
-        f"make one: ex3 gan train --kind dcgan{which} --dataset {context.dataset}",
-    )
-
-
-def _named(context: Context, names: Sequence[str]) -> "list[Run]":
-    found = list({run.name: run for run in (context.store.open(name, ("gan", context.dataset)) for name in names)}.values())
-    for run in found:
-        if run.manifest.command != TRAIN or run.manifest.shelf[1] != context.dataset:
-            raise UsageError(f"{run.name} is no GAN's training on {context.dataset}", "see `ex3 runs list`")
-        if run.manifest.state != "finished":
-            raise ArtifactError(f"{run.name} is {run.manifest.state}", f"go on with it: ex3 gan train --resume {run.path}")
-    return found
-
-
-def _newest(context: Context, needed: str) -> "list[Run]":
-    """The newest of each preset and kind: the user's, and where there is none the shipped one."""
-    from ex3cli.adversarial.kinds import KINDS
-    from ex3cli.artifacts.choice import shipped_below
-    from ex3cli.artifacts.run import reference_name
-    from ex3cli.gan.overview import newest_of_each
-
-    store = context.store
-    mine = [run for kind in KINDS for run in store.runs(("gan", context.dataset, kind))]
-    shipped = [run for kind in KINDS for run in shipped_below(store, ("gan", context.dataset, kind), TRAIN)]
-    shipped = [run for run in shipped if needed in run.manifest.files]
-    own = newest_of_each(mine)
-    had = {(run.manifest.config["preset"], run.manifest.config["kind"]) for run in own}
-    plain = [run for run in shipped if run.name == reference_name(run.manifest.shelf)]
-    others: list[Run] = []
-    for run in [*plain, *shipped]:  # of the same preset the one that every command takes
-        place = (run.manifest.config["preset"], run.manifest.config["kind"])
-        others += [] if place in had else [run]
-        had.add(place)
-    return newest_of_each([*own, *others])
+    return Answer(document=document, show=shown, run=record, problem=combined([*damaged.values()]))
 
 
 def _table(rows: list[dict[str, Any]]) -> "Table":

@@ -16,8 +16,8 @@ from ex3cli.artifacts.attempts import Attempt
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.classifier.weights import COMMAND, load_real
+from ex3cli.cli.gan_generators import find_generator
 from ex3cli.cli.gan_judging import bench_of, classifier_for
-from ex3cli.cli.gan_scores import find_generator
 from ex3cli.errors import ArtifactError, InterruptedTrainingError
 from ex3cli.gan.thresholds import Thresholds
 from ex3cli.gan.training import Trained

@@ -206,6 +206,8 @@ def test_compare_draws_what_there_is_and_names_what_is_missing(ex3: Callable[...
     with Image.open(said["figure"]) as figure:
         assert figure.width > 2 * figure.height
     assert "missing: real" in ex3(*words, "--data", tmp_path / "nowhere").stdout
+    named = ex3(*words, "-n", 1, "--data", tmp_path / "nowhere", "--output", tmp_path / "new" / "dress.PNG", "--json")
+    assert named.document["figure"] == str(tmp_path / "new" / "dress.PNG")
 
 
 def test_compare_puts_two_of_each_side_by_side(ex3: Callable[..., Any], judged: Path, tmp_path: Path) -> None:
@@ -215,6 +217,15 @@ def test_compare_puts_two_of_each_side_by_side(ex3: Callable[..., Any], judged: 
     assert {each["panel"] for each in said["missing"]} == {"dcgan", "wgan"}  # shortened ones are not taken unasked
     many = ex3("gan", "compare", "--label", "3", "--dataset", "digits", "-n", 5, "--output", tmp_path / "five.png", "--json")
     assert many.document["figure"] == str(tmp_path / "five.png")
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x", ".png"])
+def test_compare_writes_a_png_under_no_other_ending(ex3: Callable[..., Any], name: str) -> None:
+    outcome = ex3("gan", "compare", "--label", "dress", "--output", f"figures/{name}")
+    assert (outcome.exit_code, f"--output 'figures/{name}' does not end in .png" in outcome.stderr) == (2, True)
+    assert len(outcome.stderr.strip().splitlines()) == 2
+    assert not Path("figures").exists()
+    assert not Path("artifacts").exists()
 
 
 def test_compare_with_nothing_to_draw_says_why_and_leaves_nothing(ex3: Callable[..., Any], tmp_path: Path) -> None:
