@@ -1,7 +1,7 @@
 """The panels of `ex3 gan compare`: real images, and each kind's; one that cannot be drawn says why."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ex3cli.cli.frame import Context
@@ -20,6 +20,7 @@ class Panel:
     run: str | None = None
     pixels: "NDArray[np.uint8] | None" = None
     indices: tuple[int, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)  # digests of the data set's files that they are from
     problem: Ex3Error | None = None  # where there are no images
     untrained: bool = False  # for there is no generator of that kind
 
@@ -51,7 +52,7 @@ def real_panel(context: Context, label: int, count: int) -> Panel:
         return Panel("real", problem=error)
     members = np.flatnonzero(data.test_labels.numpy() == label)
     chosen = numpy_stream(context.seed, "compare", label).permutation(members)[:count]
-    return Panel("real", None, data.test_images.numpy()[chosen], tuple(int(place) for place in chosen))
+    return Panel("real", None, data.test_images.numpy()[chosen], tuple(int(place) for place in chosen), data.digests)
 
 
 def generated_panel(context: Context, kind: str, label: int, name: str, count: int) -> Panel:

@@ -1,6 +1,6 @@
 """`ex3 gan eval`, `compare` and `history`: what generators are worth, side by side, and how often it took."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,11 +20,12 @@ SCORES_FILE, COMPARISON_FILE = "scores.json", "comparison.json"
 
 
 def recorded(
-    context: Context, shelf: tuple[str, ...], label: str, name: str, config: dict[str, Any], sources: "Sequence[Run]"
-) -> "Run":
-    """A run folder for a result, which says from which trainings it was computed."""
+    context: Context, shelf: tuple[str, ...], label: str, name: str, config: dict[str, Any], sources: "Sequence[Run]",
+    data: Mapping[str, str] | None = None,
+) -> "Run":  # fmt: skip
+    """A run folder for a result, which says from which trainings it was computed, and from which data if from any."""
     return context.store.new_run(
-        shelf, label=label, command=name, config=config, seed=context.seed, argv=context.argv,
+        shelf, label=label, command=name, config=config, seed=context.seed, argv=context.argv, data=data,
         parents={each.name: each.manifest.digest for each in sources},
     )  # fmt: skip
 
@@ -135,9 +136,10 @@ def compare(
     }  # fmt: skip
     sources = [context.store.open(each.run) for each in panels if each.pixels is not None and each.run]
     config = {"dataset": context.dataset, "label": names[wanted], "count": count}
-    record = recorded(context, ("gan", context.dataset, "comparison"), slug.strip("-"), "gan compare", config, sources)
+    data = panels[0].data  # of the real ones
+    record = recorded(context, ("gan", context.dataset, "comparison"), slug.strip("-"), "gan compare", config, sources, data)
     with recording(record):
-        record.write_json(COMPARISON_FILE, document)
+        record.write_json(COMPARISON_FILE, {**document, "figure": path.name})  # the same wherever it was made
         record.write_bytes("figures/comparison.png", picture)
         record.finish({"label": names[wanted], "panels": len(shown), "missing": len(missing)})
     told = [f"missing: {each['panel']}: {each['cause']}; try: {each['remedy']}" for each in missing]

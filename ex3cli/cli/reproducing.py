@@ -112,9 +112,12 @@ def circumstances(original: "Run", made: "Run") -> dict[str, tuple[str, str]]:
 
 
 def _circumstances(run: "Run") -> dict[str, str]:
+    from ex3cli.artifacts.canonical import digest, to_json
+
     manifest = run.manifest
     commit = str((manifest.git or {}).get("commit", ""))[:7]
     found = {**manifest.versions, **manifest.machine, "device": manifest.device, "threads": str(manifest.threads)}
     found |= {"precision": str(manifest.summary["precision"])} if "precision" in manifest.summary else {}
     found |= {"code": commit} if commit else {}
+    found |= {"data": digest(to_json(manifest.data).encode())[:7]} if manifest.data else {}
     return found | {name: digest[:7] for name, digest in sources(run).items()}

@@ -13,7 +13,8 @@ from PIL import Image
 
 from ex3cli.adversarial.kinds import KINDS
 from ex3cli.artifacts.manifest import Manifest
-from ex3cli.artifacts.store import shipped_reference
+from ex3cli.artifacts.store import Store, shipped_reference
+from ex3cli.datasets.registry import load
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.thresholds import Thresholds
 
@@ -208,10 +209,15 @@ def test_compare_draws_what_there_is_and_names_what_is_missing(ex3: Callable[...
     assert "missing: real" in ex3(*words, "--data", tmp_path / "nowhere").stdout
     named = ex3(*words, "-n", 1, "--data", tmp_path / "nowhere", "--output", tmp_path / "new" / "dress.PNG", "--json")
     assert named.document["figure"] == str(tmp_path / "new" / "dress.PNG")
+    (*_, record) = Store(Path("artifacts")).runs(("gan", "fashion-mnist", "comparison"))
+    assert record.read_json("comparison.json")["figure"] == "dress.PNG"  # wherever it is: the result is the same elsewhere
+    assert record.manifest.data == {}  # no real image took part
 
 
 def test_compare_puts_two_of_each_side_by_side(ex3: Callable[..., Any], judged: Path, tmp_path: Path) -> None:
     said = ex3("gan", "compare", "--label", "3", "--dataset", "digits", "--artifacts", judged, "--json").document
+    (*_, record) = Store(judged).runs(("gan", "digits", "comparison"))
+    assert record.manifest.data == load("digits").digests != {}
     panels = {each["panel"]: each for each in said["panels"]}
     assert len(panels["real"]["indices"]) == 2
     assert {each["panel"] for each in said["missing"]} == {"dcgan", "wgan"}  # shortened ones are not taken unasked

@@ -154,12 +154,15 @@ def test_one_that_cannot_be_made_hides_no_other(ex3: Ex3, store: Store, monkeypa
 
 
 def test_what_two_runs_were_made_with_is_told_where_it_differs(store: Store) -> None:
-    first, second = forged(store), forged(store, device="cuda:0", parents={"shipped from": "a", "judge": "0123456789"})
+    first = forged(store, data={"train": "1"})
+    second = forged(store, data={"train": "2"}, device="cuda:0", parents={"shipped from": "a", "judge": "0123456789"})
     first.manifest = replace(
         first.manifest, versions={"torch": "1"}, summary={"precision": "bfloat16"}, git={"commit": "abcdefghi"}
     )
     second.manifest = replace(second.manifest, versions={"torch": "2"}, summary={"precision": "float32"}, git=None)
-    assert circumstances(first, second) == {
+    told = circumstances(first, second)
+    assert len(set(told.pop("data"))) == 2
+    assert told == {
         "torch": ("1", "2"), "device": ("cpu", "cuda:0"), "precision": ("bfloat16", "float32"), "code": ("abcdefg", "none"),
         "judge": ("none", "0123456"),
     }  # fmt: skip
