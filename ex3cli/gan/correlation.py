@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import LogLocator, StrMethodFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from ex3cli.adversarial.kinds import NAMES
@@ -29,6 +31,7 @@ FEWEST = 5  # looks that anything is said of
 SCATTER = 1.6
 """By how much the Fréchet distances of two looks at one generator may differ: see `tests/benchmarks/calibrate_scores.py`."""
 COLUMNS = 3
+STEEP = 4.0  # an estimate that falls to less than a fourth is drawn by its ratios
 ESTIMATES = {
     "dcgan": "Jensen-Shannon estimate: log 2 − discriminator's loss / 2  [nats]",
     "wgan": "Wasserstein estimate: E[D(x)] − E[D(G(z))]",
@@ -163,10 +166,15 @@ def correlation_figure(courses: Sequence[Course]) -> Figure:
     """
     columns = min(COLUMNS, len(courses))
     lines = -(-len(courses) // columns)
+    ring = Line2D([], [], marker="o", markersize=10, markerfacecolor="none", markeredgecolor=BLUE, linestyle="none")
+    dashed = Line2D([], [], color=GREY, linestyle="--", linewidth=1)
     with style():
-        figure = Figure(figsize=(4.2 * columns, 4.2 * lines), layout="constrained")
+        figure = Figure(figsize=(4.2 * columns, 4.2 * lines + 0.3), layout="constrained")
         for cell, course in zip(figure.subfigures(lines, columns, squeeze=False).flat, courses, strict=False):
             _draw(cell, course)
+        meaning = {"where the estimate is lowest": ring}
+        meaning |= {"where the step size begins to fall": dashed} if any(map(_shows_decay, courses)) else {}
+        figure.legend([*meaning.values()], [*meaning], loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 
@@ -178,15 +186,30 @@ def _draw(cell: SubFigure, course: Course) -> None:
     place = course.iterations[course.lowest], course.estimates[course.lowest]
     upper.plot(*place, "o", markersize=10, markerfacecolor="none", markeredgecolor=BLUE)
     upper.set_title(ESTIMATES[config.kind], loc="left", fontsize=8)
+    if course.estimates.min() > 0 and course.estimates.max() > STEEP * course.estimates.min():
+        _by_ratios(upper, course.estimates)  # else the first look leaves the others no room
     lower.plot(course.iterations, course.distances, "o-", color=VERMILLION, markersize=3)
-    lower.set_yscale("log")
-    for axis, steps in ((lower.yaxis.set_major_locator, (1.0,)), (lower.yaxis.set_minor_locator, (2.0, 5.0))):
-        axis(LogLocator(subs=steps))
-    lower.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    lower.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+    _by_ratios(lower, course.distances)
     lower.set_title("Fréchet distance of the images", loc="left", fontsize=8)
     lower.set_xlabel("generator iteration", fontsize=8)
     for axes in (upper, lower):
         axes.tick_params(labelsize=7, which="both")
-        if course.iterations[0] <= course.decay_begins < course.iterations[-1]:
+        if _shows_decay(course):
             axes.axvline(course.decay_begins, color=GREY, linestyle="--", linewidth=1)
+
+
+def _shows_decay(course: Course) -> bool:
+    return bool(course.iterations[0] <= course.decay_begins < course.iterations[-1])
+
+
+def _by_ratios(axes: Axes, values: NDArray[np.float64]) -> None:
+    """A logarithmic scale with round numbers at it, more of them where it spans little."""
+    found = values[values > 0]
+    if not len(found):
+        return
+    steps = (1.0, 2.0, 5.0) if found.max() > 10 * found.min() else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
+    decades = range(math.floor(math.log10(found.min())), math.floor(math.log10(found.max())) + 2)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(FixedLocator([step * 10.0**decade for decade in decades for step in steps]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -1,13 +1,16 @@
 """Figures of a training: its losses against the iteration, its fixed z through time."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from ex3cli.adversarial.kinds import NAMES
 from ex3cli.figure_style import BLUE, style
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.pictures import Pixels
@@ -44,9 +47,9 @@ def loss_figure(config: GANConfig, losses: dict[str, NDArray[np.float32]]) -> Fi
         for axes, (name, title) in zip(places, titles.items(), strict=True):
             draw_loss(axes, losses[name])
             axes.set_title(title, loc="left", fontsize=10)
-        figure.axes[0].legend(loc="upper right", fontsize=8)
         figure.axes[-1].set_xlabel("generator iteration")
-        figure.suptitle(f"{config.kind}: loss against iteration")
+        figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)  # on no curve
+        figure.suptitle(f"{called(config)}: loss against iteration")
     return figure
 
 
@@ -75,9 +78,14 @@ def draw_loss(axes: Axes, values: NDArray[np.float32]) -> None:
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color="black")
 
 
-def strip_figure(kind: str, grids: Sequence[tuple[str, Pixels]], columns: int = 4) -> Figure:
-    """Grids of fixed z side by side, named by their moment."""
-    columns = min(columns, len(grids))
+def called(config: GANConfig) -> str:
+    """The name of a training in a title."""
+    return f"{NAMES[config.kind]}, preset {config.preset}"
+
+
+def strip_figure(config: GANConfig, grids: Sequence[tuple[str, Pixels]]) -> Figure:
+    """Grids of fixed z side by side, named by their moment, in lines that are as full as can be."""
+    columns = len(grids) if len(grids) <= 4 else min((4, 3, 5), key=lambda each: -len(grids) % each)
     lines = -(-len(grids) // columns)
     height, width = grids[0][1].shape
     figure = Figure(figsize=(3.2 * columns, 3.2 * lines * height / width + 0.3 * lines), layout="constrained")
@@ -86,32 +94,38 @@ def strip_figure(kind: str, grids: Sequence[tuple[str, Pixels]], columns: int = 
     for axes, (name, grid) in zip(places.flat, grids, strict=False):
         axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(name, fontsize=9)
-    figure.suptitle(f"{kind}: the same z through the training")
+    figure.suptitle(f"{called(config)}: the same z through the training")
     return figure
 
 
 def comparison_figure(label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]], missing: Sequence[str] = ()) -> Figure:
-    """The figure to hand in: panels with their images side by side; a missing one is named.
+    """The figure to hand in: panels side by side, the images of each close together under its name; a missing one is named.
 
     Parameters
     ----------
     label : the class that all are of.
-    panels : heading and (n, 28, 28) images of each.
-    missing : names of the panels that could not be drawn.
+    panels : heading and (n, 28, 28) images of each; the heading of a generator is its kind.
+    missing : headings of the panels that could not be drawn.
     """
+    image, near, apart, head, title, edge = 1.2, 0.05, 0.45, 0.3, 0.45, 0.15  # inches
     count = max((len(pixels) for _, pixels in panels), default=1)
     columns = 1 if count > 2 else max(1, len(panels))
     rows = -(-max(1, len(panels)) // columns)
-    figure = Figure(figsize=(1.35 * count * columns + 0.4, 1.75 * rows + 0.5), layout="constrained")
-    figure.suptitle(label + (f" (missing: {', '.join(missing)})" if missing else ""))
-    if not panels:
-        return figure
-    for (heading, pixels), each in zip(panels, figure.subfigures(rows, columns, squeeze=False).flat, strict=False):
-        each.suptitle(heading, fontsize=10)
-        for where, image in zip(each.subplots(1, count, squeeze=False)[0], pixels, strict=False):
-            where.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        for where in each.axes:
-            where.set_axis_off()
+    wide, tall = max(count * (image + near) - near, 1.9), head + image + edge  # so that the longest heading fits
+    width, height = columns * (wide + apart) - apart + 2 * edge, title + rows * tall
+    figure = Figure(figsize=(width, height))
+    lacking = ", ".join(NAMES.get(each, each) for each in missing)
+    figure.suptitle(label + (f" (missing: {lacking})" if missing else ""), y=1 - 0.12 / height, va="top")
+    for place, (heading, pixels) in enumerate(panels):
+        left, top = edge + (place % columns) * (wide + apart), height - title - (place // columns) * tall
+        words = NAMES.get(heading, heading)
+        figure.text((left + wide / 2) / width, (top - head + 0.06) / height, words, ha="center", fontsize=10)
+        start = left + (wide - len(pixels) * (image + near) + near) / 2
+        for number, pixel in enumerate(pixels):
+            corner = (start + number * (image + near)) / width, (top - head - image) / height
+            axes = figure.add_axes((*corner, image / width, image / height))
+            axes.imshow(pixel, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set_axis_off()
     return figure
 
 
@@ -133,10 +147,13 @@ def failure_figure(kinds: dict[str, dict[str, Any]]) -> Figure:
             reasons = ", ".join(f"{count} {reason}" for reason, count in told["reasons"].items())
             words = f"{told['failed']} of {judged} failed" + (f": {reasons}" if reasons else "") if judged else "none judged"
             axes.annotate(words, (0.0, place), xytext=(4, 9), textcoords="offset points", fontsize=8)
-        axes.set_yticks(range(len(kinds)), list(reversed(kinds)))
+        highest = max((told["failure_rate"]["high"] for told in kinds.values() if told["failure_rate"]), default=1.0)
+        end = min(1.0, max(0.3, math.ceil(10 * highest) / 10))
+        axes.set_yticks(range(len(kinds)), [NAMES.get(kind, kind) for kind in reversed(kinds)])
         axes.set_ylim(-0.5, len(kinds) - 0.3)
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_xlabel("share of attempts that failed to converge, with its 95 % interval (Wilson)")
+        axes.set_xlim(-0.02 * end, 1.02 * end)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        axes.set_xlabel("attempts that failed to converge, with 95 % interval (Wilson)")
     return figure
 
 

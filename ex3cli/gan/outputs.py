@@ -25,6 +25,6 @@ def write_outputs(run: Run, session: Session, grids: Grids) -> None:
     config = session.config
     run.write_figure("figures/losses", loss_figure(config, {name: each.numpy() for name, each in losses.items()}), svg=True)
     history = grids.history()
-    run.write_figure("figures/samples-through-training", strip_figure(config.kind, history))
+    run.write_figure("figures/samples-through-training", strip_figure(config, history))
     frames = [pictures.enlarge(grid, 2) for _, grid in history]
     run.write_bytes("figures/samples-through-training.gif", pictures.to_gif(frames, MILLISECONDS_A_FRAME))

@@ -90,7 +90,7 @@ def overview_figure(trainings: Sequence[Training]) -> Figure:
     deepest = {preset: max(len(cells.get((preset, kind), [])) for kind in columns) for preset in rows}
     lines = [(preset, place) for preset in rows for place in range(deepest[preset])]
     with style():
-        figure = Figure(figsize=(4.6 * len(columns), 5.0 * len(lines)), layout="constrained")
+        figure = Figure(figsize=(4.6 * len(columns), 5.0 * len(lines)))
         places = figure.subfigures(len(lines), len(columns), squeeze=False)
         for (preset, place), across in zip(lines, places, strict=True):
             for kind, cell in zip(columns, across, strict=True):
@@ -104,7 +104,8 @@ def _draw(cell: SubFigure, training: Training) -> None:
     verdict = verdict_in_words(last.verdict, last.reason)
     length = f"{last.iteration:,} iterations" + (", shortened" if training.run.manifest.partial else "")
     cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{length}; {verdict}", fontsize=10)
-    upper, lower, below = cell.subplots(3, 1, height_ratios=(1, 1, 1.25))
+    edges = {"left": 0.12, "right": 0.97, "top": 0.86, "bottom": 0.02, "hspace": 0.32}  # the same in every cell
+    upper, lower, below = cell.subplots(3, 1, height_ratios=(1, 1, 1.25), gridspec_kw=edges)
     for axes, (name, title) in zip((upper, lower), loss_titles(config).items(), strict=False):
         draw_loss(axes, training.losses[name])
         axes.set_title(title, loc="left", fontsize=8)

@@ -177,3 +177,22 @@ def test_the_figure_has_a_cell_a_training_with_both_curves(trained: Trained) -> 
         assert np.asarray(upper.lines[2].get_xdata())[0] == 25  # where the step size begins to fall
     (plain,) = correlation_figure([read(trained("wgan", *found[0], decaying_share=0.0))]).subfigs
     assert [len(axes.lines) for axes in plain.axes] == [2, 1]
+
+
+def test_the_legend_says_what_ring_and_dashes_are_where_there_are_any(trained: Trained) -> None:
+    falling, plain = ([read(trained("wgan", [5, 4, 3, 2, 1], [5, 4, 3, 2, 1], decaying_share=share))] for share in (0.5, 0.0))
+    said = [[text.get_text() for text in correlation_figure(each).legends[0].get_texts()] for each in (falling, plain)]
+    assert said[0] == [*said[1], "where the step size begins to fall"]
+    assert said[1] == ["where the estimate is lowest"]
+
+
+def test_a_steep_estimate_is_drawn_by_its_ratios_and_ticks_are_round(trained: Trained) -> None:
+    def scales(losses: list[float], fids: list[float]) -> tuple[str, list[float]]:
+        (cell,) = correlation_figure([read(trained("wgan", losses, fids))]).subfigs
+        upper, lower = cell.axes
+        low, high = lower.get_ylim()
+        return upper.get_yscale(), [round(tick, 9) for tick in lower.get_yticks() if low <= tick <= high]
+
+    assert scales([5, 4, 3, 2, 1.5], [4, 3, 2, 1.5, 1.1]) == ("linear", [1.5, 2.0, 3.0, 4.0])
+    assert scales([9, 4, 3, 2, 1.5], [4, 3, 1, 0.5, 0.1]) == ("log", [0.1, 0.2, 0.5, 1.0, 2.0])
+    assert scales([9, 4, 3, 2, -1], [4, 3, 1, 0.5, 0.1])[0] == "linear"  # what is below zero has no ratio

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ex3cli.adversarial.kinds import KINDS
+from ex3cli.adversarial.kinds import KINDS, NAMES
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.figures import loss_figure, running_mean, strip_figure
+from ex3cli.gan.figures import comparison_figure, failure_figure, loss_figure, running_mean, strip_figure
 from ex3cli.gan.session import LOSSES
 
 
@@ -45,10 +45,55 @@ def test_one_iteration_is_enough_for_a_figure() -> None:
     loss_figure(GANConfig(), {name: np.ones(1, dtype=np.float32) for name in LOSSES}).canvas.draw()
 
 
-def test_the_strip_names_every_moment() -> None:
-    grids = [(f"epoch {n}", np.zeros((30, 40), dtype=np.uint8)) for n in range(6)]
-    figure = strip_figure("wgan", grids)
+def test_the_legend_lies_on_no_curve_and_the_title_names_kind_and_preset() -> None:
+    figure = loss_figure(GANConfig.resolve("paper", kind="wgan"), {name: np.ones(9, dtype=np.float32) for name in LOSSES})
+    assert figure.get_suptitle() == "WGAN (gradient penalty), preset paper: loss against iteration"
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    assert not any(legend.get_window_extent().overlaps(axes.get_window_extent()) for axes in figure.axes)
+    assert all(axes.legend_ is None for axes in figure.axes)
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 4), (5, 5), (6, 3), (7, 4), (8, 4), (9, 3), (10, 5)])
+def test_the_strip_names_every_moment_in_lines_as_full_as_can_be(count: int, columns: int) -> None:
+    grids = [(f"epoch {n}", np.zeros((30, 40), dtype=np.uint8)) for n in range(count)]
+    figure = strip_figure(GANConfig.resolve(kind="wgan"), grids)
     assert [axes.get_title() for axes in figure.axes if axes.get_title()] == [name for name, _ in grids]
+    assert figure.get_suptitle() == "WGAN (gradient penalty), preset quick: the same z through the training"
+    assert figure.axes[0].get_gridspec().ncols == columns
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_what_is_compared_stands_together_under_its_name(count: int) -> None:
+    images = np.zeros((count, 28, 28), dtype=np.uint8)
+    figure = comparison_figure("Dress", [("real", images), ("wgan", images), ("wgan-clip", images)], ["dcgan"])
+    assert figure.get_suptitle() == "Dress (missing: DCGAN)"
+    assert [text.get_text() for text in figure.texts if text.get_text() in ("real", *NAMES.values())] == [
+        "real", "WGAN (gradient penalty)", "WGAN (clipping)",
+    ]  # fmt: skip
+    figure.canvas.draw()
+    boxes = [axes.get_window_extent() for axes in figure.axes]
+    assert len(boxes) == 3 * count
+    assert all(np.isclose(box.width, box.height) for box in boxes)
+    assert figure.bbox.count_contains([corner for box in boxes for corner in box.get_points()]) == 2 * len(boxes)
+    if count == 2:
+        within, between = boxes[1].x0 - boxes[0].x1, boxes[2].x0 - boxes[1].x1
+        assert 0 < 5 * within < between
+    for place, heading in enumerate(text for text in figure.texts if text.get_text() in ("real", *NAMES.values())):
+        box, pair = heading.get_window_extent(), boxes[place * count : (place + 1) * count]
+        assert box.y0 > pair[0].y1
+        assert box.y0 - pair[0].y1 < 0.1 * pair[0].height
+        assert (box.x0 + box.x1) / 2 == pytest.approx((pair[0].x0 + pair[-1].x1) / 2, abs=1)
+
+
+@pytest.mark.parametrize(("high", "end"), [(0.05, 0.3), (0.278, 0.3), (0.41, 0.5), (1.0, 1.0), (None, 1.0)])
+def test_the_axis_of_failure_rates_ends_where_the_intervals_do(high: float | None, end: float) -> None:
+    rate = None if high is None else {"value": 0.0, "low": 0.0, "high": high}
+    told = {"failed": 0, "converged": 10 if rate else 0, "failure_rate": rate, "reasons": {}}
+    (axes,) = failure_figure({"dcgan": told, "wgan": told}).axes
+    assert axes.get_xlim()[1] == pytest.approx(1.02 * end)
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["WGAN (gradient penalty)", "DCGAN"]
+    assert axes.texts[0].get_text() == ("0 of 10 failed" if rate else "none judged")
 
 
 @pytest.mark.parametrize("first", [0, 50])

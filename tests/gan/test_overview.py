@@ -87,6 +87,15 @@ def test_a_column_is_a_kind_and_a_row_a_preset(trained: Callable[..., Run]) -> N
         assert below.images[0].get_array()[0, 0] == level
 
 
+def test_the_axes_of_a_column_stand_below_one_another(trained: Callable[..., Run]) -> None:
+    shown = [training(trained, preset, "dcgan", GOOD) for preset in ("wide", "narrow")]
+    shown[1].losses["critic_loss"] *= 1e6  # whose numbers are wider
+    figure = overview_figure(shown)
+    figure.canvas.draw()
+    edges = {(round(box.x0, 6), round(box.x1, 6)) for cell in figure.subfigs for box in (cell.axes[0].get_window_extent(),)}
+    assert len(edges) == 1
+
+
 def test_a_loss_with_an_auxiliary_part_says_so(trained: Callable[..., Run]) -> None:
     config = GANConfig.resolve("quick", kind="wgan", auxiliary_weight=0.1, generator_auxiliary_weight=0.2)
     told = replace(training(trained, "quick", "wgan", GOOD), config=config)
