@@ -7,6 +7,8 @@ import matplotlib as mpl
 
 # Okabe and Ito's palette: told apart with every common kind of colour blindness, and by lightness in print.
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#666666"
+PLAIN = (1, 2, 5, 10)
+"""Steps between the ticks of an axis, times a power of ten."""
 
 
 def style() -> AbstractContextManager[Any]:

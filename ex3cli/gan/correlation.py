@@ -14,15 +14,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from ex3cli.adversarial.kinds import NAMES
 from ex3cli.artifacts.attempts import attempts_of, verdict_in_words
 from ex3cli.artifacts.run import Run
 from ex3cli.errors import ArtifactError
-from ex3cli.figure_style import BLUE, GREY, VERMILLION, style
+from ex3cli.figure_style import BLUE, GREY, PLAIN, VERMILLION, style
 from ex3cli.gan.config import GANConfig
+from ex3cli.gan.figures import fullest
 from ex3cli.gan.looks import looks_of
 from ex3cli.gan.outputs import LOSSES_FILE
 from ex3cli.gan.weights import trained_config
@@ -30,8 +31,11 @@ from ex3cli.gan.weights import trained_config
 FEWEST = 5  # looks that anything is said of
 SCATTER = 1.6
 """By how much the Fréchet distances of two looks at one generator may differ: see `tests/benchmarks/calibrate_scores.py`."""
-COLUMNS = 3
-STEEP = 4.0  # an estimate that falls to less than a fourth is drawn by its ratios
+WIDE = 3.0  # the highest over the lowest value from which on an axis is logarithmic
+CELL = 4.2  # inches, the side of a training's cell
+EDGES = {"left": 0.13, "right": 0.97, "bottom": 0.11, "top": 0.85, "hspace": 0.28}
+RING: dict[str, Any] = {"marker": "o", "markersize": 10, "markerfacecolor": "none"}
+DECAY: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 1}
 ESTIMATES = {
     "dcgan": "Jensen-Shannon estimate: log 2 − discriminator's loss / 2  [nats]",
     "wgan": "Wasserstein estimate: E[D(x)] − E[D(G(z))]",
@@ -59,6 +63,11 @@ class Course:
     def decay_begins(self) -> float:
         """The iteration from which on the step size falls; that of the end where it never does."""
         return self.config.iterations * (1 - self.config.decaying_share)
+
+    @property
+    def decay_is_seen(self) -> bool:
+        """Whether the step size begins to fall between two looks."""
+        return bool(self.iterations[0] <= self.decay_begins < self.iterations[-1])
 
     @property
     def lowest(self) -> int:
@@ -162,54 +171,76 @@ def _estimates(run: Run, config: GANConfig) -> NDArray[np.float64]:
 def correlation_figure(courses: Sequence[Course]) -> Figure:
     """For each training the critic's estimate, its lowest ringed, above its images' distance.
 
-    Dashed where the step size begins to fall.
+    Dashed where the step size begins to fall. How to read it stands in the first cell that is left over, else below all.
     """
-    columns = min(COLUMNS, len(courses))
+    columns = fullest(len(courses), (3, 2))
     lines = -(-len(courses) // columns)
-    ring = Line2D([], [], marker="o", markersize=10, markerfacecolor="none", markeredgecolor=BLUE, linestyle="none")
-    dashed = Line2D([], [], color=GREY, linestyle="--", linewidth=1)
+    spare = lines * columns > len(courses)
+    key_rows = (4, 2, 1)[columns - 1]
+    heights = [CELL] * lines + ([] if spare else [0.6 + 0.18 * key_rows])
     with style():
-        figure = Figure(figsize=(4.2 * columns, 4.2 * lines + 0.3), layout="constrained")
-        for cell, course in zip(figure.subfigures(lines, columns, squeeze=False).flat, courses, strict=False):
-            _draw(cell, course)
-        meaning = {"where the estimate is lowest": ring}
-        meaning |= {"where the step size begins to fall": dashed} if any(map(_shows_decay, courses)) else {}
-        figure.legend([*meaning.values()], [*meaning], loc="outside lower center", ncols=2, fontsize=9)
+        figure = Figure(figsize=(CELL * columns, sum(heights)))
+        whole = {"left": 0, "right": 1, "bottom": 0, "top": 1, "hspace": 0, "wspace": 0}
+        grid = figure.add_gridspec(len(heights), columns, height_ratios=heights, **whole)
+        for place, course in enumerate(courses):
+            _draw(figure.add_subfigure(grid[divmod(place, columns)]), course)
+        key = figure.add_subfigure(grid[divmod(len(courses), columns)] if spare else grid[lines, :])
+        _explain(key, courses, 1 if spare else 4 // key_rows)
     return figure
 
 
 def _draw(cell: SubFigure, course: Course) -> None:
     config = course.config
-    cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{course.run.name}", fontsize=9)
-    upper, lower = cell.subplots(2, 1, sharex=True)
-    upper.plot(course.iterations, course.estimates, "o-", color=BLUE, markersize=3)
+    cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{course.run.name}", fontsize=9, x=0.55, y=0.985, va="top")
+    # Placed in all cells alike, so that their edges stand in one line whatever their labels are.
+    upper, lower = cell.subplots(2, 1, sharex=True, gridspec_kw=EDGES)
+    _plot(upper, course, course.estimates, ESTIMATES[config.kind], BLUE)
     place = course.iterations[course.lowest], course.estimates[course.lowest]
-    upper.plot(*place, "o", markersize=10, markerfacecolor="none", markeredgecolor=BLUE)
-    upper.set_title(ESTIMATES[config.kind], loc="left", fontsize=8)
-    if course.estimates.min() > 0 and course.estimates.max() > STEEP * course.estimates.min():
-        _by_ratios(upper, course.estimates)  # else the first look leaves the others no room
-    lower.plot(course.iterations, course.distances, "o-", color=VERMILLION, markersize=3)
-    _by_ratios(lower, course.distances)
-    lower.set_title("Fréchet distance of the images", loc="left", fontsize=8)
+    upper.plot(*place, linestyle="none", markeredgecolor=BLUE, **RING)
+    _plot(lower, course, course.distances, "Fréchet distance of the images", VERMILLION)
+    lower.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     lower.set_xlabel("generator iteration", fontsize=8)
     for axes in (upper, lower):
-        axes.tick_params(labelsize=7, which="both")
-        if _shows_decay(course):
-            axes.axvline(course.decay_begins, color=GREY, linestyle="--", linewidth=1)
+        if course.decay_is_seen:
+            axes.axvline(course.decay_begins, **DECAY)
 
 
-def _shows_decay(course: Course) -> bool:
-    return bool(course.iterations[0] <= course.decay_begins < course.iterations[-1])
+def _plot(axes: Axes, course: Course, values: NDArray[np.float64], title: str, colour: str) -> None:
+    """One value look by look, on a logarithmic axis where it spans so much that a plain one would flatten its course."""
+    axes.plot(course.iterations, values, "o-", color=colour, markersize=3)
+    axes.tick_params(labelsize=7)
+    low, high = float(values.min()), float(values.max())
+    if is_wide := low > 0 and high >= WIDE * low:
+        ticks = _ticks(low, high)
+        axes.set_yscale("log")
+        axes.set_ylim(min(ticks[0], low / 1.1), max(ticks[-1], high * 1.1))
+        axes.yaxis.set_major_locator(FixedLocator(ticks))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    else:
+        axes.margins(y=0.1)  # for the ring
+        axes.yaxis.set_major_locator(MaxNLocator(8, steps=PLAIN))
+    axes.set_title(title + (" (log)" if is_wide else ""), loc="left", fontsize=8)
 
 
-def _by_ratios(axes: Axes, values: NDArray[np.float64]) -> None:
-    """A logarithmic scale with round numbers at it, more of them where it spans little."""
-    found = values[values > 0]
-    if not len(found):
-        return
-    steps = (1.0, 2.0, 5.0) if found.max() > 10 * found.min() else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
-    decades = range(math.floor(math.log10(found.min())), math.floor(math.log10(found.max())) + 2)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(FixedLocator([step * 10.0**decade for decade in decades for step in steps]))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, … from the last at or below `low` to the first at or above `high`; powers of ten alone of very many."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = [float(f"{step}e{decade}") for decade in decades for step in (PLAIN[:-1] if len(decades) < 5 else (1,))]
+    first = max((place for place, tick in enumerate(steps) if tick <= low * (1 + 1e-6)), default=0)
+    last = min((place for place, tick in enumerate(steps) if tick >= high * (1 - 1e-6)), default=len(steps) - 1)
+    return steps[first : last + 1]
+
+
+def _explain(cell: SubFigure, courses: Sequence[Course], columns: int) -> None:
+    """How to read the figure."""
+    handles = [
+        Line2D([], [], color=BLUE, marker="o", markersize=3, label="the critic's estimate, mean since the look before"),
+        Line2D([], [], linestyle="none", markeredgecolor=BLUE, label="where it is lowest", **RING),
+        Line2D([], [], color=VERMILLION, marker="o", markersize=3, label="how far the images are from real ones"),
+    ]
+    if any(course.decay_is_seen for course in courses):
+        handles.append(Line2D([], [], label="from here on the step size falls", **DECAY))
+    question = "Does the estimate fall as the images come nearer?\nEach dot is a look of the judge."
+    key = cell.legend(handles=handles, loc="center", ncols=columns, fontsize=8, title=question, title_fontsize=9)
+    key.set_alignment("left")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ex3cli.adversarial.kinds import NAMES
 from ex3cli.figure_style import BLUE, style
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.pictures import Pixels
+from ex3cli.gan.pictures import Pixels, tile
 
 PANELS = {
     "dcgan": (
@@ -30,6 +30,7 @@ PANELS = {
         ("generator_loss", "generator: −E[D(G(z))]"),
     ),
 }
+IMAGE, GAP, TITLE = 1.3, 0.36, 0.36  # inches, in the comparison: side of an image, between two panels, for the title
 
 
 def loss_figure(config: GANConfig, losses: dict[str, NDArray[np.float32]]) -> Figure:
@@ -48,9 +49,15 @@ def loss_figure(config: GANConfig, losses: dict[str, NDArray[np.float32]]) -> Fi
             draw_loss(axes, losses[name])
             axes.set_title(title, loc="left", fontsize=10)
         figure.axes[-1].set_xlabel("generator iteration")
-        figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)  # on no curve
-        figure.suptitle(f"{called(config)}: loss against iteration")
+        # Below all of them, for no corner of a loss is sure to stay empty.
+        figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+        figure.suptitle(f"{_called(config)}: loss against iteration")
     return figure
+
+
+def _called(config: GANConfig) -> str:
+    """Which training a figure is of."""
+    return f"{NAMES[config.kind]}, preset {config.preset}"
 
 
 def loss_titles(config: GANConfig) -> dict[str, str]:
@@ -78,54 +85,58 @@ def draw_loss(axes: Axes, values: NDArray[np.float32]) -> None:
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color="black")
 
 
-def called(config: GANConfig) -> str:
-    """The name of a training in a title."""
-    return f"{NAMES[config.kind]}, preset {config.preset}"
-
-
 def strip_figure(config: GANConfig, grids: Sequence[tuple[str, Pixels]]) -> Figure:
-    """Grids of fixed z side by side, named by their moment, in lines that are as full as can be."""
-    columns = len(grids) if len(grids) <= 4 else min((4, 3, 5), key=lambda each: -len(grids) % each)
+    """Grids of fixed z side by side, named by their moment; a row that is not full stands in the middle."""
+    columns = fullest(len(grids), (4, 5, 3))
     lines = -(-len(grids) // columns)
     height, width = grids[0][1].shape
     figure = Figure(figsize=(3.2 * columns, 3.2 * lines * height / width + 0.3 * lines), layout="constrained")
-    for axes in (places := figure.subplots(lines, columns, squeeze=False)).flat:
-        axes.set_axis_off()
-    for axes, (name, grid) in zip(places.flat, grids, strict=False):
+    halves = figure.add_gridspec(lines, 2 * columns)
+    for place, (name, grid) in enumerate(grids):
+        line, across = divmod(place, columns)
+        left = 2 * across + columns - min(columns, len(grids) - line * columns)
+        axes = figure.add_subplot(halves[line, left : left + 2])
         axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(name, fontsize=9)
-    figure.suptitle(f"{called(config)}: the same z through the training")
+        axes.set_axis_off()
+    figure.suptitle(f"{_called(config)}: the same z through the training")
     return figure
 
 
+def fullest(count: int, columns: Sequence[int]) -> int:
+    """Of these numbers of columns the one that leaves the fewest cells of `count` empty, the first of several."""
+    return min((min(each, count) for each in columns), key=lambda each: -count % each)
+
+
 def comparison_figure(label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]], missing: Sequence[str] = ()) -> Figure:
-    """The figure to hand in: panels side by side, the images of each close together under its name; a missing one is named.
+    """The figure to hand in: panels with their images side by side; a missing one is named.
 
     Parameters
     ----------
     label : the class that all are of.
-    panels : heading and (n, 28, 28) images of each; the heading of a generator is its kind.
-    missing : headings of the panels that could not be drawn.
+    panels : name and (n, 28, 28) images of each; a kind of training is given its full name.
+    missing : names of the panels that could not be drawn.
     """
-    image, near, apart, head, title, edge = 1.2, 0.05, 0.45, 0.3, 0.45, 0.15  # inches
+    absent = ", ".join(NAMES.get(name, name) for name in missing)
+    title = label + (f" (missing: {absent})" if missing else "")
+    sheets = [(NAMES.get(name, name), tile([list(pixels)], gap=1)) for name, pixels in panels]
     count = max((len(pixels) for _, pixels in panels), default=1)
     columns = 1 if count > 2 else max(1, len(panels))
     rows = -(-max(1, len(panels)) // columns)
-    wide, tall = max(count * (image + near) - near, 1.9), head + image + edge  # so that the longest heading fits
-    width, height = columns * (wide + apart) - apart + 2 * edge, title + rows * tall
+    deep, wide = np.max([sheet.shape for _, sheet in sheets] or [(28, 28)], axis=0) * (IMAGE / 28)
+    # In inches: a heading stands close above its images, and between panels is many times what is between two images of one.
+    head = 0.38 if count == 1 else 0.22
+    across, down = wide + GAP, deep + GAP / 2 + head
+    width, height = columns * across + GAP, rows * down + GAP / 2 + TITLE
     figure = Figure(figsize=(width, height))
-    lacking = ", ".join(NAMES.get(each, each) for each in missing)
-    figure.suptitle(label + (f" (missing: {lacking})" if missing else ""), y=1 - 0.12 / height, va="top")
-    for place, (heading, pixels) in enumerate(panels):
-        left, top = edge + (place % columns) * (wide + apart), height - title - (place // columns) * tall
-        words = NAMES.get(heading, heading)
-        figure.text((left + wide / 2) / width, (top - head + 0.06) / height, words, ha="center", fontsize=10)
-        start = left + (wide - len(pixels) * (image + near) + near) / 2
-        for number, pixel in enumerate(pixels):
-            corner = (start + number * (image + near)) / width, (top - head - image) / height
-            axes = figure.add_axes((*corner, image / width, image / height))
-            axes.imshow(pixel, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axes.set_axis_off()
+    figure.suptitle(title, y=1 - 0.12 / height, va="top")
+    for place, (heading, sheet) in enumerate(sheets):
+        row, column = divmod(place, columns)
+        left, top = GAP + column * across, height - TITLE - row * down - head
+        axes = figure.add_axes((left / width, (top - deep) / height, sheet.shape[1] * IMAGE / 28 / width, deep / height))
+        axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(heading.replace(" (", "\n(") if count == 1 else heading, fontsize=10, pad=3)
+        axes.set_axis_off()
     return figure
 
 
@@ -139,21 +150,23 @@ def failure_figure(kinds: dict[str, dict[str, Any]]) -> Figure:
     with style():
         figure = Figure(figsize=(7, 0.9 + 0.7 * len(kinds)), layout="constrained")
         axes = figure.subplots()
-        for place, told in enumerate(reversed(kinds.values())):
+        names = []
+        for place, (kind, told) in enumerate(reversed(kinds.items())):
             rate, judged = told["failure_rate"], told["failed"] + told["converged"]
+            names.append(f"{NAMES[kind]}\nn = {judged}")
             if rate is not None:
                 axes.plot([rate["low"], rate["high"]], [place, place], color=BLUE, linewidth=3, solid_capstyle="butt")
-                axes.plot(rate["value"], place, "o", color=BLUE, markersize=8)
+                axes.plot(rate["value"], place, "o", color=BLUE, markersize=8, clip_on=False)
             reasons = ", ".join(f"{count} {reason}" for reason, count in told["reasons"].items())
             words = f"{told['failed']} of {judged} failed" + (f": {reasons}" if reasons else "") if judged else "none judged"
             axes.annotate(words, (0.0, place), xytext=(4, 9), textcoords="offset points", fontsize=8)
-        highest = max((told["failure_rate"]["high"] for told in kinds.values() if told["failure_rate"]), default=1.0)
-        end = min(1.0, max(0.3, math.ceil(10 * highest) / 10))
-        axes.set_yticks(range(len(kinds)), [NAMES.get(kind, kind) for kind in reversed(kinds)])
+        highest = max((told["failure_rate"]["high"] for told in kinds.values() if told["failure_rate"]), default=0.0)
+        end = max(0.3, math.ceil(round(highest * 10, 6)) / 10)
+        axes.set_yticks(range(len(kinds)), names)
         axes.set_ylim(-0.5, len(kinds) - 0.3)
         axes.set_xlim(-0.02 * end, 1.02 * end)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-        axes.set_xlabel("attempts that failed to converge, with 95 % interval (Wilson)")
+        axes.set_xlabel("share of attempts that failed to converge, with its 95 % interval (Wilson)")
     return figure
 
 

@@ -1,18 +1,20 @@
 """Several trainings in one figure and one table: each one's losses, images and verdict, a column a kind, a row a preset."""
 
 import shlex
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from ex3cli.adversarial.kinds import KINDS, NAMES
 from ex3cli.artifacts.attempts import Attempt, attempts_of, verdict_in_words
 from ex3cli.artifacts.run import Run
-from ex3cli.figure_style import style
+from ex3cli.figure_style import PLAIN, style
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.figures import draw_loss, loss_titles
 from ex3cli.gan.gallery import labels_of
@@ -24,6 +26,8 @@ from ex3cli.gan.session import LOSSES
 from ex3cli.gan.weights import load_generator, trained_config
 
 ROWS, COLUMNS = 3, 10  # images of each training; of a conditional one a column is a class
+LEFT, WIDTH = 0.12, 0.85  # of a cell: the same in all, so that their edges stand in one line whatever their labels are
+BOXES = ((0.655, 0.18), (0.4, 0.18), (0.035, 0.27))  # bottom and height of the two losses and of the images
 SHOWN = ("label_agreement", "rarest_class", "coverage", "fid")  # of what decided
 
 
@@ -91,7 +95,7 @@ def overview_figure(trainings: Sequence[Training]) -> Figure:
     lines = [(preset, place) for preset in rows for place in range(deepest[preset])]
     with style():
         figure = Figure(figsize=(4.6 * len(columns), 5.0 * len(lines)))
-        places = figure.subfigures(len(lines), len(columns), squeeze=False)
+        places = figure.subfigures(len(lines), len(columns), squeeze=False, wspace=0, hspace=0)
         for (preset, place), across in zip(lines, places, strict=True):
             for kind, cell in zip(columns, across, strict=True):
                 if place < len(cells.get((preset, kind), [])):
@@ -103,15 +107,20 @@ def _draw(cell: SubFigure, training: Training) -> None:
     config, last = training.config, training.attempts[-1]
     verdict = verdict_in_words(last.verdict, last.reason)
     length = f"{last.iteration:,} iterations" + (", shortened" if training.run.manifest.partial else "")
-    cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{length}; {verdict}", fontsize=10)
-    edges = {"left": 0.12, "right": 0.97, "top": 0.86, "bottom": 0.02, "hspace": 0.32}  # the same in every cell
-    upper, lower, below = cell.subplots(3, 1, height_ratios=(1, 1, 1.25), gridspec_kw=edges)
+    cell.suptitle(
+        f"{config.preset} {NAMES[config.kind]}\n{length}; {verdict}", fontsize=10, x=LEFT + WIDTH / 2, y=0.985, va="top"
+    )
+    upper, lower, below = (cell.add_axes((LEFT, bottom, WIDTH, height)) for bottom, height in BOXES)
     for axes, (name, title) in zip((upper, lower), loss_titles(config).items(), strict=False):
         draw_loss(axes, training.losses[name])
-        axes.set_title(title, loc="left", fontsize=8)
+        axes.set_title(textwrap.fill(title, 70), loc="left", fontsize=8)
         axes.tick_params(labelsize=7)
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=PLAIN, integer=True))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=PLAIN))
     upper.tick_params(labelbottom=False)
     lower.set_xlabel("generator iteration", fontsize=8)
     images = training.images.reshape(ROWS, COLUMNS, *training.images.shape[1:])
     below.imshow(tile(list(images)), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    below.set_anchor("N")
     below.set_axis_off()

@@ -17,6 +17,7 @@ from ex3cli.gan.correlation import UntoldError, correlation_figure, read
 from ex3cli.gan.session import LOSSES
 
 Trained = Callable[..., Run]
+Overlaps = Callable[[Any], list[tuple[str, str]]]
 STEPS = 10  # iterations from look to look
 
 
@@ -175,24 +176,80 @@ def test_the_figure_has_a_cell_a_training_with_both_curves(trained: Trained) -> 
         np.testing.assert_allclose(np.asarray(lower.lines[0].get_ydata(), float), course.distances)
         assert np.asarray(upper.lines[1].get_ydata(), float) == pytest.approx(1)  # the lowest
         assert np.asarray(upper.lines[2].get_xdata())[0] == 25  # where the step size begins to fall
-    (plain,) = correlation_figure([read(trained("wgan", *found[0], decaying_share=0.0))]).subfigs
+    plain, _ = correlation_figure([read(trained("wgan", *found[0], decaying_share=0.0))]).subfigs
     assert [len(axes.lines) for axes in plain.axes] == [2, 1]
 
 
-def test_the_legend_says_what_ring_and_dashes_are_where_there_are_any(trained: Trained) -> None:
-    falling, plain = ([read(trained("wgan", [5, 4, 3, 2, 1], [5, 4, 3, 2, 1], decaying_share=share))] for share in (0.5, 0.0))
-    said = [[text.get_text() for text in correlation_figure(each).legends[0].get_texts()] for each in (falling, plain)]
-    assert said[0] == [*said[1], "where the step size begins to fall"]
-    assert said[1] == ["where the estimate is lowest"]
+@pytest.mark.parametrize(
+    ("count", "columns", "beside"), [(1, 1, False), (2, 2, False), (4, 2, False), (5, 3, True), (6, 3, False)]
+)
+def test_how_to_read_it_fills_the_cell_left_over_or_stands_below(
+    trained: Trained, overlaps: Overlaps, count: int, columns: int, beside: bool
+) -> None:
+    course = read(trained("wgan", [5e-3, 4e-3, 3e-3, 2e-3, 1e-3], [5e3, 4e3, 3e3, 2e3, 1e3]))
+    other = read(trained("dcgan", [1.3, 1.2, 1.1, 1.0, 0.9], [5, 4, 3, 2, 1], name="critic_loss"))
+    figure: Any = correlation_figure([course, other, *[course] * 4][:count])
+    assert overlaps(figure) == []
+    *cells, key = figure.subfigs
+    assert len({round(cell.bbox.x0) for cell in cells}) == columns
+    for cell in cells:
+        edges = {round(axes.get_window_extent().x0 - cell.bbox.x0, 3) for axes in cell.axes}
+        assert edges == {round(0.13 * cell.bbox.width, 3)}
+    assert (key.bbox.y0 == cells[-1].bbox.y0) == beside
+    assert (key.bbox.y1 <= cells[-1].bbox.y0 + 1e-6) != beside
+    words = key.legends[0].get_window_extent()
+    assert (words.x0 >= key.bbox.x0, words.x1 <= key.bbox.x1) == (True, True)
+    assert (words.y0 >= key.bbox.y0, words.y1 <= key.bbox.y1) == (True, True)
 
 
-def test_a_steep_estimate_is_drawn_by_its_ratios_and_ticks_are_round(trained: Trained) -> None:
-    def scales(losses: list[float], fids: list[float]) -> tuple[str, list[float]]:
-        (cell,) = correlation_figure([read(trained("wgan", losses, fids))]).subfigs
-        upper, lower = cell.axes
-        low, high = lower.get_ylim()
-        return upper.get_yscale(), [round(tick, 9) for tick in lower.get_yticks() if low <= tick <= high]
+def test_only_what_is_drawn_is_explained(trained: Trained) -> None:
+    def explained(**settings: Any) -> list[str]:
+        figure: Any = correlation_figure([read(trained("wgan", [5, 4, 3, 2, 1], [5, 4, 3, 2, 1], **settings))])
+        return [text.get_text() for text in figure.subfigs[-1].legends[0].get_texts()]
 
-    assert scales([5, 4, 3, 2, 1.5], [4, 3, 2, 1.5, 1.1]) == ("linear", [1.5, 2.0, 3.0, 4.0])
-    assert scales([9, 4, 3, 2, 1.5], [4, 3, 1, 0.5, 0.1]) == ("log", [0.1, 0.2, 0.5, 1.0, 2.0])
-    assert scales([9, 4, 3, 2, -1], [4, 3, 1, 0.5, 0.1])[0] == "linear"  # what is below zero has no ratio
+    assert "from here on the step size falls" in explained()
+    assert not any("step size" in each for each in explained(decaying_share=0.0))
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([4.1, 3.1, 2.4, 1.6, 1.05], [1, 2, 5]),
+        ([1.22, 0.19, 0.24, 0.3, 0.42], [0.1, 0.2, 0.5, 1, 2]),
+        ([2.0, 1.0, 0.5, 0.2, 0.2], [0.2, 0.5, 1, 2]),
+        ([5000.0, 50.0, 5.0, 0.5, 0.05], [0.01, 0.1, 1, 10, 100, 1000, 10_000]),
+    ],
+)
+def test_an_axis_that_spans_much_is_logarithmic_with_ticks_at_1_2_5(
+    trained: Trained, overlaps: Overlaps, values: list[float], ticks: list[float]
+) -> None:
+    figure: Any = correlation_figure([read(trained("wgan", values, values))])
+    assert overlaps(figure) == []
+    for axes in figure.subfigs[0].axes:
+        assert (axes.get_yscale(), axes.get_title(loc="left")[-6:]) == ("log", " (log)")
+        assert axes.get_yticks().tolist() == ticks
+        assert [text.get_text() for text in axes.get_yticklabels()] == [f"{tick:g}" for tick in ticks]
+        low, high = axes.get_ylim()
+        assert low < min(values) <= max(values) < high
+
+
+def test_the_course_after_a_first_look_far_off_fills_a_good_part_of_the_height(trained: Trained) -> None:
+    figure: Any = correlation_figure([read(trained("wgan", [1.22, 0.19, 0.24, 0.3, 0.42], [5, 4, 3, 2, 1]))])
+    upper = figure.subfigs[0].axes[0]
+    points = upper.transData.transform([(0, value) for value in upper.lines[0].get_ydata()])
+    heights = upper.transAxes.inverted().transform(points)[:, 1]
+    assert np.ptp(heights[1:]) > 0.25  # of a plain axis it is a fifth
+    assert ((heights > 0) & (heights < 1)).all()
+
+
+@pytest.mark.parametrize("values", [[0.56, 0.55, 0.5, 0.46, 0.49], [4.0, 3.0, 2.0, 1.5, 1.5], [3.0, 1.0, 0.0, -1.0, 0.1]])
+def test_what_spans_little_or_is_not_positive_stays_on_a_plain_axis(trained: Trained, values: list[float]) -> None:
+    figure: Any = correlation_figure([read(trained("wgan", values, [5, 4, 3, 2, 1]))])
+    upper = figure.subfigs[0].axes[0]
+    assert upper.get_yscale() == "linear"
+    assert "(log)" not in upper.get_title(loc="left")
+    low, high = upper.get_ylim()
+    assert low < min(values) < max(values) < high
+    shown = [tick for tick in upper.get_yticks() if low <= tick <= high]
+    assert len(shown) >= 3
+    assert float(f"{np.diff(shown)[0]:e}"[0]) in (1, 2, 5)

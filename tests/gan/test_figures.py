@@ -1,14 +1,20 @@
-"""The loss figure shows every iteration and its running mean."""
+"""The figures show every iteration and its running mean, say whose they are, and nothing in them lies on anything else."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ex3cli.adversarial.kinds import KINDS, NAMES
+from ex3cli.adversarial.kinds import KINDS
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.figures import comparison_figure, failure_figure, loss_figure, running_mean, strip_figure
+from ex3cli.gan.figures import comparison_figure, failure_figure, fullest, loss_figure, running_mean, strip_figure
 from ex3cli.gan.session import LOSSES
+
+Overlaps = Callable[[Any], list[tuple[str, str]]]
 
 
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=40), st.integers(1, 50))
@@ -45,55 +51,100 @@ def test_one_iteration_is_enough_for_a_figure() -> None:
     loss_figure(GANConfig(), {name: np.ones(1, dtype=np.float32) for name in LOSSES}).canvas.draw()
 
 
-def test_the_legend_lies_on_no_curve_and_the_title_names_kind_and_preset() -> None:
-    figure = loss_figure(GANConfig.resolve("paper", kind="wgan"), {name: np.ones(9, dtype=np.float32) for name in LOSSES})
-    assert figure.get_suptitle() == "WGAN (gradient penalty), preset paper: loss against iteration"
-    figure.canvas.draw()
+@pytest.mark.parametrize(("preset", "kind"), [("quick", "dcgan"), ("paper", "wgan"), ("quick", "wgan-clip")])
+def test_the_legend_of_the_losses_hides_nothing(preset: str, kind: str, overlaps: Overlaps) -> None:
+    losses = {name: np.linspace(-1, 1, 200, dtype=np.float32) for name in LOSSES}
+    figure = loss_figure(GANConfig.resolve(preset, kind=kind), losses)
+    assert overlaps(figure) == []
     (legend,) = figure.legends
-    assert not any(legend.get_window_extent().overlaps(axes.get_window_extent()) for axes in figure.axes)
-    assert all(axes.legend_ is None for axes in figure.axes)
+    assert [text.get_text() for text in legend.get_texts()] == ["each iteration", "mean of the last 4"]
+    assert not any(axes.get_legend() or axes.get_tightbbox().overlaps(legend.get_window_extent()) for axes in figure.axes)
 
 
-@pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 4), (5, 5), (6, 3), (7, 4), (8, 4), (9, 3), (10, 5)])
-def test_the_strip_names_every_moment_in_lines_as_full_as_can_be(count: int, columns: int) -> None:
+def test_titles_say_whose_they_are() -> None:
+    config = GANConfig.resolve("paper", kind="wgan")
+    losses = loss_figure(config, {name: np.ones(9, dtype=np.float32) for name in LOSSES})
+    assert losses.get_suptitle() == "WGAN (gradient penalty), preset paper: loss against iteration"
+    strip = strip_figure(config, [("start", np.zeros((30, 40), dtype=np.uint8))])
+    assert strip.get_suptitle() == "WGAN (gradient penalty), preset paper: the same z through the training"
+
+
+@pytest.mark.parametrize(
+    ("count", "rows"),
+    [(1, [1]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [4, 4]), (10, [5, 5]), (13, [5, 5, 3]), (24, [4] * 6)],
+)
+def test_the_strip_names_every_moment_in_full_rows_or_in_the_middle(count: int, rows: list[int], overlaps: Overlaps) -> None:
     grids = [(f"epoch {n}", np.zeros((30, 40), dtype=np.uint8)) for n in range(count)]
-    figure = strip_figure(GANConfig.resolve(kind="wgan"), grids)
-    assert [axes.get_title() for axes in figure.axes if axes.get_title()] == [name for name, _ in grids]
-    assert figure.get_suptitle() == "WGAN (gradient penalty), preset quick: the same z through the training"
-    assert figure.axes[0].get_gridspec().ncols == columns
+    figure = strip_figure(GANConfig(), grids)
+    assert overlaps(figure) == []
+    assert [axes.get_title() for axes in figure.axes] == [name for name, _ in grids]
+    left = list(figure.axes)
+    for row in rows:
+        boxes = [axes.get_position() for axes in left[:row]]
+        assert {round(box.y0, 6) for box in boxes} == {round(boxes[0].y0, 6)}
+        assert (boxes[0].x0 + boxes[-1].x1) / 2 == pytest.approx(0.5, abs=0.01)
+        left = left[row:]
+        assert all(axes.get_position().y1 < boxes[0].y0 for axes in left)
+    assert left == []
 
 
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_what_is_compared_stands_together_under_its_name(count: int) -> None:
+def test_the_fullest_is_the_first_of_those_that_leave_as_few_cells_empty() -> None:
+    assert [fullest(count, (3, 2)) for count in range(1, 9)] == [1, 2, 3, 2, 3, 3, 2, 2]
+
+
+def inches(figure: Any) -> list[Any]:
+    """Where each panel of a comparison stands, drawn."""
+    return [axes.get_window_extent().transformed(figure.dpi_scale_trans.inverted()) for axes in figure.axes]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 16])
+@pytest.mark.parametrize("names", [["real", "dcgan", "wgan", "wgan-clip"], ["dcgan", "wgan"], ["wgan"]])
+def test_a_panels_images_stand_together_under_its_name(count: int, names: list[str], overlaps: Overlaps) -> None:
     images = np.zeros((count, 28, 28), dtype=np.uint8)
-    figure = comparison_figure("Dress", [("real", images), ("wgan", images), ("wgan-clip", images)], ["dcgan"])
-    assert figure.get_suptitle() == "Dress (missing: DCGAN)"
-    assert [text.get_text() for text in figure.texts if text.get_text() in ("real", *NAMES.values())] == [
-        "real", "WGAN (gradient penalty)", "WGAN (clipping)",
-    ]  # fmt: skip
-    figure.canvas.draw()
-    boxes = [axes.get_window_extent() for axes in figure.axes]
-    assert len(boxes) == 3 * count
-    assert all(np.isclose(box.width, box.height) for box in boxes)
-    assert figure.bbox.count_contains([corner for box in boxes for corner in box.get_points()]) == 2 * len(boxes)
-    if count == 2:
-        within, between = boxes[1].x0 - boxes[0].x1, boxes[2].x0 - boxes[1].x1
-        assert 0 < 5 * within < between
-    for place, heading in enumerate(text for text in figure.texts if text.get_text() in ("real", *NAMES.values())):
-        box, pair = heading.get_window_extent(), boxes[place * count : (place + 1) * count]
-        assert box.y0 > pair[0].y1
-        assert box.y0 - pair[0].y1 < 0.1 * pair[0].height
-        assert (box.x0 + box.x1) / 2 == pytest.approx((pair[0].x0 + pair[-1].x1) / 2, abs=1)
+    figure: Any = comparison_figure("Dress", [(name, images + place) for place, name in enumerate(names)])
+    assert overlaps(figure) == []
+    told = {"real": "real", "dcgan": "DCGAN", "wgan": "WGAN (gradient penalty)", "wgan-clip": "WGAN (clipping)"}
+    assert [axes.get_title().replace("\n", " ") for axes in figure.axes] == [told[name] for name in names]
+    for place, (axes, box) in enumerate(zip(figure.axes, inches(figure), strict=True)):
+        sheet = np.asarray(axes.images[0].get_array())
+        assert sheet.shape == (28, 28 * count + count - 1)
+        assert [np.unique(sheet[:, 29 * image : 29 * image + 28]).tolist() for image in range(count)] == [[place]] * count
+        pixel = box.width / sheet.shape[1]
+        assert box.height == pytest.approx(28 * pixel)
+        heading = axes.title.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+        assert 0 <= heading.y0 - box.y1 < 0.1
+        assert heading.width < box.width + 0.1
+    gap = 6 * pixel  # one pixel is between two images of a panel
+    for one, next_one in pairwise(inches(figure)):
+        assert next_one.x0 - one.x1 > gap if count <= 2 else one.y0 - next_one.y1 > gap
 
 
-@pytest.mark.parametrize(("high", "end"), [(0.05, 0.3), (0.278, 0.3), (0.41, 0.5), (1.0, 1.0), (None, 1.0)])
-def test_the_axis_of_failure_rates_ends_where_the_intervals_do(high: float | None, end: float) -> None:
-    rate = None if high is None else {"value": 0.0, "low": 0.0, "high": high}
-    told = {"failed": 0, "converged": 10 if rate else 0, "failure_rate": rate, "reasons": {}}
-    (axes,) = failure_figure({"dcgan": told, "wgan": told}).axes
-    assert axes.get_xlim()[1] == pytest.approx(1.02 * end)
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["WGAN (gradient penalty)", "DCGAN"]
-    assert axes.texts[0].get_text() == ("0 of 10 failed" if rate else "none judged")
+def test_what_is_missing_from_a_comparison_is_named_in_full() -> None:
+    images = np.zeros((2, 28, 28), dtype=np.uint8)
+    figure = comparison_figure("Dress", [("wgan", images)], ["real", "dcgan"])
+    assert figure.get_suptitle() == "Dress (missing: real, DCGAN)"
+    assert not comparison_figure("Dress", [], ["real"]).axes
+
+
+def count_of(failed: int, converged: int, high: float) -> dict[str, Any]:
+    rate = {"value": failed / (failed + converged), "low": 0.0, "high": high} if failed + converged else None
+    return {"failed": failed, "converged": converged, "failure_rate": rate, "reasons": {"divergence": failed} if failed else {}}
+
+
+@pytest.mark.parametrize(
+    ("high", "end"), [(0.05, 0.3), (0.278, 0.3), (0.3, 0.3), (0.301, 0.4), (0.603, 0.7), (0.95, 1.0), (1.0, 1.0)]
+)
+def test_the_axis_of_the_failures_ends_a_little_above_the_longest_interval(high: float, end: float, overlaps: Overlaps) -> None:
+    figure = failure_figure({"dcgan": count_of(1, 9, high), "wgan": count_of(0, 7, 0.01), "wgan-clip": count_of(0, 0, 0.0)})
+    assert overlaps(figure) == []
+    (axes,) = figure.axes
+    assert axes.get_xlim() == pytest.approx((-0.02 * end, 1.02 * end))
+    labels = [text.get_text() for text in axes.get_xticklabels() if -0.01 < text.get_position()[0] < end + 0.01]
+    assert (labels[0], labels[-1]) == ("0 %", f"{100 * end:.0f} %")
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names == ["WGAN (clipping)\nn = 0", "WGAN (gradient penalty)\nn = 7", "DCGAN\nn = 10"]
+    assert [text.get_text() for text in axes.texts] == ["none judged", "0 of 7 failed", "1 of 10 failed: 1 divergence"]
+    assert [line.get_xdata()[-1] for line in axes.lines if len(line.get_xdata()) == 2] == [0.01, high]  # type: ignore[arg-type,index]
 
 
 @pytest.mark.parametrize("first", [0, 50])

@@ -87,13 +87,33 @@ def test_a_column_is_a_kind_and_a_row_a_preset(trained: Callable[..., Run]) -> N
         assert below.images[0].get_array()[0, 0] == level
 
 
-def test_the_axes_of_a_column_stand_below_one_another(trained: Callable[..., Run]) -> None:
-    shown = [training(trained, preset, "dcgan", GOOD) for preset in ("wide", "narrow")]
-    shown[1].losses["critic_loss"] *= 1e6  # whose numbers are wider
+def test_the_edges_of_a_column_stand_in_one_line_whatever_the_numbers_are(
+    trained: Callable[..., Run], overlaps: Callable[[Any], list[tuple[str, str]]]
+) -> None:
+    plain = [training(trained, preset, kind, GOOD) for preset in ("wide", "narrow") for kind in KINDS]
+    scales = (1e-3, 1.0, 1e4, 1.0, 1e4, 1e-3)
+    shown = [
+        replace(each, losses={name: scale * values for name, values in each.losses.items()})
+        for each, scale in zip(plain, scales, strict=True)
+    ]
     figure = overview_figure(shown)
-    figure.canvas.draw()
-    edges = {(round(box.x0, 6), round(box.x1, 6)) for cell in figure.subfigs for box in (cell.axes[0].get_window_extent(),)}
-    assert len(edges) == 1
+    assert overlaps(figure) == []
+    edges = np.array([[[*axes.get_window_extent().intervalx] for axes in cell.axes] for cell in figure.subfigs])
+    for column in range(3):
+        np.testing.assert_allclose(edges[column], edges[column + 3])  # of both rows
+        np.testing.assert_allclose(edges[column], np.tile(edges[column, :1], (3, 1)))  # of losses and images
+    for above, below in zip(figure.subfigs[:3], figure.subfigs[3:], strict=True):
+        assert above.axes[2].get_window_extent().y0 > below.axes[0].get_window_extent().y1
+
+
+def test_a_long_formula_keeps_to_its_cell(
+    trained: Callable[..., Run], overlaps: Callable[[Any], list[tuple[str, str]]]
+) -> None:
+    config = GANConfig.resolve("quick", kind="dcgan", auxiliary_weight=0.5, generator_auxiliary_weight=0.5)
+    figure = overview_figure([replace(training(trained, "quick", kind, GOOD), config=config) for kind in ("dcgan", "wgan")])
+    assert overlaps(figure) == []
+    for axes in figure.subfigs[0].axes[:2]:
+        assert axes._left_title.get_window_extent().x1 <= axes.get_window_extent().x1
 
 
 def test_a_loss_with_an_auxiliary_part_says_so(trained: Callable[..., Run]) -> None:
