@@ -83,7 +83,7 @@ def test_clipped_weights_stay_in_bounds_after_every_step_and_others_do_not() -> 
             update_critic(players, torch.rand(16, 1, 28, 28), torch.arange(16) % 10, NOISE.manual_seed(turn))
             largest = {name: p.abs().max().item() for name, p in players.critic.named_parameters()}
             told = {name: value for name, value in largest.items() if not name.startswith("auxiliary")}
-            assert len(told) == len(largest) - (2 if kind == "wgan-clip" else 0)  # a classifier is no part of the score
+            assert len(told) == len(largest) - 2  # a classifier is no part of the score
             of_class = told.pop("embedding.weight")
             assert (max(told.values()) <= 0.02 + 1e-6) == (kind == "wgan-clip")
             assert (0.02 < of_class <= 0.05 + 1e-6) == (kind == "wgan-clip")
@@ -110,7 +110,7 @@ def test_the_generator_heeds_the_auxiliary_classifier_by_its_weight() -> None:
     assert not torch.allclose(gradients[0.0], gradients[1.0])
     assert session("wgan-clip", conditional=False).players.critic.auxiliary is None
     assert session("wgan-clip", auxiliary_weight=0.0).players.critic.auxiliary is None
-    assert session("wgan").players.critic.auxiliary is None
+    assert session("dcgan").players.critic.auxiliary is None
 
 
 def test_the_penalty_pulls_the_slope_towards_one() -> None:
