@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Beyond what skops itself trusts; a type named here is loaded from a user's file, so each is one that holds only data.
 TRUSTED_TYPES: tuple[str, ...] = ()
 
+WIDEST = 2_000  # pixels of a figure: more than a page shows, and its shipped ones stay small
+
 
 def tensors_to_bytes(tensors: dict[str, "Tensor"], note: dict[str, str] | None = None) -> bytes:
     """Safetensors file of named tensors, with optional text metadata."""
@@ -64,13 +66,14 @@ def csv_to_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def figure_to_bytes(figure: "Figure", kind: str) -> bytes:
-    """A matplotlib figure as `png` (200 dots an inch) or `svg`; equal figures give equal bytes (no date, fixed ids)."""
+    """A matplotlib figure as `svg` or as `png` (200 dots an inch, at most `WIDEST`); equal figures give equal bytes."""
     import matplotlib as mpl
 
     buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "ex3", "svg.fonttype": "path"}):
+    dots = min(200.0, WIDEST / figure.get_figwidth())
+    with mpl.rc_context({"svg.hashsalt": "ex3", "svg.fonttype": "path"}):  # ids that are the same each time; and no date
         metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(buffer, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
+        figure.savefig(buffer, format=kind, dpi=dots, bbox_inches="tight", metadata=metadata)
     return buffer.getvalue()
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ex3cli.artifacts.formats import smaller_png
+from ex3cli.artifacts.formats import figure_to_bytes, smaller_png
 
 
 def png(pixels: NDArray[np.uint8], **how: int) -> bytes:
@@ -54,3 +54,15 @@ def test_a_picture_of_finer_levels_stays_as_it_is() -> None:
 def test_what_is_not_opaque_or_small_already_stays_as_it_is() -> None:
     for data in (png(picture(1, opaque=False)), smaller_png(png(picture(1)))):
         assert smaller_png(data) == data
+
+
+@pytest.mark.parametrize(("inches", "pixels"), [(6.0, 1200), (10.0, 2000), (14.0, 2000)])
+def test_a_figure_has_200_dots_an_inch_and_no_more_pixels_than_are_seen(inches: float, pixels: int) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(inches, 1.0))
+    figure.add_axes((0, 0, 1, 1))  # ticks and all are within, so that nothing is cut or added at the sides
+    figure.axes[0].set_xticks([])
+    figure.axes[0].set_yticks([])
+    with Image.open(io.BytesIO(figure_to_bytes(figure, "png"))) as picture:
+        assert picture.width == pytest.approx(pixels, rel=0.05)
