@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Beyond what skops itself trusts; a type named here is loaded from a user's file, so each is one that holds only data.
 TRUSTED_TYPES: tuple[str, ...] = ()
 
-WIDEST = 2_000  # pixels of a figure: more than a page shows, and its shipped ones stay small
+WIDEST = 1_600  # pixels of a figure: twice what a page shows, and shipped ones stay small
 
 
 def tensors_to_bytes(tensors: dict[str, "Tensor"], note: dict[str, str] | None = None) -> bytes:
