@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ex3cli.artifacts.formats import WIDEST
 from ex3cli.report.blocks import Figure
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 LARGEST_SVG = 130_000
 """Bytes; a larger drawing is shown as a picture, so that the page stays one that can be mailed."""
-WIDEST = 1600
-"""Pixels: twice what the page shows, for print and fine screens."""
 _SIZE = re.compile(rb'<svg[^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
