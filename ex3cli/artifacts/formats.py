@@ -71,7 +71,7 @@ def figure_to_bytes(figure: "Figure", kind: str) -> bytes:
 
     buffer = io.BytesIO()
     dots = min(200.0, WIDEST / figure.get_figwidth())
-    with mpl.rc_context({"svg.hashsalt": "ex3", "svg.fonttype": "path"}):  # ids that are the same each time; and no date
+    with mpl.rc_context({"svg.hashsalt": "ex3", "svg.fonttype": "path"}):  # the same ids each time
         metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
         figure.savefig(buffer, format=kind, dpi=dots, bbox_inches="tight", metadata=metadata)
     return buffer.getvalue()

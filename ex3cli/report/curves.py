@@ -46,13 +46,19 @@ class Course:
         """Whether it ends clearly above its lowest mean."""
         return self.means[-1] - self.lowest > CLEAR * (max(self.means) - self.lowest)
 
-    def told(self, *, place: bool = True) -> str:
-        """`began at 0.445, was lowest, 0.207, in the second eighth, and ended at 0.351`; else `was 0.207 at its lowest`."""
-        where, lowest = self.means.index(self.lowest), fixed(self.lowest, 3)
-        between = f"was lowest, {lowest}, in the {ORDINALS[where]} eighth, " if place else f"was {lowest} at its lowest, "
-        between = between if 0 < where < PIECES - 1 else ""
-        comma = ", " if between else " "
-        return f"began at {fixed(self.means[0], 3)}{comma}{between}and ended at {fixed(self.means[-1], 3)}"
+    def told(self) -> str:
+        """`began at 0.445, was lowest, 0.207, in the second eighth, and ended at 0.351`."""
+        where = self.means.index(self.lowest)
+        return self._with(f"was lowest, {fixed(self.lowest, 3)}, in the {ORDINALS[where]} eighth")
+
+    def told_without_place(self) -> str:
+        """`began at 0.445, was 0.207 at its lowest, and ended at 0.351`."""
+        return self._with(f"was {fixed(self.lowest, 3)} at its lowest")
+
+    def _with(self, lowest: str) -> str:
+        """Where it began and ended, and between them, unless it was lowest there, what is said of its lowest."""
+        between = f", {lowest}," if 0 < self.means.index(self.lowest) < PIECES - 1 else ""
+        return f"began at {fixed(self.means[0], 3)}{between} and ended at {fixed(self.means[-1], 3)}"
 
 
 def course(values: NDArray[Any]) -> Course | None:
@@ -90,7 +96,7 @@ def _cross_entropies(discriminator: Course, generator: Course) -> str:
 
 def _estimate(gap: Course, generator: Course, config: Mapping[str, Any]) -> str:
     # Where it is lowest is told, look by look, where losses are held beside distances; an eighth says it more coarsely.
-    course = gap.told(place=False)
+    course = gap.told_without_place()
     said = f"The critic's estimate of the distance, E[D(x)] − E[D(G(z))], in means over eighths of the training, {course}."
     sharper = "a critic that gets sharper estimates the same distance higher"
     if gap.falls and gap.rises:

@@ -19,13 +19,17 @@ from ex3cli.artifacts.attempts import attempts_of
 from ex3cli.markdown import table
 
 SHORT = 2_000
-TRIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
+Change = tuple[str, dict[str, Any]]
+OF_BOTH: list[Change] = [
+    ("as it is", {}),
+    ("no average of the weights", {"average_decay": 0.0}),
+    ("average over 1,000 iterations, not 200", {"average_decay": 0.999}),
+    ("step size does not fall", {"decaying_share": 0.0}),
+    ("step size falls from the start", {"decaying_share": 1.0}),
+]
+TRIED: dict[str, list[Change]] = {
     "dcgan": [
-        ("as it is", {}),
-        ("no average of the weights", {"average_decay": 0.0}),
-        ("average over 1,000 iterations, not 200", {"average_decay": 0.999}),
-        ("step size does not fall", {"decaying_share": 0.0}),
-        ("step size falls from the start", {"decaying_share": 1.0}),
+        *OF_BOTH,
         ("half the step size", {"learning_rate": 1e-3}),
         ("twice the step size", {"learning_rate": 4e-3}),
         ("two critic steps", {"critic_steps": 2}),
@@ -37,11 +41,7 @@ TRIED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("16,000 iterations: shipped", {"iterations": 16_000}),
     ],
     "wgan": [
-        ("as it is", {}),
-        ("no average of the weights", {"average_decay": 0.0}),
-        ("average over 1,000 iterations, not 200", {"average_decay": 0.999}),
-        ("step size does not fall", {"decaying_share": 0.0}),
-        ("step size falls from the start", {"decaying_share": 1.0}),
+        *OF_BOTH,
         ("half the step size", {"learning_rate": 2e-3}),
         ("critic at the generator's step size", {"critic_pace": 1.0}),
         ("two critic steps", {"critic_steps": 2}),
