@@ -152,7 +152,7 @@ def sample(
     ] = None,
 ) -> Answer:
     """Draw images by class name from trained weights; image i of a seed is the same whatever -n is."""
-    from ex3cli.datasets.labels import parse_label
+    from ex3cli.datasets.labels import in_file_names, parse_label
     from ex3cli.datasets.registry import spec
 
     names = spec(context.dataset).class_names
@@ -179,12 +179,12 @@ def sample(
     size = {"count": count, "seed": context.seed, "scale": scale}
     if way:
         ends = (names[way[0]], names[way[1]])
-        stem = folder / f"{begin}-{_slug(ends[0])}-to-{_slug(ends[1])}-seed{context.seed}"
+        stem = folder / f"{begin}-{'-to-'.join(map(in_file_names, ends))}-seed{context.seed}"
         strip, animation, shown = gallery.write_interpolation(generator, ends, way, steps=steps, stem=stem, **size)
         document |= {"images": [], "sheet": strip, "animation": animation, "steps": steps}
         files = [strip, animation]
     else:
-        stem = folder / f"{begin}-{_slug(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
+        stem = folder / f"{begin}-{in_file_names(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
         picked, more = _picked(context, generator, run, wanted, count)
         drawn = gallery.write_samples(*picked, scale=scale, stem=stem)
         document |= {"images": drawn.images, "sheet": drawn.sheet, **more}
@@ -232,10 +232,6 @@ def _preview(pixels: "NDArray[np.uint8]") -> list[object]:
     from ex3cli.cli.preview import can_preview, half_blocks
 
     return [half_blocks(list(pixels), get_terminal_size().columns)] if can_preview() else []
-
-
-def _slug(name: str) -> str:
-    return "".join(character if character.isalnum() else "-" for character in name.lower())
 
 
 app.registered_commands += gan_scores.app.registered_commands + gan_trainings.app.registered_commands

@@ -106,7 +106,7 @@ def compare(
     from ex3cli.artifacts.formats import figure_to_bytes
     from ex3cli.cli.gan_panels import generated_panel, raised, real_panel
     from ex3cli.cli.resuming import recording
-    from ex3cli.datasets.labels import parse_label
+    from ex3cli.datasets.labels import in_file_names, parse_label
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.figures import comparison_figure
 
@@ -123,8 +123,8 @@ def compare(
     if problem is not None and not shown:
         raise problem
     figure = comparison_figure(names[wanted], shown, [title for title, _ in absent])
-    slug = "".join(character if character.isalnum() else "-" for character in names[wanted].lower())
-    path = output or context.artifacts / "samples" / context.dataset / f"compare-{slug}-seed{context.seed}.png"
+    name = in_file_names(names[wanted])
+    path = output or context.artifacts / "samples" / context.dataset / f"compare-{name}-seed{context.seed}.png"
     picture = figure_to_bytes(figure, "png")
     write_atomically(path, picture)
     missing = [{"panel": title, "cause": error.cause, "remedy": error.remedy} for title, error in absent]
@@ -137,7 +137,7 @@ def compare(
     sources = [context.store.open(each.run) for each in panels if each.pixels is not None and each.run]
     config = {"dataset": context.dataset, "label": names[wanted], "count": count}
     data = panels[0].data  # of the real ones
-    record = recorded(context, ("gan", context.dataset, "comparison"), slug.strip("-"), "gan compare", config, sources, data)
+    record = recorded(context, ("gan", context.dataset, "comparison"), name.strip("-"), "gan compare", config, sources, data)
     with recording(record):
         record.write_json(COMPARISON_FILE, {**document, "figure": path.name})  # the same wherever it was made
         record.write_bytes("figures/comparison.png", picture)

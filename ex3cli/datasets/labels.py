@@ -31,6 +31,11 @@ def parse_label(text: str, class_names: Sequence[str]) -> int:
     raise UsageError(f"--label {text!r} is not a class of this data set", f"{meant}choose one of: {everything}")
 
 
+def in_file_names(class_name: str) -> str:
+    """The name of a class as a part of a file's name: t-shirt-top."""
+    return "".join(character if character.isalnum() else "-" for character in class_name.lower())
+
+
 def _spellings(class_names: Sequence[str]) -> dict[str, int]:
     """Every name, part of a name and word of one alone; where two classes share a part, the first has it."""
     spellings: dict[str, int] = {}

@@ -6,8 +6,8 @@
 `good` prints, for every signal, how near each training came to its threshold; `broken` prints which reason caught which fault,
 and after how many iterations; the exit code is 1 where a good one failed, or a fault was not caught by its own name. Each
 training is a run folder below DIR, so that its sheets can be looked at, and one that is finished there is not made again: a
-calibration of hours can be stopped and taken up, and where the rules have changed since, its stored looks are ruled again. A
-good one may be any finished `ex3 gan train --max-attempts 1` of that kind and seed. Not part of `make bench`.
+calibration of hours can be stopped and taken up, and where the rules have changed since, its stored looks are ruled again. The
+good ones are those that `failure_rates.py` counts. Not part of `make bench`.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from trained import training
 
 from ex3cli.artifacts.attempts import attempts_of
 from ex3cli.artifacts.run import Run
@@ -126,15 +127,10 @@ def shuffled(data: ImageDataset) -> ImageDataset:
     return replace(data, train_labels=data.train_labels[order])
 
 
-def run_one(
-    store: Store, data: ImageDataset, bench: Bench, config: GANConfig, label: str, seed: int, observers: Any = ()
-) -> Run:
-    """The finished training of that label and seed: made now, unless it is there."""
+def broken(store: Store, data: ImageDataset, bench: Bench, config: GANConfig, label: str, seed: int, observers: Any) -> Run:
+    """The finished training of that fault and seed: made now, unless it is there."""
     for run in store.runs(("gan", data.name, config.kind)):
-        plain = label == "good" and run.manifest.argv[:3] == ["ex3", "gan", "train"] and run.manifest.seed == seed
-        if run.manifest.state == "finished" and (
-            run.path.name.endswith(f"-{label}-seed{seed}") or (plain and trained_config(run) == config)
-        ):
+        if run.manifest.state == "finished" and run.path.name.endswith(f"-{label}-seed{seed}"):
             return run
     run = store.new_run(
         ("gan", data.name, config.kind), label=f"{label}-seed{seed}", command="gan train",
@@ -195,19 +191,18 @@ def main() -> int:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--artifacts", type=Path, required=True)
     given = parser.parse_args()
-    store, data = Store(given.artifacts), load(given.dataset, given.data)
-    classifier = store.find(("classifier", data.name), command=COMMAND)
-    tools = load_classifier(classifier), Yardstick(load_real(classifier, "held_out"), len(data.class_names))
     length = {"iterations": given.iterations} if given.iterations else {}
     wrong = 0
     if given.what == "good":
         for seed in given.seeds:
             at = Thresholds.for_kind(given.kind, **given.thresholds)
-            config = GANConfig.resolve("quick", kind=given.kind, **length)
-            run = run_one(store, data, Bench(at, *tools), config, "good", seed)
+            run = training(given.artifacts, given.kind, dataset=given.dataset, seed=seed, data=given.data, **length)
             print(f"{given.kind}, seed {seed}: {told(run, at)}", flush=True)
             wrong += attempts_of(run)[0].reason == NON_FINITE or ruled_again(run, at)[0] is not None
         return int(wrong > 0)
+    store, data = Store(given.artifacts), load(given.dataset, given.data)
+    classifier = store.find(("classifier", data.name), command=COMMAND)
+    tools = load_classifier(classifier), Yardstick(load_real(classifier, "held_out"), len(data.class_names))
     for reason, fault in faults(given.kind).items():
         if given.only and reason not in given.only:
             continue
@@ -217,7 +212,7 @@ def main() -> int:
         spoilt = shuffled(data) if fault.get("shuffled") else data
         label = "broken-" + reason.replace(" ", "-")
         with patched(*fault.get("patch", (Thresholds, "presets", Thresholds.presets))):
-            run = run_one(store, spoilt, Bench(at, *tools), config, label, given.seeds[0], fault.get("observers", ()))
+            run = broken(store, spoilt, Bench(at, *tools), config, label, given.seeds[0], fault.get("observers", ()))
         print(f"{kind}, made to show {reason!r}: {told(run, at)}", flush=True)
         attempt = attempts_of(run)[0]
         name = attempt.reason if attempt.reason == NON_FINITE else ruled_again(run, at)[0]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ex3cli.datasets.labels import parse_label
+from ex3cli.datasets.labels import in_file_names, parse_label
 from ex3cli.datasets.registry import SPECS
 from ex3cli.errors import UsageError
 
@@ -21,6 +21,10 @@ CLOTHES = SPECS["fashion-mnist"].class_names
 )  # fmt: skip
 def test_a_class_is_understood_however_it_is_spelt(text: str, index: int) -> None:
     assert parse_label(text, CLOTHES) == index
+
+
+def test_no_name_of_a_class_is_a_folder() -> None:
+    assert [in_file_names(name) for name in CLOTHES[:2]] == ["t-shirt-top", "trouser"]
 
 
 @pytest.mark.parametrize(
