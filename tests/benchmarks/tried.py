@@ -92,9 +92,11 @@ def main() -> int:
             run = newest(given.artifacts, kind, dataset=given.dataset, seed=0, **settings)
             if run is None or run.manifest.state != "finished":
                 continue
-            values = attempts_of(run)[-1].values
-            shown = [f"{values[name]:.{digits}f}" if name in values else "" for name, digits in FIGURES.items()]
-            rows.append([NAMES[kind], words, *shown])
+            ended = attempts_of(run)[-1]
+            early = f" (given up at {ended.iteration:,}: {ended.reason})" if ended.iteration < settings["iterations"] else ""
+            judged = [row["judged"] for row in run.metrics.rows() if "judged" in row][-1]
+            shown = [f"{judged[name]:.{digits}f}" if name in judged else "" for name, digits in FIGURES.items()]
+            rows.append([NAMES[kind], words + early, *shown])
     print(table(["kind", "what was changed", "label agreement", "coverage", "Fréchet distance"], rows))
     return 0
 
