@@ -58,8 +58,11 @@ QUICK_TRAINING: Mapping[str, Mapping[str, Any]] = {
 }
 QUICK: Mapping[str, Any] = {"average_decay": 0.995, "decaying_share": 0.5, "precision": "auto"}
 
-# `wide` and `narrow` ask what width does: trained as `quick` is, so that two cores come to the end of all six.
+# `wide` and `narrow` ask what width does: trained as `quick` is, so that two cores come to the end of all six. No class is told
+# that could help wgan-clip's critic: bounded by .01 it does not learn (narrow, 800 iterations: a Fréchet distance of 4.4; by
+# .05 1.3, layer normalisation instead of batch and half the step size 3.0).
 COMPACT: Mapping[str, Any] = {"network": "compact", "latent_size": 100, "conditional": False}
+COMPACT_TRAINING = {**QUICK_TRAINING, "wgan-clip": {**QUICK_TRAINING["wgan-clip"], "clip": 0.05}}
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,11 @@ class GANConfig(Settings):
         "wide": {**QUICK, **COMPACT, "width": 64},
         "narrow": {**QUICK, **COMPACT, "width": 32},
     }
-    by_kind: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = dict.fromkeys(("quick", "wide", "narrow"), QUICK_TRAINING)
+    by_kind: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+        "quick": QUICK_TRAINING,
+        "wide": COMPACT_TRAINING,
+        "narrow": COMPACT_TRAINING,
+    }
 
     preset: str = "quick"
     kind: str = setting(

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -274,16 +275,19 @@ def test_two_trainings_at_once_get_two_folders(start: Callable[..., int]) -> Non
 
 
 def test_paper_on_real_fashion_mnist_reaches_what_was_measured(real_data: Path, store: Store) -> None:
-    """One epoch of the paper's model already separates clothes; the full table is measured by `ex3 vae eval`."""
+    """20,000 images seen once by the paper's model already separate clothes; the full table is measured by `ex3 vae eval`."""
     import torch
 
     from ex3cli.datasets import registry
     from ex3cli.vae import evaluation, features, training
     from ex3cli.vae.config import EvaluationConfig, VAEConfig
 
-    data, config = registry.load("fashion-mnist", real_data), VAEConfig.resolve("paper", epochs=1)
+    whole, config = registry.load("fashion-mnist", real_data), VAEConfig.resolve("paper", epochs=1)
+    data = replace(whole, train_images=whole.train_images[:20_000], train_labels=whole.train_labels[:20_000])
     run = store.new_run(("vae", "fashion-mnist"), label="paper", command="vae train", config=config.to_dict(), seed=0, argv=[])
     trained = training.train(config, data.train_images, run, seed=0, device=torch.device("cpu"), resume_command="")
     _, judged = features.features_of(trained.model.eval(), data, config.features, config.components, seed=0)
     small = EvaluationConfig(labels=(600,), draws=2)
-    assert evaluation.evaluate(judged, small, evaluation.plain_fit({}, small, 0), seed=0)[0].accuracy_mean > 0.65
+    accuracy = evaluation.evaluate(judged, small, evaluation.plain_fit({}, small, 0), seed=0)[0].accuracy_mean
+    print(accuracy)
+    assert accuracy > 0.65

@@ -33,10 +33,14 @@ def test_paper_has_the_settings_of_gulrajani_et_al() -> None:
     assert (clip.optimiser, clip.learning_rate, clip.critic_steps) == ("rmsprop", 5e-5, 5)
 
 
-def test_wide_and_narrow_differ_in_width_alone() -> None:
-    wide, narrow = (GANConfig.resolve(preset, kind="wgan").to_dict() for preset in ("wide", "narrow"))
+@pytest.mark.parametrize("kind", KINDS)
+def test_wide_and_narrow_differ_in_width_alone_and_from_quick_without_classes_in_the_network(kind: str) -> None:
+    wide, narrow = (GANConfig.resolve(preset, kind=kind).to_dict() for preset in ("wide", "narrow"))
     assert {key for key in wide if wide[key] != narrow[key]} == {"preset", "width"}
     assert (wide["width"], narrow["width"], wide["latent_size"], wide["network"]) == (64, 32, 100, "compact")
+    quick = GANConfig.resolve("quick", kind=kind, conditional=False).to_dict()
+    other = {"preset", "network", "latent_size"} | ({"clip"} if kind == "wgan-clip" else set())
+    assert {key for key in quick if quick[key] != narrow[key]} == other
 
 
 @pytest.mark.parametrize("preset", GANConfig.presets)
