@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 import torch
 
 from ex3cli.artifacts import store as store_module
+from ex3cli.artifacts.formats import tensors_from_bytes
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.shipping import ship
 from ex3cli.artifacts.store import Store
 from ex3cli.datasets.registry import load
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.sampling import sample
-from ex3cli.gan.shipping import shipped_files
+from ex3cli.gan.shipping import recorded_files, shipped_files
 from ex3cli.gan.training import train
 from ex3cli.gan.weights import load_generator
 from ex3cli.training.progress import Silent
@@ -85,3 +87,16 @@ def test_float16_moves_an_image_by_two_grey_levels_at_most(new_run: Callable[...
     assert "networks.safetensors" not in files
     assert not any(name.startswith("critic") for name in shipped.read_tensors("generator.safetensors"))
     assert shipped.read_tensors("generator.safetensors")["last.weight"].dtype == torch.float16
+
+
+def test_losses_keep_three_digits_whatever_their_size(new_run: Callable[..., Run]) -> None:
+    losses = torch.tensor([0.0, 1.2345678, -3e-5, 6.789e30, 2.0**-130, float("inf"), float("nan")])
+    run = new_run(command="gan train")
+    run.write_tensors("losses.safetensors", {"critic_loss": losses})
+    for name in ("attempts.jsonl", "metrics.jsonl"):
+        run.write_bytes(name, b"{}")
+    run.finish({})
+    shipped = tensors_from_bytes(recorded_files(run)["losses.safetensors"], Path("losses.safetensors"))["critic_loss"]
+    assert shipped.dtype == torch.float32
+    assert torch.allclose(shipped, losses, rtol=2.0**-11, atol=2.0**-126, equal_nan=True)
+    assert (shipped.view(torch.int32)[:5] & 0xFFF).eq(0).all()  # what gzip makes small
