@@ -1,6 +1,7 @@
 """`run.json`: what a run was, what it is made of, and a digest of its own words."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,15 @@ from ex3cli.errors import ArtifactError
 FILE_NAME = "run.json"
 SCHEMA = 1
 State = Literal["running", "interrupted", "failed", "finished"]
+PLACES = ("--artifacts", "--data", "--resume")
+"""Options of a command line that say where, which is somewhere else on another machine or the next time."""
+
+
+def without(argv: Sequence[str], options: Sequence[str] = PLACES) -> list[str]:
+    """A command line without options that take one word each, and without those words."""
+    following = {place + 1 for place, word in enumerate(argv) if word in options}
+    kept = [word for place, word in enumerate(argv) if place not in following]
+    return [word for word in kept if word.partition("=")[0] not in options]
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 from ex3cli.artifacts import packing
 from ex3cli.artifacts.atomic import write_together
 from ex3cli.artifacts.canonical import digest
-from ex3cli.artifacts.manifest import FILE_NAME, Manifest
+from ex3cli.artifacts.manifest import FILE_NAME, Manifest, without
 from ex3cli.artifacts.run import Run, reference_name
 from ex3cli.errors import ArtifactError, UsageError
 
@@ -21,9 +21,10 @@ _RESERVED = {"comparison", "correlation", "eval", "figures", "history", "overvie
 def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None = None) -> Run:
     """Write `contents` to `folder`, or to `name` below it, as a shipped run.
 
-    The manifest keeps everything that says how the run was made; its files are the new ones, and its parents name the run
-    it was taken from by digest. Tensors and histories are stored packed, since the folder is committed; the manifest tells of
-    what they hold. Files of an earlier shipped run in that folder are removed, other runs below it are not.
+    The manifest keeps everything that says how the run was made, but not where on someone's disk; its files are the new ones,
+    and its parents name the run it was taken from by digest. Tensors and histories are stored packed, since the folder is
+    committed; the manifest tells of what they hold. Files of an earlier shipped run in that folder are removed, other runs
+    below it are not.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
         raise UsageError(f"{place} holds something else that is shipped", "take another name: --as NAME")
     manifest = run.manifest
     files = {relative: {"size": len(data), "sha256": digest(data)} for relative, data in sorted(contents.items())}
-    shipped = replace(manifest, files=files, parents={**manifest.parents, "shipped from": manifest.digest})
+    parents = {**manifest.parents, "shipped from": manifest.digest}
+    shipped = replace(manifest, argv=without(manifest.argv), files=files, parents=parents)
     result = Run(place, reference_name(manifest.shelf, name), shipped)
     with result.held():
         before = _shipped_before(place)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ex3cli.artifacts.manifest import PLACES, without
 from ex3cli.cli.frame import Context
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
 
-PLACES = ("--artifacts", "--data", "--resume")  # options that say where, which is somewhere else this time
 SHIPPED_FROM = "shipped from"  # the parent of a shipped run that is the same run, where it was made
 
 
@@ -85,7 +85,7 @@ def _digest(context: Context, name: str) -> str | None:
 
 def _command_line(original: "Run") -> list[str]:
     """The words after `ex3` that make the run: its own, and of a training its device and what defaults have changed."""
-    words = _without(PLACES, original.manifest.argv)[1:]
+    words = without(original.manifest.argv)[1:]
     if not original.manifest.command.endswith(" train"):
         return words
     options = {str(each.name): each for each in _parameters(original.manifest.command)}
@@ -139,7 +139,7 @@ def _of_the_line(context: Context, original: "Run", words: Sequence[str]) -> "li
 
 def _essence(argv: Sequence[str]) -> list[str]:
     """A command line without where, and without the device, which the manifest tells; in one order."""
-    return sorted(_without((*PLACES, "--device"), argv))
+    return sorted(without(argv, (*PLACES, "--device")))
 
 
 def _finished_then_newest(run: "Run") -> tuple[bool, str]:
@@ -153,11 +153,6 @@ def _made_alike(one: "Run", other: "Run") -> bool:
         if any(first[name] != second[name] for name in first.keys() & second.keys()):
             return False
     return (before.threads or 1, before.device, sources(one)) == (now.threads or 1, now.device, sources(other))
-
-
-def _without(options: Sequence[str], argv: Sequence[str]) -> list[str]:
-    dropped = {place + step for place, word in enumerate(argv) if word in options for step in (0, 1)}
-    return [word for place, word in enumerate(argv) if place not in dropped]
 
 
 def _carry_out(words: Sequence[str], threads: int) -> int:

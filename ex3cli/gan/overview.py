@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ex3cli.adversarial.kinds import KINDS, NAMES
 from ex3cli.artifacts.attempts import Attempt, attempts_of, verdict_in_words
+from ex3cli.artifacts.manifest import without
 from ex3cli.artifacts.run import Run
 from ex3cli.figure_style import PLAIN, style
 from ex3cli.gan.config import GANConfig
@@ -46,7 +47,8 @@ class Training:
         """Its row of the table; a value that its judge did not write down is None."""
         last, config = self.attempts[-1], self.config
         return {
-            "run": self.run.name, "command": shlex.join(self.run.manifest.argv), "preset": config.preset, "kind": config.kind,
+            "run": self.run.name, "command": shlex.join(without(self.run.manifest.argv)),
+            "preset": config.preset, "kind": config.kind,
             "network": config.network, "width": config.width, "conditional": config.conditional, "iterations": last.iteration,
             "partial": self.run.manifest.partial, "seed": last.seed, "verdict": last.verdict, "reason": last.reason,
             "failed": sum(each.verdict == "failed" for each in self.attempts),

@@ -33,6 +33,13 @@ def test_a_shipped_run_is_found_verified_and_remembers_where_it_came_from(new_ru
     assert set(shipped.verify().values()) == {"ok"}
 
 
+def test_where_a_run_was_made_on_a_disk_is_not_shipped(new_run: NewRun, store: Store) -> None:
+    run = new_run(argv=["ex3", "toy", "--artifacts", "/home/me/artifacts", "train", "--data=/home/me/data", "--seed", "3"])
+    run.finish({})
+    shipped = ship(run, store.reference.joinpath(*SHELF), {})
+    assert shipped.manifest.argv == ["ex3", "toy", "train", "--seed", "3"]
+
+
 def test_shipping_again_leaves_nothing_of_the_one_before(new_run: NewRun, store: Store) -> None:
     folder = store.reference.joinpath(*SHELF)
     ship(finished(new_run), folder, {"weights.txt": b"a", "old.txt": b"b"})
