@@ -23,6 +23,8 @@ RECORDED = (
     "matplotlib",
     "pillow",
 )
+VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "sve", "asimd")
+"""Names of instructions in /proc/cpuinfo, the widest first."""
 
 
 def versions() -> dict[str, str]:
@@ -42,9 +44,21 @@ def _versions() -> dict[str, str]:
     return found
 
 
+@cache
 def machine() -> dict[str, str]:
-    """The kind of machine: operating system and processor. Bit-identical results are promised within one kind only."""
-    return {"system": sys.platform, "processor": platform.machine()}
+    """The kind of machine: operating system and processor. Bit-identical results are promised within one kind only.
+
+    On Linux also the processor's model and the widest vectors that it knows, by which libraries choose how they compute.
+    """
+    found = {"system": sys.platform, "processor": platform.machine()}
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return found
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    flags = told.get("flags", told.get("Features", "")).split()
+    vectors = next((name for name in VECTORS if name in flags), None)
+    return found | ({"model": told["model name"]} if "model name" in told else {}) | ({"vectors": vectors} if vectors else {})
 
 
 def git_state() -> dict[str, Any] | None:

@@ -21,11 +21,11 @@ SCORES_FILE, COMPARISON_FILE = "scores.json", "comparison.json"
 
 def recorded(
     context: Context, shelf: tuple[str, ...], label: str, name: str, config: dict[str, Any], sources: "Sequence[Run]",
-    data: Mapping[str, str] | None = None,
+    data: Mapping[str, str] | None = None, threads: int = 1,
 ) -> "Run":  # fmt: skip
     """A run folder for a result, which says from which trainings it was computed, and from which data if from any."""
     return context.store.new_run(
-        shelf, label=label, command=name, config=config, seed=context.seed, argv=context.argv, data=data,
+        shelf, label=label, command=name, config=config, seed=context.seed, argv=context.argv, data=data, threads=threads,
         parents={each.name: each.manifest.digest for each in sources},
     )  # fmt: skip
 
@@ -46,6 +46,8 @@ def evaluate(
     ] = None,
 ) -> Answer:  # fmt: skip
     """Score drawn images by what the classifier sees in them, each figure beside what real images get."""
+    import torch
+
     from ex3cli.cli.classifier import find_classifier
     from ex3cli.cli.gan_tables import scores_table
     from ex3cli.cli.resuming import recording
@@ -74,7 +76,7 @@ def evaluate(
         "reason": done.shortfall.reason if done.shortfall else None,
     }  # fmt: skip
     shelf, config = ("gan", context.dataset, "eval", kind), {"kind": kind, "count": scores.n}
-    record = recorded(context, shelf, "scores", "gan eval", config, [run, classifier])
+    record = recorded(context, shelf, "scores", "gan eval", config, [run, classifier], threads=torch.get_num_threads())
     with recording(record):
         record.write_json(SCORES_FILE, document)
         record.finish({name: document[name] for name in ("fid", "coverage", "label_agreement", "verdict")})
@@ -102,6 +104,8 @@ def compare(
     ] = None,
 ) -> Answer:  # fmt: skip
     """Put real images and those of every kind side by side: two real, two DCGAN, two WGAN, as one figure."""
+    import torch
+
     from ex3cli.artifacts.atomic import write_atomically
     from ex3cli.artifacts.formats import figure_to_bytes
     from ex3cli.cli.gan_panels import generated_panel, raised, real_panel
@@ -137,7 +141,8 @@ def compare(
     sources = [context.store.open(each.run) for each in panels if each.pixels is not None and each.run]
     config = {"dataset": context.dataset, "label": names[wanted], "count": count}
     data = panels[0].data  # of the real ones
-    record = recorded(context, ("gan", context.dataset, "comparison"), name.strip("-"), "gan compare", config, sources, data)
+    shelf, threads = ("gan", context.dataset, "comparison"), torch.get_num_threads()
+    record = recorded(context, shelf, name.strip("-"), "gan compare", config, sources, data, threads)
     with recording(record):
         record.write_json(COMPARISON_FILE, {**document, "figure": path.name})  # the same wherever it was made
         record.write_bytes("figures/comparison.png", picture)

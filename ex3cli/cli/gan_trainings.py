@@ -37,6 +37,8 @@ def overview(
     preset: Presets = None,
 ) -> Answer:
     """Put trainings side by side: losses and images of all in one figure, settings and verdicts in one table."""
+    import torch
+
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.overview import overview_figure, read
@@ -51,7 +53,8 @@ def overview(
         "dataset": context.dataset, "seed": context.seed, "trainings": [each.document() for each in trainings],
     }  # fmt: skip
     config = {"dataset": context.dataset, "runs": [each.name for each in found]}
-    record = recorded(context, ("gan", context.dataset, "overview"), "trainings", "gan overview", config, found)
+    shelf, threads = ("gan", context.dataset, "overview"), torch.get_num_threads()
+    record = recorded(context, shelf, "trainings", "gan overview", config, found, threads=threads)
     with recording(record):
         record.write_json(OVERVIEW_FILE, document)
         record.write_figure("figures/overview", overview_figure(trainings))

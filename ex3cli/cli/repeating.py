@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -25,11 +25,12 @@ def repeated(context: Context, original: "Run") -> "Run":
 
     Raises
     ------
-    ArtifactError : it was computed from runs that are not here.
+    ArtifactError : it is not finished, or was computed from runs that are not here.
     Ex3Error : the command failed; with its exit code.
     """
     from ex3cli.report.words import duration
 
+    _check_state(original)
     _check_sources(context, original)
     words = _command_line(original)
     found = max(_twins(context, original, words), key=_finished_then_newest, default=None)
@@ -39,7 +40,8 @@ def repeated(context: Context, original: "Run") -> "Run":
     there = {each.path for each in context.store.runs(original.manifest.shelf) if each.manifest.state == "finished"}
     begun = found if found is not None and found.has_checkpoint else None
     line = [*original.manifest.command.split(), "--resume", str(begun.path)] if begun else words
-    line = [*line, "--artifacts", str(context.artifacts), *(["--data", str(context.data)] if context.data else [])]
+    where = ["--data", str(context.data)] if context.data and "data" in _options(original.manifest.command) else []
+    line = [*line, "--artifacts", str(context.artifacts), *where]
     context.note(f"{shlex.join(['ex3', *line])} ({duration(seconds(original))} where it was made)")
     code = _carry_out([*line, *(["--quiet"] if context.quiet else [])], original.manifest.threads or 1)
     new = [each for each in _of_the_line(context, original, words) if begun is None or each.path == begun.path]
@@ -62,6 +64,16 @@ def seconds(run: "Run") -> float:
 def sources(run: "Run") -> dict[str, str]:
     """The runs that it was computed from, with their digests; what it was shipped from is itself."""
     return {name: digest for name, digest in run.manifest.parents.items() if name != SHIPPED_FROM}
+
+
+def _check_state(original: "Run") -> None:
+    """Refuse to hold a whole repetition against a part."""
+    manifest = original.manifest
+    if manifest.state != "finished":
+        remedy = "repeat one that is: `ex3 runs list`"
+        if original.has_checkpoint:
+            remedy = f"go on with it: ex3 {manifest.command} --resume {original.name}"
+        raise ArtifactError(f"{original.name} is {manifest.state}, not finished", remedy)
 
 
 def _check_sources(context: Context, original: "Run") -> None:
@@ -88,24 +100,34 @@ def _command_line(original: "Run") -> list[str]:
     words = without(original.manifest.argv)[1:]
     if not original.manifest.command.endswith(" train"):
         return words
-    options = {str(each.name): each for each in _parameters(original.manifest.command)}
+    options = _options(original.manifest.command)
     if "device" in options and "--device" not in words:
         words += ["--device", original.manifest.device.partition(":")[0]]
-    today = _dry_run(words)
+    today, unread = _dry_run(words), _unread(original)
     for name, value in original.manifest.config.items():
-        if name in options and name in today and today[name] != value:
+        if name in options and name in today and today[name] != value and name not in unread:
             words += _option(options[name], value)
     return words
 
 
-def _parameters(command: str) -> list[Any]:
-    """What a command of ex3 can be given."""
+def _unread(original: "Run") -> Collection[str]:
+    """Settings that a training's others leave without effect, which a command line that gives them is refused for."""
+    from ex3cli.gan.config import GANConfig  # of all settings the only ones with such
+
+    if original.manifest.command != "gan train":
+        return ()
+    known = GANConfig().to_dict()
+    return GANConfig.from_dict({name: value for name, value in original.manifest.config.items() if name in known}).unread()
+
+
+def _options(command: str) -> dict[str, Any]:
+    """What a command of ex3 can be given, by name."""
     from ex3cli.cli import app
 
     found: Any = typer.main.get_command(app)
     for word in command.split():
         found = found.commands[word]
-    return list(found.params)
+    return {str(each.name): each for each in found.params}
 
 
 def _option(parameter: Any, value: Any) -> list[str]:

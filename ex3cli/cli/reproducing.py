@@ -7,7 +7,7 @@ import typer
 
 from ex3cli.cli.frame import Answer, Context, command
 from ex3cli.cli.repeating import repeated, seconds, sources
-from ex3cli.errors import Ex3Error
+from ex3cli.errors import ArtifactError, Ex3Error
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
@@ -42,13 +42,14 @@ def reproduce(
     """Repeat a run with its settings, seed, threads and device, and say whether the result is the same or how far off.
 
     A repetition that is here already is not made again, and one that was interrupted goes on. With the same versions on the
-    same kind of machine (processor and precision) a training is the same bit for bit. Exit code 0 means that it was repeated,
-    not that it was the same; "same" in the document says that. What was computed from runs that are not here is refused.
+    same kind of machine (processor and precision) a training is the same bit for bit; of a shipped one, what is shipped of it:
+    weights as float16, losses to three digits. Exit code 0 means that it was repeated, not that it was the same; "same" in
+    the document says that. What was computed from runs that are not here is refused.
     """
     from rich.table import Table
     from rich.text import Text
 
-    originals = [context.store.open(run)] if run else _shipped_trainings(context)
+    originals, damaged = ([context.store.open(run)], {}) if run else _shipped_trainings(context)
     if not run:
         hours = sum(map(seconds, originals)) / 3600
         context.note(
@@ -57,6 +58,9 @@ def reproduce(
     table = Table("run", "made anew as", "the same?", "what differs", "made with, then → now")
     documents: list[dict[str, Any]] = []
     problem: Ex3Error | None = None
+    for name, error in damaged.items():
+        problem = problem or error
+        documents.append(_not_made(table, name, error))
     for original in originals:
         try:
             made = repeated(context, original)
@@ -65,7 +69,7 @@ def reproduce(
                 raise
             context.note(f"{original.name}: {error.cause}")
             problem = problem or error
-            table.add_row(*(Text(cell) for cell in (original.name, "", "not made", error.cause, "")))
+            documents.append(_not_made(table, original.name, error))
             continue
         differing = [each for each in compare(original, made) if each.condition != "same"]
         changed = circumstances(original, made)
@@ -90,17 +94,41 @@ def compare(original: "Run", repeated: "Run") -> "list[Any]":
     return likenesses(old, new)
 
 
-def _shipped_trainings(context: Context) -> "list[Run]":
+def _not_made(table: Any, name: str, error: Ex3Error) -> dict[str, Any]:
+    """Its row of the table, and of the document."""
+    from rich.text import Text
+
+    table.add_row(*(Text(cell) for cell in (name, "", "not made", error.cause, "")))
+    return {"run": name, "repeated": None, "same": None, "error": error.cause}
+
+
+def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error]]":
+    """The shipped trainings, the quickest first, and shipped runs that cannot be read, with the reason.
+
+    Raises
+    ------
+    ArtifactError : there are none of either.
+    """
     store = context.store
-    shipped = [store.open_folder(each) for each in store.folders() if each.is_relative_to(store.reference)]
-    trainings = [each for each in shipped if each.manifest.command.endswith(" train")]
-    return sorted(trainings, key=seconds)
+    found: list[Run] = []
+    damaged: dict[str, Ex3Error] = {}
+    for folder in store.folders():
+        if folder.is_relative_to(store.reference):
+            try:
+                found.append(store.open_folder(folder))
+            except ArtifactError as error:
+                damaged[f"reference/{folder.relative_to(store.reference).as_posix()}"] = error
+    trainings = [each for each in found if each.manifest.command.endswith(" train")]
+    if not trainings and not damaged:
+        raise ArtifactError("there is no shipped training", "name one of `ex3 runs list`, or check out ex3's artifacts")
+    return sorted(trainings, key=seconds), damaged
 
 
 def _told(each: Any) -> str:
     if each.largest_difference is None:
         return f"{each.file} {each.condition}"
-    return f"{each.file} by at most {each.largest_difference:.2g} (values up to {each.largest_value:.2g})"
+    of = "of" if each.file.endswith((".json", ".jsonl")) else "values up to"
+    return f"{each.file} by at most {each.largest_difference:.2g} ({of} {each.largest_value:.2g})"
 
 
 def circumstances(original: "Run", made: "Run") -> dict[str, tuple[str, str]]:

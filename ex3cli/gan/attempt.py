@@ -41,6 +41,7 @@ class Course:
         self.judge: Judge | None = bench.judge(self.session, self._report) if bench else None
         self.watch: tuple[Observer, ...] = (Finite(), *([self.judge] if self.judge else []), *observers)
         self.over, self.sign = False, None  # once it is over, a sign says why it failed
+        self.told = 0  # the iteration that progress was last told of
 
     sign: Sign | None
 
@@ -54,6 +55,7 @@ class Course:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken."""
         self.session.restore(state["session"])
+        self.told = self.session.iteration
         for observer, kept in zip(self.watch, state["observers"], strict=True):
             observer.restore(kept)
         self.over, self.sign = state["over"], Sign(**state["sign"]) if state["sign"] else None
@@ -66,7 +68,8 @@ class Course:
         if session.iteration % BLOCK == 0 or session.iteration == session.config.iterations:
             means = self.block_means()
             run.metrics.append({"attempt": self.number, "iteration": session.iteration, **means})
-            self.progress.advance(session.iteration % BLOCK or BLOCK, **means)
+            self.progress.advance(session.iteration - self.told, **means)
+            self.told = session.iteration
         self.sign = self._first_sign()
         self.over = self.sign is not None or session.iteration == session.config.iterations
 

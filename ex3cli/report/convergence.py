@@ -149,7 +149,7 @@ def failures(archive: Archive) -> Part:
 def _history_of(archive: Archive, found: list[Count]) -> "Run":
     """What `ex3 gan history` made of these very attempts."""
     gap = Gap(
-        "the figure of failure rates", "it has not been drawn of these attempts", archive.command("ex3", "gan", "history")
+        "the figure of failure rates", "it has not been drawn here of these attempts", archive.command("ex3", "gan", "history")
     )
     counted = {each.kind: [_identity(attempt) for attempt in each.attempts] for each in found}
 

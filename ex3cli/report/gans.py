@@ -50,7 +50,7 @@ def scored(archive: Archive, kind: str) -> Scored:
     """The newest scores of that very generator."""
     run = trained(archive, kind)
     words = archive.command("ex3", "gan", "eval", "--kind", kind)
-    gap = Gap(f"scores of {NAMES[kind]}", f"{run.name} has not been scored", words)
+    gap = Gap(f"scores of {NAMES[kind]}", f"{run.name} has not been scored here", words)
     found = archive.newest(
         ("gan", DATASET, "eval"), EVALUATE, gap, lambda each: each.manifest.config["kind"] == kind and made_from(each, run)
     )

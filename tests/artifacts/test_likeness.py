@@ -12,7 +12,23 @@ from ex3cli.artifacts.likeness import Likeness, likenesses
 
 def test_the_same_bytes_are_the_same_and_what_is_gone_is_missing() -> None:
     old, new = {"a.json": b"1", "b.json": b"1", "c.json": b"1"}, {"a.json": b"1", "b.json": b"2", "d.json": b"1"}
-    assert likenesses(old, new) == [Likeness("a.json", "same"), Likeness("b.json", "differs"), Likeness("c.json", "missing")]
+    assert likenesses(old, new) == [
+        Likeness("a.json", "same"), Likeness("b.json", "differs", 1.0, 1.0), Likeness("c.json", "missing"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_json_says_by_how_much_its_numbers_differ(name: str) -> None:
+    old, new = (b'{"n": 10000, "fid": [%s, 2.5], "by": "a", "why": null, "ok": true}' % each for each in (b"0.5", b"0.25"))
+    assert likenesses({name: old}, {name: new}) == [Likeness(name, "differs", 0.25, 0.5)]
+    assert likenesses({name: old}, {name: new.replace(b"10000", b"10001")})[0].largest_value == 0.5  # most for its size
+
+
+@pytest.mark.parametrize(
+    "other", [b'{"a": [1], "b": "y"}', b'{"a": [1, 2], "b": "x"}', b'{"a": [true], "b": "x"}', b'{"a": [1]}']
+)
+def test_json_that_differs_in_more_than_numbers_has_no_distance(other: bytes) -> None:
+    assert likenesses({"a.json": b'{"a": [1], "b": "x"}'}, {"a.json": other}) == [Likeness("a.json", "differs")]
 
 
 def test_tensors_that_differ_say_by_how_much() -> None:
@@ -38,9 +54,9 @@ def test_pictures_are_the_same_by_their_pixels() -> None:
     assert likenesses({"a.png": old}, {"a.png": picture(7, "L")}) == [Likeness("a.png", "same")]
 
 
-@pytest.mark.parametrize("new", [picture(8), picture(7, size=(4, 4))])
-def test_pictures_that_differ_in_a_pixel_or_their_size_differ(new: bytes) -> None:
-    assert likenesses({"a.png": picture(7)}, {"a.png": new}) == [Likeness("a.png", "differs")]
+@pytest.mark.parametrize(("new", "apart"), [(picture(9), (2.0, 255.0)), (picture(7, size=(4, 4)), ())])
+def test_pictures_that_differ_in_a_pixel_or_their_size_differ(new: bytes, apart: tuple[float, ...]) -> None:
+    assert likenesses({"a.png": picture(7)}, {"a.png": new}) == [Likeness("a.png", "differs", *apart)]
 
 
 def test_one_colour_apart_is_apart() -> None:
@@ -48,4 +64,4 @@ def test_one_colour_apart_is_apart() -> None:
     coloured = Image.open(io.BytesIO(picture(7))).convert("RGBA")
     coloured.putpixel((0, 0), (100, 100, 101, 255))
     coloured.save(out, "PNG")
-    assert likenesses({"a.png": picture(7)}, {"a.png": out.getvalue()}) == [Likeness("a.png", "differs")]
+    assert likenesses({"a.png": picture(7)}, {"a.png": out.getvalue()}) == [Likeness("a.png", "differs", 1.0, 255.0)]

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+from ex3cli.artifacts import store as store_module
 from ex3cli.artifacts.store import Store
 from ex3cli.cli.reproducing import circumstances
+from ex3cli.errors import ArtifactError
 from ex3cli.training.interruption import Terminated
 
 Ex3 = Callable[..., Any]
@@ -146,11 +148,52 @@ def test_one_that_cannot_be_made_hides_no_other(ex3: Ex3, store: Store, monkeypa
     bad = forged(store, argv=["ex3", "gan", "train", "--dataset", "digits", "--kind", "wgn"])
     good = forged(store, argv=["ex3", *TINY, "--device", "cpu"])
     twin = forged(store, argv=["ex3", *TINY, "--device", "cpu"])
-    monkeypatch.setattr("ex3cli.cli.reproducing._shipped_trainings", lambda _: [bad, good])
+    damage = ArtifactError("run.json is damaged", "restore it")
+    monkeypatch.setattr("ex3cli.cli.reproducing._shipped_trainings", lambda _: ([bad, good], {"reference/gone": damage}))
     outcome = ex3("runs", "reproduce", "--json")
-    assert outcome.exit_code == 2
-    assert [each["repeated"] for each in outcome.document["runs"]] == [twin.name]
+    assert outcome.exit_code == 4
+    gone, failed, made = outcome.document["runs"]
+    assert gone == {"run": "reference/gone", "repeated": None, "same": None, "error": "run.json is damaged"}
+    assert (failed["run"], failed["repeated"], "exit code 2" in failed["error"]) == (bad.name, None, True)
+    assert made["repeated"] == twin.name
     assert f"{bad.name}: repeating {bad.name} ended with exit code 2" in outcome.stderr
+
+
+def test_what_is_shipped_is_found_damaged_or_absent(ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "shipped_reference", lambda: store.reference)
+    nothing = ex3("runs", "reproduce")
+    assert (nothing.exit_code, "there is no shipped training" in nothing.stderr) == (4, True)
+    folder = store.reference / "gan/digits/dcgan"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{")
+    (told,) = ex3("runs", "reproduce", "--json").document["runs"]
+    assert (told["run"], told["same"]) == ("reference/gan/digits/dcgan", None)
+
+
+def test_a_part_of_a_training_is_nothing_to_repeat(ex3: Ex3, store: Store) -> None:
+    run = store.new_run(("gan", "digits", "dcgan"), label="odd", command="gan train", config={}, seed=0, argv=["ex3", *TINY])
+    replace(run.manifest, state="interrupted").write(run.path)
+    outcome = ex3("runs", "reproduce", run.name)
+    assert (outcome.exit_code, f"{run.name} is interrupted, not finished" in outcome.stderr) == (4, True)
+
+
+def test_what_the_other_settings_leave_unread_is_not_given(store: Store, line_of: LineOf) -> None:
+    then = {"kind": "wgan-clip", "conditional": False, "class_clip": 0.02, "clip": 0.02}
+    argv = ["ex3", *TINY, "--kind", "wgan-clip", "--unconditional"]
+    words = line_of(forged(store, config=then, argv=argv).name)
+    assert "--class-clip" not in words
+    assert words[words.index("--clip") + 1] == "0.02"
+
+
+def test_a_command_that_reads_no_data_is_not_told_where_they_are(
+    store: Store, line_of: LineOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EX3_DATA", "somewhere")
+    assert "--data" in line_of(forged(store).name)
+    made = store.new_run(("gan", "digits", "history"), label="attempts", command="gan history", config={}, seed=0,
+                         argv=["ex3", "gan", "history", "--dataset", "digits"])  # fmt: skip
+    made.finish({})
+    assert "--data" not in line_of(made.name)
 
 
 def test_what_two_runs_were_made_with_is_told_where_it_differs(store: Store) -> None:

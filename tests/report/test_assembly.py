@@ -137,7 +137,7 @@ def test_scores_of_another_generator_are_not_shown(store: Store, everything: Pat
         config={"kind": "dcgan", "penalty_weight": 10.0, "clip": 0.01},
     )  # fmt: skip
     report = read(store)
-    assert f"{newer.name} has not been scored" in [gap.why for gap in report.gaps]
+    assert f"{newer.name} has not been scored here" in [gap.why for gap in report.gaps]
     assert "ex3 gan eval --kind dcgan" in commands(report)
     assert "ex3 gan compare --label dress" in commands(report)
     assert table(report, "gans", "Generated images").headings == ["", "WGAN (gradient penalty)", "real"]
