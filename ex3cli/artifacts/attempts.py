@@ -31,7 +31,12 @@ class Attempt:
     reason: str | None  # of a failed one, by name
     iteration: int  # where it ended
     values: dict[str, Any] = field(default_factory=dict)  # what decided
-    shortened: bool = False  # by the user, to less than its preset's length: such an attempt is no evidence of failure
+    shortened: bool = False  # by the user, to less than its preset's length
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it says something of how often a training fails: it was judged, and had its preset's whole length."""
+        return self.verdict != "unjudged" and not self.shortened
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ def tally(attempts: Iterable[Attempt]) -> Tally:
     """Count attempts, given in the order in which they were made."""
     every = list(attempts)
     counted = [each for each in every if not each.shortened]
-    verdicts = [each.verdict for each in counted if each.verdict != "unjudged"]
+    verdicts = [each.verdict for each in counted if each.is_evidence]
     first = verdicts.index("converged") if "converged" in verdicts else None
     reasons = Counter(each.reason or "unnamed" for each in counted if each.verdict == "failed")
     return Tally(

@@ -24,7 +24,7 @@ class Count:
     """One kind's."""
 
     tally: Tally
-    shipped: bool  # none of the user's own, so the shipped ones
+    shipped: bool  # none of the user's own is evidence, so the shipped ones are
 
     def document(self) -> dict[str, Any]:
         """The tally, and the share of judged attempts that failed with its 95 % Wilson interval.
@@ -75,11 +75,11 @@ class History:
     def _judged(self, kind: str) -> list[dict[str, Any]]:
         """The attempts that the rate is of."""
         ours = [row for row in self.attempts if row["kind"] == kind]
-        return [row for row in ours if row["verdict"] != "unjudged" and not row["shortened"]]
+        return [row for row in ours if attempt_of(row).is_evidence]
 
 
 def count_attempts(store: Store, dataset: str) -> History:
-    """Count the user's attempts at a data set by kind, repeats once; of a kind without any, the shipped ones."""
+    """Count the user's attempts at a data set by kind, repeats once; while none at a kind is evidence, the shipped ones too."""
     sound, damaged = readable_runs(store)
     kinds: dict[str, Count] = {}
     listed: list[dict[str, Any]] = []
@@ -87,9 +87,10 @@ def count_attempts(store: Store, dataset: str) -> History:
         shelf = ["gan", dataset, kind]
         mine = sorted((run for run in sound if run.manifest.shelf == shelf), key=lambda run: run.manifest.started)
         found = without_repeats((run, each) for run in mine for each in attempts_of(run))
-        rows = _listed(kind, found) or _shipped(store, dataset, kind)
+        shipped = [] if any(each.is_evidence for _, each in found) else _shipped(store, dataset, kind)
+        rows = [*shipped, *_listed(kind, found)]
         if rows:
-            kinds[kind] = Count(tally([attempt_of(row) for row in rows]), shipped=not found)
+            kinds[kind] = Count(tally([attempt_of(row) for row in rows]), shipped=bool(shipped))
             listed += rows
     return History(kinds, listed, {name: cause for name, cause in damaged.items() if name.startswith(f"gan/{dataset}/")})
 

@@ -71,8 +71,10 @@ def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
             gaps.append(missing.gap)
             continue
         attempts, runs, shipped = archive.attempts(("gan", DATASET, kind), TRAIN)
-        if shipped or not attempts:
-            attempts, runs, shipped = _shipped_history(archive, kind) or (attempts, runs, shipped)
+        told = None if any(each.is_evidence for each in attempts) and not shipped else _shipped_history(archive, kind)
+        if told:  # before those of the user's that are no evidence
+            mine = ([], []) if shipped else (attempts, runs)
+            attempts, runs, shipped = [*told[0], *mine[0]], [told[1], *mine[1]], True
         if attempts:
             found.append(Count(kind, tally(attempts), attempts, runs, shipped))
         elif kind in known:
@@ -80,13 +82,13 @@ def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
     return found, gaps
 
 
-def _shipped_history(archive: Archive, kind: str) -> "tuple[list[Attempt], list[Run], bool] | None":
+def _shipped_history(archive: Archive, kind: str) -> "tuple[list[Attempt], Run] | None":
     """All attempts behind what is shipped, where a history of them is shipped too: the shipped training knows its own alone."""
     run = archive.shipped(HISTORY, "gan history")
     if run is None:
         return None
     found = [attempt_of(row) for row in archive.json(run, HISTORY_FILE)["attempts"] if row["kind"] == kind]
-    return (found, [run], True) if found else None
+    return (found, run) if found else None
 
 
 def counts_table(found: list[Count]) -> Table:

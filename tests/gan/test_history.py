@@ -83,6 +83,21 @@ def test_what_is_shipped_counts_for_a_kind_only_while_there_is_nothing_of_one_s_
     assert told.kinds["wgan"].tally.converged == 1
 
 
+@pytest.mark.parametrize(("verdict", "is_shortened"), [("converged", True), ("unjudged", False)])
+def test_a_trial_that_is_no_evidence_does_not_hide_what_is_shipped(
+    tried: Try, store: Store, verdict: str, is_shortened: bool
+) -> None:
+    (run := tried("failed", "converged")).finish({}, converged=True)
+    store.reference.joinpath("gan", "digits").mkdir(parents=True)
+    run.path.rename(store.reference.joinpath("gan", "digits", "dcgan"))
+    tried(verdict, shortened=is_shortened)
+    told = count_attempts(store, "digits")
+    counted = told.kinds["dcgan"]
+    assert (counted.shipped, counted.tally.failed, counted.tally.converged) == (True, 1, 1)
+    assert (counted.tally.shortened, counted.tally.unjudged) == (int(is_shortened), int(not is_shortened))
+    assert len(told.attempts) == 3
+
+
 def test_a_shipped_history_tells_each_kind_its_own_attempts(new_run: Callable[..., Run], store: Store) -> None:
     rows = [
         {"kind": kind, "run": "there", "started": "2026-11-01", "attempt": 1, "seed": 0, "verdict": verdict, "reason": None,
