@@ -12,15 +12,16 @@ import pytest
 import typer
 
 import ex3cli.cli
+from ex3cli.adversarial.kinds import NAMES
 from ex3cli.artifacts.store import Store, shipped_reference
 
 ROOT = Path(__file__).parents[1]
 REMEDY = "README.md is out of date: run `make readme`"
 
 
-def _tool() -> ModuleType:
-    """.ci/readme.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location("readme", ROOT / ".ci" / "readme.py")
+def _tool(path: str) -> ModuleType:
+    """A file that is in no package."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # where a dataclass looks for its module
@@ -28,7 +29,7 @@ def _tool() -> ModuleType:
     return module
 
 
-TOOL = _tool()
+TOOL = _tool(".ci/readme.py")
 PARTS: dict[str, str] = TOOL.parts((ROOT / "README.md").read_text(encoding="utf-8"))
 TRANSCRIPTS = [head for head in PARTS if TOOL.commands(head)]
 
@@ -159,3 +160,14 @@ def test_head_keeps_the_first_lines_of_the_answer_and_says_that_there_are_more()
 def test_another_body_takes_the_place_of_the_one_it_is_meant_for() -> None:
     text = "<!-- a -->\n1\n<!-- end -->\n<!-- $ ex3 vae eval --run x -->\n2\n<!-- end -->\n"
     assert TOOL.replaced(text, "$ ex3 vae eval --run x", r"\1 3" + "\n") == text.replace("2", r"\1 3")
+
+
+def test_what_was_tried_is_all_that_the_benchmark_tries_and_every_row_has_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests/benchmarks"))
+    tried = _tool("tests/benchmarks/tried.py").TRIED
+    expected = [[NAMES[kind], words] for kind, changes in tried.items() for words, _ in changes]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, _, after = text.partition("| kind | what was changed | label agreement | coverage | Fréchet distance |\n")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in after.partition("\n\n")[0].splitlines()[1:]]
+    assert [[row[0], row[1].partition(" (given up")[0]] for row in rows] == expected
+    assert all(re.fullmatch(r"[01]\.\d{3}|\d\.\d{4}", figure) for row in rows for figure in row[2:])

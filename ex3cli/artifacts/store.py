@@ -11,7 +11,7 @@ from ex3cli.artifacts import environment
 from ex3cli.artifacts.atomic import cannot_write, sync_folder
 from ex3cli.artifacts.canonical import jsonable
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest, now
-from ex3cli.artifacts.run import REFERENCE, Run
+from ex3cli.artifacts.run import REFERENCE, Run, how_to_restore
 from ex3cli.errors import ArtifactError, MissingRunError, did_you_mean
 
 
@@ -176,7 +176,13 @@ class Store:
             yield Path(name)
 
     def _open_folder(self, folder: Path) -> Run:
-        return Run(folder, self._name(folder), Manifest.read(folder))
+        name = self._name(folder)
+        try:
+            return Run(folder, name, Manifest.read(folder))
+        except ArtifactError as error:
+            if name.startswith(f"{REFERENCE}/"):
+                raise ArtifactError(error.cause, f"restore it from a copy, or {how_to_restore(folder)}") from error
+            raise
 
     def _name(self, folder: Path) -> str:
         here, root, reference = (Path(path).absolute() for path in (folder, self.root, self.reference))

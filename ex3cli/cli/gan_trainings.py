@@ -9,6 +9,7 @@ from ex3cli.cli.gan_generators import check_draws
 from ex3cli.cli.gan_scores import recorded
 from ex3cli.cli.gan_selection import chosen, combined, told_unasked
 from ex3cli.errors import ArtifactError
+from ex3cli.rounding import half_up
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -133,7 +134,7 @@ def _table(rows: list[dict[str, Any]]) -> "Table":
         length = f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else "")
         verdict = verdict_in_words(row["verdict"], row["reason"])
         decided = [row[name] for name in ("label_agreement", "rarest_class", "coverage", "fid")]
-        shown = ["" if value is None else f"{value:.3f}" for value in decided]
+        shown = ["" if value is None else f"{half_up(value, 3)}" for value in decided]
         cells = (row["run"], row["preset"], length, verdict, *shown)
         table.add_row(*map(Text, cells))
     return table

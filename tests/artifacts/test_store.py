@@ -217,3 +217,15 @@ def test_all_that_ships_is_whole_and_stays_within_its_limit(tmp_path: Path) -> N
     assert {condition for run in runs for condition in run.verify().values()} == {"ok"}
     files = [path for path in shipped_reference().rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 30_000_000
+
+
+def test_a_damaged_manifest_of_what_is_shipped_says_how_it_comes_back(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    run.finish({})
+    shipped = store.reference / "toy/digits"
+    shipped.parent.mkdir(parents=True)
+    run.path.rename(shipped)
+    (shipped / "run.json").write_text("{")
+    with pytest.raises(ArtifactError) as caught:
+        store.open("reference", ("toy", "digits"))
+    assert caught.value.remedy == "restore it from a copy, or reinstall ex3"  # of a checkout: `git checkout`

@@ -17,6 +17,7 @@ from trained import newest, training
 from ex3cli.adversarial.kinds import KINDS, NAMES
 from ex3cli.artifacts.attempts import attempts_of
 from ex3cli.markdown import table
+from ex3cli.rounding import half_up
 
 SHORT = 2_000
 Change = tuple[str, dict[str, Any]]
@@ -95,7 +96,7 @@ def main() -> int:
             ended = attempts_of(run)[-1]
             early = f" (given up at {ended.iteration:,}: {ended.reason})" if ended.iteration < settings["iterations"] else ""
             judged = [row["judged"] for row in run.metrics.rows() if "judged" in row][-1]
-            shown = [f"{judged[name]:.{digits}f}" if name in judged else "" for name, digits in FIGURES.items()]
+            shown = [str(half_up(judged[name], digits)) if name in judged else "" for name, digits in FIGURES.items()]
             rows.append([NAMES[kind], words + early, *shown])
     print(table(["kind", "what was changed", "label agreement", "coverage", "Fréchet distance"], rows))
     return 0
