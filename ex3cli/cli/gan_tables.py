@@ -139,6 +139,8 @@ def every_attempt_table(counted: "History") -> "Table":
         verdict = attempt.verdict + (" (shortened)" if attempt.shortened else "")
         started = each["started"][:16].replace("T", " ")
         name = each["run"].split("/", 2)[2] if each["run"].startswith("gan/") else each["run"]
+        if counted.kinds[each["kind"]].shipped and not each.get("shipped"):
+            name += " (yours)"  # whose number a shipped one may have too
         cells = (name, str(attempt.attempt), started, verdict, attempt.reason or "", f"{attempt.iteration:,}")
         table.add_row(*(Text(cell) for cell in cells), decisive(attempt))
     return table

@@ -88,7 +88,7 @@ def count_attempts(store: Store, dataset: str) -> History:
         mine = sorted((run for run in sound if run.manifest.shelf == shelf), key=lambda run: run.manifest.started)
         found = without_repeats((run, each) for run in mine for each in attempts_of(run))
         shipped = [] if any(each.is_evidence for _, each in found) else _shipped(store, dataset, kind)
-        rows = [*shipped, *_listed(kind, found)]
+        rows = [*({**row, "shipped": True} for row in shipped), *_listed(kind, found)]
         if rows:
             kinds[kind] = Count(tally([attempt_of(row) for row in rows]), shipped=bool(shipped))
             listed += rows
