@@ -134,12 +134,13 @@ def every_attempt_table(counted: "History") -> "Table":
     from ex3cli.artifacts.attempts import attempt_of
 
     table = Table(Column("run", overflow="fold"), "attempt", "run started", "verdict", "reason", "iteration", "what decided")
+    beside = {each["kind"] for each in counted.attempts if each.get("shipped")}
     for each in counted.attempts:
         attempt = attempt_of(each)
         verdict = attempt.verdict + (" (shortened)" if attempt.shortened else "")
         started = each["started"][:16].replace("T", " ")
         name = each["run"].split("/", 2)[2] if each["run"].startswith("gan/") else each["run"]
-        if counted.kinds[each["kind"]].shipped and not each.get("shipped"):
+        if each["kind"] in beside and not each.get("shipped"):
             name += " (yours)"  # whose number a shipped one may have too
         cells = (name, str(attempt.attempt), started, verdict, attempt.reason or "", f"{attempt.iteration:,}")
         table.add_row(*(Text(cell) for cell in cells), decisive(attempt))

@@ -29,7 +29,7 @@ def test_only_what_came_to_its_end_is_told_to_train_longer(reason: str, iteratio
 
 def rows(kind: str, settings: int, *verdicts: str) -> list[dict[str, object]]:
     return [
-        {"kind": kind, "settings": {"preset": "quick", "width": settings}, "verdict": verdict, "shortened": False}
+        {"kind": kind, "settings": {"preset": "quick", "width": settings}, **asdict(Attempt(1, 0, verdict, None, 1))}
         for verdict in verdicts
     ]
 
@@ -54,9 +54,12 @@ def test_settings_that_are_counted_together_are_told_and_not_compared() -> None:
 
 def test_a_run_is_named_by_what_differs() -> None:
     values = {"label_agreement": 0.925, "coverage": 0.861, "fid": 0.0945, "weights": 3.0}
-    row = {"started": "2026-11-21T11:57:02+00:00", **asdict(Attempt(1, 0, "converged", None, 6000, values))}
+    row = {"kind": "dcgan", "started": "2026-11-21T11:57:02+00:00", **asdict(Attempt(1, 0, "converged", None, 6000, values))}
     names = ("gan/fashion-mnist/dcgan/0001-quick", "reference/gan/fashion-mnist/dcgan")
     table = every_attempt_table(History({}, [{**row, "run": name} for name in names], {}))
     assert [str(cell) for cell in table.columns[0].cells] == ["dcgan/0001-quick", "reference/gan/fashion-mnist/dcgan"]
+    told = [{**row, "run": names[0], "shipped": True}, {**row, "run": names[0]}]
+    beside = every_attempt_table(History({}, told, {}))
+    assert [str(cell) for cell in beside.columns[0].cells] == ["dcgan/0001-quick", "dcgan/0001-quick (yours)"]
     assert next(iter(table.columns[-1].cells)) == "agreement 0.925, coverage 0.861, fid 0.0945"
     assert next(iter(table.columns[2].cells)).plain == "2026-11-21 11:57"  # type: ignore[union-attr]
