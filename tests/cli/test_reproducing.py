@@ -1,7 +1,7 @@
 """`ex3 runs reproduce`: the same command once more, in a process of its own."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 
 from ex3cli.artifacts import store as store_module
 from ex3cli.artifacts.store import Store
+from ex3cli.cli import repeating
 from ex3cli.cli.reproducing import circumstances
 from ex3cli.errors import ArtifactError
 from ex3cli.training.interruption import Terminated
@@ -194,6 +195,27 @@ def test_a_command_that_reads_no_data_is_not_told_where_they_are(
                          argv=["ex3", "gan", "history", "--dataset", "digits"])  # fmt: skip
     made.finish({})
     assert "--data" not in line_of(made.name)
+
+
+def test_every_shipped_training_has_a_command_line_that_comes_to_its_settings_today(
+    ex3: Ex3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(Path("artifacts"))
+    shipped = [store.open_folder(folder) for folder in store.folders()]
+    trainings = [run for run in shipped if run.manifest.command.endswith(" train")]
+    assert len(trainings) >= 10
+
+    def settings(words: Sequence[str]) -> dict[str, Any]:
+        return dict(ex3(*words, "--dry-run", "--json").document["settings"])
+
+    monkeypatch.setattr(repeating, "_dry_run", settings)
+    for run in trainings:
+        today = settings(repeating._command_line(run))
+        assert len(today) > 5
+        stored = {name: value for name, value in run.manifest.config.items() if name in today}
+        assert {name: today[name] for name in stored if name not in repeating._unread(run)} == {
+            name: value for name, value in stored.items() if name not in repeating._unread(run)
+        }, run.name
 
 
 def test_what_two_runs_were_made_with_is_told_where_it_differs(store: Store) -> None:
