@@ -71,7 +71,7 @@ def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
             gaps.append(missing.gap)
             continue
         attempts, runs, shipped = archive.attempts(("gan", DATASET, kind), TRAIN)
-        told = None if any(each.is_evidence for each in attempts) and not shipped else _shipped_history(archive, kind)
+        told = None if any(each.is_evidence for each in attempts) and not shipped else _shipped(archive, kind)
         if told:  # before those of the user's that are no evidence
             mine = ([], []) if shipped else (attempts, runs)
             attempts, runs, shipped = [*told[0], *mine[0]], [told[1], *mine[1]], True
@@ -82,13 +82,15 @@ def counts(archive: Archive) -> tuple[list[Count], list[Gap]]:
     return found, gaps
 
 
-def _shipped_history(archive: Archive, kind: str) -> "tuple[list[Attempt], Run] | None":
+def _shipped(archive: Archive, kind: str) -> "tuple[list[Attempt], Run] | None":
     """All attempts behind what is shipped, where a history of them is shipped too: the shipped training knows its own alone."""
-    run = archive.shipped(HISTORY, "gan history")
-    if run is None:
-        return None
-    found = [attempt_of(row) for row in archive.json(run, HISTORY_FILE)["attempts"] if row["kind"] == kind]
-    return (found, run) if found else None
+    history = archive.shipped(HISTORY, "gan history")
+    rows = archive.json(history, HISTORY_FILE)["attempts"] if history else []
+    told = [attempt_of(row) for row in rows if row["kind"] == kind]
+    if history and told:
+        return told, history
+    run = archive.shipped(("gan", DATASET, kind), TRAIN)
+    return (archive.attempts_in(run), run) if run else None
 
 
 def counts_table(found: list[Count]) -> Table:

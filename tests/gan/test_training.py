@@ -103,7 +103,8 @@ def test_stopped_and_resumed_it_ends_bit_identical(
         parts = store.open(parts.name)
         assert parts.manifest.state == "interrupted"
         parts.reopen(chosen.to_dict())
-    go(chosen, digits, parts, second := Watcher())
+    go(chosen, digits, parts, second := Watcher(), listener=(listener := Listener()))
+    assert (listener.started, listener.units) == ([(60, 50)], 10)
     for file in (*TENSORS, "metrics.jsonl", "attempts.jsonl", "attempt-01/grids/end.png"):
         assert (whole.path / file).read_bytes() == (parts.path / file).read_bytes(), file
     assert first.looks == second.looks == 60

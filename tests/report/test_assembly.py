@@ -106,6 +106,13 @@ def test_the_users_own_attempts_replace_the_shipped_ones(store: Store, everythin
     assert rows[1][1:] == ["yours", "none converged", "2", "0", "100 % (34 to 100 %)", "2 divergence", "1 unjudged"]
 
 
+def test_a_trial_that_is_no_evidence_stands_beside_the_shipped_attempts(store: Store, everything: Path, make: Make) -> None:
+    before = table(read(store), "gans", "Failed convergences").rows[1]
+    trial = [Attempt(1, 5, "failed", "low coverage", 10, shortened=True)]
+    make(("gan", "fashion-mnist", "wgan"), "gan train", attempts=trial, converged=False, partial=True)
+    assert table(read(store), "gans", "Failed convergences").rows[1] == [*before[:-1], "1 shortened"]
+
+
 def test_the_figure_of_failures_is_of_the_attempts_that_are_counted(store: Store, everything: Path, make: Make) -> None:
     def drawn() -> list[str]:
         return [each.alt for part in section(read(store), "gans") for each in part.figures if "interval" in each.alt]
