@@ -23,6 +23,7 @@ RECORDED = (
     "matplotlib",
     "pillow",
 )
+CPUINFO = Path("/proc/cpuinfo")  # of Linux
 VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "sve", "asimd")
 """Names of instructions in /proc/cpuinfo, the widest first."""
 
@@ -44,15 +45,19 @@ def _versions() -> dict[str, str]:
     return found
 
 
-@cache
 def machine() -> dict[str, str]:
     """The kind of machine: operating system and processor. Bit-identical results are promised within one kind only.
 
     On Linux also the processor's model and the widest vectors that it knows, by which libraries choose how they compute.
     """
+    return dict(_machine())
+
+
+@cache
+def _machine() -> dict[str, str]:
     found = {"system": sys.platform, "processor": platform.machine()}
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return found
     told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

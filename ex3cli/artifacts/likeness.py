@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ex3cli.artifacts.formats import tensors_from_bytes
+from ex3cli.errors import ArtifactError
 
 _Apart = tuple[float, float] | None  # the largest difference and the value for scale; None where more differs than numbers
-_SAME = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class Likeness:
 
     file: str
     condition: str  # same, differs, missing (in the new version)
-    largest_difference: float | None = None  # of two numbers at the same place, where nothing but numbers differs
+    largest_difference: float | None = (
+        None  # of two numbers at one place, where no more differs; of JSON the largest for its size
+    )
     largest_value: float | None = None  # for scale: the largest of tensors, of JSON the one that differs so, of pixels 255
 
 
@@ -35,25 +37,34 @@ def _likeness(name: str, old: bytes, new: bytes | None) -> Likeness:
         return Likeness(name, "missing")
     if old == new:
         return Likeness(name, "same")
-    compare = next((each for ending, each in _APART.items() if name.endswith(ending)), None)
-    apart = compare(old, new) if compare else None
-    if apart == _SAME:
+    measure = next((each for ending, each in _MEASURES.items() if name.endswith(ending)), None)
+    try:
+        apart = measure(old, new) if measure else None
+    except (ArtifactError, ValueError, OSError):  # one of them is no such file
+        apart = None
+    if apart and name.endswith(".png") and not apart[0]:  # the same pixels, however each was written
         return Likeness(name, "same")
     return Likeness(name, "differs", *(apart or ()))
 
 
 def _tensors_apart(old: bytes, new: bytes) -> _Apart:
     before, after = (tensors_from_bytes(data, Path("tensors")) for data in (old, new))
-    shapes = [{key: tensor.shape for key, tensor in each.items()} for each in (before, after)]
-    if shapes[0] != shapes[1]:
+    kinds = [{key: (tensor.shape, tensor.dtype) for key, tensor in each.items()} for each in (before, after)]
+    if kinds[0] != kinds[1]:
         return None
-    gaps = [float((before[key].double() - after[key].double()).abs().max()) for key in before if before[key].numel()]
-    sizes = [float(tensor.double().abs().max()) for tensor in before.values() if tensor.numel()]
-    return max(gaps, default=0.0), max(sizes, default=0.0)
+    gaps, sizes = [0.0], [0.0]
+    for key, tensor in before.items():
+        one, other = tensor.double(), after[key].double()
+        finite = one.isfinite() & other.isfinite()
+        if not (finite | (one == other) | (one.isnan() & other.isnan())).all():
+            return None
+        if finite.any():
+            gaps.append(float((one[finite] - other[finite]).abs().max()))
+            sizes.append(float(one[finite].abs().max()))
+    return max(gaps), max(sizes)
 
 
 def _lines_apart(old: bytes, new: bytes) -> _Apart:
-    """Of JSON, one document or one a line: the two numbers that differ most for their size, where all else is equal."""
     before, after = ([json.loads(line) for line in data.splitlines()] for data in (old, new))
     return _numbers_apart(before, after)
 
@@ -63,11 +74,9 @@ def _document_apart(old: bytes, new: bytes) -> _Apart:
 
 
 def _numbers_apart(old: Any, new: Any) -> _Apart:
-    try:
-        pairs = [(abs(one - other), abs(one)) for one, other in _numbers(old, new) if one != other]
-    except ValueError:
-        return None
-    return max(pairs, key=lambda pair: pair[0] / (pair[1] or pair[0]), default=None)
+    """Of the numbers that differ the two that do so most for their size; one that was 0 comes after all others."""
+    pairs = [(abs(one - other), abs(one)) for one, other in _numbers(old, new) if one != other]
+    return max(pairs, key=lambda pair: (pair[1] > 0, pair[0] / (pair[1] or 1)), default=None)
 
 
 def _numbers(old: Any, new: Any) -> Iterator[tuple[float, float]]:
@@ -85,7 +94,7 @@ def _numbers(old: Any, new: Any) -> Iterator[tuple[float, float]]:
     elif isinstance(old, list) and isinstance(new, list):
         for one, other in zip(old, new, strict=True):
             yield from _numbers(one, other)
-    elif old != new:
+    elif type(old) is not type(new) or old != new:
         raise ValueError("they differ by more than numbers")
 
 
@@ -94,18 +103,17 @@ def _is_number(value: Any) -> bool:
 
 
 def _levels_apart(old: bytes, new: bytes) -> _Apart:
-    """Of two PNGs of one size, however each was written: how far apart the levels of a pixel are, of 255."""
+    """Of two PNGs of one size: how far apart the levels of a pixel are, of 255."""
     from PIL import Image, ImageChops
 
     with Image.open(io.BytesIO(old)) as before, Image.open(io.BytesIO(new)) as after:
         if before.size != after.size:
             return None
         bands = ImageChops.difference(before.convert("RGBA"), after.convert("RGBA")).split()
-    largest = max(float(np.asarray(band).max()) for band in bands)
-    return (largest, 255.0) if largest else _SAME
+    return max(float(np.asarray(band).max()) for band in bands), 255.0
 
 
-_APART: dict[str, Callable[[bytes, bytes], _Apart]] = {
+_MEASURES: dict[str, Callable[[bytes, bytes], _Apart]] = {
     ".safetensors": _tensors_apart,
     ".jsonl": _lines_apart,
     ".json": _document_apart,

@@ -14,7 +14,7 @@ from ex3cli.errors import ArtifactError
 FILE_NAME = "run.json"
 SCHEMA = 1
 State = Literal["running", "interrupted", "failed", "finished"]
-PLACES = ("--artifacts", "--data", "--resume")
+PLACES = ("--artifacts", "--data", "--resume", "--output")
 """Options of a command line that say where, which is somewhere else on another machine or the next time."""
 
 
@@ -50,6 +50,11 @@ class Manifest:
     summary: dict[str, Any] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     schema: int = SCHEMA
+
+    @property
+    def is_study(self) -> bool:
+        """Whether it answers a question of its own, such as what width does: never taken unasked, whatever it came to."""
+        return self.summary.get("study") is True
 
     @property
     def digest(self) -> str:

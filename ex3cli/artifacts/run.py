@@ -150,7 +150,7 @@ class Run:
     def finish(self, summary: Mapping[str, Any], *, partial: bool = False, converged: bool | None = None) -> None:
         """Seal the run: drop its checkpoint, record every file's size and SHA-256, say what it came to."""
         self.metrics.check()
-        self._close("finished", partial=partial, converged=converged, summary=jsonable(summary))
+        self._close("finished", partial=partial, converged=converged, summary=jsonable({**self.manifest.summary, **summary}))
         with contextlib.suppress(OSError):  # the run is sealed: what cannot be tidied away does not undo that
             shutil.rmtree(self.path / CHECKPOINT_FOLDER)
 

@@ -36,8 +36,8 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
 
     Raises
     ------
-    UsageError : the run is not finished, was shortened or did not converge and would be taken unasked, or is a shipped one
-        already; or the name cannot be one, or something else has it.
+    UsageError : the run is not finished, was shortened, did not converge or is a study and would be taken unasked, or is a
+        shipped one already; or the name cannot be one, or something else has it.
     ArtifactError : the folder cannot be written, or another process ships into it.
     """
     _refuse_unless_shippable(run, beside=name is not None)
@@ -65,8 +65,8 @@ def _refuse_unless_shippable(run: Run, *, beside: bool) -> None:
         raise UsageError(f"{run.name} is shipped already", "name the run that it was made from")
     if manifest.state != "finished":
         raise UsageError(f"{run.name} is {manifest.state}, not finished", "ship one that is: see `ex3 runs list`")
-    if not beside and (manifest.partial or manifest.converged is False):
-        cause = f"{run.name} was shortened or did not converge, and would be taken unasked"
+    if not beside and (manifest.partial or manifest.is_study or manifest.converged is False):
+        cause = f"{run.name} was shortened, did not converge or answers a question of its own, and would be taken unasked"
         raise UsageError(cause, "ship one of full length, or this one --as a name of its own")
 
 

@@ -51,6 +51,7 @@ class Store:
         threads: int = 1,
         data: Mapping[str, str] | None = None,
         parents: Mapping[str, str] | None = None,
+        is_study: bool = False,
     ) -> Run:
         """Claim a fresh folder `root/shelf/NNNN-label` and write its manifest, state `running`.
 
@@ -70,6 +71,7 @@ class Store:
             data=dict(data or {}),
             parents=dict(parents or {}),
             started=self.began or now(),
+            summary={"study": True} if is_study else {},
         )
         folder = self._claim_folder(self.root.joinpath(*shelf), label)
         run = Run(folder, self._name(folder), manifest)
@@ -93,7 +95,7 @@ class Store:
         """The run that a command takes.
 
         `name` if given: "reference", a path, a name on this shelf or a name from `ex3 runs list`. Else the newest of the
-        user's runs on the shelf made by `command` that finished its full length and did not fail to converge; with
+        user's runs on the shelf made by `command` that finished its full length, is no study and did not fail to converge; with
         `must_converge` one that was judged to have converged, and not one that nobody could judge. Else the shipped one.
         `make` is the command that would make one, for the error's remedy.
 
@@ -180,7 +182,7 @@ class Store:
         try:
             return Run(folder, name, Manifest.read(folder))
         except ArtifactError as error:
-            if name.startswith(f"{REFERENCE}/"):
+            if name.startswith(f"{REFERENCE}/") and "is damaged" in error.cause:
                 raise ArtifactError(error.cause, f"restore it from a copy, or {how_to_restore(folder)}") from error
             raise
 
@@ -214,7 +216,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _is_complete(manifest: Manifest) -> bool:
-    return manifest.state == "finished" and not manifest.partial and manifest.converged is not False
+    return manifest.state == "finished" and not manifest.partial and not manifest.is_study and manifest.converged is not False
 
 
 def _run_folders(root: Path, skip: Path | None = None) -> list[Path]:

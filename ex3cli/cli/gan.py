@@ -77,7 +77,7 @@ def train(
         run = context.store.new_run(
             ("gan", data.name, config.kind), label=config.preset, command=TRAIN, config=run_settings(context),
             seed=context.seed, argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
-            parents={classifier.name: classifier.manifest.digest} if classifier else {},
+            parents={classifier.name: classifier.manifest.digest} if classifier else {}, is_study=config.is_study,
         )  # fmt: skip
     with recording(run):
         context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")

@@ -165,7 +165,8 @@ def history(context: Context) -> Answer:
 
     spec(context.dataset)
     counted = count_attempts(context.store, context.dataset)
-    if context.artifacts.is_dir() and not all(each.shipped for each in counted.kinds.values()):
+    mine = dict.fromkeys(row["run"] for row in counted.attempts if not row.get("shipped"))
+    if context.artifacts.is_dir() and mine:
         derive_convergence(context.store)
     document = {
         "dataset": context.dataset, "kinds": {kind: each.document() for kind, each in counted.kinds.items()},
@@ -175,9 +176,8 @@ def history(context: Context) -> Answer:
     if not counted.kinds:
         nothing = f"No attempt has been made yet: ex3 gan train --kind dcgan --dataset {context.dataset}"
         return Answer(document=document, show=[nothing], problem=problem)
-    names = dict.fromkeys(each["run"] for each in counted.attempts if not counted.kinds[each["kind"]].shipped)
     shelf, config = ("gan", context.dataset, "history"), {"dataset": context.dataset}
-    record = recorded(context, shelf, "attempts", "gan history", config, [context.store.open(name) for name in names])
+    record = recorded(context, shelf, "attempts", "gan history", config, [context.store.open(name) for name in mine])
     with recording(record):
         record.write_json(HISTORY_FILE, document)
         told = {kind: each.document() for kind, each in counted.kinds.items()}

@@ -25,7 +25,7 @@ def repeated(context: Context, original: "Run") -> "Run":
 
     Raises
     ------
-    ArtifactError : it is not finished, or was computed from runs that are not here.
+    ArtifactError : it is not finished, is damaged, or was computed from runs that are not here.
     Ex3Error : the command failed; with its exit code.
     """
     from ex3cli.report.words import duration
@@ -67,13 +67,15 @@ def sources(run: "Run") -> dict[str, str]:
 
 
 def _check_state(original: "Run") -> None:
-    """Refuse to hold a whole repetition against a part."""
+    """Refuse to hold a repetition against a part, or against what is damaged."""
     manifest = original.manifest
     if manifest.state != "finished":
         remedy = "repeat one that is: `ex3 runs list`"
         if original.has_checkpoint:
             remedy = f"go on with it: ex3 {manifest.command} --resume {original.name}"
         raise ArtifactError(f"{original.name} is {manifest.state}, not finished", remedy)
+    for name in manifest.files:
+        original.read_bytes(name)  # refuses what is damaged, before any work
 
 
 def _check_sources(context: Context, original: "Run") -> None:
@@ -170,9 +172,9 @@ def _finished_then_newest(run: "Run") -> tuple[bool, str]:
 
 def _made_alike(one: "Run", other: "Run") -> bool:
     """Whether neither's settings or data contradict the other's, and threads, device and sources are the same."""
-    before, now = one.manifest, other.manifest
+    before, now, unread = one.manifest, other.manifest, _unread(one)
     for first, second in ((before.config, now.config), (before.data, now.data)):
-        if any(first[name] != second[name] for name in first.keys() & second.keys()):
+        if any(first[name] != second[name] for name in (first.keys() & second.keys()) - set(unread)):
             return False
     return (before.threads or 1, before.device, sources(one)) == (now.threads or 1, now.device, sources(other))
 

@@ -64,6 +64,7 @@ def reproduce(
     for original in originals:
         try:
             made = repeated(context, original)
+            differing = [each for each in compare(original, made) if each.condition != "same"]
         except Ex3Error as error:
             if run:
                 raise
@@ -71,7 +72,6 @@ def reproduce(
             problem = problem or error
             documents.append(_not_made(table, original.name, error))
             continue
-        differing = [each for each in compare(original, made) if each.condition != "same"]
         changed = circumstances(original, made)
         documents.append(
             {"run": original.name, "repeated": made.name, "same": not differing, "differing": differing, "made_with": changed}
@@ -127,14 +127,17 @@ def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error
 def _told(each: Any) -> str:
     if each.largest_difference is None:
         return f"{each.file} {each.condition}"
-    of = "of" if each.file.endswith((".json", ".jsonl")) else "values up to"
-    return f"{each.file} by at most {each.largest_difference:.2g} ({of} {each.largest_value:.2g})"
+    if each.file.endswith((".json", ".jsonl")):
+        return f"{each.file} most by {each.largest_difference:.2g} of {each.largest_value:.2g}"
+    return f"{each.file} by at most {each.largest_difference:.2g} (values up to {each.largest_value:.2g})"
 
 
 def circumstances(original: "Run", made: "Run") -> dict[str, tuple[str, str]]:
     """What two runs were made with, where that differs: versions, machine, precision, code, and their sources."""
     pairs = [_circumstances(original), _circumstances(made)]
-    names = dict.fromkeys([*pairs[0], *pairs[1]])
+    machine = [each.manifest.machine for each in (original, made)]  # of which manifests of before tell less
+    unknown = machine[0].keys() ^ machine[1].keys()
+    names = dict.fromkeys(name for pair in pairs for name in pair if name not in unknown)
     told = {name: (pairs[0].get(name, "none"), pairs[1].get(name, "none")) for name in names}
     return {name: each for name, each in told.items() if each[0] != each[1]}
 

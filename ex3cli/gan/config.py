@@ -62,6 +62,7 @@ QUICK: Mapping[str, Any] = {"average_decay": 0.995, "decaying_share": 0.5, "prec
 # that could help wgan-clip's critic: bounded by .01 it does not learn (narrow, 800 iterations: a Fréchet distance of 4.4; by
 # .05 1.3, layer normalisation instead of batch and half the step size 3.0).
 COMPACT: Mapping[str, Any] = {"network": "compact", "latent_size": 100, "conditional": False}
+STUDIES = ("wide", "narrow")
 COMPACT_TRAINING = {**QUICK_TRAINING, "wgan-clip": {**QUICK_TRAINING["wgan-clip"], "clip": 0.05}}
 
 
@@ -237,6 +238,11 @@ class GANConfig(Settings):
     def has_auxiliary(self) -> bool:
         """Whether the critic carries an auxiliary classifier."""
         return self.conditional and self.auxiliary_weight > 0
+
+    @property
+    def is_study(self) -> bool:
+        """Whether it asks what width does, so that no command draws from it unasked."""
+        return self.preset in STUDIES
 
     @property
     def is_shortened(self) -> bool:

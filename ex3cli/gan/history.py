@@ -79,13 +79,17 @@ class History:
 
 
 def count_attempts(store: Store, dataset: str) -> History:
-    """Count the user's attempts at a data set by kind, repeats once; while none at a kind is evidence, the shipped ones too."""
+    """Count the user's attempts at a data set by kind, repeats once; while none at a kind is evidence, the shipped ones too.
+
+    Studies are left out: their networks are others, and what they came to is told by `overview`.
+    """
     sound, damaged = readable_runs(store)
     kinds: dict[str, Count] = {}
     listed: list[dict[str, Any]] = []
     for kind in KINDS:
         shelf = ["gan", dataset, kind]
-        mine = sorted((run for run in sound if run.manifest.shelf == shelf), key=lambda run: run.manifest.started)
+        own = (run for run in sound if run.manifest.shelf == shelf and not run.manifest.is_study)
+        mine = sorted(own, key=lambda run: run.manifest.started)
         found = without_repeats((run, each) for run in mine for each in attempts_of(run))
         shipped = [] if any(each.is_evidence for _, each in found) else _shipped(store, dataset, kind)
         rows = [*({**row, "shipped": True} for row in shipped), *_listed(kind, found)]

@@ -95,9 +95,9 @@ class Archive:
     def attempts(self, shelf: Sequence[str], command: str) -> tuple[list[Attempt], list[Run], bool]:
         """The user's attempts on a shelf in the order of their making, their runs, and whether they are the shipped run's.
 
-        Where the user has made none, those of the shipped run.
+        Where the user has made none, but for studies, those of the shipped run.
         """
-        runs = [run for run in self.of(shelf, command) if not run.is_reference]
+        runs = [run for run in self.of(shelf, command) if not run.is_reference and not run.manifest.is_study]
         every = without_repeats((run, each) for run in runs for each in self._attempts(run))
         found = [(each, run) for run, each in every]
         shipped = not found
@@ -183,7 +183,7 @@ def made_from(run: Run, source: Run) -> bool:
 
 
 def _complete(run: Run) -> bool:
-    return run.manifest.state == "finished" and not run.manifest.partial
+    return run.manifest.state == "finished" and not run.manifest.partial and not run.manifest.is_study
 
 
 def _below(place: Sequence[str], shelf: Sequence[str]) -> bool:

@@ -22,13 +22,33 @@ def test_json_says_by_how_much_its_numbers_differ(name: str) -> None:
     old, new = (b'{"n": 10000, "fid": [%s, 2.5], "by": "a", "why": null, "ok": true}' % each for each in (b"0.5", b"0.25"))
     assert likenesses({name: old}, {name: new}) == [Likeness(name, "differs", 0.25, 0.5)]
     assert likenesses({name: old}, {name: new.replace(b"10000", b"10001")})[0].largest_value == 0.5  # most for its size
+    (told,) = likenesses({"a.json": b"[0, 1, 8]"}, {"a.json": b"[1e-12, 2, 10]"})
+    assert (told.largest_difference, told.largest_value) == (1, 1)  # of 0 anything is infinitely much
 
 
 @pytest.mark.parametrize(
-    "other", [b'{"a": [1], "b": "y"}', b'{"a": [2, 3], "b": "x"}', b'{"a": [false], "b": "x"}', b'{"a": [1]}']
+    "other", [b'{"a": [2], "b": "y"}', b'{"a": [2, 3], "b": "x"}', b'{"a": [2], "b": true}', b'{"a": [2]}', b"{"]
 )
 def test_json_that_differs_in_more_than_numbers_has_no_distance(other: bytes) -> None:
     assert likenesses({"a.json": b'{"a": [1], "b": "x"}'}, {"a.json": other}) == [Likeness("a.json", "differs")]
+    assert likenesses({"a.json": b'{"a": [1], "b": 1}'}, {"a.json": other}) == [Likeness("a.json", "differs")]
+
+
+def test_what_is_not_finite_must_be_the_same_and_does_not_hide_the_rest() -> None:
+    def losses(*values: float) -> dict[str, bytes]:
+        return {"w.safetensors": tensors_to_bytes({"w": torch.tensor(values)})}
+
+    inf, nan = float("inf"), float("nan")
+    assert likenesses(losses(nan, inf, 1.0), losses(nan, inf, 1.5)) == [Likeness("w.safetensors", "differs", 0.5, 1.0)]
+    assert likenesses(losses(inf, 1.0), losses(-inf, 1.0)) == [Likeness("w.safetensors", "differs")]
+    assert likenesses(losses(nan, 1.0), losses(2.0, 1.0)) == [Likeness("w.safetensors", "differs")]
+    half = tensors_to_bytes({"w": torch.zeros(2, dtype=torch.float16)})
+    assert likenesses(losses(0.0, 0.0), {"w.safetensors": half}) == [Likeness("w.safetensors", "differs")]
+    assert likenesses(losses(0.0, 0.0), losses(0.0, -0.0)) == [Likeness("w.safetensors", "differs", 0.0, 0.0)]
+
+
+def test_what_is_no_picture_differs() -> None:
+    assert likenesses({"a.png": picture(7)}, {"a.png": b"torn"}) == [Likeness("a.png", "differs")]
 
 
 def test_tensors_that_differ_say_by_how_much() -> None:

@@ -34,7 +34,20 @@ def test_a_shipped_run_is_found_verified_and_remembers_where_it_came_from(new_ru
 
 
 def test_where_a_run_was_made_on_a_disk_is_not_shipped(new_run: NewRun, store: Store) -> None:
-    run = new_run(argv=["ex3", "toy", "--artifacts", "/home/me/artifacts", "train", "--data=/home/me/data", "--seed", "3"])
+    run = new_run(
+        argv=[
+            "ex3",
+            "toy",
+            "--artifacts",
+            "/home/me/artifacts",
+            "train",
+            "--data=/home/me",
+            "--output",
+            "/home/me/x.png",
+            "--seed",
+            "3",
+        ]
+    )
     run.finish({})
     shipped = ship(run, store.reference.joinpath(*SHELF), {})
     assert shipped.manifest.argv == ["ex3", "toy", "train", "--seed", "3"]
@@ -165,3 +178,15 @@ def test_what_an_earlier_manifest_names_outside_its_folder_is_not_removed(new_ru
     earlier.manifest.write(folder)
     ship(finished(new_run), folder, {"a.txt": b"b"})
     assert precious.read_text() == "mine"
+
+
+def test_a_study_is_never_taken_unasked_and_ships_only_under_a_name(new_run: NewRun, store: Store) -> None:
+    ours = finished(new_run)
+    study = new_run(is_study=True)
+    study.finish({"accuracy": 0.9})
+    assert study.manifest.summary == {"study": True, "accuracy": 0.9}
+    assert store.find(SHELF, command="toy train").name == ours.name
+    assert store.find(SHELF, command="toy train", name=study.name).name == study.name
+    with pytest.raises(UsageError, match="answers a question of its own"):
+        ship(study, store.reference.joinpath(*SHELF), {})
+    assert ship(study, store.reference.joinpath(*SHELF), {}, "wide").name == "reference/toy/digits/wide"

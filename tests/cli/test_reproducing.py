@@ -167,8 +167,27 @@ def test_what_is_shipped_is_found_damaged_or_absent(ex3: Ex3, store: Store, monk
     folder = store.reference / "gan/digits/dcgan"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text("{")
-    (told,) = ex3("runs", "reproduce", "--json").document["runs"]
-    assert (told["run"], told["same"]) == ("reference/gan/digits/dcgan", None)
+    damaged = ex3("runs", "reproduce", "--json")
+    (told,) = damaged.document["runs"]
+    assert (damaged.exit_code, told["run"], told["same"]) == (4, "reference/gan/digits/dcgan", None)
+
+
+def test_a_damaged_file_is_found_before_hours_of_work_and_hides_no_other(
+    ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = ["ex3", *TINY, "--device", "cpu"]
+    torn = store.new_run(("gan", "digits", "dcgan"), label="torn", command="gan train", config={}, seed=3, argv=argv)
+    torn.write_text("notes.txt", "whole")
+    torn.finish({})
+    (torn.path / "notes.txt").write_text("torn")
+    good, _ = forged(store, argv=argv, config={"width": 4}), forged(store, argv=argv, config={"width": 4})
+    monkeypatch.setattr("ex3cli.cli.reproducing._shipped_trainings", lambda _: ([torn, good], {}))
+    outcome = ex3("runs", "reproduce", "--json")
+    assert outcome.exit_code == 4
+    assert [(each["run"], each["repeated"] is None) for each in outcome.document["runs"]] == [
+        (torn.name, True),
+        (good.name, False),
+    ]
 
 
 def test_a_part_of_a_training_is_nothing_to_repeat(ex3: Ex3, store: Store) -> None:
@@ -181,9 +200,12 @@ def test_a_part_of_a_training_is_nothing_to_repeat(ex3: Ex3, store: Store) -> No
 def test_what_the_other_settings_leave_unread_is_not_given(store: Store, line_of: LineOf) -> None:
     then = {"kind": "wgan-clip", "conditional": False, "class_clip": 0.02, "clip": 0.02}
     argv = ["ex3", *TINY, "--kind", "wgan-clip", "--unconditional"]
-    words = line_of(forged(store, config=then, argv=argv).name)
+    original = forged(store, config=then, argv=argv)
+    words = line_of(original.name)
     assert "--class-clip" not in words
     assert words[words.index("--clip") + 1] == "0.02"
+    forged(store, config={**then, "class_clip": 0.01}, argv=argv)
+    assert line_of(original.name) == []  # which is its repetition
 
 
 def test_a_command_that_reads_no_data_is_not_told_where_they_are(
@@ -227,6 +249,8 @@ def test_what_two_runs_were_made_with_is_told_where_it_differs(store: Store) -> 
     second.manifest = replace(second.manifest, versions={"torch": "2"}, summary={"precision": "float32"}, git=None)
     told = circumstances(first, second)
     assert len(set(told.pop("data"))) == 2
+    first.manifest.machine.pop("vectors", None)  # an older one, which does not tell of them
+    assert "vectors" not in circumstances(first, second)
     assert told == {
         "torch": ("1", "2"), "device": ("cpu", "cuda:0"), "precision": ("bfloat16", "float32"), "code": ("abcdefg", "none"),
         "judge": ("none", "0123456"),

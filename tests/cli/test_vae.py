@@ -289,5 +289,4 @@ def test_paper_on_real_fashion_mnist_reaches_what_was_measured(real_data: Path, 
     _, judged = features.features_of(trained.model.eval(), data, config.features, config.components, seed=0)
     small = EvaluationConfig(labels=(600,), draws=2)
     accuracy = evaluation.evaluate(judged, small, evaluation.plain_fit({}, small, 0), seed=0)[0].accuracy_mean
-    print(accuracy)
     assert accuracy > 0.65

@@ -98,6 +98,15 @@ def test_a_trial_that_is_no_evidence_does_not_hide_what_is_shipped(
     assert [row.get("shipped", False) for row in told.attempts] == [True, True, False]
 
 
+def test_studies_are_no_attempts_at_what_commands_take(tried: Try, store: Store) -> None:
+    tried("converged")
+    study = tried("failed", "failed")
+    study.manifest.summary = {"study": True}
+    study.manifest.write(study.path)
+    counted = count_attempts(store, "digits").kinds["dcgan"].tally
+    assert (counted.failed, counted.converged) == (0, 1)
+
+
 def test_a_shipped_history_tells_each_kind_its_own_attempts(new_run: Callable[..., Run], store: Store) -> None:
     rows = [
         {"kind": kind, "run": "there", "started": "2026-11-01", "attempt": 1, "seed": 0, "verdict": verdict, "reason": None,
