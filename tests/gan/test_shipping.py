@@ -38,9 +38,10 @@ def shortened(ex3: Callable[..., Any], store: Store, monkeypatch: pytest.MonkeyP
 
 
 def test_a_shortened_training_is_shipped_under_a_name_of_its_own_and_drawn_from_by_it(
-    ex3: Callable[..., Any], shortened: Callable[[str], str]
+    ex3: Callable[..., Any], store: Store, shortened: Callable[[str], str]
 ) -> None:
     trained = shortened("narrow")
+    assert Store(store.root).open(trained).manifest.is_study
     unasked = ex3("runs", "ship", trained)
     assert (unasked.exit_code, "would be taken unasked" in unasked.stderr, "--as" in unasked.stderr) == (2, True, True)
     assert ex3("runs", "ship", trained, "--as", "narrow", "--json").document["run"] == "reference/gan/digits/dcgan/narrow"
