@@ -26,9 +26,10 @@ HEADINGS = (
     "Fréchet distance",
 )  # fmt: skip
 NOTE = (
-    "What each one's judge measured at its end. A shortened training stopped before its preset's full length: that it does not "
-    "pass says no more than that. Rarest class: the share of the images that the classifier gives it; a tenth is fair."
+    "What each one's judge measured at its end. Rarest class: the share of the images that the classifier gives it; a tenth "
+    "is fair."
 )
+SHORTENED = " A shortened training stopped before its preset's full length: that it does not pass says no more than that."
 
 
 def papers(archive: Archive) -> Part:
@@ -71,7 +72,8 @@ def side_by_side(archive: Archive) -> Part:
         archive, run, "figures/overview", caption="Losses and images of each training; a row a preset, a column a kind.",
         alt=f"For each of {names}: its loss curves and thirty images that it draws.",
     )  # fmt: skip
-    table = _without_empty(Table("What their judges measured", HEADINGS, [_row(each) for each in rows], NOTE))
+    note = NOTE + (SHORTENED if any(each["partial"] for each in rows) else "")
+    table = _without_empty(Table("What their judges measured", HEADINGS, [_row(each) for each in rows], note))
     lines = [[_name(each), each["command"]] for each in rows]
     how = Table("How each was trained", ("training", "command"), lines, folded=True)
     return Part("Several trainings side by side", (), [table, how], [shown], makings=[making(run)])

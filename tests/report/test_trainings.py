@@ -126,18 +126,19 @@ def test_the_overview_tells_every_training_by_its_row(store: Store, make: Make) 
             **more,
         }  # fmt: skip
 
-    rows = [row("dcgan", "converged", None), row("wgan", "failed", "low coverage", partial=False)]
-    make(
-        ("gan", "fashion-mnist", "overview"),
-        "gan overview",
-        files={"overview.json": {"trainings": rows}},
-        figures=("overview",),
-    )
+    def shown(*rows: dict[str, Any]) -> None:
+        files = {"overview.json": {"trainings": list(rows)}}
+        make(("gan", "fashion-mnist", "overview"), "gan overview", files=files, figures=("overview",))
+
+    shown(row("wgan", "failed", "low coverage", partial=False))
+    assert "shortened" not in trainings.side_by_side(Archive(store)).tables[0].note
+    shown(row("dcgan", "converged", None), row("wgan", "failed", "low coverage", partial=False))
     part = trainings.side_by_side(Archive(store))
     assert [list(each) for each in part.tables[0].rows] == [
         ["DCGAN, wide", "64", "4,000 (shortened)", "1", "converged", "0.050", "0.700", "0.2500"],
         ["WGAN (gradient penalty), wide", "64", "4,000", "0", "failed: low coverage", "0.050", "0.700", "0.2500"],
     ]
+    assert "A shortened training" in part.tables[0].note
     assert "label agreement" not in part.tables[0].headings  # no class was asked for
     assert len(part.tables[0].headings) == len(part.tables[0].rows[0])
     assert part.tables[1].rows[1] == ["WGAN (gradient penalty), wide", "ex3 gan train --kind wgan"]
