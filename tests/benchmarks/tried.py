@@ -40,6 +40,7 @@ TRIED: dict[str, list[Change]] = {
         ("auxiliary classifier (.1 and .2)", {"auxiliary_weight": 0.1, "generator_auxiliary_weight": 0.2}),
         ("6,000 iterations", {"iterations": 6_000}),
         ("16,000 iterations: shipped", {"iterations": 16_000}),
+        ("16,000 iterations, twice the step size", {"iterations": 16_000, "learning_rate": 4e-3}),
     ],
     "wgan": [
         *OF_BOTH,
