@@ -95,9 +95,10 @@ def test_stopped_and_resumed_it_ends_bit_identical(
     chosen = config(kind, iterations=60, precision="float32" if kind == "dcgan" else "auto")
     whole, parts = begin(chosen), begin(chosen)
     go(chosen, digits, whole, first := Watcher())
-    for stop_at in (17, 50):
+    for stop_at, told in ((17, 0), (50, 50 - 17)):
         with pytest.raises(InterruptedTrainingError) as caught:
-            go(chosen, digits, parts, Watcher(stop_at))
+            go(chosen, digits, parts, Watcher(stop_at), listener=(listener := Listener()))
+        assert listener.units == told
         assert caught.value.exit_code == 143
         assert "ex3 again" in caught.value.remedy
         parts = store.open(parts.name)
