@@ -21,10 +21,8 @@ class Likeness:
 
     file: str
     condition: str  # same, differs, missing (in the new version)
-    largest_difference: float | None = (
-        None  # of two numbers at one place, where no more differs; of JSON the largest for its size
-    )
-    largest_value: float | None = None  # for scale: the largest of tensors, of JSON the one that differs so, of pixels 255
+    largest_difference: float | None = None  # of numbers at one place, where no more differs; in JSON the largest for its size
+    largest_value: float | None = None  # for scale: the largest of tensors, in JSON the one that differs so, of pixels 255
 
 
 def likenesses(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[Likeness]:

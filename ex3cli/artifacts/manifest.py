@@ -57,6 +57,11 @@ class Manifest:
         return self.summary.get("study") is True
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is finished, at its full length, and no study: only such a run is taken unasked."""
+        return self.state == "finished" and not self.partial and not self.is_study
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the canonical form of everything else."""
         return digest(to_json(asdict(self), indent=None).encode())
@@ -144,8 +149,12 @@ def _is_fingerprint(recorded: Any) -> bool:
     )
 
 
-def _damaged(path: Path) -> ArtifactError:
-    return ArtifactError(
+class DamagedManifestError(ArtifactError):
+    """It is not what was written."""
+
+
+def _damaged(path: Path) -> DamagedManifestError:
+    return DamagedManifestError(
         f"{path} is damaged: its content does not match its digest",
         "restore it from a copy, move that run folder away, or name another run with --run",
     )

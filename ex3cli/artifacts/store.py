@@ -10,7 +10,7 @@ import ex3cli
 from ex3cli.artifacts import environment
 from ex3cli.artifacts.atomic import cannot_write, sync_folder
 from ex3cli.artifacts.canonical import jsonable
-from ex3cli.artifacts.manifest import FILE_NAME, Manifest, now
+from ex3cli.artifacts.manifest import FILE_NAME, DamagedManifestError, Manifest, now
 from ex3cli.artifacts.run import REFERENCE, Run, how_to_restore
 from ex3cli.errors import ArtifactError, MissingRunError, did_you_mean
 
@@ -181,8 +181,8 @@ class Store:
         name = self._name(folder)
         try:
             return Run(folder, name, Manifest.read(folder))
-        except ArtifactError as error:
-            if name.startswith(f"{REFERENCE}/") and "is damaged" in error.cause:
+        except DamagedManifestError as error:
+            if name.startswith(f"{REFERENCE}/"):
                 raise ArtifactError(error.cause, f"restore it from a copy, or {how_to_restore(folder)}") from error
             raise
 
@@ -216,7 +216,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _is_complete(manifest: Manifest) -> bool:
-    return manifest.state == "finished" and not manifest.partial and not manifest.is_study and manifest.converged is not False
+    return manifest.is_whole and manifest.converged is not False
 
 
 def _run_folders(root: Path, skip: Path | None = None) -> list[Path]:

@@ -109,6 +109,8 @@ def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error
     ------
     ArtifactError : there are none of either.
     """
+    from ex3cli.artifacts.run import reference_name
+
     store = context.store
     found: list[Run] = []
     damaged: dict[str, Ex3Error] = {}
@@ -117,7 +119,7 @@ def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error
             try:
                 found.append(store.open_folder(folder))
             except ArtifactError as error:
-                damaged[f"reference/{folder.relative_to(store.reference).as_posix()}"] = error
+                damaged[reference_name(folder.relative_to(store.reference).parts)] = error
     trainings = [each for each in found if each.manifest.command.endswith(" train")]
     if not trainings and not damaged:
         raise ArtifactError("there is no shipped training", "name one of `ex3 runs list`, or check out ex3's artifacts")

@@ -68,7 +68,7 @@ class Archive:
     def newest(self, shelf: Sequence[str], command: str, gap: Gap, suits: Suits = lambda run: True) -> Run:
         """The user's newest complete run of a command at or below a shelf that suits; `gap` where there is none."""
         self.check(shelf, gap)
-        mine = [run for run in self.of(shelf, command) if not run.is_reference and _complete(run) and suits(run)]
+        mine = [run for run in self.of(shelf, command) if not run.is_reference and run.manifest.is_whole and suits(run)]
         if not mine:
             raise MissingError(gap)
         return max(mine, key=lambda run: (run.manifest.started, run.name))
@@ -180,10 +180,6 @@ def damage(gap: Gap, cause: str, where: str, remedy: str) -> Gap:
 def made_from(run: Run, source: Run) -> bool:
     """Whether a result was computed from this very run, by digest."""
     return source.manifest.digest in run.manifest.parents.values()
-
-
-def _complete(run: Run) -> bool:
-    return run.manifest.state == "finished" and not run.manifest.partial and not run.manifest.is_study
 
 
 def _below(place: Sequence[str], shelf: Sequence[str]) -> bool:

@@ -22,7 +22,7 @@ WHY_ONE_STEP = (
     "training images held back, WGAN with gradient penalty came to label agreement .86 and coverage .59 with one step of the "
     "critic after 1,200 iterations, and in more time to .81 and .53 with two after 800."
 )
-"""Measured by this project's own code; the comment above `QUICK_TRAINING` in gan/config.py tells the whole search."""
+"""Measured by this project's own code; the comment above `QUICK_TRAINING` in gan/presets.py tells the whole search."""
 SETTINGS = (
     ("network", "network"), ("width", "channels of the first layer"), ("latent_size", "size of z"),
     ("conditional", "class-conditional"), ("critic_steps", "critic's steps an iteration"), ("optimiser", "optimiser"),
