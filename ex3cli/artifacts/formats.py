@@ -2,7 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 # Beyond what skops itself trusts; a type named here is loaded from a user's file, so each is one that holds only data.
 TRUSTED_TYPES: tuple[str, ...] = ()
+
+SCHEMA = "schema.json"
+"""The file of a skops archive that names all others."""
 
 WIDEST = 1_600  # pixels of a figure: twice what a page shows, and shipped ones stay small
 
@@ -37,10 +42,53 @@ def tensors_from_bytes(data: bytes, path: Path) -> dict[str, "Tensor"]:
 
 
 def estimator_to_bytes(estimator: Any) -> bytes:
-    """A fitted scikit-learn estimator as skops (a zip of JSON and arrays that runs no code when loaded)."""
+    """A fitted scikit-learn estimator as skops (a zip of JSON and arrays that runs no code when loaded), in canonical form."""
     from skops.io import dumps
 
-    return bytes(dumps(estimator))
+    return canonical_skops(dumps(estimator))
+
+
+def canonical_skops(data: bytes) -> bytes:
+    """The same skops file in a form that is equal for equal estimators.
+
+    What skops writes holds memory addresses, as the identities of objects and the names of files, and the time of day. The
+    addresses become numbers in the order in which they appear, and the time is left out.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        schema = json.loads(archive.read(SCHEMA))
+        members = {new: archive.read(old) for old, new in _number_objects(schema).items()}
+    members[SCHEMA] = json.dumps(schema).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in sorted(members.items()):
+            entry = zipfile.ZipInfo(name)  # of 1980, as all are that have no date
+            entry.create_system = 3  # whatever system this is
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def _number_objects(schema: Any) -> dict[str, str]:
+    """Number the objects of a skops schema in place of their addresses; returns the new name of each file that it names.
+
+    Two places that hold one array keep one number. Text, numbers and the like get a number each, because whether Python
+    keeps two equal ones as one object is chance.
+    """
+    numbers: dict[int, int] = {}
+    files: dict[str, str] = {}
+    for count, node in enumerate(_nodes(schema)):
+        if isinstance(node.get("__id__"), int):
+            node["__id__"] = count if node.get("__loader__") == "JsonNode" else numbers.setdefault(node["__id__"], count)
+        if isinstance(named := node.get("file"), str):
+            node["file"] = files.setdefault(named, f"{len(files):04d}{Path(named).suffix}")
+    return files
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary of a JSON document, from the outside in, in its order."""
+    if isinstance(value, dict):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _nodes(each)
 
 
 def estimator_from_bytes(data: bytes, path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ex3cli.artifacts.formats import tensors_from_bytes
+from ex3cli.artifacts.formats import SCHEMA, canonical_skops, tensors_from_bytes
 from ex3cli.errors import ArtifactError
 
 _Apart = tuple[float, float] | None  # the largest difference and the value for scale; None where more differs than numbers
@@ -38,9 +39,9 @@ def _likeness(name: str, old: bytes, new: bytes | None) -> Likeness:
     measure = next((each for ending, each in _MEASURES.items() if name.endswith(ending)), None)
     try:
         apart = measure(old, new) if measure else None
-    except (ArtifactError, ValueError, OSError):  # one of them is no such file
+    except (ArtifactError, ValueError, KeyError, OSError, zipfile.BadZipFile):  # one of them is no such file
         apart = None
-    if apart and name.endswith(".png") and not apart[0]:  # the same pixels, however each was written
+    if apart and name.endswith((".png", ".skops")) and not apart[0]:  # the same content, however each was written
         return Likeness(name, "same")
     return Likeness(name, "differs", *(apart or ()))
 
@@ -100,6 +101,24 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _estimators_apart(old: bytes, new: bytes) -> _Apart:
+    """Of two skops files: how far apart their arrays and numbers are."""
+    return _numbers_apart(_estimator(old), _estimator(new)) or (0.0, 0.0)
+
+
+def _estimator(data: bytes) -> dict[str, Any]:
+    """The members of a skops file: its schema, in which single values are JSON of their own, and its arrays as lists."""
+
+    def decoded(node: dict[str, Any]) -> dict[str, Any]:
+        return {**node, "content": json.loads(node["content"])} if node.get("is_json") else node
+
+    with zipfile.ZipFile(io.BytesIO(canonical_skops(data))) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(members.pop(SCHEMA), object_hook=decoded)
+    arrays = {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in members.items()}
+    return {SCHEMA: schema, **{name: [array.dtype.str, array.tolist()] for name, array in arrays.items()}}
+
+
 def _levels_apart(old: bytes, new: bytes) -> _Apart:
     """Of two PNGs of one size: how far apart the levels of a pixel are, of 255."""
     from PIL import Image, ImageChops
@@ -113,6 +132,7 @@ def _levels_apart(old: bytes, new: bytes) -> _Apart:
 
 _MEASURES: dict[str, Callable[[bytes, bytes], _Apart]] = {
     ".safetensors": _tensors_apart,
+    ".skops": _estimators_apart,
     ".jsonl": _lines_apart,
     ".json": _document_apart,
     ".png": _levels_apart,

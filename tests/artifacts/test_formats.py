@@ -1,13 +1,56 @@
-"""Pictures made smaller keep every pixel."""
+"""Equal estimators give equal bytes; pictures made smaller keep every pixel."""
 
 import io
+import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ex3cli.artifacts.formats import figure_to_bytes, smaller_png
+from ex3cli.artifacts.formats import (
+    canonical_skops,
+    estimator_from_bytes,
+    estimator_to_bytes,
+    figure_to_bytes,
+    smaller_png,
+)
+
+
+def fitted(penalty: float = 2.0) -> Any:
+    """A scaler and an SVM, fitted to the same points each time; two of its arrays are one object."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    points = np.random.default_rng(0).normal(size=(30, 4))
+    model = make_pipeline(StandardScaler(), SVC(C=penalty)).fit(points, np.arange(30) % 3)
+    model[0].again_ = model[0].mean_
+    return model
+
+
+def test_equal_estimators_give_equal_bytes_whenever_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = estimator_to_bytes(fitted())
+    monkeypatch.setattr("time.localtime", lambda *_: (2031, 5, 6, 7, 8, 10, 0, 0, 0))
+    kept = fitted()  # while the first is gone: at other addresses
+    assert estimator_to_bytes(fitted()) == estimator_to_bytes(kept) == first
+    assert estimator_to_bytes(fitted(3.0)) != first
+    assert canonical_skops(first) == first
+    with zipfile.ZipFile(io.BytesIO(first)) as archive:
+        names = archive.namelist()
+        assert names == sorted(names)
+        assert {(each.date_time, each.compress_type) for each in archive.infolist()} == {((1980, 1, 1, 0, 0, 0), 0)}
+
+
+def test_a_canonical_estimator_loads_as_it_was() -> None:
+    model = fitted()
+    loaded = estimator_from_bytes(estimator_to_bytes(model), Path("svm.skops"))
+    points = np.random.default_rng(1).normal(size=(20, 4))
+    assert np.array_equal(loaded.decision_function(points), model.decision_function(points))
+    assert loaded[0].again_ is loaded[0].mean_
+    assert loaded.get_params()["svc__C"] == 2.0
 
 
 def png(pixels: NDArray[np.uint8], **how: int) -> bytes:

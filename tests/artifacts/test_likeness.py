@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ex3cli.artifacts.formats import tensors_to_bytes
+from ex3cli.artifacts.formats import estimator_to_bytes, tensors_to_bytes
 from ex3cli.artifacts.likeness import Likeness, likenesses
 
 
@@ -49,6 +49,22 @@ def test_what_is_not_finite_must_be_the_same_and_does_not_hide_the_rest() -> Non
 
 def test_what_is_no_picture_differs() -> None:
     assert likenesses({"a.png": picture(7)}, {"a.png": b"torn"}) == [Likeness("a.png", "differs")]
+
+
+def test_estimators_are_the_same_or_say_how_far_their_numbers_are_apart() -> None:
+    import numpy as np
+    from skops.io import dumps
+    from sklearn.preprocessing import StandardScaler
+
+    def scaler(first: float) -> StandardScaler:
+        return StandardScaler().fit(np.array([[first], [2.0], [4.0]]))
+
+    written = estimator_to_bytes(scaler(0.0))
+    assert likenesses({"a.skops": dumps(scaler(0.0))}, {"a.skops": written}) == [Likeness("a.skops", "same")]
+    (told,) = likenesses({"a.skops": written}, {"a.skops": estimator_to_bytes(scaler(3.0))})
+    assert (told.condition, told.largest_difference) == ("differs", pytest.approx(8 / 3 - 2 / 3))  # its variance
+    for other in (b"torn", estimator_to_bytes(StandardScaler())):
+        assert likenesses({"a.skops": written}, {"a.skops": other}) == [Likeness("a.skops", "differs")]
 
 
 def test_tensors_that_differ_say_by_how_much() -> None:
