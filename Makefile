@@ -24,7 +24,7 @@ report: install  ## artifacts/report/index.html, and report.pdf where a browser 
 	$(EX3) report
 
 train: install  ## every training that ex3 ships, anew (needs the data sets; hours); again, it goes on where it stopped
-	$(EX3) runs reproduce
+	$(EX3) runs reproduce --into $(or $(EX3_ARTIFACTS),artifacts)
 
 rates: install  ## the thirty trainings that the failure rates are of, and their count (needs Fashion-MNIST; hours); again, it goes on
 	$(BIN)/python tests/benchmarks/failure_rates.py --artifacts $(RATES)

@@ -1,6 +1,7 @@
 """The entry point of `ex3`, and of `python -m ex3cli` where scripts are not on the path."""
 
-import signal
+import os
+import sys
 
 
 def main() -> None:
@@ -8,6 +9,9 @@ def main() -> None:
 
     Ctrl-C while they load ends the process as it ends any other program, without a traceback; later the commands see to it.
     """
+    import signal
+
+    os.environ["PYTHONSAFEPATH"] = "1"  # a process that this one starts imports nothing from the working folder
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a parent may have had it ignored
     if ours:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -19,4 +23,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:  # `python -m` puts the working folder first, where a random.py would stand for Python's own
+        sys.path.append(sys.path.pop(0))
     main()

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import ex3cli
+from ex3cli.cli.frame import PARSING_ERROR
 from ex3cli.cli.output import prepare_streams, say_error
 from ex3cli.training.interruption import end_on_sigterm
 
@@ -55,10 +56,9 @@ def main() -> None:
     """
     prepare_streams()
     end_on_sigterm()
-    usage_error: type[Exception] = typer.BadParameter.__mro__[1]  # Typer's own base of parsing errors, which it does not export
     try:
         code = app(prog_name="ex3", standalone_mode=False)
-    except usage_error as error:
+    except PARSING_ERROR as error:
         _explain_usage(error)
         code = 2
     except typer.Abort:

@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ex3cli.training.progress import Progress
 
 Function = TypeVar("Function", bound=Callable[..., "Answer"])
+
+PARSING_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""Typer's own base of the errors of a command line, which it does not export."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {}
 """Every command's examples, by module and function, as its help shows them; a test runs each."""
@@ -61,6 +64,7 @@ class Context:
     config: Any = None
     given: dict[str, Any] = field(default_factory=dict)  # what the user or the environment set, by parameter name
     began: str = field(default_factory=now)  # when the command did
+    looks_in: "Store | None" = None  # instead of the user's artifacts folder and the shipped runs
     _progress: "Progress | None" = field(default=None, repr=False)
 
     @property
@@ -68,7 +72,7 @@ class Context:
         """The user's artifacts folder and the shipped runs."""
         from ex3cli.artifacts.store import Store
 
-        return Store(self.artifacts, began=self.began)
+        return self.looks_in or Store(self.artifacts, began=self.began)
 
     @property
     def progress(self) -> "Progress":
@@ -83,6 +87,10 @@ class Context:
         """Give the terminal back, also when the work ended early."""
         if self._progress is not None:
             self._progress.stop()
+
+    def listen_with(self, outer: "Context") -> None:
+        """Show progress and notes as the command does that this one is a part of."""
+        self.quiet, self._progress = outer.quiet, outer.progress
 
     def note(self, text: str) -> None:
         """Tell a person something beside the answer, on stderr: which run was taken, what to do next."""
@@ -132,6 +140,41 @@ def command(
     return register
 
 
+@dataclass
+class _Call:
+    """A command that another one carries out in its place: it answers and prints nothing."""
+
+    prepare: Callable[[Context, type[Settings] | None], Mapping[str, Any]]
+    answer: Answer | None = None
+
+
+def call(words: Sequence[str], prepare: Callable[[Context, type[Settings] | None], Mapping[str, Any]]) -> Answer:
+    """The answer of `ex3 WORDS`, carried out in this process and not printed.
+
+    Parameters
+    ----------
+    words : a command line without `ex3`, as a manifest's `argv` keeps it.
+    prepare : gets the command's context, to change it, and the class of its settings; returns values for parameters of the
+        command's own.
+
+    Raises
+    ------
+    UsageError : it is no command line of today's ex3.
+    Ex3Error : the command fails.
+    """
+    from ex3cli.cli import app
+
+    group: Any = typer.main.get_command(app)
+    made = _Call(prepare)
+    try:
+        group.main(list(words), prog_name="ex3", standalone_mode=False, obj=made)
+    except PARSING_ERROR as error:
+        raise UsageError(f"{shlex.join(['ex3', *words])}: {error.format_message()}", "see its --help") from None  # type: ignore[attr-defined]
+    if made.answer is None:
+        raise UsageError(f"{shlex.join(['ex3', *words])} is no command that makes a run", "see `ex3 --help`")
+    return made.answer
+
+
 def _run(
     function: Callable[..., Answer],
     config: type[Settings] | None,
@@ -140,6 +183,11 @@ def _run(
     given: dict[str, Any],
 ) -> None:
     """Resolve the configuration, call the command, print its answer; turn every failure into its lines and exit code."""
+    if isinstance(ctx.obj, _Call):
+        context = _context(config, ctx, given)
+        values = {key: given[key] for key in own} | dict(ctx.obj.prepare(context, config))
+        ctx.obj.answer = function(context, **values)
+        return
     answered = False
     try:
         context = _context(config, ctx, given)

@@ -11,6 +11,7 @@ from ex3cli.errors import NotConvergedError, UsageError
 from ex3cli.lab.config import LabConfig
 
 if TYPE_CHECKING:
+    from ex3cli.artifacts.run import Run
     from ex3cli.lab.distributions import Distribution
     from ex3cli.lab.training import Trained
 
@@ -18,6 +19,8 @@ app = typer.Typer(help="A small GAN on points in the plane: train it, measure it
 
 TRAIN = "lab train"
 ATTEMPTS = 3
+DRAWING_FOLDER = "drawing"
+"""Folder in a run for the file of points that it learned from, so that another person can repeat it."""
 
 
 @command(app, "presets", examples=("ex3 lab presets", "ex3 lab presets --json"))
@@ -79,6 +82,8 @@ def train(
         seed=context.seed, argv=context.argv, threads=1, data=digests,
     )  # fmt: skip
     with recording(run):
+        if points is not None:
+            _keep(run, points, digests, context)
         context.note(f"{run.path}: {config.loss} on {distribution.name}, up to {config.max_epochs:,} epochs")
         if config.max_epochs < config.min_epochs:
             context.note(
@@ -130,6 +135,20 @@ def _distribution(context: Context, name: str | None, points: Path | None) -> tu
             "black that is the background: invert it"
         )
     return read, {points.name: read.digest}
+
+
+def _keep(run: "Run", points: Path, digests: dict[str, str], context: Context) -> None:
+    """Copy the file of points into the run, unless it has changed since it was read."""
+    from ex3cli.artifacts.canonical import digest
+
+    try:
+        data = points.read_bytes()
+    except OSError:
+        data = b""
+    if digest(data) == digests[points.name]:
+        run.write_bytes(f"{DRAWING_FOLDER}/{points.name}", data)
+    else:
+        context.note(f"{points} has changed since it was read, so the run keeps no copy of it")
 
 
 def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:

@@ -1,195 +1,247 @@
-"""Making a run once more: its command line with its settings, seed, threads and device; found, gone on with, or carried out."""
+"""Making a run once more, in this process: its command with its settings, seed, threads, device and sources."""
 
-import json
 import os
 import shlex
-import subprocess
-import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from ex3cli.artifacts.manifest import PLACES, without
-from ex3cli.cli.frame import Context
-from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError
+from ex3cli.artifacts.manifest import without
+from ex3cli.artifacts.run import REFERENCE, Run
+from ex3cli.artifacts.store import Store
+from ex3cli.cli.frame import Context, call
+from ex3cli.errors import ArtifactError, MissingRunError, UsageError
 
 if TYPE_CHECKING:
-    from ex3cli.artifacts.run import Run
+    from ex3cli.settings import Settings
 
-SHIPPED_FROM = "shipped from"  # the parent of a shipped run that is the same run, where it was made
+SHIPPED_FROM = "shipped from"  # the source of a shipped run that is the same run, where it was made
+FEATURES = ("divergence", "lab", "classifier", "vae", "gan")
+"""Groups whose commands are carried out again. A manifest names its command, and no manifest shall run `ex3 runs ship`."""
+MEASURED = {"complexity": "the time and memory of this machine"}
+"""Commands whose results no repetition repeats, and what they are."""
 
 
-def repeated(context: Context, original: "Run") -> "Run":
-    """The finished repetition of a run: found, gone on with, or made.
+class SourcesStore(Store):
+    """A folder for new runs, in which look-ups find the runs that another run was computed from, and shipped ones by name.
 
-    Raises
-    ------
-    ArtifactError : it is not finished, is damaged, or was computed from runs that are not here.
-    Ex3Error : the command failed; with its exit code.
+    Parameters
+    ----------
+    root : folder of new runs.
+    sources : the runs that look-ups find, wherever they lie.
+    lists_sources : whether lists of runs are of the sources, as for a result that is computed from all runs of a folder,
+        instead of the runs in `root`.
     """
-    from ex3cli.report.words import duration
 
-    _check_state(original)
-    _check_sources(context, original)
-    words = _command_line(original)
-    found = max(_twins(context, original, words), key=_finished_then_newest, default=None)
-    if found is not None and found.manifest.state == "finished":
-        context.note(f"{found.name} repeats {original.name} already")
-        return found
-    there = {each.path for each in context.store.runs(original.manifest.shelf) if each.manifest.state == "finished"}
-    begun = found if found is not None and found.has_checkpoint else None
-    line = [*original.manifest.command.split(), "--resume", str(begun.path)] if begun else words
-    where = ["--data", str(context.data)] if context.data and "data" in _options(original.manifest.command) else []
-    line = [*line, "--artifacts", str(context.artifacts), *where]
-    context.note(f"{shlex.join(['ex3', *line])} ({duration(seconds(original))} where it was made)")
-    code = _carry_out([*line, *(["--quiet"] if context.quiet else [])], original.manifest.threads or 1)
-    new = [each for each in _of_the_line(context, original, words) if begun is None or each.path == begun.path]
-    made = [each for each in new if each.manifest.state == "finished" and each.path not in there]
-    if made:  # also where it did not converge, and by whatever data and sources are here
-        return max(made, key=_finished_then_newest)
-    failed = Ex3Error(f"repeating {original.name} ended with exit code {code}", "see what it said above")
-    failed.exit_code = code or failed.exit_code
-    raise failed
+    def __init__(self, root: Path, sources: Sequence[Run], *, lists_sources: bool) -> None:
+        super().__init__(root)
+        self.sources = sources
+        self.lists_sources = lists_sources
+
+    def find(
+        self, shelf: Sequence[str], *, command: str, name: str | None = None, make: str | None = None,
+        must_converge: bool = False,
+    ) -> Run:  # fmt: skip
+        """The source of that shelf and command, or of that name; a shipped run by its name."""
+        if name is not None:
+            return super().find(shelf, command=command, name=name, make=make, must_converge=must_converge)
+        found = [run for run in self.sources if run.manifest.shelf == list(shelf) and run.manifest.command == command]
+        if not found:
+            raise MissingRunError(f"there was no run of `ex3 {command}` for {'/'.join(shelf)}", "see `ex3 runs show`")
+        return max(found, key=lambda run: run.manifest.started)
+
+    def open(self, name: str, shelf: Sequence[str] = ()) -> Run:
+        """The source that the name meant; else a run in `root`, or a shipped one."""
+        wanted = "/".join([REFERENCE, *shelf]) if name == REFERENCE else name
+        exact = [run for run in self.sources if run.name == wanted or run.path.absolute() == Path(name).absolute()]
+        on_shelf = [run for run in self.sources if run.manifest.shelf == list(shelf)]
+        short = [run for run in (*on_shelf, *self.sources) if run.path.name == Path(name).name and name != REFERENCE]
+        for run in (*exact, *short):
+            return run
+        return super().open(name, shelf)
+
+    def open_folder(self, folder: Path) -> Run:
+        """The source in that folder, else the run in it."""
+        return next((run for run in self.sources if run.path == folder), None) or super().open_folder(folder)
+
+    def folders(self) -> list[Path]:
+        """The folders of the sources, or those of `root` and the shipped ones."""
+        return [run.path for run in self.sources] if self.lists_sources else super().folders()
+
+    def runs(self, shelf: Sequence[str] = ()) -> list[Run]:
+        """The sources at and below a shelf that are not shipped, or the runs of `root` there."""
+        if not self.lists_sources:
+            return super().runs(shelf)
+        mine = [run for run in self.sources if not run.is_reference]
+        return [run for run in mine if run.manifest.shelf[: len(shelf)] == list(shelf)]
 
 
-def seconds(run: "Run") -> float:
-    """How long it took where it was made."""
-    from datetime import datetime
+@dataclass
+class Repetition:
+    """How a run is made once more.
 
-    began, ended = (datetime.fromisoformat(each) for each in (run.manifest.started, run.manifest.ended or run.manifest.started))
-    return (ended - began).total_seconds()
+    original : the finished run.
+    sources : the runs that it was computed from.
+    into : the artifacts folder that the repetition is written to.
+    takes_finished : whether a finished repetition that lies in `into` already is taken, as where hours of work go on.
+    """
+
+    original: Run
+    sources: Sequence[Run]
+    into: Path
+    takes_finished: bool = False
+
+    def make(self, outer: Context) -> Run:
+        """The repetition: an unfinished one in `into` continued, else a new one.
+
+        Raises
+        ------
+        Ex3Error : the command fails today; with its exit code.
+        """
+        manifest = self.original.manifest
+        words = without(manifest.argv)[1:]
+        named = manifest.command.split()
+        if words[: len(named)] != named or named[0] not in FEATURES:
+            cause = f"{self.original.name} says that `{manifest.command}` made it by `{shlex.join(manifest.argv)}`"
+            raise ArtifactError(cause, "no run is made in that way: do not trust it")
+        try:
+            with recorded_threads(manifest.threads):
+                answer = call(words, lambda context, config: self._prepare(outer, context, config))
+        except _Found as found:
+            return found.run
+        if answer.run is None:
+            raise ArtifactError(f"`{shlex.join(manifest.argv)}` made no run", f"see `ex3 runs show {self.original.name}`")
+        return answer.run
+
+    def _prepare(self, outer: Context, context: Context, config: "type[Settings] | None") -> dict[str, Any]:
+        """Give the command what the manifest records; returns values for the command's own parameters."""
+        manifest = self.original.manifest
+        context.listen_with(outer)
+        context.data, context.artifacts = outer.data, self.into
+        context.argv, context.seed = without(manifest.argv), manifest.seed
+        context.dataset = str(manifest.config.get("dataset", context.dataset))
+        context.device = context.given["device"] = manifest.device.partition(":")[0]
+        context.looks_in = SourcesStore(
+            self.into, self.sources, lists_sources=not manifest.command.endswith(" train")
+        )  # fmt: skip
+        if config is not None:
+            context.config = config.from_dict({**context.config.to_dict(), **_settings(self.original, config)})
+        if manifest.command == "lab train" and (drawing := drawing_of(self.original)):
+            return {"points": drawing}
+        begun = self._begun(context) if config is not None else None
+        if begun is None:
+            return {}
+        if begun.manifest.state == "finished":
+            raise _Found(begun)
+        outer.note(f"resuming {begun.path}")
+        return {"resume": str(begun.path)}
+
+    def _begun(self, context: Context) -> Run | None:
+        """A training in `into` by the same command line, settings, sources, threads and device, if it may be taken."""
+        from ex3cli.artifacts.canonical import jsonable
+        from ex3cli.cli.resuming import run_settings
+
+        manifest = self.original.manifest
+        if not manifest.command.endswith(" train") or "dataset" not in manifest.config:  # a lab training cannot be resumed
+            return None
+        wanted = (manifest.command, context.argv, jsonable(run_settings(context)), manifest.device, manifest.threads)
+        alike = []
+        for run in Store(self.into).runs(manifest.shelf):
+            each = run.manifest
+            same = (each.command, each.argv, each.config, each.device, each.threads) == wanted
+            if same and each.parents == {source.name: source.manifest.digest for source in self.sources}:
+                alike.append(run)
+        finished = [run for run in alike if run.manifest.state == "finished"] if self.takes_finished else []
+        unfinished = [run for run in alike if run.manifest.state != "finished" and run.has_checkpoint]
+        return max(finished or unfinished, key=lambda run: run.manifest.started, default=None)
 
 
-def sources(run: "Run") -> dict[str, str]:
-    """The runs that it was computed from, with their digests; what it was shipped from is itself."""
+class _Found(Exception):  # noqa: N818 - no error
+    """The repetition is there already."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.name)
+        self.run = run
+
+
+def _settings(original: Run, config: "type[Settings]") -> dict[str, Any]:
+    """The settings that a manifest records and that there are today; what `auto` came to in place of `auto`."""
+    manifest = original.manifest
+    stored = {name: value for name, value in manifest.config.items() if name in config.__dataclass_fields__}
+    if stored.get("precision") == "auto" and isinstance(manifest.summary.get("precision"), str):
+        stored["precision"] = manifest.summary["precision"]
+    return stored
+
+
+def drawing_of(run: Run) -> Path | None:
+    """The file of points that a training of `ex3 lab` learned from, as it is kept in its run."""
+    from ex3cli.cli.lab import DRAWING_FOLDER
+
+    return next((run.path / name for name in run.manifest.files if Path(name).parent.as_posix() == DRAWING_FOLDER), None)
+
+
+@contextmanager
+def recorded_threads(count: int) -> Iterator[None]:
+    """Compute in so many threads inside the block, with torch and with the libraries beneath NumPy."""
+    from threadpoolctl import threadpool_limits
+
+    from ex3cli.cli.resuming import MOST_THREADS
+    from ex3cli.training.threads import torch_threads
+
+    count = min(max(count, 1), max(MOST_THREADS, os.cpu_count() or 1))
+    with torch_threads(count), threadpool_limits(count):
+        yield
+
+
+def sources(run: Run) -> dict[str, str]:
+    """The names of the runs that it was computed from, with their digests; what it was shipped from is itself."""
     return {name: digest for name, digest in run.manifest.parents.items() if name != SHIPPED_FROM}
 
 
-def _check_state(original: "Run") -> None:
-    """Refuse to hold a repetition against a part, or against what is damaged."""
+def home_of(context: Context, run: Run) -> Path:
+    """The artifacts folder that a run lies in: that of its path, where the folders above it are its shelf."""
+    shelf = run.manifest.shelf
+    where = run.path.absolute()
+    return where.parents[len(shelf)] if list(where.parts[-1 - len(shelf) : -1]) == shelf else context.artifacts.absolute()
+
+
+def checked_sources(context: Context, original: Run) -> list[Run]:
+    """The runs that a finished and undamaged run was computed from, read where the run lies.
+
+    Raises
+    ------
+    ArtifactError : the run is not finished or damaged, or one of its sources is not there as it was then.
+    UsageError : its results are measurements of a machine.
+    """
     manifest = original.manifest
     if manifest.state != "finished":
         remedy = "repeat one that is: `ex3 runs list`"
         if original.has_checkpoint:
-            remedy = f"go on with it: ex3 {manifest.command} --resume {original.name}"
+            remedy = f"resume it: ex3 {manifest.command} --resume {original.name}"
         raise ArtifactError(f"{original.name} is {manifest.state}, not finished", remedy)
+    if manifest.command in MEASURED:
+        cause = f"{original.name} holds {MEASURED[manifest.command]}, which no repetition repeats"
+        raise UsageError(cause, f"measure anew: {shlex.join(without(manifest.argv))}")
     for name in manifest.files:
         original.read_bytes(name)  # refuses what is damaged, before any work
-
-
-def _check_sources(context: Context, original: "Run") -> None:
-    """Refuse to compute a result from other runs than its own, before any work."""
-    absent = [name for name, digest in sources(original).items() if _digest(context, name) != digest]
+    home = Store(context.artifacts if original.is_reference else home_of(context, original))
+    found, absent = [], []
+    for name, digest in sources(original).items():
+        try:
+            run = home.open(name)
+        except ArtifactError:
+            absent.append(name)
+            continue
+        if run.manifest.digest == digest:
+            found.append(Run(run.path, name, run.manifest))
+        else:
+            absent.append(name)
     if absent:
         told = absent[0] if len(absent) == 1 else f"{absent[0]} and {len(absent) - 1} more"
         raise ArtifactError(
-            f"{original.name} was computed from {told}, which {'is' if len(absent) == 1 else 'are'} not here as it was then",
-            f"make those again, and then: {shlex.join(original.manifest.argv)}",
+            f"{original.name} was computed from {told}, which {'is' if len(absent) == 1 else 'are'} not there as it was then",
+            f"put back what is missing in {home.root}, or run it on others: {shlex.join(without(manifest.argv))}",
         )
-
-
-def _digest(context: Context, name: str) -> str | None:
-    """That of the run of a name; None where it is not here, or damaged."""
-    try:
-        return context.store.open(name).manifest.digest
-    except ArtifactError:
-        return None
-
-
-def _command_line(original: "Run") -> list[str]:
-    """The words after `ex3` that make the run: its own, and of a training its device and what defaults have changed."""
-    words = without(original.manifest.argv)[1:]
-    if not original.manifest.command.endswith(" train"):
-        return words
-    options = _options(original.manifest.command)
-    if "device" in options and "--device" not in words:
-        words += ["--device", original.manifest.device.partition(":")[0]]
-    today, unread = _dry_run(words), _unread(original)
-    for name, value in original.manifest.config.items():
-        if name in options and name in today and today[name] != value and name not in unread:
-            words += _option(options[name], value)
-    return words
-
-
-def _unread(original: "Run") -> Collection[str]:
-    """Settings that a training's others leave without effect, which a command line that gives them is refused for."""
-    from ex3cli.gan.config import GANConfig  # of all settings the only ones with such
-
-    if original.manifest.command != "gan train":
-        return ()
-    known = GANConfig().to_dict()
-    return GANConfig.from_dict({name: value for name, value in original.manifest.config.items() if name in known}).unread()
-
-
-def _options(command: str) -> dict[str, Any]:
-    """What a command of ex3 can be given, by name."""
-    from ex3cli.cli import app
-
-    found: Any = typer.main.get_command(app)
-    for word in command.split():
-        found = found.commands[word]
-    return {str(each.name): each for each in found.params}
-
-
-def _option(parameter: Any, value: Any) -> list[str]:
-    if isinstance(value, bool):
-        return [(parameter.opts if value else parameter.secondary_opts)[0]]
-    return [word for each in (value if isinstance(value, list) else [value]) for word in (parameter.opts[0], str(each))]
-
-
-def _dry_run(words: Sequence[str]) -> dict[str, Any]:
-    """The settings that a command line comes to today; none where it is refused, which carrying it out says better."""
-    line = [sys.executable, "-m", "ex3cli", *words, "--dry-run", "--json"]
-    finished = subprocess.run(line, capture_output=True, text=True, check=False)  # noqa: S603 - this program, without a shell
-    return dict(json.loads(finished.stdout)["settings"]) if finished.returncode == 0 else {}
-
-
-def _twins(context: Context, original: "Run", words: Sequence[str]) -> "list[Run]":
-    """The user's other runs that were made in the same way; not the one that it was shipped from, which is itself."""
-    return [
-        each
-        for each in _of_the_line(context, original, words)
-        if each.manifest.digest != original.manifest.parents.get(SHIPPED_FROM) and _made_alike(original, each)
-    ]
-
-
-def _of_the_line(context: Context, original: "Run", words: Sequence[str]) -> "list[Run]":
-    """The user's other runs by the words of the original, or by those that make it today."""
-    lines = [_essence(original.manifest.argv), _essence(["ex3", *words])]
-    runs = context.store.runs(original.manifest.shelf)
-    return [each for each in runs if each.name != original.name and _essence(each.manifest.argv) in lines]
-
-
-def _essence(argv: Sequence[str]) -> list[str]:
-    """A command line without where, and without the device, which the manifest tells; in one order."""
-    return sorted(without(argv, (*PLACES, "--device")))
-
-
-def _finished_then_newest(run: "Run") -> tuple[bool, str]:
-    return run.manifest.state == "finished", run.manifest.started
-
-
-def _made_alike(one: "Run", other: "Run") -> bool:
-    """Whether neither's settings or data contradict the other's, and threads, device and sources are the same."""
-    before, now, unread = one.manifest, other.manifest, _unread(one)
-    for first, second in ((before.config, now.config), (before.data, now.data)):
-        if any(first[name] != second[name] for name in (first.keys() & second.keys()) - set(unread)):
-            return False
-    return (before.threads or 1, before.device, sources(one)) == (now.threads or 1, now.device, sources(other))
-
-
-def _carry_out(words: Sequence[str], threads: int) -> int:
-    """Run `ex3 WORDS` in a process of its own, since the number of threads is settled at its start; return its exit code."""
-    from ex3cli.training.interruption import signal_of
-
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    line = [sys.executable, "-m", "ex3cli", *words, "--json"]
-    child = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603 - this program, without a shell
-    try:
-        return child.wait()
-    except KeyboardInterrupt as error:
-        child.terminate()  # a training saves its state and ends
-        child.wait()
-        number = signal_of(error)
-        raise InterruptedTrainingError(f"stopped by {number.name}", "the same command goes on", number) from None
+    return found

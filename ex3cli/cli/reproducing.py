@@ -1,15 +1,25 @@
-"""`ex3 runs reproduce`: a run's command line once more, and whether the same comes of it."""
+"""`ex3 runs reproduce`: a run's command once more, and whether the same comes of it."""
 
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ex3cli.artifacts.manifest import without
 from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.cli.repeating import repeated, seconds, sources
-from ex3cli.errors import ArtifactError, Ex3Error
+from ex3cli.cli.options import folder
+from ex3cli.cli.repeating import Repetition, checked_sources, home_of, sources
+from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ex3cli.artifacts.likeness import Likeness
     from ex3cli.artifacts.run import Run
 
 app = typer.Typer()  # its command is one of `ex3 runs`
@@ -27,62 +37,171 @@ SHIPPED_BY = {
 """For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
 
 
+RESULTS = (".json", ".jsonl", ".safetensors", ".skops", ".csv")
+"""Endings of files that hold results; other files show them."""
+
+Into = Annotated[
+    Path | None,
+    typer.Option(
+        parser=folder, metavar="FOLDER", help="Folder for the repetitions, which are kept there.", rich_help_panel="Output",
+        show_default="a temporary folder, removed at the end",
+    ),
+]  # fmt: skip
+
+
 @command(
     app,
     "reproduce",
     common=("data", "artifacts"),
-    examples=("ex3 runs reproduce reference/gan/fashion-mnist/dcgan", "ex3 runs reproduce vae/digits/0001-paper --json"),
+    examples=(
+        "ex3 runs reproduce reference/gan/fashion-mnist/dcgan",
+        "ex3 runs reproduce vae/digits/0001-paper --into repeated",
+    ),
 )
 def reproduce(
     context: Context,
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="One run; if left out, every shipped training, the quickest first.")
     ] = None,
+    into: Into = None,
 ) -> Answer:
-    """Repeat a run with its settings, seed, threads and device, and say whether the result is the same or how far off.
+    """Make a run again from its settings, seed, threads, device and sources, and compare the two file by file.
 
-    A repetition that is here already is not made again, and one that was interrupted goes on. With the same versions on the
-    same kind of machine (processor and precision) a training is the same bit for bit; of a shipped one, what is shipped of it:
-    weights as float16, losses to three digits. Exit code 0 means that it was repeated, not that it was the same; "same" in
-    the document says that. What was computed from runs that are not here is refused.
+    The run may be another person's: it and the runs that it was computed from are read where they lie, and nothing is written
+    there. The repetition is made in this call, in a folder of your own. With --into an interrupted one is resumed by the same
+    command; without RUN, where the work takes hours, finished ones in that folder are taken too.
+
+    With the same versions on the same kind of processor a result is the same bit for bit; of a shipped run, what is shipped of
+    it is compared: weights as float16, losses to three digits. Exit code 0: all files are the same. Exit code 4: a file
+    differs, or a run or a source is missing or damaged.
+
+    Digests are not signed: `ex3 runs verify` detects accidents and careless edits, and anyone can write new digests. Only a
+    reproduction, into a folder of your own, tests whether a result comes from its command.
     """
+    if run is None and into is None:
+        raise UsageError(
+            "all shipped trainings take hours, and a temporary folder would lose them",
+            f"name a folder to keep them in: ex3 runs reproduce --into {shlex.quote(str(context.artifacts))}",
+        )
+    originals, damaged = ([context.store.open(run)], {}) if run else _shipped_trainings(context)
+    with _folder(context, into, originals) as target:
+        return _repeated_and_compared(context, originals, damaged, target, one=run is not None, kept=into is not None)
+
+
+@contextmanager
+def _folder(context: Context, into: Path | None, originals: "Sequence[Run]") -> Iterator[Path]:
+    """The folder for repetitions, which is none of those that the runs lie in.
+
+    Raises
+    ------
+    UsageError : it lies in one of them.
+    """
+    from tempfile import TemporaryDirectory
+
+    if into is None:
+        with TemporaryDirectory(prefix="ex3-repeated-") as name:
+            context.note(f"made again in {name}, which is removed at the end (--into FOLDER keeps it)")
+            yield Path(name)
+        return
+    for original in originals:
+        home = context.store.reference if original.is_reference else home_of(context, original)
+        if into.resolve().is_relative_to(home.resolve()):
+            raise UsageError(f"--into {into} lies in {home}, the folder of {original.name}", "name a folder of its own")
+    yield into
+
+
+def _repeated_and_compared(
+    context: Context, originals: "Sequence[Run]", damaged: "Mapping[str, Ex3Error]", into: Path, *, one: bool, kept: bool
+) -> Answer:
+    """The answer: a row for each run. Where it is the only one, what keeps it from being repeated is raised."""
+    if not one:
+        hours = sum(map(seconds, originals)) / 3600
+        context.note(
+            f"{len(originals)} trainings, {hours:.1f} hours where they were made; Ctrl-C saves, the same command resumes"
+        )
+    rows = [_Row(name, error=error) for name, error in damaged.items()]
+    for original in originals:
+        try:
+            rows.append(_row(context, original, into, takes_finished=not one, kept=kept))
+        except InterruptedTrainingError as error:
+            remedy = "the same command resumes" if kept else "--into FOLDER keeps what is done, and the same command resumes it"
+            raise InterruptedTrainingError(error.cause, remedy, error.exit_code - 128) from error
+        except Ex3Error as error:
+            if one:
+                raise
+            context.note(f"{original.name}: {error.cause}")
+            rows.append(_Row(original.name, error=error))
+    return Answer(document={"runs": [row.document() for row in rows]}, show=[_table(rows)], problem=_problem(rows))
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What became of one run."""
+
+    run: str
+    repeated: str | None = None
+    differing: "Sequence[Likeness]" = ()
+    made_with: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    error: Ex3Error | None = None
+
+    def document(self) -> dict[str, Any]:
+        if self.error is not None:
+            return {"run": self.run, "repeated": None, "same": None, "error": self.error.cause}
+        return {
+            "run": self.run, "repeated": self.repeated, "same": not self.differing, "differing": self.differing,
+            "made_with": self.made_with,
+        }  # fmt: skip
+
+
+def _row(context: Context, original: "Run", into: Path, *, takes_finished: bool, kept: bool) -> _Row:
+    """Make a run again and compare."""
+    from ex3cli.report.words import duration
+
+    found = checked_sources(context, original)
+    line = shlex.join(without(original.manifest.argv))
+    context.note(f"{line} ({duration(seconds(original))} where it was made)")
+    made = Repetition(original, found, into, takes_finished).make(context)
+    differing = sorted((each for each in compare(original, made) if each.condition != "same"), key=_weight)
+    return _Row(original.name, str(made.path) if kept else made.name, differing, circumstances(original, made))
+
+
+def _weight(likeness: "Likeness") -> tuple[bool, float, str]:
+    """Its place among differences: results before pictures and pages, what is missing and the largest differences first."""
+    gap, size = likeness.largest_difference, likeness.largest_value
+    share = float("inf") if gap is None else gap / (size or 1)
+    return not likeness.file.endswith(RESULTS), -share, likeness.file
+
+
+def _problem(rows: Sequence[_Row]) -> Ex3Error | None:
+    """What the command ends with: the first run that could not be made, else the differences."""
+    failed = next((row.error for row in rows if row.error is not None), None)
+    differing = [row for row in rows if row.differing]
+    if failed is not None or not differing:
+        return failed
+    causes = [f"{row.run} differs from what its command gives: {row.differing[0].file}" for row in differing]
+    more = [f" and {len(row.differing) - 1} more" if len(row.differing) > 1 else "" for row in differing]
+    same = not any(row.made_with for row in differing)
+    remedy = "it was made with the same versions on the same kind of machine: do not trust it"
+    other = "see what it was made with: other versions and other processors change last digits, and only those"
+    return ArtifactError("; ".join(map("".join, zip(causes, more, strict=True))), remedy if same else other)
+
+
+def _table(rows: Sequence[_Row]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    originals, damaged = ([context.store.open(run)], {}) if run else _shipped_trainings(context)
-    if not run:
-        hours = sum(map(seconds, originals)) / 3600
-        context.note(
-            f"{len(originals)} trainings, {hours:.1f} hours where they were made; Ctrl-C saves, the same command goes on"
-        )
-    table = Table("run", "made anew as", "the same?", "what differs", "made with, then → now")
-    documents: list[dict[str, Any]] = []
-    problem: Ex3Error | None = None
-    for name, error in damaged.items():
-        problem = problem or error
-        documents.append(_not_made(table, name, error))
-    for original in originals:
-        try:
-            made = repeated(context, original)
-            differing = [each for each in compare(original, made) if each.condition != "same"]
-        except Ex3Error as error:
-            if run:
-                raise
-            context.note(f"{original.name}: {error.cause}")
-            problem = problem or error
-            documents.append(_not_made(table, original.name, error))
-            continue
-        changed = circumstances(original, made)
-        documents.append(
-            {"run": original.name, "repeated": made.name, "same": not differing, "differing": differing, "made_with": changed}
-        )  # fmt: skip
-        told = ", ".join(_told(each) for each in differing) or "nothing"
-        apart = ", ".join(f"{name} {one} → {other}" for name, (one, other) in changed.items()) or "the same"
-        table.add_row(*(Text(cell) for cell in (original.name, made.name, "no" if differing else "yes", told, apart)))
-    return Answer(document={"runs": documents}, show=[table], problem=problem)
+    table = Table("run", "made again as", "the same?", "what differs", "made with, then → now")
+    for row in rows:
+        told = ", ".join(map(_told, row.differing)) or "nothing"
+        apart = ", ".join(f"{name} {one} → {other}" for name, (one, other) in row.made_with.items()) or "the same"
+        cells = (row.run, row.repeated or "", "no" if row.differing else "yes", told, apart)
+        if row.error is not None:
+            cells = (row.run, "", "not made", row.error.cause, "")
+        table.add_row(*map(Text, cells))
+    return table
 
 
-def compare(original: "Run", repeated: "Run") -> "list[Any]":
+def compare(original: "Run", repeated: "Run") -> "list[Likeness]":
     """The files of a run against those of its repetition; of a shipped one, against what would be shipped of it."""
     from ex3cli.artifacts.likeness import likenesses
 
@@ -92,14 +211,6 @@ def compare(original: "Run", repeated: "Run") -> "list[Any]":
     else:
         new = {name: repeated.read_bytes(name) for name in repeated.manifest.files}
     return likenesses(old, new)
-
-
-def _not_made(table: Any, name: str, error: Ex3Error) -> dict[str, Any]:
-    """Its row of the table, and of the document."""
-    from rich.text import Text
-
-    table.add_row(*(Text(cell) for cell in (name, "", "not made", error.cause, "")))
-    return {"run": name, "repeated": None, "same": None, "error": error.cause}
 
 
 def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error]]":
@@ -114,19 +225,27 @@ def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error
     store = context.store
     found: list[Run] = []
     damaged: dict[str, Ex3Error] = {}
-    for folder in store.folders():
-        if folder.is_relative_to(store.reference):
+    for place in store.folders():
+        if place.is_relative_to(store.reference):
             try:
-                found.append(store.open_folder(folder))
+                found.append(store.open_folder(place))
             except ArtifactError as error:
-                damaged[reference_name(folder.relative_to(store.reference).parts)] = error
+                damaged[reference_name(place.relative_to(store.reference).parts)] = error
     trainings = [each for each in found if each.manifest.command.endswith(" train")]
     if not trainings and not damaged:
         raise ArtifactError("there is no shipped training", "name one of `ex3 runs list`, or check out ex3's artifacts")
     return sorted(trainings, key=seconds), damaged
 
 
-def _told(each: Any) -> str:
+def seconds(run: "Run") -> float:
+    """How long it took where it was made."""
+    from datetime import datetime
+
+    began, ended = (datetime.fromisoformat(each) for each in (run.manifest.started, run.manifest.ended or run.manifest.started))
+    return (ended - began).total_seconds()
+
+
+def _told(each: "Likeness") -> str:
     if each.largest_difference is None:
         return f"{each.file} {each.condition}"
     if each.file.endswith((".json", ".jsonl")):

@@ -110,7 +110,11 @@ def verify(
     context: Context,
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run; all of them if left out.")] = None,
 ) -> Answer:
-    """Compare every file of a run with the SHA-256 in its manifest; a difference is exit code 4."""
+    """Compare every file of a run with the SHA-256 in its manifest; a difference is exit code 4.
+
+    This detects accidents and careless edits. The digests are not signed, so anyone can write new ones: only
+    `ex3 runs reproduce`, into a folder of your own, tests whether a result comes from its command.
+    """
     from rich.table import Table
     from rich.text import Text
 

@@ -53,8 +53,8 @@ def test_what_is_no_picture_differs() -> None:
 
 def test_estimators_are_the_same_or_say_how_far_their_numbers_are_apart() -> None:
     import numpy as np
-    from skops.io import dumps
     from sklearn.preprocessing import StandardScaler
+    from skops.io import dumps
 
     def scaler(first: float) -> StandardScaler:
         return StandardScaler().fit(np.array([[first], [2.0], [4.0]]))

@@ -63,12 +63,11 @@ def test_of_a_training_that_is_shipped_as_a_record_only_what_it_did_is_there(
     assert document["files"].keys() == {"losses.safetensors", "attempts.jsonl", "metrics.jsonl"}
     drawn = ex3("gan", "sample", *DIGITS, "--run", document["run"])
     assert (drawn.exit_code, "only the record of" in drawn.stderr) == (4, True)
-    (again,) = ex3("runs", "reproduce", document["run"], "--json").document["runs"]
-    assert (again["repeated"] != made, again["same"]) == (True, True)  # what it was shipped from is not its repetition
-    shown = ex3("gan", "overview", "--dataset", "digits", "--json").document["trainings"]
-    assert [(each["run"], "--preset wide" in each["command"]) for each in shown] == [(again["repeated"], True)]
-    for each in (made, again["repeated"]):
-        shutil.rmtree(store.root / each)
+    (again,) = ex3("runs", "reproduce", document["run"], "--into", "anew", "--json").document["runs"]
+    assert again["same"] is True
+    shown = ex3("gan", "overview", "--dataset", "digits", "--artifacts", "anew", "--json").document["trainings"]
+    assert [(f"anew/{each['run']}", "--preset wide" in each["command"]) for each in shown] == [(again["repeated"], True)]
+    shutil.rmtree(store.root / made)
     nothing = ex3("gan", "overview", "--dataset", "digits")  # nothing here can draw
     assert (nothing.exit_code, "there is no finished training on digits" in nothing.stderr) == (4, True)
 
