@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from ex3cli.errors import UsageError
 from ex3cli.settings import Settings, setting
 
+THINNEST = 1e-6
+"""The least thickness: at the largest θ it still spans thousands of the numbers that floating point has there."""
+
 
 @dataclass(frozen=True)
 class DivergenceConfig(Settings):
@@ -17,19 +20,23 @@ class DivergenceConfig(Settings):
         maximum=1e6,
     )
     sigma: float | None = setting(
-        None, "Thicken the lines: x gets normal noise of this standard deviation.", minimum=0, maximum=1e6, exclusive=True
+        None, "Thicken the lines: x gets normal noise of this standard deviation.", minimum=THINNEST, maximum=1e6
     )
     box: float | None = setting(
-        None, "Thicken the lines: x is uniform over a strip of this width.", minimum=0, maximum=1e6, exclusive=True
+        None, "Thicken the lines: x is uniform over a strip of this width.", minimum=THINNEST, maximum=1e6
     )
     samples: int = setting(
-        10_000, "Points drawn from each distribution; costlier estimates use the first few.", panel="Training", minimum=2
-    )
+        10_000, "Points drawn from each distribution; costlier estimates use the first few.", panel="Training",
+        minimum=2, maximum=100_000_000,
+    )  # fmt: skip
     bins: int = setting(
-        32, "Cells on each axis of the JS histogram: its sampling bias grows with their number.", panel="Training", minimum=2
-    )
+        32, "Cells on each axis of the JS histogram: its sampling bias grows with their number.", panel="Training",
+        minimum=2, maximum=1_000_000,
+    )  # fmt: skip
     critic_steps: int = setting(400, "Training steps of the Wasserstein critic; 0 leaves it out.", panel="Training", minimum=0)
-    critic_width: int = setting(64, "Units in each of the critic's two hidden layers.", panel="Training", minimum=1)
+    critic_width: int = setting(
+        64, "Units in each of the critic's two hidden layers.", panel="Training", minimum=1, maximum=4096
+    )
     penalty: float = setting(
         10.0, "Weight λ of the critic's gradient penalty, the paper's.", panel="Training", minimum=0, exclusive=True
     )

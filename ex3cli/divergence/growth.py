@@ -48,7 +48,7 @@ def grow(family: Family, config: DivergenceConfig, seed: int, progress: Progress
             draws = numpy_stream(seed, "divergence", "growth", n, draw)
             p, q, twin = family.sample(n, 0.0, draws), family.sample(n, theta, draws), family.sample(n, 0.0, draws)
             other = twin if js_theta == 0 else q
-            curves["kl"][row, draw] = distances.kl_nearest_neighbours(p, q)
+            curves["kl"][row, draw] = distances.kl_nearest_neighbours(*distances.unit_spread(p, q))
             curves["js_classifier"][row, draw] = held_out_js(p, other, fit).js.value
             curves["js_histogram"][row, draw] = distances.js_histogram(p, other, config.bins).value
             if thin:

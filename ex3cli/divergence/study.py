@@ -1,5 +1,6 @@
 """The whole comparison: closed forms and estimates for each θ, and how the estimates change with the number of points."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,7 +70,8 @@ class Study:
     @property
     def explanation(self) -> list[str]:
         """What the numbers say about GANs, a paragraph each."""
-        return explain(self.family, {each.theta: each.critic for each in self.results if each.critic is not None})
+        critics = {each.theta: each.critic for each in self.results if each.critic is not None}
+        return explain(self.family, {theta: critic for theta, critic in critics.items() if math.isfinite(critic.value)})
 
 
 def run_study(config: DivergenceConfig, run: Run, seed: int, progress: Progress) -> Study:
@@ -118,7 +120,9 @@ def _study_theta(family: Family, theta: float, config: DivergenceConfig, seed: i
 
 
 def _critic_estimate(critic: CriticResult, theta: float) -> Estimate:
-    note = "as in WGAN-GP; soft: high by θ²/2λ"
+    if not math.isfinite(critic.value):
+        return Estimate(None, critic.n, "the critic's training has diverged: give another --penalty")
+    note = "as in WGAN-GP; soft: high by θ²/(2λu), u the points' extent"
     return Estimate(critic.value, critic.n, note, None, critic.bias, critic.gradient if theta else None)
 
 

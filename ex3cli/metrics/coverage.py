@@ -25,9 +25,10 @@ class Reach(NamedTuple):
 class Manifold:
     """Real points, and around each a ball that reaches its k-th nearest other one."""
 
-    points: Array  # (n, d)
+    points: Array  # (n, d), relative to `centre`
     squared_radii: Array  # (n,)
     neighbours: int
+    centre: Array  # (d,)
 
     @classmethod
     def around(cls, points: NDArray[Any], neighbours: int = NEIGHBOURS) -> "Manifold":
@@ -35,17 +36,19 @@ class Manifold:
         if points.ndim != 2 or len(points) <= neighbours:
             raise ValueError(f"features {points.shape} must be (n, d) with more than {neighbours} rows")
         wide = points.astype(np.float64)
+        centre = wide.mean(axis=0)
+        wide -= centre  # differences of large squared norms would lose the distances
         radii = np.empty(len(wide))
         for start, squared in _squared_distances(wide, wide):
             places = np.arange(len(squared))
             squared[places, start + places] = 0.0  # itself, exactly
             radii[start : start + len(squared)] = np.partition(squared, neighbours, axis=1)[:, neighbours]
-        return cls(wide, radii, neighbours)
+        return cls(wide, radii, neighbours, centre)
 
     def reach(self, samples: NDArray[Any]) -> Reach:
         """Coverage: the share of balls that hold a sample. Density: how many balls hold a sample, on average, over k.
 
-        For m samples of the real distribution itself, m = n, coverage expects 1 − 2^−k (.969 for k = 5) and density 1.
+        For m samples of the real distribution itself, m = n, coverage expects 1 − 2^−k (0.969 for k = 5) and density 1.
         Coverage grows with m: compare only figures of equal n and m. Neither is moved by a few outliers among the samples.
 
         Parameters
@@ -56,7 +59,7 @@ class Manifold:
         """
         if samples.ndim != 2 or samples.shape[1] != self.points.shape[1]:
             raise ValueError(f"samples {samples.shape} must have the {self.points.shape[1]} dimensions of the real points")
-        wide = samples.astype(np.float64)
+        wide = samples.astype(np.float64) - self.centre
         norms = np.square(wide).sum(axis=1)
         covered, held = 0, 0
         for start, squared in _squared_distances(self.points, wide):

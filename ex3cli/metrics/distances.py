@@ -28,11 +28,42 @@ class Measured:
     bias: float | None = None
 
 
+@dataclass(frozen=True)
+class EntropicTransport:
+    """The cost of an entropic transport plan, and how far the plan is from moving one sample onto the other.
+
+    residual : the share of the mass that the plan leaves out of place; near 0 where Sinkhorn's iteration has converged.
+    """
+
+    cost: float
+    residual: float
+
+
+def unit_spread(p: Array, q: Array) -> tuple[Array, Array]:
+    """Return both samples with each coordinate divided by its standard deviation within the samples.
+
+    KL does not depend on the units of the coordinates; estimates of it from nearest neighbours or covariances do. Where a
+    coordinate does not vary within either sample, all of them stay as they are.
+
+    Parameters
+    ----------
+    p, q : (n, d) and (m, d) samples.
+    """
+    _check_pair(p, q)
+    reach = np.maximum(np.ptp(p, axis=0), np.ptp(q, axis=0))
+    if not reach.all():
+        return p, q
+    residuals = np.vstack([p - p.mean(axis=0), q - q.mean(axis=0)]) / reach
+    spread = reach * np.sqrt(np.square(residuals).mean(axis=0))
+    return p / spread, q / spread
+
+
 def kl_nearest_neighbours(p: Array, q: Array, k: int = 1) -> float:
     """Return KL(P‖Q) in nats by nearest neighbours: d·mean log(ν_k/ρ_k) + log(m/(n−1)).
 
     ρ_k is a point's distance to its k-th neighbour among the other samples of P, ν_k to the k-th of Q. Consistent
-    where both have densities; with finite n biased towards zero, the more so the larger KL is. Where P has no density
+    where both have densities; with finite n biased towards zero, the more so the larger KL is. The true KL does not depend
+    on the coordinates' units, the estimate does: give coordinates of like spread (`unit_spread`). Where P has no density
     with respect to Q it never settles: for disjoint lines in d dimensions ν stays, ρ shrinks as 1/n, and the
     estimate grows by d·ln 10 for each decade of n. Coincident samples (ρ_k = 0) give +∞ (NaN if ν_k = 0 too).
 
@@ -64,7 +95,7 @@ def kl_equal_covariance(p: Array, q: Array) -> Measured:
     ----------
     p, q : (n, d) and (m, d) samples; n + m > d + 3.
     """
-    _check_pair(p, q)
+    p, q = unit_spread(p, q)
     n, m, d = len(p), len(q), p.shape[1]
     freedom = n + m - 2
     if freedom <= d + 1:
@@ -100,6 +131,8 @@ def js_histogram(p: Array, q: Array, bins: int, limits: tuple[tuple[float, float
     both = np.vstack([p, q])
     if limits is None:
         limits = tuple((float(low), float(high)) for low, high in zip(both.min(0), both.max(0), strict=True))
+    if bins < 1 or bins ** both.shape[1] > np.iinfo(np.int64).max:
+        raise ValueError(f"{bins} cells on each of {both.shape[1]} axes are too few or too many to number")
     cells = np.zeros(len(both), dtype=np.int64)
     for axis, (low, high) in enumerate(limits):
         scaled = (both[:, axis] - low) / (high - low) if high > low else np.zeros(len(both))
@@ -122,7 +155,7 @@ def js_from_scores(scores_p: Array, scores_q: Array) -> Measured:
 
     JS(P, Q) = max over classifiers of log 2 − ½E_P[−log D] − ½E_Q[−log(1−D)], so any fixed classifier stays below in
     expectation. One sample may land above, and a classifier worse than guessing lands below zero. The standard error is
-    that of the two means.
+    that of the two means, None for a single score.
 
     Parameters
     ----------
@@ -131,8 +164,11 @@ def js_from_scores(scores_p: Array, scores_q: Array) -> Measured:
     Source: Goodfellow et al. 2014, "Generative Adversarial Nets", theorem 1.
     """
     losses_p, losses_q = np.logaddexp(0, -scores_p), np.logaddexp(0, scores_q)
-    error = np.sqrt(losses_p.var(ddof=1) / len(losses_p) + losses_q.var(ddof=1) / len(losses_q)) / 2
-    return Measured(float(np.log(2) - (losses_p.mean() + losses_q.mean()) / 2), float(error))
+    value = float(np.log(2) - (losses_p.mean() + losses_q.mean()) / 2)
+    if min(len(losses_p), len(losses_q)) < 2:
+        return Measured(value)
+    variance = losses_p.var(ddof=1) / len(losses_p) + losses_q.var(ddof=1) / len(losses_q)
+    return Measured(value, float(np.sqrt(variance)) / 2)
 
 
 def wasserstein_line(p: Array, q: Array) -> float:
@@ -162,10 +198,11 @@ def wasserstein_assignment(p: Array, q: Array) -> float:
     return float(cost[rows, columns].mean())
 
 
-def wasserstein_entropic(p: Array, q: Array, regularisation: float) -> float:
+def wasserstein_entropic(p: Array, q: Array, regularisation: float, iterations: int = 2000) -> EntropicTransport:
     """Return the transport cost (Euclidean) of the entropically regularised plan: never below the samples' W1.
 
-    An approximation, not W1: its plan is blurred, and the more so the larger `regularisation` (in the cost's unit).
+    An approximation, not W1: its plan is blurred, and the more so the larger `regularisation`, a share of the mean cost
+    between the samples. The cost means nothing where Sinkhorn's iteration has not converged, which `residual` shows.
 
     Raises
     ------
@@ -180,8 +217,14 @@ def wasserstein_entropic(p: Array, q: Array, regularisation: float) -> float:
         raise UsageError("entropic W needs POT, which is not installed", 'pip install "ex3cli[ot]"') from missing
     cost = cdist(p, q)
     weights: tuple[Any, Any] = np.full(len(p), 1 / len(p)), np.full(len(q), 1 / len(q))
-    plan = ot.sinkhorn(*weights, cost, regularisation, method="sinkhorn_log", numItermax=2000, stopThr=1e-7, warn=False)
-    return float((plan * cost).sum())
+    unit = float(cost.mean())
+    if unit == 0:
+        return EntropicTransport(0.0, 0.0)  # all points coincide
+    plan = ot.sinkhorn(
+        *weights, cost / unit, regularisation, method="sinkhorn_log", numItermax=iterations, stopThr=1e-7, warn=False
+    )
+    misplaced = [np.abs(plan.sum(axis=axis) - weight).sum() / 2 for axis, weight in zip((1, 0), weights, strict=True)]
+    return EntropicTransport(float((plan * cost).sum()), float(max(misplaced)))
 
 
 def _histogram_bias(p: Array, q: Array, n: int, m: int) -> float:

@@ -146,9 +146,10 @@ class TestWasserstein:
         pytest.importorskip("ot")
         p, q = normal(40, 0, 1), normal(40, 1, 2)
         exact = distances.wasserstein_assignment(p, q)
-        wide, narrow = (distances.wasserstein_entropic(p, q, each) for each in (1.0, 0.02))
+        wide, narrow = (distances.wasserstein_entropic(p, q, each).cost for each in (1.0, 0.02))
         assert wide > narrow > exact - 1e-9
         assert narrow == pytest.approx(exact, rel=0.02)
+        assert distances.wasserstein_entropic(p, q, 1e-4, iterations=10).residual > 0.01
 
     def test_without_pot_the_remedy_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "ot", None)
