@@ -1,15 +1,34 @@
-"""Writing a file so that nobody ever sees half of it, and a failure leaves the old one."""
+"""Writing a file so that nobody ever sees half of it, and a failure leaves the old one.
+
+Some file systems cannot flush a folder or hold a lock. Work goes on without, and one line on stderr says so.
+"""
 
 import contextlib
+import errno
+import logging
 import os
 import secrets
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+
+from filelock import FileLock
 
 from ex3cli.errors import ArtifactError
 
 TEMPORARY = ".tmp"
 """Ending of a file that has not got its name yet; after a kill it may stay behind."""
+
+ELSEWHERE = "name another folder with --artifacts (or EX3_ARTIFACTS)"
+UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
+"""Error numbers by which a file system, such as a network or FUSE mount, tells that it has no such operation."""
+
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "make the folder writable"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), "move what stands in its place away"),
+    errno.ENAMETOOLONG: "shorten its path",
+}
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -41,7 +60,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             with waiting[path].open("xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                flush(file.fileno())
         for path, temporary in waiting.items():
             temporary.replace(path)
         for folder in {path.parent for path in waiting}:
@@ -55,19 +74,56 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         raise
 
 
+def flush(handle: int) -> None:
+    """Flush an open file or folder to the disk, where the file system can.
+
+    Raises
+    ------
+    OSError : the flush failed, such as for a full disk.
+    """
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        note_once(f"note: this file system cannot flush ({error.strerror}): a power cut may undo what was written last")
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's own entries to the disk, where the system can (Windows cannot open a folder)."""
     with contextlib.suppress(PermissionError):
         handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            flush(handle)
         finally:
             os.close(handle)
 
 
+def take(lock: FileLock) -> None:
+    """Acquire a lock, where the file system has locks.
+
+    Raises
+    ------
+    Timeout : someone else holds it. OSError : the lock's file cannot be written.
+    """
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:  # the latter from older versions of filelock
+        if isinstance(error, OSError) and error.errno not in UNSUPPORTED:
+            raise
+        why = error.strerror if isinstance(error, OSError) else "not implemented"
+        note_once(f"note: this file system has no locks ({why}): let no two commands write the same run at once")
+
+
+@cache
+def note_once(text: str) -> None:
+    """Log a warning, which goes to stderr, once in a process."""
+    logging.getLogger("ex3cli").warning(text)
+
+
 def cannot_write(path: Path, error: OSError) -> ArtifactError:
-    """The one line for every failure to write below the artifacts folder."""
+    """The two lines for every failure to write below the artifacts folder; the kind of failure decides the advice."""
+    advice = _ADVICE.get(error.errno or 0)
     return ArtifactError(
-        f"cannot write {path}: {error.strerror or error}",
-        "free some space or make the folder writable, or name another one with --artifacts (or EX3_ARTIFACTS)",
+        f"cannot write {path}: {error.strerror or error}", f"{advice}, or {ELSEWHERE}" if advice else ELSEWHERE
     )

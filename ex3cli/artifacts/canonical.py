@@ -36,9 +36,14 @@ def jsonable(value: Any) -> Any:
 
 def to_json(value: Any, indent: int | None = 2, *, ascii_only: bool = False) -> str:
     """Canonical JSON text; `indent=None` gives one line. `ascii_only` spells other characters by their number."""
+    return spell(jsonable(value), indent, ascii_only=ascii_only)
+
+
+def spell(plain: Any, indent: int | None = 2, *, ascii_only: bool = False) -> str:
+    """`to_json` of a value that has plain JSON types already, such as one read from JSON."""
     separators = (",", ":") if indent is None else None
     spelling = CANONICAL | {"ensure_ascii": ascii_only}
-    text = json.dumps(jsonable(value), indent=indent, separators=separators, **spelling)  # type: ignore[arg-type]
+    text = json.dumps(plain, indent=indent, separators=separators, **spelling)  # type: ignore[arg-type]
     return text.encode(errors="backslashreplace").decode()  # a byte of a path that is no text stays JSON, and becomes UTF-8
 
 

@@ -20,6 +20,9 @@ TRUSTED_TYPES: tuple[str, ...] = ()
 SCHEMA = "schema.json"
 """The file of a skops archive that names all others."""
 
+NUMBERS = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
+"""Types of numbers that tensors of a run may have."""
+
 WIDEST = 1_600  # pixels of a figure: twice what a page shows, and shipped ones stay small
 
 
@@ -32,13 +35,17 @@ def tensors_to_bytes(tensors: dict[str, "Tensor"], note: dict[str, str] | None =
 
 def tensors_from_bytes(data: bytes, path: Path) -> dict[str, "Tensor"]:
     """Named tensors of a safetensors file; anything else, a pickle above all, is refused unread."""
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
-        return dict(load(data))
-    except SafetensorError as error:
+        tensors = dict(load(data))
+    except (SafetensorError, KeyError, RuntimeError) as error:  # the last two for types of numbers that torch lacks
         raise _refused(path, data, "a safetensors file") from error
+    if any(each.dtype not in {getattr(torch, name) for name in NUMBERS} for each in tensors.values()):
+        raise _refused(path, data, f"a safetensors file of {', '.join(NUMBERS)} alone")
+    return tensors
 
 
 def estimator_to_bytes(estimator: Any) -> bytes:

@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Self, get_args
 
+from ex3cli.artifacts import reading
 from ex3cli.artifacts.atomic import write_atomically
-from ex3cli.artifacts.canonical import digest, to_json
+from ex3cli.artifacts.canonical import digest, spell, to_json
 from ex3cli.errors import ArtifactError
 
 FILE_NAME = "run.json"
 SCHEMA = 1
+MOST_BYTES = 16_000_000  # of a manifest; one of many files has some 100,000
+WHOLE_NUMBERS = range(-(2**63), 2**64)  # what a seed, a count or a size may be
 State = Literal["running", "interrupted", "failed", "finished"]
 PLACES = ("--artifacts", "--data", "--resume", "--output")
 """Options of a command line that say where, which is somewhere else on another machine or the next time."""
@@ -101,28 +104,35 @@ class Manifest:
         """
         path = folder / FILE_NAME
         try:
-            stored = path.read_bytes()
+            stored = reading.read(path, MOST_BYTES)
         except OSError as error:
-            raise ArtifactError(
-                f"{folder} is not a run: {FILE_NAME} cannot be read ({error.strerror})", "see `ex3 runs list`"
-            ) from error
+            raise _damaged(path, f"cannot be read ({error.strerror})") from error
         try:
-            content = json.loads(stored)
+            content = json.loads(stored, parse_int=_whole_number)
             if content["schema"] != SCHEMA:
                 raise ArtifactError(
                     f"{path} has schema {content['schema']}, this ex3 reads {SCHEMA}",
-                    "use the version of ex3 that wrote it",
+                    "use the version of ex3 that wrote it, or name another run with --run",
                 )
-            manifest = cls(**{each.name: content[each.name] for each in fields(cls)})
-            if not manifest._is_well_formed():
-                raise TypeError
             # Comparing whole files and not parsed values: a changed blank must not pass either.
-            intact = manifest.to_bytes() == stored
+            intact = (spell(content) + "\n").encode() == stored
+            recorded = content.pop("digest")
+            intact &= digest(spell(content, indent=None).encode()) == recorded
+            manifest = cls(**content)
+            if content.keys() != vars(manifest).keys() or not manifest._is_well_formed():
+                raise TypeError
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise _damaged(path) from None
+            raise _damaged(path, "is damaged: it is no manifest of this ex3") from None
         if not intact:
-            raise _damaged(path)
+            raise _damaged(path, "is damaged: its content does not match its digest")
         return manifest
+
+
+def _whole_number(digits: str) -> int:
+    number = int(digits)
+    if number not in WHOLE_NUMBERS:
+        raise ValueError(digits)
+    return number
 
 
 def now() -> str:
@@ -153,8 +163,7 @@ class DamagedManifestError(ArtifactError):
     """It is not what was written."""
 
 
-def _damaged(path: Path) -> DamagedManifestError:
+def _damaged(path: Path, how: str) -> DamagedManifestError:
     return DamagedManifestError(
-        f"{path} is damaged: its content does not match its digest",
-        "restore it from a copy, move that run folder away, or name another run with --run",
+        f"{path} {how}", "restore it from a copy, move that run folder away, or name another run with --run"
     )

@@ -2,26 +2,33 @@
 
 import contextlib
 import json
+import os
+import platform
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from filelock import FileLock, Timeout
 
-from ex3cli.artifacts import formats, metrics_log, packing
-from ex3cli.artifacts.atomic import TEMPORARY, cannot_write, write_atomically
-from ex3cli.artifacts.canonical import digest, jsonable, to_json
+from ex3cli.artifacts import formats, metrics_log, packing, reading
+from ex3cli.artifacts.atomic import TEMPORARY, cannot_write, take, write_atomically
+from ex3cli.artifacts.canonical import jsonable, to_json
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest, is_inside, now
 from ex3cli.errors import ArtifactError, UsageError
+from ex3cli.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
+Kind = TypeVar("Kind", bound=Settings)
+
 LOCK_NAME = ".lock"
+WRITER_NAME = ".writer"  # who holds the lock, for whoever waits for it
 CHECKPOINT_FOLDER = "checkpoint"
 REFERENCE = "reference"  # the folder of the shipped runs, and what they are called
 
@@ -43,7 +50,10 @@ class Run:
         self.name = name
         self.manifest = manifest
         self.metrics = metrics_log.MetricsLog(path)
-        self._lock = FileLock(path / LOCK_NAME, timeout=0)
+
+    @cached_property
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / LOCK_NAME, timeout=0)
 
     @property
     def is_reference(self) -> bool:
@@ -52,8 +62,8 @@ class Run:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether there is a state to resume from."""
-        return any((self.path / CHECKPOINT_FOLDER).glob("[!.]*"))
+        """Whether there is a state to resume from; a finished run needs none."""
+        return self.manifest.state != "finished" and any((self.path / CHECKPOINT_FOLDER).glob("[!.]*"))
 
     # Writing -------------------------------------------------------------------------------------------------------------
 
@@ -61,12 +71,25 @@ class Run:
         """Hold the folder against a second writer; a killed process lets go of it by dying."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
+            take(self._lock)
+            (self.path / WRITER_NAME).write_text(f"process {os.getpid()} on {platform.node()}, since {now()[:19]} UTC")
         except Timeout:
-            raise ArtifactError(f"{self.path} is being written by another ex3", "wait for it, or start a new run") from None
+            raise ArtifactError(
+                f"{self.path} is being written by another ex3{self._writer()}",
+                f"wait for it, or start a new run; if that process is no more, remove {self.path / LOCK_NAME}",
+            ) from None
         except OSError as error:
+            self._lock.release()
             raise cannot_write(self.path, error) from error
         return self
+
+    def _writer(self) -> str:
+        """In brackets who claimed the folder last, where that is known."""
+        try:
+            said = reading.read(self.path / WRITER_NAME, 1_000).decode()
+        except (OSError, UnicodeDecodeError):
+            return ""
+        return f" ({said})" if said.isprintable() and said else ""
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -151,20 +174,41 @@ class Run:
         """Seal the run: drop its checkpoint, record every file's size and SHA-256, say what it came to."""
         self.metrics.check()
         self._close("finished", partial=partial, converged=converged, summary=jsonable({**self.manifest.summary, **summary}))
-        with contextlib.suppress(OSError):  # the run is sealed: what cannot be tidied away does not undo that
-            shutil.rmtree(self.path / CHECKPOINT_FOLDER)
+        self._tidy()
 
     def mark(self, state: str, note: str = "") -> None:
-        """Record that the run was `interrupted` or has `failed`, and why; it can still be resumed."""
-        self._close(state, note=note)
+        """Record that the run was `interrupted` or has `failed`, and why; it can still be resumed.
+
+        What is finished stays finished: a run that was sealed before the signal or the failure came is left as it is.
+        """
+        if self._is_sealed():
+            self._tidy()
+        else:
+            self._close(state, note=note)
+
+    def _is_sealed(self) -> bool:
+        """Whether the manifest on the disk says `finished`, and take it up; a signal may come before `_close` knows of it."""
+        with contextlib.suppress(ArtifactError):
+            there = Manifest.read(self.path)
+            if there.state == "finished":
+                self.manifest = there
+                return True
+        return False
 
     def _close(self, state: str, **changes: Any) -> None:
         try:
-            files = {relative: _fingerprint((self.path / relative).read_bytes()) for relative in self._present()}
+            files = {relative: packing.fingerprint(self.path / relative) for relative in self._present()}
         except OSError as error:
             raise cannot_write(self.path / FILE_NAME, error) from error
-        self.manifest = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
-        self.manifest.write(self.path)
+        closed = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
+        closed.write(self.path)
+        self.manifest = closed
+        self._lock.release()
+
+    def _tidy(self) -> None:
+        """Remove what a sealed run needs no more; what cannot be removed does not undo the seal."""
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self.path / CHECKPOINT_FOLDER)
         self._lock.release()
 
     # Reading -------------------------------------------------------------------------------------------------------------
@@ -181,12 +225,11 @@ class Run:
         if recorded is None:
             raise ArtifactError(f"{self.name} has no file {relative}", f"see `ex3 runs show {self.name}`")
         try:
-            data = packing.read(path, recorded["size"])
+            return packing.read(path, recorded)
         except OSError as error:
             raise self._damaged(path, f"cannot be read ({error.strerror})") from error
-        if _fingerprint(data) != recorded:
-            raise self._damaged(packing.place(path), "does not match the SHA-256 in its manifest")
-        return data
+        except packing.OtherContentError:
+            raise self._damaged(packing.place(path), "does not match the SHA-256 in its manifest") from None
 
     def read_json(self, relative: str) -> Any:
         """A JSON file, verified."""
@@ -205,9 +248,31 @@ class Run:
         except (ValueError, RecursionError):
             raise self._damaged(self._inside(name), "does not hold a JSON object on each line") from None
 
-    def read_tensors(self, relative: str) -> "dict[str, Tensor]":
-        """A safetensors file's tensors, verified; a pickle in its place is refused unread."""
-        return formats.tensors_from_bytes(self.read_bytes(relative), self.path / relative)
+    def read_tensors(self, relative: str, *, finite: bool = False) -> "dict[str, Tensor]":
+        """A safetensors file's tensors, verified; a pickle in its place is refused unread.
+
+        With `finite`, as weights and features have to be, a file that holds NaN or an infinity is damage too.
+        """
+        tensors = formats.tensors_from_bytes(self.read_bytes(relative), self.path / relative)
+        bad = next((name for name, each in tensors.items() if finite and not each.isfinite().all()), None)
+        if bad is not None:
+            raise self._damaged(self._inside(relative), f"holds numbers that are not finite, in {bad}")
+        return tensors
+
+    def settings(self, kind: type[Kind]) -> Kind:
+        """The settings that the run was made with, without its data set and seed.
+
+        Raises
+        ------
+        ArtifactError : its manifest has a setting or a value that this version of ex3 does not know.
+        """
+        try:
+            return kind.from_dict({key: each for key, each in self.manifest.config.items() if key not in ("dataset", "seed")})
+        except UsageError as error:
+            raise ArtifactError(
+                f"{self.path / FILE_NAME}: {error.cause}",
+                "use the version of ex3 that wrote it, or name another run with --run",
+            ) from error
 
     def read_estimator(self, relative: str) -> Any:
         """A skops file's estimator, verified; a pickle in its place is refused unread."""
@@ -223,8 +288,10 @@ class Run:
             path = self._inside(relative)
             stored = packing.place(path).relative_to(self.path).as_posix()
             try:
-                content = packing.read(path, recorded["size"])
-                conditions[stored] = "ok" if _fingerprint(content) == recorded else "altered"
+                packing.check(path, recorded)
+                conditions[stored] = "ok"
+            except packing.OtherContentError:
+                conditions[stored] = "altered"
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 conditions[stored] = "missing"
             except OSError:
@@ -262,7 +329,3 @@ def how_to_restore(shipped: Path) -> str:
         if folder.name == REFERENCE and folder.parent.name == "artifacts" and (folder.parents[1] / ".git").exists():
             return f"`git checkout artifacts/{REFERENCE}` in {folder.parents[1]}"
     return "reinstall ex3"
-
-
-def _fingerprint(data: bytes) -> dict[str, Any]:
-    return {"size": len(data), "sha256": digest(data)}

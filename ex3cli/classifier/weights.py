@@ -50,12 +50,11 @@ def load_classifier(run: Run) -> Classifier:
     ------
     ArtifactError : the file is missing or damaged, or holds another network than the run's configuration says.
     """
-    stored = {key: value for key, value in run.manifest.config.items() if key not in ("dataset", "seed")}
-    config = ClassifierConfig.from_dict(stored)
+    config = run.settings(ClassifierConfig)
     classes = len(spec(run.manifest.config["dataset"]).class_names)
     classifier = Classifier(config.width, config.feature_size, classes)
     try:
-        classifier.load_state_dict(run.read_tensors(WEIGHTS_FILE))
+        classifier.load_state_dict(run.read_tensors(WEIGHTS_FILE, finite=True))
     except RuntimeError as error:
         raise ArtifactError(
             f"{run.path / WEIGHTS_FILE} does not fit the configuration in its manifest", "train it anew: ex3 classifier train"

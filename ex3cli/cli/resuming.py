@@ -33,18 +33,17 @@ def take_up(context: Context, name: str, *, command: str, feature: str) -> Run:
     run = _in_its_own_folder(context, context.store.open(name, (feature, context.dataset)))
     if run.manifest.command != command:
         raise ArtifactError(f"{run.name} is a run of `ex3 {run.manifest.command}`", f"name a run of `ex3 {command}`")
-    stored = dict(run.manifest.config)
+    stored = run.manifest.config
     if not {"dataset", "seed"} <= stored.keys():
         raise ArtifactError(f"{run.name} does not say its data set and seed", "it cannot be resumed: start a new run")
-    dataset, seed = stored.pop("dataset"), stored.pop("seed")
     kind = type(context.config)
     if "preset" not in context.given:
         chosen = {key: value for key, value in context.given.items() if key in option_fields(kind)}
-        context.config = replace(kind.from_dict(stored), **chosen)
+        context.config = replace(run.settings(kind), **chosen)
         if (preset := word_after("--preset", run.manifest.argv)) is not None:
             context.given["preset"] = preset  # by whose length it is told whether the run is shortened
-    context.dataset = context.given.get("dataset", dataset)
-    context.seed = context.given.get("seed", seed)
+    context.dataset = context.given.get("dataset", stored["dataset"])
+    context.seed = context.given.get("seed", stored["seed"])
     _on_the_same_processor(context, run)
     return run.reopen(run_settings(context))
 
@@ -110,6 +109,9 @@ def recording(run: Run) -> Iterator[None]:
         number = signal_of(error)
         with contextlib.suppress(ArtifactError):
             run.mark("interrupted", f"stopped by {number.name}")
+        if run.manifest.state == "finished":
+            cause = f"stopped by {number.name}, after {run.name} was finished"
+            raise InterruptedTrainingError(cause, f"see it: ex3 runs show {shlex.quote(str(run.path))}", number) from None
         if not run.has_checkpoint:
             raise
         words = _resume_words(run.manifest.command, run)

@@ -25,7 +25,7 @@ def shipped_files(run: Run) -> dict[str, bytes]:
     """
     if run.manifest.command != "gan train":
         return {name: _read(run, name) for name in run.manifest.files}
-    generator = {name: tensor.half() for name, tensor in run.read_tensors(GENERATOR_FILE).items()}
+    generator = {name: tensor.half() for name, tensor in run.read_tensors(GENERATOR_FILE, finite=True).items()}
     return {GENERATOR_FILE: tensors_to_bytes(generator), **{name: _read(run, name) for name in (*RECORD, *FIGURES)}}
 
 

@@ -10,8 +10,7 @@ GENERATOR_FILE = "generator.safetensors"  # the averaged weights: what images ar
 
 def trained_config(run: Run) -> GANConfig:
     """The settings that a run was trained with, out of its manifest."""
-    stored = {key: value for key, value in run.manifest.config.items() if key not in ("dataset", "seed")}
-    return GANConfig.from_dict(stored)
+    return run.settings(GANConfig)
 
 
 def load_generator(run: Run, classes: int) -> Generator:
@@ -23,7 +22,7 @@ def load_generator(run: Run, classes: int) -> Generator:
     """
     generator = build_generator(trained_config(run), classes)
     try:
-        generator.load_state_dict(run.read_tensors(GENERATOR_FILE))
+        generator.load_state_dict(run.read_tensors(GENERATOR_FILE, finite=True))
     except RuntimeError as error:
         raise ArtifactError(
             f"{run.path / GENERATOR_FILE} does not fit the configuration in its manifest", "name another run with --run"

@@ -104,7 +104,7 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _load(self) -> None:
         run: Run = Store(Path(self.artifacts)).find(("vae", self.dataset), command="vae train", name=self.run)
         config = config_of(run)
-        self._loaded = (load_model(run), Projection.from_tensors(run.read_tensors(PROJECTION)), config.features)
+        self._loaded = (load_model(run), Projection.from_tensors(run.read_tensors(PROJECTION, finite=True)), config.features)
         self.run_ = run.name
 
     def __getstate__(self) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def save_features(run: Run, model: VAE, data: ImageDataset, config: VAEConfig, s
 
 def config_of(run: Run) -> VAEConfig:
     """The configuration that a run was trained with."""
-    return VAEConfig.from_dict({k: v for k, v in run.manifest.config.items() if k not in ("dataset", "seed")})
+    return run.settings(VAEConfig)
 
 
 def dataset_of(run: Run) -> str:
@@ -150,7 +150,7 @@ def load_model(run: Run) -> VAE:
     """The trained model of a run, its weights verified."""
     model = VAE(config_of(run))
     try:
-        model.load_state_dict({name: _whole(tensor) for name, tensor in run.read_tensors(WEIGHTS).items()})
+        model.load_state_dict({name: _whole(tensor) for name, tensor in run.read_tensors(WEIGHTS, finite=True).items()})
     except RuntimeError as error:
         raise ArtifactError(f"{run.path / WEIGHTS} does not fit the run's configuration", "name another run") from error
     return model.eval()
@@ -158,7 +158,7 @@ def load_model(run: Run) -> VAE:
 
 def load_features(run: Run) -> Features:
     """The stored features of a run, verified; a shipped run's are whole numbers of one small step (see `shipping`)."""
-    stored = run.read_tensors(LATENTS)
+    stored = run.read_tensors(LATENTS, finite=True)
     labels = stored["train_labels"].long().numpy()
     positions = stored["train_positions"].long().numpy() if "train_positions" in stored else np.arange(len(labels))
     step = stored.get("step", torch.tensor(1.0)).item()
@@ -168,7 +168,7 @@ def load_features(run: Run) -> Features:
 
 def compute_features(run: Run, data: ImageDataset) -> Features:
     """The features of every image of a data set, by the run's weights and projection."""
-    projection = Projection.from_tensors(run.read_tensors(PROJECTION))
+    projection = Projection.from_tensors(run.read_tensors(PROJECTION, finite=True))
     return project(load_model(run), projection, data, config_of(run).features, run.manifest.seed)
 
 

@@ -22,11 +22,12 @@ def shipped_files(run: Run) -> dict[str, bytes]:
     if run.manifest.command == "vae compare":
         return {name: run.read_bytes(name) for name in COMPARED}
     weights = {
-        name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in run.read_tensors(WEIGHTS).items()
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in run.read_tensors(WEIGHTS, finite=True).items()
     }
-    projection = run.read_tensors(PROJECTION)
+    projection = run.read_tensors(PROJECTION, finite=True)
     projection["axes"] = projection["axes"].half()
-    stored = run.read_tensors(LATENTS)
+    stored = run.read_tensors(LATENTS, finite=True)
     labels = stored["train_labels"].long().numpy()
     default = EvaluationConfig()
     drawn = [

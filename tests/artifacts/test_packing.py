@@ -2,12 +2,14 @@
 
 import errno
 import gzip
+import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ex3cli.artifacts import packing
+from ex3cli.artifacts import packing, reading
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.shipping import ship
 from ex3cli.artifacts.store import Store
@@ -98,11 +100,36 @@ def test_what_is_no_whole_packed_file_is_altered(shipped: Run, content: bytes) -
         shipped.read_bytes(NAME)
 
 
-def test_of_a_file_that_unpacks_to_more_than_is_recorded_no_more_is_unpacked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [100, -5])
+def test_of_a_file_that_unpacks_to_more_than_is_recorded_no_more_is_unpacked(tmp_path: Path, size: int) -> None:
     path = tmp_path / NAME
-    (tmp_path / f"{NAME}.gz").write_bytes(packing.packed(bytes(50_000_000)))
-    assert len(packing.read(path, 100)) == 101
-    assert len(packing.read(path, -5)) == 1
+    (tmp_path / f"{NAME}.gz").write_bytes(packing.packed(bytes(500_000)))  # of fewer bytes than gzip may add
+    tracemalloc.start()
+    with pytest.raises(packing.OtherContentError):
+        packing.read(path, {"size": size, "sha256": ""})
+    assert tracemalloc.get_traced_memory()[1] < 4 * reading.CHUNK
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("file", ["figure.png", f"{NAME}.gz"])
+def test_a_file_of_another_size_is_altered_unread(shipped: Run, file: str) -> None:
+    (shipped.path / file).unlink()
+    with (shipped.path / file).open("wb") as sparse:
+        sparse.truncate(20_000_000_000)
+    tracemalloc.start()
+    assert shipped.verify()[file] == "altered"
+    with pytest.raises(ArtifactError, match="does not match"):
+        shipped.read_bytes(file.removesuffix(".gz"))
+    assert tracemalloc.get_traced_memory()[1] < 4 * reading.CHUNK
+    tracemalloc.stop()
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(shipped: Run) -> None:
+    (shipped.path / "figure.png").unlink()
+    os.mkfifo(shipped.path / "figure.png")
+    assert shipped.verify()["figure.png"] == "unreadable"
+    with pytest.raises(ArtifactError, match="not a regular file"):
+        shipped.read_bytes("figure.png")
 
 
 def test_a_missing_file_is_missing(shipped: Run) -> None:
@@ -130,11 +157,10 @@ def test_a_file_that_a_user_packed_beside_another_is_a_file_of_its_own(new_run: 
 
 
 def test_a_folder_that_may_not_be_entered_is_unreadable_and_no_surprise(shipped: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(self: Path, *_: object, **__: object) -> None:
+    def denied(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "stat", denied)
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr(reading, "size_of", denied)
     monkeypatch.setattr(Run, "_present", lambda self: [])
     assert set(shipped.verify().values()) == {"unreadable"}
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.svm import SVC
 
+from ex3cli.artifacts import reading
 from ex3cli.artifacts.canonical import digest, to_json
 from ex3cli.artifacts.manifest import Manifest
 from ex3cli.artifacts.run import Run
@@ -305,10 +306,10 @@ def test_a_recorded_file_that_is_no_json_is_damage(new_run: NewRun) -> None:
 def test_a_file_that_cannot_be_read_is_a_condition_and_no_surprise(new_run: NewRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run = fill(new_run())
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(reading, "size_of", refuse)
     assert set(run.verify().values()) == {"unreadable"}
 
 

@@ -1,6 +1,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -132,3 +133,64 @@ def test_a_signal_at_the_first_line_marks_the_run(
     assert ex3(feature, "train", "--dataset", "digits", "--batch-size", 16).exit_code == 130
     (run,) = Store(Path("artifacts")).runs(shelf.split("/"))
     assert run.manifest.state == "interrupted"
+
+
+CHANGES = ("replace", "fsync", "unlink", "rmdir", "mkdir")
+"""Calls of the system by which a run changes what is on the disk."""
+
+
+@contextmanager
+def stopped_at(moment: int) -> Iterator[list[str]]:
+    """Deliver SIGINT before (even) or after (odd) one of the changes to the disk; gives those that were made."""
+    made: list[str] = []
+
+    def watched(change: str, plain: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*words: Any, **named: Any) -> Any:
+            made.append(change)
+            place = 2 * (len(made) - 1)
+            if place == moment:
+                signal.raise_signal(signal.SIGINT)
+            try:
+                return plain(*words, **named)
+            finally:
+                if place + 1 == moment:
+                    signal.raise_signal(signal.SIGINT)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for change in CHANGES:
+            patch.setattr(os, change, watched(change, getattr(os, change)))
+        yield made
+
+
+def train_a_toy(store: Store) -> None:
+    run = store.new_run(("toy",), label="small", command="toy train", config={}, seed=0, argv=["ex3", "toy", "train"])
+    with recording(run):
+        run.metrics.append({"step": 1})
+        Checkpointer(run).save(1, {"weight": torch.ones(1)})
+        run.write_json("table.json", [1])
+        run.finish({"accuracy": 0.5})
+
+
+def test_what_is_finished_stays_finished_whenever_a_signal_comes() -> None:
+    ends: list[str] = []
+    for moment in range(1_000):
+        store = Store(Path(f"artifacts-{moment}"), reference=Path("none"))
+        told: BaseException | None = None
+        with stopped_at(moment) as made:
+            try:
+                train_a_toy(store)
+            except (KeyboardInterrupt, InterruptedTrainingError) as error:
+                told = error
+        left = [(run.manifest.state, run.verify()) for run in store.runs()]
+        assert all(condition == "ok" for _, files in left for condition in files.values())
+        if told is None:
+            break
+        ends.append(left[0][0] if left else "none")
+        assert ("was finished" in str(told)) == (ends[-1] == "finished")
+    assert len(ends) == 2 * len(made)
+    assert ends == sorted(ends, key=["none", "interrupted", "finished"].index)  # never back
+    sealed = ends.index("finished")
+    assert (made[sealed // 2], sealed % 2) == ("replace", 1)
+    assert ends[sealed:].count("finished") > 4
