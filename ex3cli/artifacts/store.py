@@ -52,6 +52,7 @@ class Store:
         data: Mapping[str, str] | None = None,
         parents: Mapping[str, str] | None = None,
         is_study: bool = False,
+        summary: Mapping[str, Any] | None = None,
     ) -> Run:
         """Claim a fresh folder `root/shelf/NNNN-label` and write its manifest, state `running`.
 
@@ -71,7 +72,7 @@ class Store:
             data=dict(data or {}),
             parents=dict(parents or {}),
             started=self.began or now(),
-            summary={"study": True} if is_study else {},
+            summary=jsonable({**(summary or {}), **({"study": True} if is_study else {})}),
         )
         folder = self._claim_folder(self.root.joinpath(*shelf), label)
         run = Run(folder, self._name(folder), manifest)

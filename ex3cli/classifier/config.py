@@ -65,8 +65,7 @@ class ClassifierConfig(Settings):
     )
     precision: str = setting(
         "auto",
-        "Of convolutions in training: bfloat16, float32 (TF32 on NVIDIA GPUs that have it), or auto: bfloat16 where the "
-        "processor has it.",
+        "Precision of convolutions in training; auto times a few steps in each and takes the faster.",
         panel="Training",
         choices=("auto", "float32", "bfloat16"),
     )

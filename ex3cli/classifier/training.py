@@ -1,6 +1,7 @@
 """Training the classifier: one loop over epochs, then a look at the real images that it was not trained on."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from ex3cli.classifier.trainer import Trainer
 from ex3cli.classifier.weights import round_to_half, save_real, save_weights
 from ex3cli.datasets.registry import ImageDataset
 from ex3cli.training.checkpoint import Checkpointer
-from ex3cli.training.device import use_bfloat16
+from ex3cli.training.device import PrecisionChoice, measure_precision
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import Progress
 from ex3cli.training.seeding import torch_generator
@@ -78,12 +79,24 @@ def train(
     return _finished(run, trainer, data, held_out)
 
 
+def measured_precision(config: ClassifierConfig, data: ImageDataset, seed: int, device: torch.device) -> PrecisionChoice:
+    """The faster precision for this training on this machine, measured on its first batch."""
+    images, labels = (each[: config.batch_size].to(device) for each in (data.train_images, data.train_labels))
+
+    def make_step(precision: str) -> Callable[[], object]:
+        trainer = _trainer(replace(config, precision=precision), data, seed, device, images, config.epochs)
+        return lambda: trainer.step(images, labels, 0)
+
+    steps = config.epochs * (len(data.train_images) // config.batch_size)
+    return measure_precision(make_step, device, steps=steps)
+
+
 def _trainer(
     config: ClassifierConfig, data: ImageDataset, seed: int, device: torch.device, images: Tensor, steps: int
 ) -> Trainer:
     grey = images.float() / 255
     pixels = (float(grey.mean()), float(grey.std()))
-    mirror, half = config.mirrors(data.name), use_bfloat16(config.precision, device)
+    mirror, half = config.mirrors(data.name), config.precision == "bfloat16"
     return Trainer(config, len(data.class_names), seed, device, steps=steps, pixels=pixels, mirror=mirror, half=half)
 
 

@@ -37,7 +37,7 @@ def train(
 
     from ex3cli.classifier import training
     from ex3cli.classifier.shipping import RESULT_FILE
-    from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data, take_up
+    from ex3cli.cli.resuming import recording, resolve_precision, resume_command, run_settings, same_data, take_up
     from ex3cli.datasets.registry import load
     from ex3cli.errors import UsageError
     from ex3cli.training.device import choose_device
@@ -49,9 +49,11 @@ def train(
     if config.batch_size > (most := config.held_out_from(len(data.train_images))):
         raise UsageError(f"--batch-size {config.batch_size} is more than the {most:,} images to train on", "make it smaller")
     if run is None:
+        measured = resolve_precision(context, lambda: training.measured_precision(config, data, context.seed, device))
+        config = context.config
         run = context.store.new_run(
             ("classifier", data.name), label=config.preset, command=TRAIN, config=run_settings(context), seed=context.seed,
-            argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
+            argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests, summary=measured,
         )  # fmt: skip
     with recording(run):
         context.note(f"{run.path}: classifier of {data.name}, {device}")

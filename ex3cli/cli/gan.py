@@ -58,7 +58,14 @@ def train(
     from ex3cli.artifacts.attempts import derive_convergence
     from ex3cli.cli.gan_judging import bench_of, classifier_for
     from ex3cli.cli.gan_tables import attempts_table, not_converged
-    from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data, word_after
+    from ex3cli.cli.resuming import (
+        recording,
+        resolve_precision,
+        resume_command,
+        run_settings,
+        same_data,
+        word_after,
+    )
     from ex3cli.datasets.registry import load
     from ex3cli.gan import training
     from ex3cli.training.device import choose_device
@@ -74,10 +81,13 @@ def train(
         )
     classifier = classifier_for(context, run)
     if run is None:
+        measured = resolve_precision(context, lambda: training.measured_precision(config, data, context.seed, device))
+        config = context.config
         run = context.store.new_run(
             ("gan", data.name, config.kind), label=config.preset, command=TRAIN, config=run_settings(context),
             seed=context.seed, argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
             parents={classifier.name: classifier.manifest.digest} if classifier else {}, is_study=config.is_study,
+            summary=measured,
         )  # fmt: skip
     with recording(run):
         context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")

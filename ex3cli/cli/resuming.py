@@ -3,10 +3,10 @@
 import contextlib
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ex3cli.artifacts.run import Run
 from ex3cli.cli.frame import Context
@@ -14,12 +14,29 @@ from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, Usa
 from ex3cli.settings import option_fields
 from ex3cli.training.interruption import signal_of
 
+if TYPE_CHECKING:
+    from ex3cli.training.device import PrecisionChoice
+
 MOST_THREADS = 64  # taken from a manifest even where there are fewer processors
 
 
 def run_settings(context: Context) -> dict[str, Any]:
     """What a run's manifest stores as its configuration: the settings, and which data and seed they met."""
     return {"dataset": context.dataset, "seed": context.seed, **context.config.to_dict()}
+
+
+def resolve_precision(context: Context, measure: "Callable[[], PrecisionChoice]") -> dict[str, Any]:
+    """Put a measured precision in place of `auto` in the settings of a new training; returns what its summary keeps of it.
+
+    The manifest then holds the precision itself, so that to resume or to reproduce the training measures nothing.
+    """
+    if context.config.precision != "auto":
+        return {}
+    chosen = measure()
+    context.config = replace(context.config, precision=chosen.precision)
+    timed = ", ".join(f"{name} {1_000 * seconds:.3g} ms" for name, seconds in chosen.seconds.items())
+    context.note(f"precision {chosen.precision}" + (f" (a step takes: {timed})" if timed else ""))
+    return {"precision_seconds": chosen.seconds}
 
 
 def take_up(context: Context, name: str, *, command: str, feature: str) -> Run:

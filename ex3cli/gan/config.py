@@ -117,7 +117,7 @@ class GANConfig(Settings):
     )
     precision: str = setting(
         "float32",
-        "Of convolutions: bfloat16, float32 (TF32 on NVIDIA GPUs that have it), or auto: bfloat16 where the processor has it.",
+        "Precision of convolutions; auto times a few iterations in each and takes the faster.",
         panel="Training",
         choices=("auto", "float32", "bfloat16"),
     )

@@ -14,7 +14,6 @@ from ex3cli.gan.networks import build
 from ex3cli.gan.steps import Players
 from ex3cli.streams import stream_seed
 from ex3cli.training.captured import Backend, Captured, own_backend
-from ex3cli.training.device import use_bfloat16
 from ex3cli.training.optimiser import load_optimiser, set_step_size, step_size
 
 LOSSES = ("critic_loss", "generator_loss", "score_gap")
@@ -32,7 +31,7 @@ class Session:
 
     Parameters
     ----------
-    config : kind, networks, optimisers.
+    config : kind, networks, optimisers; a precision of `auto` is float32 here (see `training.measured`).
     images : (N, 28, 28) uint8.
     labels : (N,) int64.
     classes : how many classes the labels name.
@@ -53,7 +52,7 @@ class Session:
         generator_optimiser, critic_optimiser = (
             optimiser_of(config, network, recorded=backend is not None) for network in (generator, critic)
         )
-        half = use_bfloat16(config.precision, device)
+        half = config.precision == "bfloat16"
         self.players = Players(config, generator, critic, generator_optimiser, critic_optimiser, device, half)
         self.average = Average(generator, config.average_decay)
         self.batches = Batches(images, labels, config.batch_size, seed, device)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -14,8 +14,10 @@ from ex3cli.gan.attempt import Course
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.judge import Bench
 from ex3cli.gan.outputs import write_outputs
+from ex3cli.gan.session import Session
 from ex3cli.gan.watching import Observer
 from ex3cli.training.checkpoint import Checkpointer
+from ex3cli.training.device import PrecisionChoice, measure_precision
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import Progress
 
@@ -107,6 +109,17 @@ def train(
             if entries[-1].verdict != "failed" or course.number >= max_attempts:
                 return _finish(course, entries, time.monotonic() - began, judging)
             course = setting.course(course.number + 1)
+
+
+def measured_precision(config: GANConfig, data: ImageDataset, seed: int, device: torch.device) -> PrecisionChoice:
+    """The faster precision for this training on this machine, measured on its own networks and batches."""
+    classes = len(data.class_names)
+
+    def make_step(precision: str) -> Callable[[], object]:
+        chosen = replace(config, precision=precision, iterations=max(config.iterations, 1_000))  # room for the timed ones
+        return Session(chosen, data.train_images, data.train_labels, classes, seed, device).step
+
+    return measure_precision(make_step, device, steps=config.iterations)
 
 
 def _bring_to_its_end(course: Course, setting: Setting, keeper: Checkpointer, stop: GracefulStop) -> None:

@@ -21,6 +21,7 @@ from ex3cli.cli.gan_judging import bench_of, classifier_for
 from ex3cli.errors import ArtifactError, InterruptedTrainingError
 from ex3cli.gan.thresholds import Thresholds
 from ex3cli.gan.training import Trained
+from ex3cli.training.device import PrecisionChoice
 
 TRAIN = ("gan", "train", "--dataset", "digits", "--json")
 
@@ -151,3 +152,32 @@ def test_a_run_goes_on_with_the_classifier_it_began_with_and_no_other(digits_cla
     assert found.name == name
     with pytest.raises(ArtifactError, match="has changed"):
         classifier_for(context, began(**{name: "0" * 64}))
+
+
+def test_the_measured_precision_is_kept_with_its_figures_and_measured_once(
+    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine, or another moment, may find another precision faster; a resumed training keeps its own."""
+    seconds = {"float32": 0.5, "bfloat16": 0.25}
+    measured: list[PrecisionChoice] = []
+
+    def measure(*_: Any) -> PrecisionChoice:
+        measured.append(PrecisionChoice("bfloat16", seconds))
+        return measured[-1]
+
+    def stops(config: Any, data: Any, run: Run, progress: Any, **given: Any) -> Trained:
+        precisions.append(config.precision)
+        run.write_bytes("checkpoint/step-1.safetensors", b"")  # something to resume from
+        run.mark("interrupted")
+        raise InterruptedTrainingError("stopped", "resume", signal.SIGTERM)
+
+    precisions: list[str] = []
+    monkeypatch.setattr("ex3cli.gan.training.measured_precision", measure)
+    monkeypatch.setattr("ex3cli.gan.training.train", stops)
+    assert ex3(*TRAIN).exit_code == 143
+    manifest = Store(Path("artifacts")).runs(("gan", "digits"))[0].manifest
+    assert (manifest.config["precision"], manifest.summary["precision_seconds"]) == ("bfloat16", seconds)
+    assert ex3(*TRAIN, "--resume", "0001-quick").exit_code == 143
+    assert (precisions, len(measured)) == (["bfloat16", "bfloat16"], 1)
+    assert ex3(*TRAIN, "--precision", "float32").exit_code == 143
+    assert (precisions[-1], len(measured)) == ("float32", 1)
