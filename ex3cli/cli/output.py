@@ -1,6 +1,7 @@
 """What a command prints: its answer on stdout, errors and notes on stderr, whatever these two are connected to."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -23,7 +24,12 @@ READER_LEFT = 141  # exit code: 128 + SIGPIPE, what a shell says of any program 
 
 
 def prepare_streams() -> None:
-    """Make both streams take every text, also where there is none or its encoding lacks a character."""
+    """Make both streams take every text, also where there is none or its encoding lacks a character.
+
+    A width in COLUMNS that is no number, such as "²", is forgotten: Rich and Typer would fail on it.
+    """
+    if not re.fullmatch("[1-9][0-9]{0,3}", os.environ.get("COLUMNS", "")):
+        os.environ.pop("COLUMNS", None)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started this: the next file to be opened must not take its place
@@ -75,8 +81,7 @@ def _console() -> "Console":
             """Leave it to `_reaches_reader`; Rich would end the program with a code of its own."""
             raise BrokenPipeError
 
-    said = os.environ.get("COLUMNS", "").isdigit()
-    return Plain() if sys.stdout.isatty() or said else Plain(width=140)
+    return Plain() if sys.stdout.isatty() or "COLUMNS" in os.environ else Plain(width=140)
 
 
 def _reaches_reader(write: Callable[[], None]) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import time
+from collections.abc import Sequence
 from typing import TextIO
 
 from ex3cli.training.progress import Progress, Silent
@@ -19,40 +20,69 @@ def choose_progress(quiet: bool, stream: TextIO | None = None) -> Progress:
 
 
 class Bars:
-    """A Rich bar with rate, time left and the live numbers."""
+    """A Rich bar with percent, rate, live numbers and time left; see `fitted` for narrow terminals."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int | None = None) -> None:
         from rich import progress
         from rich.console import Console
 
+        self._console = Console(stderr=True, width=width)
+        self._bar = progress.BarColumn(bar_width=BAR)
         self._progress = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(bar_width=24),
+            progress.TextColumn("{task.description}", markup=False),
+            self._bar,
             progress.TextColumn("{task.percentage:>3.0f}%"),
             progress.TextColumn("{task.fields[rate]}"),
             progress.TextColumn("{task.fields[live]}", style="cyan"),
             progress.TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=self._console,
         )
         self._task: progress.TaskID | None = None
-        self._live = ""
+        self._live: dict[str, float] = {}
 
     def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
         """See `Progress`."""
-        self._pace = _Pace(total, unit, done)
+        self._description, self._pace, self._live = description, _Pace(total, unit, done), {}
         self._progress.start()
         self._task = self._progress.add_task(description, total=total, completed=done, live="", rate="")
+        self._show(0)
 
     def advance(self, amount: int = 1, **live: float) -> None:
         """See `Progress`."""
         self._pace.advance(amount)
-        if self._task is not None:
-            self._live = _numbers(live) or self._live
-            self._progress.update(self._task, advance=amount, rate=self._pace.rate_text(), live=self._live)
+        self._live = live or self._live
+        self._show(amount)
 
     def stop(self) -> None:
         """See `Progress`."""
         self._progress.stop()
+
+    def _show(self, amount: int) -> None:
+        if self._task is None:
+            return
+        numbers = [_numbers({name: value}) for name, value in self._live.items()]
+        rate = self._pace.rate_text() if self._pace.done > self._pace.before else ""
+        description, self._bar.bar_width, rate, live = fitted(self._console.width, self._description, rate, numbers)
+        self._progress.update(self._task, advance=amount, description=description, rate=rate, live=live)
+
+
+BAR = 24  # columns of the bar where there is room
+LEAST_BAR = 6
+OTHERS = len("100%") + len("0:00:00") + 5  # percent, time left, and a blank between each two of six columns
+
+
+def fitted(width: int, description: str, rate: str, numbers: Sequence[str]) -> tuple[str, int, str, str]:
+    """The description, the bar's width, the rate and the live numbers that fit beside percent and time left.
+
+    The numbers give way first, the last one first; then the rate; then the bar shrinks; then the description is cut.
+    """
+    room = width - OTHERS - len(description) - BAR
+    shown = [", ".join(numbers[:count]) for count in range(len(numbers), -1, -1)]
+    for live in shown:
+        if len(rate) + len(live) <= room:
+            return description, BAR, rate, live
+    bar = max(LEAST_BAR, min(BAR, BAR + room))
+    return description[: max(width - OTHERS - bar, 0)], bar, "", ""
 
 
 class Lines:

@@ -1,6 +1,9 @@
 import io
+import re
 
-from ex3cli.cli.progress import Bars, Lines, choose_progress
+import pytest
+
+from ex3cli.cli.progress import Bars, Lines, choose_progress, fitted
 from ex3cli.training.progress import Silent
 
 
@@ -80,3 +83,30 @@ def test_a_reader_who_left_does_not_cost_the_training() -> None:
     progress.start("training", 10, "steps")
     progress.advance(1)
     progress.stop()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
+def test_bar_percent_and_time_left_are_there_at_every_width(capsys: pytest.CaptureFixture[str], width: int) -> None:
+    bars = Bars(width)
+    bars.start("training wgan-clip, attempt 2", 1_000, "iterations")
+    for _ in range(5):
+        bars.advance(100, critic_loss=0.07877, generator_loss=0.001321, score_gap=-0.01234)
+    bars.stop()
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert len(line) <= width
+    assert "…" not in line
+    assert " 50% " in line
+    assert "━" in line
+    assert re.search(r"\d:\d\d:\d\d|-:--:--", line)
+    assert line.startswith("training wgan-clip")
+
+
+def test_live_numbers_give_way_before_the_rate_and_the_bar() -> None:
+    numbers = ["critic loss 0.07877", "generator loss 0.001321"]
+    wide = fitted(120, "training", "6.5 iterations/s", numbers)
+    assert wide == ("training", 24, "6.5 iterations/s", "critic loss 0.07877, generator loss 0.001321")
+    assert fitted(90, "training", "6.5 iterations/s", numbers) == ("training", 24, "6.5 iterations/s", "critic loss 0.07877")
+    assert fitted(70, "training", "6.5 iterations/s", numbers) == ("training", 24, "6.5 iterations/s", "")
+    assert fitted(50, "training", "6.5 iterations/s", numbers) == ("training", 24, "", "")
+    assert fitted(30, "training", "6.5 iterations/s", numbers) == ("training", 6, "", "")
+    assert fitted(26, "training", "6.5 iterations/s", numbers) == ("trai", 6, "", "")
