@@ -156,9 +156,16 @@ def _check(name: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> None:
             raise UsageError(f"{option} {shown} is out of range", f"give a number {_range(low, high, rule)}")
 
 
+def plain_number(value: float) -> str:
+    """A limit as a person writes it: 1,000,000 and 0.001, not 1e+06 and 1e-03."""
+    if value and abs(value) < 1e-6:
+        return f"{value:g}"
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
+
+
 def _range(low: float | None, high: float | None, rule: Mapping[str, Any]) -> str:
     if low is None and high is None:
         return "that is finite"
-    below = "" if low is None else f"{'above' if rule['exclusive'] else 'of at least'} {low:g}"
-    above = "" if high is None else f"of at most {high:g}"
+    below = "" if low is None else f"{'above' if rule['exclusive'] else 'of at least'} {plain_number(low)}"
+    above = "" if high is None else f"of at most {plain_number(high)}"
     return " and ".join(part for part in (below, above) if part)

@@ -29,11 +29,11 @@ def test_the_first_preset_is_the_default_and_given_values_win() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"width": 0}, "of at least 1 and of at most 4096"),
+        ({"width": 0}, "of at least 1 and of at most 4,096"),
         ({"rate": 0.0}, "above 0"),
         ({"rate": float("nan")}, "above 0"),
         ({"rate": float("inf")}, "above 0"),
-        ({"width": 10**400}, "of at most 4096"),
+        ({"width": 10**400}, "of at most 4,096"),
         ({"loss": "lgo"}, "did you mean 'log'"),
         ({"lengths": (3, 0)}, "of at least 1"),
         ({"preset": "papre"}, "did you mean 'paper'"),

@@ -21,6 +21,7 @@ GROUPS = ("doctor", "data", "divergence", "complexity", "lab", "classifier", "va
 
 app = typer.Typer(
     name="ex3",
+    help="Distances between distributions, M1 with few labels, DCGAN and WGAN: every number from a seed.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,7 +39,7 @@ def _version(asked: bool) -> None:
 def ex3(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    """Distances between distributions, M1 with few labels, DCGAN and WGAN: every number from a seed."""
+    """Options of `ex3` itself."""
 
 
 for _group in GROUPS:
@@ -73,7 +74,10 @@ def _explain_usage(error: Any) -> None:
     said = error.format_message().replace(" (Possible options: ", ". Did you mean ")
     cause, _, suggestion = said.partition(". Did you mean ")
     suggestion = suggestion.rstrip(")?") + "?"
-    remedy = f"did you mean {suggestion}" if suggestion != "?" else f"{_command_of(sys.argv[1:])} --help"
+    usage = f"{_command_of(sys.argv[1:])} --help"
+    remedy = f"did you mean {suggestion}" if suggestion != "?" else usage
+    if cause.startswith("Got unexpected extra argument"):
+        remedy = f"separate several values of an option by commas, as in --hidden 600,600; see `{usage}`"
     say_error(cause.rstrip("."), remedy, 2, json="--json" in sys.argv)
 
 

@@ -1,20 +1,22 @@
 """The frame around every command: common options in, one answer or one clear error out."""
 
+import ast
 import contextlib
 import inspect
 import shlex
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
 from ex3cli.artifacts.manifest import now
-from ex3cli.cli.options import COMMON, OUTPUT, keyword, settings_parameters, shared_parameters
+from ex3cli.cli.options import COMMON, OUTPUT, keyword, settings_parameters, several, shared_parameters
 from ex3cli.cli.output import READER_LEFT, explain, print_answer
 from ex3cli.errors import Ex3Error, UsageError
-from ex3cli.settings import Settings, option_fields
+from ex3cli.settings import Settings, is_tuple_type, option_fields
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
@@ -132,12 +134,20 @@ def command(
         run_command.__signature__ = inspect.Signature([*parameters, *shared_parameters(common, parameters)])  # type: ignore[attr-defined]
         run_command.__annotations__ = {}
         EXAMPLES[f"{function.__module__}.{function.__name__}"] = tuple(examples)
-        help_text = inspect.getdoc(function) or ""
+        help_text = description(function)
         epilog = "Examples: \n\n" + "\n\n".join(f"$ {example}" for example in examples)
         app.command(name, help=help_text, epilog=epilog)(run_command)
         return function
 
     return register
+
+
+def description(function: Callable[..., Any]) -> str:
+    """A function's docstring, from the source where `python -OO` leaves it out."""
+    if function.__doc__ is not None:
+        return inspect.getdoc(function) or ""
+    definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    return ast.get_docstring(definition) or "" if isinstance(definition, ast.FunctionDef) else ""
 
 
 @dataclass
@@ -217,7 +227,11 @@ def _context(config: type[Settings] | None, ctx: typer.Context, given: dict[str,
     for key in given.keys() & {*COMMON, "json", "quiet"}:
         setattr(context, key, given[key])
     if config is not None:
-        chosen = {key: value for key, value in context.given.items() if key in option_fields(config)}
+        declared = option_fields(config)
+        for key in context.given.keys() & declared.keys():
+            if is_tuple_type(hint := declared[key][0]):
+                context.given[key] = several(key, get_args(hint)[0], context.given[key])
+        chosen = {key: value for key, value in context.given.items() if key in declared}
         context.config = config.resolve(given.get("preset"), **chosen)
     return context
 

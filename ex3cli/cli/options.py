@@ -8,7 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import typer
 
-from ex3cli.settings import Settings, is_tuple_type, option_fields
+from ex3cli.errors import UsageError
+from ex3cli.settings import Settings, is_tuple_type, option_fields, option_name, plain_number
 
 Parameter = inspect.Parameter
 
@@ -107,6 +108,28 @@ def _panel(parameter: Parameter) -> str | None:
     return next((getattr(each, "rich_help_panel", None) for each in getattr(parameter.annotation, "__metadata__", ())), None)
 
 
+SEVERAL = "Several: separated by commas, or the option repeated."
+
+
+def several(name: str, kind: type, texts: Iterable[str]) -> tuple[Any, ...]:
+    """The values of an option that takes several, from texts such as ("600,600",) or ("600", "600").
+
+    Raises
+    ------
+    UsageError : one of them is no `kind`.
+    """
+    values = []
+    for word in (each.strip() for text in texts for each in text.split(",")):
+        try:
+            values.append(kind(word))
+        except ValueError:
+            wanted = {int: "a whole number", float: "a number"}.get(kind, "a word")
+            example = {int: "600,600", float: "0.5,1"}.get(kind, "a,b")
+            cause = f"{option_name(name)}: {word!r} is not {wanted}"
+            raise UsageError(cause, f"separate values by commas, as in {option_name(name)} {example}") from None
+    return tuple(values)
+
+
 def settings_parameters(config: type[Settings]) -> list[Parameter]:
     """One option for each setting, its help, panel and default taken from the dataclass.
 
@@ -124,11 +147,15 @@ def settings_parameters(config: type[Settings]) -> list[Parameter]:
             plain = name.replace("_", "-")
             shown = (names or [f"{plain}/no-{plain}"])[0].split("/")[0 if default else 1].removeprefix("--")
         elif isinstance(default, tuple):
-            shown = ", ".join(str(each) for each in default)
+            shown = ",".join(str(each) for each in default) or "none"
+        elif isinstance(default, float):
+            shown = config.default_words().get(name) or plain_number(default)
         else:
             shown = config.default_words().get(name) or ("none" if default is None else str(default))
-        words = metadata["why"] + choices + _range(metadata) + _default(shown)
-        option = typer.Option(*names, help=words, rich_help_panel=metadata["panel"])
+        several = f" {SEVERAL}" if is_tuple_type(hint) else ""
+        words = metadata["why"] + several + choices + _range(metadata) + _default(shown)
+        metavar = f"{get_args(hint)[0].__name__},…" if is_tuple_type(hint) else None
+        option = typer.Option(*names, help=words, rich_help_panel=metadata["panel"], metavar=metavar)
         parameters.append(keyword(name, Annotated[_option_type(hint) | None, option], None))
     return parameters
 
@@ -140,15 +167,15 @@ def _default(shown: str) -> str:
 
 def _range(metadata: Mapping[str, Any]) -> str:
     low, high = metadata["minimum"], metadata["maximum"]
-    below = "" if low is None else f"{'>' if metadata['exclusive'] else '≥'} {low:g}"
-    above = "" if high is None else f"≤ {high:g}"
+    below = "" if low is None else f"{'>' if metadata['exclusive'] else '≥'} {plain_number(low)}"
+    above = "" if high is None else f"≤ {plain_number(high)}"
     return f" \\[{' and '.join(part for part in (below, above) if part)}]" if below or above else ""
 
 
 def _option_type(hint: Any) -> Any:
-    """The type that Typer parses: `tuple[float, ...]` is a repeated option, `X | None` is X."""
+    """The type that Typer parses: `tuple[float, ...]` is a repeated option of texts (see `several`), `X | None` is X."""
     if is_tuple_type(hint):
-        return list[get_args(hint)[0]]  # type: ignore[misc]
+        return list[str]
     if get_origin(hint) in (Union, types.UnionType):
         return next(each for each in get_args(hint) if each is not type(None))
     return hint

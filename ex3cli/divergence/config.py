@@ -15,7 +15,7 @@ class DivergenceConfig(Settings):
 
     theta: tuple[float, ...] = setting(
         (0.0, 0.25, 0.5, 0.75, 1.0),
-        "Shift θ of the second line, of either sign; repeat it for several.",
+        "Shift θ of the second line, of either sign.",
         minimum=-1e6,
         maximum=1e6,
     )

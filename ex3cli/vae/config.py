@@ -37,7 +37,7 @@ class VAEConfig(Settings):
     )
     hidden: tuple[int, ...] = setting(
         (512,),
-        "Units of each fully connected hidden layer of the encoder, mirrored in the decoder (paper: 600 600).",
+        "Units of each fully connected hidden layer of the encoder, mirrored in the decoder (paper: 600,600).",
         minimum=1,
         maximum=65536,
     )
@@ -131,7 +131,7 @@ class EvaluationConfig(Settings):
     labels: tuple[int, ...] = setting(
         (100, 600, 1000, 3000),
         "How many labelled images, the same number from each class (paper: these four).",
-        minimum=-(10**9),
+        minimum=1,
     )
     draws: int = setting(
         10, "Independent choices of the labelled images; the table gives mean ± standard deviation.", minimum=1

@@ -165,7 +165,7 @@ def test_notes_go_to_stderr_and_are_silenced_by_quiet() -> None:
 
 def test_help_shows_panels_defaults_presets_and_examples() -> None:
     text = run_toy(echo, "--help").stdout
-    for expected in ("Model", "Training", "default: 8", "default: 1, 2", "default: no-warp", "quick, paper", "$ ex3 toy"):
+    for expected in ("Model", "Training", "default: 8", "default: 1,2", "default: no-warp", "quick, paper", "$ ex3 toy"):
         assert expected in text
 
 
