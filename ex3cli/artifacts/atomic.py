@@ -8,7 +8,8 @@ import errno
 import logging
 import os
 import secrets
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -121,9 +122,50 @@ def note_once(text: str) -> None:
     logging.getLogger("ex3cli").warning(text)
 
 
+def trial(folder: Path) -> dict[str, OSError]:
+    """Do in a folder what every command needs, and clean up; of what the file system cannot do, the error by its name."""
+    failed: dict[str, OSError] = {}
+
+    def attempt(what: str, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except OSError as error:
+            failed[what] = error
+        except NotImplementedError:  # from older versions of filelock
+            failed[what] = OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    scratch = folder / f".trial.{secrets.token_hex(4)}{TEMPORARY}"
+    old, new, lock = scratch / "old", scratch / "new", FileLock(scratch / "lock", timeout=0)
+    attempt("make a folder", scratch.mkdir)
+    if failed:
+        return failed
+    try:
+        attempt("write a file", lambda: [each.write_bytes(b"ex3") for each in (old, new)])
+        attempt("replace a file", lambda: new.replace(old))
+        attempt("lock a file", lock.acquire)
+        for what, path in (("flush a file", old), ("flush a folder", scratch)):
+            attempt(what, lambda path=path: _flush_once(path))  # type: ignore[misc]
+        lock.release()
+        attempt("remove a file", old.unlink)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return failed
+
+
+def _flush_once(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def cannot_write(path: Path, error: OSError) -> ArtifactError:
-    """The two lines for every failure to write below the artifacts folder; the kind of failure decides the advice."""
-    advice = _ADVICE.get(error.errno or 0)
-    return ArtifactError(
-        f"cannot write {path}: {error.strerror or error}", f"{advice}, or {ELSEWHERE}" if advice else ELSEWHERE
-    )
+    """The two lines for every failure to write below the artifacts folder."""
+    return ArtifactError(f"cannot write {path}: {error.strerror or error}", advice(error, ELSEWHERE))
+
+
+def advice(error: BaseException | None, elsewhere: str) -> str:
+    """What to do about a failure to write, by its kind; `elsewhere` says how to name another folder."""
+    first = _ADVICE.get(getattr(error, "errno", None) or 0)
+    return f"{first}, or {elsewhere}" if first else elsewhere

@@ -9,13 +9,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from ex3cli.artifacts.atomic import cannot_write, write_atomically
+from ex3cli.artifacts import reading
+from ex3cli.artifacts.atomic import cannot_write, take, write_atomically
 from ex3cli.artifacts.canonical import to_json
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
 
 FILE_NAME = "attempts.jsonl"
+MOST_BYTES = 64_000_000  # of that file; an attempt has some 500
 CONVERGENCE_FILE = "convergence.json"
 LOCK_NAME = ".convergence.lock"
 VERDICTS = ("converged", "failed", "unjudged")
@@ -73,7 +75,7 @@ class AttemptLog:
         ArtifactError : a line that is no attempt, or a number that is out of turn.
         """
         try:
-            data = self.path.read_bytes()
+            data = reading.read(self.path, MOST_BYTES)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -177,10 +179,14 @@ def derive_convergence(store: Store) -> Path:
     """
     path = store.root / CONVERGENCE_FILE
     try:
-        with FileLock(store.root / LOCK_NAME):
+        lock = FileLock(store.root / LOCK_NAME)
+        take(lock)
+        try:
             sound, damaged = readable_runs(store)
             counts = {shelf: asdict(count) for shelf, count in tallies(sound).items()}
             write_atomically(path, (to_json({"schema": 1, "shelves": counts, "damaged": damaged}) + "\n").encode())
+        finally:
+            lock.release()
     except OSError as error:
         raise cannot_write(path, error) from error
     return path

@@ -1,5 +1,6 @@
 """Where a run was made: versions of what it stood on, and the commit of the code."""
 
+import os
 import platform
 import shutil
 import subprocess
@@ -81,7 +82,9 @@ def git_state() -> dict[str, Any] | None:
 
 
 def _git(git: str, root: Path, *arguments: str) -> str:
+    # A hook of another repository sets GIT_DIR, GIT_INDEX_FILE and more, which would be asked instead of ours.
+    around = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     finished = subprocess.run(  # noqa: S603  (a fixed command on our own checkout)
-        [git, "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
+        [git, "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10, env=around
     )
     return finished.stdout.strip()

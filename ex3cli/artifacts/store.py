@@ -1,8 +1,11 @@
 """Where runs live and which one a command takes: the user's artifacts first, then what ex3 ships."""
 
+import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,14 @@ from ex3cli.artifacts import environment
 from ex3cli.artifacts.atomic import cannot_write, sync_folder
 from ex3cli.artifacts.canonical import jsonable
 from ex3cli.artifacts.manifest import FILE_NAME, DamagedManifestError, Manifest, now
-from ex3cli.artifacts.run import REFERENCE, Run, how_to_restore
-from ex3cli.errors import ArtifactError, MissingRunError, did_you_mean
+from ex3cli.artifacts.run import CHECKPOINT_FOLDER, REFERENCE, Run, how_to_restore
+from ex3cli.errors import ArtifactError, MissingRunError
+
+MOST_NAMES = 5  # in an error
+CLAIMED = re.compile(r"[0-9]{4,}-.")
+"""How the name of a run's folder begins that `Store.new_run` made."""
+KINDS = (".json", ".jsonl", ".safetensors", ".skops", ".gz")
+"""Endings of files by which a folder is known as a run's that has lost its manifest."""
 
 
 def shipped_reference() -> Path:
@@ -116,25 +125,52 @@ class Store:
             if run.manifest.state != "finished":
                 raise ArtifactError(f"{run.name} is {run.manifest.state}, not finished", "resume it with --resume first")
             return run
-        of_kind = [run for run in self.runs(shelf) if run.manifest.command == command and run.manifest.shelf == list(shelf)]
-        complete = [run for run in of_kind if _is_complete(run.manifest)]
-        mine = [run for run in complete if run.manifest.converged or not must_converge]
-        if mine:
-            return max(mine, key=lambda run: (run.manifest.started, run.name))
+        mine, passed_over = self._newest(shelf, command, must_converge=must_converge)
+        if mine is not None:
+            return mine
         shipped = self.reference.joinpath(*shelf)
         if _is_run(shipped):
             return self._open_folder(shipped)
         kind = "converged" if must_converge else "finished"
         remedy = f"make one: {make or f'ex3 {command} --help'}"
-        if complete:
-            remedy = f"name one that nobody has judged: --run {complete[-1].path.name}; or {remedy}"
+        if passed_over is not None:
+            remedy = f"name one that nobody has judged: --run {passed_over.path.name}; or {remedy}"
         raise MissingRunError(f"there is no {kind} run of `ex3 {command}` for {'/'.join(shelf)}", remedy)
+
+    def _newest(self, shelf: Sequence[str], command: str, *, must_converge: bool) -> tuple[Run | None, Run | None]:
+        """The newest run on a shelf that may be taken unasked, and the newest that nobody has judged.
+
+        Numbers order the runs, so that the newest is opened first and those before it are left alone; what has no number, such
+        as a run that was copied there, is compared by when it began. A damaged run raises, unless one of a higher number is
+        taken.
+        """
+        place = self.root.joinpath(*shelf)
+        inside = [place / each.name for each in _listed(place) if _is_folder(each)]
+        numbered = sorted((each for each in inside if CLAIMED.match(each.name)), key=_number, reverse=True)
+        others = [each for each in (place, *inside) if not CLAIMED.match(each.name) or each == place]
+        found: list[Run] = []
+        unjudged: list[Run] = []
+        for folder in (*others, *numbered):
+            if folder in (self.root, self.root / REFERENCE) or not _is_run(folder):
+                continue
+            run = self._open_folder(folder)
+            if run.manifest.command != command or run.manifest.shelf != list(shelf) or not _is_complete(run.manifest):
+                continue
+            if not must_converge or run.manifest.converged:
+                found.append(run)
+                if folder in numbered:
+                    break
+            else:
+                unjudged.append(run)
+        newest = max(found, key=lambda run: (run.manifest.started, run.name), default=None)
+        return newest, max(unjudged, key=lambda run: (run.manifest.started, run.name), default=None)
 
     def open(self, name: str, shelf: Sequence[str] = ()) -> Run:
         """Open a run by "reference", path or name, whatever its state.
 
         A name without its folders, such as "0001-edges", is looked for on the shelf and then on every shelf of the same
-        feature (of all, if no shelf is given), where it is taken if it is the only one.
+        feature (of all, if no shelf is given), where it is taken if it is the only one. So is the beginning of a name, such as
+        "0001", on the shelf and then everywhere.
 
         Raises
         ------
@@ -143,22 +179,34 @@ class Store:
         for folder in self._candidates(name, shelf):
             if _is_run(folder):
                 return self._open_folder(folder)
-        alike = [each for each in _run_folders(self.root.joinpath(*shelf[:1]), skip=self.root / REFERENCE) if each.name == name]
-        if len(alike) == 1:
-            return self._open_folder(alike[0])
-        if alike:
-            raise ArtifactError(
-                f"{name!r} is the name of {len(alike)} runs", f"name one of: {', '.join(map(self._name, alike))}"
-            )
         if name == REFERENCE:
             raise ArtifactError(f"ex3 ships no run of {'/'.join(shelf) or 'that kind'}", "see `ex3 runs list`")
-        known = [self._name(folder) for folder in self.folders()]
-        remedy = did_you_mean(name, known) if known else "there are no runs yet; `ex3 --help` shows what makes one"
+        known = {self._name(folder): folder for folder in self.folders()}
+        mine = {full: folder for full, folder in known.items() if not full.startswith(f"{REFERENCE}/")}
+        feature, here = (f"{'/'.join(words)}/" if words else "" for words in (shelf[:1], shelf))
+        for said, alike in (
+            ("is the name", [full for full in mine if mine[full].name == name and full.startswith(feature)]),
+            ("begins the names", [full for full in mine if shelf and full.startswith(here + name)]),
+            ("begins the names", [full for full in known if full.startswith(name) or known[full].name.startswith(name)]),
+        ):
+            if len(alike) == 1:
+                return self._open_folder(known[alike[0]])
+            if alike:
+                raise ArtifactError(f"{name!r} {said} of {len(alike)} runs", f"name one of: {_some(name, alike)}")
+        if not known:
+            raise ArtifactError(f"there is no run {name!r}", "there are no runs yet; `ex3 --help` shows what makes one")
+        close = get_close_matches(name, known, n=1, cutoff=0.6)
+        remedy = f"did you mean {close[0]!r}?" if close else f"choose one of: {_some(name, known)}; see `ex3 runs list`"
         raise ArtifactError(f"there is no run {name!r}", remedy)
 
-    def folders(self) -> list[Path]:
-        """Every run folder, the user's first, then the shipped ones."""
-        return [*_run_folders(self.root, skip=self.root / REFERENCE), *_run_folders(self.reference)]
+    def folders(self, below: Path | None = None) -> list[Path]:
+        """Every run folder at or below a folder; without one the user's first, then the shipped ones.
+
+        Also a folder that cannot be listed, which may hold runs, and one that has lost its manifest: `open_folder` says so.
+        """
+        if below is not None:
+            return _run_folders(below)
+        return [*_run_folders(self.root, skip=self.root / REFERENCE), *_run_folders(self.reference, whole=True)]
 
     def runs(self, shelf: Sequence[str] = ()) -> list[Run]:
         """The user's runs on a shelf, verified manifests each; a damaged one raises, since it may be the newest."""
@@ -210,24 +258,95 @@ class Store:
 
 
 def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run's, be it one that cannot be entered or has lost its manifest."""
     try:
-        return (folder / FILE_NAME).is_file()
-    except OSError:  # such as a name that is too long for a file
+        (folder / FILE_NAME).lstat()
+    except PermissionError:
+        return True
+    except OSError:  # there is none, or the name is too long for a file
+        return _lost_its_manifest(folder)
+    return True
+
+
+def _lost_its_manifest(folder: Path, *, whole: bool = False) -> bool:
+    """Whether a folder without a manifest holds what a run leaves, under a run's name; with `whole` under any name.
+
+    A folder that a kill left before anything but hidden files was written is none.
+    """
+    if not (whole or CLAIMED.match(folder.name)):
         return False
+    visible = [each for each in _listed(folder) if not each.name.startswith(".")]
+    return any(each.name.endswith(KINDS) or each.name in ("figures", CHECKPOINT_FOLDER) for each in visible)
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    """What a folder holds, in order; nothing where there is none.
+
+    Raises
+    ------
+    ArtifactError : it cannot be listed, so that nobody knows which runs it holds.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda each: each.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return []
+        raise ArtifactError(f"{folder} cannot be listed ({error.strerror})", "make it readable, or move it away") from error
 
 
 def _is_complete(manifest: Manifest) -> bool:
     return manifest.is_whole and manifest.converged is not False
 
 
-def _run_folders(root: Path, skip: Path | None = None) -> list[Path]:
-    """Run folders at and below `root`; links to folders, such as one on a larger disk, are followed, each folder once."""
-    found, seen = [], set()
-    for name, below, files in os.walk(root, followlinks=True):
-        folder, real = Path(name), os.path.realpath(name)
-        if real in seen or folder == skip:
-            below.clear()
-            continue
-        seen.add(real)
-        found += [folder] if FILE_NAME in files else []
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether a folder, or a link to one, may hold runs."""
+    aside = entry.name.startswith(".") or entry.name in ("lost+found", FILE_NAME)
+    try:
+        return not aside and entry.is_dir()
+    except OSError:
+        return False
+
+
+def _number(folder: Path) -> int:
+    return int(folder.name.partition("-")[0])
+
+
+def _some(name: str, known: Collection[str]) -> str:
+    """The names in order, or the nearest of many."""
+    if len(known) <= MOST_NAMES:
+        return ", ".join(sorted(known))
+    return ", ".join(get_close_matches(name, known, n=MOST_NAMES, cutoff=0.0)) + ", …"
+
+
+def _run_folders(root: Path, skip: Path | None = None, *, whole: bool = False) -> list[Path]:
+    """Run folders at and below `root`; links to folders, such as one on a larger disk, are followed, each folder once.
+
+    With `whole` nothing but runs lies there, so that every folder with files of a run must be one or lie in one.
+    """
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+
+    def visit(folder: Path, *, inside: bool) -> None:
+        try:
+            status = os.stat(folder)  # noqa: PTH116
+            if folder == skip or (status.st_dev, status.st_ino) in seen:
+                return
+            seen.add((status.st_dev, status.st_ino))
+            below = _listed(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except (OSError, ArtifactError):  # it may be a run, or hold some
+            found.append(folder)
+            return
+        is_run = any(each.name == FILE_NAME for each in below)
+        if is_run or (folder != root and not inside and _lost_its_manifest(folder, whole=whole)):
+            found.append(folder)
+        for each in below:
+            if _is_folder(each):
+                visit(folder / each.name, inside=inside or is_run)
+
+    visit(root, inside=False)
     return sorted(found)

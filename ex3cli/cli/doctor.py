@@ -14,7 +14,6 @@ app = typer.Typer()
 
 ROOM = 100_000_000
 """Bytes on the disk of the artifacts folder below which it is as good as full: room for a few checkpoints and figures."""
-ELSEWHERE = "name another one with --artifacts (or EX3_ARTIFACTS)"
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,9 @@ def _runs(context: Context) -> Iterator[Finding]:
 
 
 def _artifacts(root: Path) -> Finding:
-    """Whether runs could be written, judged without writing: the nearest folder that exists decides, and its disk."""
+    """Whether runs could be written: the nearest folder that exists decides, what can be done in it, and its disk."""
+    from ex3cli.artifacts.atomic import ELSEWHERE, UNSUPPORTED, advice, trial
+
     nearest = next(folder for folder in (root.absolute(), *root.absolute().parents) if os.path.lexists(folder))
     here = nearest == root.absolute()
     shelves = (
@@ -132,7 +133,15 @@ def _artifacts(root: Path) -> Finding:
     if free < ROOM:
         detail += f": its disk is full, or nearly ({free / 1e6:,.0f} MB free)"
         return Finding("artifacts folder", False, detail, f"free some space, or {ELSEWHERE}")
-    return Finding("artifacts folder", True, detail)
+    failed = trial(nearest)
+    if failed:
+        detail += ": cannot " + ", ".join(f"{what} ({error.strerror or error})" for what, error in failed.items())
+    spared = ("lock a file", "flush a file", "flush a folder")  # which commands do without where there is no such thing
+    harmful = [error for what, error in failed.items() if what not in spared or error.errno not in UNSUPPORTED]
+    if harmful:
+        return Finding("artifacts folder", False, detail, advice(harmful[0], ELSEWHERE))
+    without = "commands work without; let no two of them write the same run at once" if failed else ""
+    return Finding("artifacts folder", True, detail, without)
 
 
 def _printer() -> Finding:

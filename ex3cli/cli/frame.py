@@ -3,7 +3,10 @@
 import ast
 import contextlib
 import inspect
+import logging
+import os
 import shlex
+import tempfile
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -201,6 +204,8 @@ def _run(
     answered = False
     try:
         context = _context(config, ctx, given)
+        logging.getLogger("ex3cli").setLevel(logging.ERROR if context.quiet else logging.WARNING)
+        ensure_scratch(context.artifacts)
         if given["dry_run"]:
             answer = _resolved(context, given, config)
         else:
@@ -217,6 +222,15 @@ def _run(
     except (KeyboardInterrupt, Exception) as error:
         line = shlex.join(given_words(ctx))
         raise typer.Exit(explain(error, line=line, debug=given["debug"], json=given["json"] and not answered)) from None
+
+
+def ensure_scratch(artifacts: Path) -> None:
+    """Where no folder for temporary files can be written, put them, and Matplotlib's cache with them, beside the runs."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        above = next(each for each in (artifacts.absolute(), *artifacts.absolute().parents) if each.is_dir())
+        os.environ["TMPDIR"] = tempfile.tempdir = str(above)
 
 
 def _context(config: type[Settings] | None, ctx: typer.Context, given: dict[str, Any]) -> Context:

@@ -66,9 +66,11 @@ class SourcesStore(Store):
         """The source in that folder, else the run in it."""
         return next((run for run in self.sources if run.path == folder), None) or super().open_folder(folder)
 
-    def folders(self) -> list[Path]:
+    def folders(self, below: Path | None = None) -> list[Path]:
         """The folders of the sources, or those of `root` and the shipped ones."""
-        return [run.path for run in self.sources] if self.lists_sources else super().folders()
+        if not self.lists_sources:
+            return super().folders(below)
+        return [run.path for run in self.sources if below is None or run.path.is_relative_to(below)]
 
     def runs(self, shelf: Sequence[str] = ()) -> list[Run]:
         """The sources at and below a shelf that are not shipped, or the runs of `root` there."""

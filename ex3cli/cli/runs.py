@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
@@ -29,7 +30,9 @@ TELLING = {
 }
 """What `ex3 runs list` tells of a run's summary, by command, the most important first; of other commands all."""
 
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A name from `ex3 runs list`, a path, or `reference/…`.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A name from `ex3 runs list` or its beginning, a path, or `reference/…`.")
+]
 
 
 @command(app, "list", common=("artifacts",), examples=("ex3 runs list", "ex3 runs list --json"))
@@ -39,11 +42,13 @@ def list_runs(context: Context) -> Answer:
 
     from ex3cli.errors import ArtifactError
 
+    _check_folder(context)
     table = _RunTable()
     rows: list[dict[str, object]] = []
-    for folder in context.store.folders():
+    store = context.store
+    for folder in store.folders():
         try:
-            run = context.store.open_folder(folder)
+            run = store.open_folder(folder)
         except ArtifactError as error:
             rows.append({"run": str(folder), "state": "damaged", "cause": error.cause})
             table.rows.append((Text(str(folder)), Text(), Text("damaged", "red"), Text(), Text(error.cause)))
@@ -78,6 +83,7 @@ def show(context: Context, run: RunArgument) -> Answer:
     from rich.table import Table
     from rich.text import Text
 
+    _check_folder(context)
     opened = context.store.open(run)
     manifest = opened.manifest
     table = Table("", "", title=Text(opened.name), show_header=False)
@@ -104,11 +110,13 @@ def show(context: Context, run: RunArgument) -> Answer:
 
 @command(
     app, "verify", common=("artifacts",),
-    examples=("ex3 runs verify", "ex3 runs verify vae/fashion-mnist/0001-paper"),
+    examples=("ex3 runs verify", "ex3 runs verify vae/fashion-mnist/0001-paper", "ex3 runs verify artifacts/vae"),
 )  # fmt: skip
 def verify(
     context: Context,
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run; all of them if left out.")] = None,
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="One run, or a folder of runs; all of them if left out.")
+    ] = None,
 ) -> Answer:
     """Compare every file of a run with the SHA-256 in its manifest; a difference is exit code 4.
 
@@ -121,8 +129,9 @@ def verify(
     from ex3cli.artifacts.run import how_to_restore
     from ex3cli.errors import ArtifactError
 
+    _check_folder(context)
     store = context.store
-    folders = [store.open(run).path] if run else store.folders()
+    folders = _named(context, run) if run else store.folders()
     results, bad, spoilt = [], [], []
     table = Table("run", "files", "condition", title="Verified against the manifests")
     for folder in folders:
@@ -143,11 +152,40 @@ def verify(
         if opened.manifest.state != "finished":
             said.append(f" ({opened.manifest.state}: files are recorded when it stops)")
         table.add_row(Text(opened.name), str(len(conditions)), said)
-    shipped = any(each.is_relative_to(store.reference) for each in spoilt)
-    remedy = how_to_restore(store.reference) if shipped else "restore these files from a copy, or make the run again"
+    shipped = [each for each in folders if each.absolute().is_relative_to(store.reference.absolute())]
+    spoilt_ours = {*shipped}.intersection(spoilt)
+    remedy = how_to_restore(store.reference) if spoilt_ours else "restore these files from a copy, or make the run again"
     problem = ArtifactError("; ".join(bad), remedy) if bad else None
-    document = {"ok": not bad, "runs": results}
-    return Answer(document=document, show=[table if results else "There are no runs to verify."], problem=problem)
+    counted = f"{len(folders) - len(shipped)} of yours in {context.artifacts}, {len(shipped)} shipped"
+    document = {"ok": not bad, "artifacts": str(context.artifacts), "runs": results}
+    shown = [table, counted] if results else ["There are no runs to verify."]
+    return Answer(document=document, show=shown, problem=problem)
+
+
+def _check_folder(context: Context) -> None:
+    """Refuse an artifacts folder that was named and is not there: it is misspelt, and not empty."""
+    from ex3cli.errors import ArtifactError
+
+    if "artifacts" in context.given and not context.artifacts.exists():
+        raise ArtifactError(f"there is no folder {context.artifacts}", "check --artifacts (or EX3_ARTIFACTS)")
+
+
+def _named(context: Context, name: str) -> list[Path]:
+    """The folder of the run of a name, or those of all runs in the folder of that name."""
+    from ex3cli.artifacts.run import REFERENCE
+    from ex3cli.errors import ArtifactError
+
+    store = context.store
+    try:
+        return [store.open(name).path]
+    except ArtifactError:
+        shipped = (
+            store.reference / name.removeprefix(REFERENCE).lstrip("/") if name.startswith(REFERENCE) else store.root / name
+        )
+        for folder in (shipped, Path(name)):
+            if found := store.folders(folder):
+                return found
+        raise
 
 
 @command(

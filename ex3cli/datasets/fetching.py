@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ex3cli.artifacts.atomic import write_atomically
+from ex3cli.artifacts import reading
+from ex3cli.artifacts.atomic import advice, write_atomically
+from ex3cli.datasets.idx import LARGEST
 from ex3cli.datasets.registry import DEFAULT_ROOT, Spec, spec, verify
 from ex3cli.errors import ArtifactError, DataError
 
@@ -72,13 +74,18 @@ def _bring(chosen: Spec, folder: Path, file: str, tell: Callable[[str], None] | 
         write_atomically(folder / file, content)
     except (OSError, ArtifactError) as error:
         reason = error.cause if isinstance(error, ArtifactError) else f"cannot write {folder}: {error.strerror or error}"
-        raise DataError(reason, "free some space or make the folder writable, or name another one with --data") from error
+        failed = error.__cause__ if isinstance(error, ArtifactError) else error
+        raise DataError(reason, advice(failed, "name another folder with --data")) from error
 
 
 def _unpacked(archive: Path) -> bytes | None:
-    """Content of a `.gz`; None if there is none or it is damaged."""
+    """Content of a `.gz`; None if there is none, it is damaged, or it holds more than any published file."""
     try:
-        return gzip.decompress(archive.read_bytes())
+        if reading.size_of(archive) > LARGEST:
+            return None
+        with gzip.open(archive) as file:
+            content = file.read(LARGEST + 1)
+        return content if len(content) <= LARGEST else None
     except (OSError, EOFError, zlib.error):  # a damaged header is gzip's own OSError
         return None
 

@@ -96,7 +96,9 @@ def count_attempts(store: Store, dataset: str) -> History:
         if rows:
             kinds[kind] = Count(tally([attempt_of(row) for row in rows]), shipped=bool(shipped))
             listed += rows
-    return History(kinds, listed, {name: cause for name, cause in damaged.items() if name.startswith(f"gan/{dataset}/")})
+    place = f"gan/{dataset}/"  # and what lies above it may hold runs of it
+    ours = {name: cause for name, cause in damaged.items() if name.startswith(place) or place.startswith(f"{name}/")}
+    return History(kinds, listed, ours)
 
 
 def _share(told: Tally) -> tuple[int, int]:

@@ -1,4 +1,7 @@
+import errno
+import fcntl
 import json
+import os
 import pickle
 import tempfile
 from collections.abc import Callable
@@ -12,10 +15,12 @@ from hypothesis import strategies as st
 from sklearn.svm import SVC
 
 from ex3cli.artifacts import reading
+from ex3cli.artifacts.atomic import note_once
 from ex3cli.artifacts.canonical import digest, to_json
 from ex3cli.artifacts.manifest import Manifest
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
+from ex3cli.classifier.config import ClassifierConfig
 from ex3cli.errors import ArtifactError, UsageError
 
 mpl.use("agg")
@@ -168,7 +173,8 @@ def test_anything_else_in_place_of_a_manifest_is_damage(tmp_path: Path, content:
         {"files": [1]}, {"files": {"weights.safetensors": 3}}, {"config": [1]}, {"shelf": "abc"}, {"started": None},
         {"summary": []}, {"argv": None}, {"argv": [1]}, {"versions": None}, {"git": 3},
         {"seed": "0"}, {"seed": True}, {"threads": 1.5}, {"partial": 1}, {"converged": "yes"}, {"state": "odd"}, {"ended": 3},
-        {"schema": True}, {"data": {"a": 1}}, {"files": {"a": {"size": "1", "sha256": ""}}},
+        {"schema": True}, {"seed": 2**64}, {"config": {"width": [10**400]}}, {"extra": 1},
+        {"data": {"a": 1}}, {"files": {"a": {"size": "1", "sha256": ""}}},
     ],
     ids=str,
 )  # fmt: skip
@@ -322,3 +328,62 @@ def test_finishing_leaves_a_linked_checkpoint_folder_and_what_it_links_to_alone(
     run.finish({})
     assert run.manifest.state == "finished"
     assert (precious / "thesis.txt").read_text() == "mine"
+
+
+def test_a_setting_of_a_later_version_is_damage_and_names_the_run(new_run: NewRun) -> None:
+    run = new_run(config={"dataset": "digits", "seed": 0, "width": 8, "wings": 2})
+    with pytest.raises(ArtifactError, match=r"0001-small/run\.json: .*no setting 'wings'") as caught:
+        run.settings(ClassifierConfig)
+    assert "version of ex3" in caught.value.remedy
+
+
+def safetensors_of(kind: str, size: int) -> bytes:
+    header = json.dumps({"w": {"dtype": kind, "shape": [2], "data_offsets": [0, size]}}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(size)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("F4", 1), ("F8_E8M0", 2), ("F8_E4M3", 2), ("C64", 16), ("NONE", 2)])
+def test_tensors_of_a_type_that_ex3_never_writes_are_damage(new_run: NewRun, kind: str, size: int) -> None:
+    run = new_run()
+    run.write_bytes("w.safetensors", safetensors_of(kind, size))
+    run.finish({})
+    with pytest.raises(ArtifactError, match=r"w\.safetensors is not a safetensors file"):
+        run.read_tensors("w.safetensors")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_damage(new_run: NewRun, bad: float) -> None:
+    run = new_run()
+    run.write_tensors("w.safetensors", {"good": torch.ones(2, dtype=torch.uint8), "bad": torch.tensor([1.0, bad])})
+    run.finish({})
+    assert run.read_tensors("w.safetensors")["bad"][0] == 1.0
+    with pytest.raises(ArtifactError, match="not finite, in bad"):
+        run.read_tensors("w.safetensors", finite=True)
+
+
+def test_who_writes_a_run_is_named_and_the_way_out(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    with pytest.raises(ArtifactError, match=rf"another ex3 \(process {os.getpid()} on .+, since 20") as caught:
+        store.open(run.name).claim()
+    assert caught.value.remedy.endswith(f"if that process is no more, remove {run.path / '.lock'}")
+    (run.path / ".writer").write_text("\x1b[2J")
+    with pytest.raises(ArtifactError, match=r"another ex3$"):
+        store.open(run.name).claim()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EINVAL])
+def test_where_there_are_no_locks_a_run_is_written_and_one_line_says_so(
+    new_run: NewRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    def refuse(handle: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    note_once.cache_clear()
+    new_run().finish({})
+    again = new_run()
+    again.mark("interrupted")
+    again.reopen({"width": 2}).finish({})
+    assert [record.message for record in caplog.records] == [
+        f"note: this file system has no locks ({os.strerror(number)}): let no two commands write the same run at once"
+    ]

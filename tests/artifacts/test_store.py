@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import ex3cli
+from ex3cli.artifacts.manifest import Manifest
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store, shipped_reference
 from ex3cli.errors import ArtifactError
@@ -88,7 +89,7 @@ def test_a_short_name_is_taken_from_another_shelf_only_if_it_is_the_only_one(new
 def test_a_misspelt_name_gets_a_suggestion(new_run: NewRun, store: Store) -> None:
     new_run().finish({})
     with pytest.raises(ArtifactError, match="there is no run") as caught:
-        store.open("toy/digits/0001-smal")
+        store.open("toy/digits/0001-smull")
     assert caught.value.remedy == "did you mean 'toy/digits/0001-small'?"
 
 
@@ -229,3 +230,128 @@ def test_a_damaged_manifest_of_what_is_shipped_says_how_it_comes_back(new_run: N
     with pytest.raises(ArtifactError) as caught:
         store.open("reference", ("toy", "digits"))
     assert caught.value.remedy == "restore it from a copy, or reinstall ex3"  # of a checkout: `git checkout`
+
+
+def test_the_newest_run_is_found_without_opening_those_before_it(
+    new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        new_run().finish({})
+    new_run().finish({}, partial=True)
+    (store.root.joinpath(*SHELF) / "0001-small" / "run.json").write_text("{")  # damage that is older changes nothing
+    opened: list[str] = []
+    read = Manifest.read
+
+    def reading(folder: Path) -> Manifest:
+        opened.append(folder.name)
+        return read(folder)
+
+    monkeypatch.setattr(Manifest, "read", reading)
+    assert store.find(SHELF, command="toy train").path.name == "0005-small"
+    assert opened == ["0006-small", "0005-small"]
+
+
+def test_a_run_without_a_number_is_compared_by_when_it_began(new_run: NewRun, store: Store) -> None:
+    new_run().finish({})
+    copied = new_run()
+    copied.finish({})
+    copied.path.rename(copied.path.with_name("best"))
+    assert store.find(SHELF, command="toy train").path.name == "best"
+    new_run().finish({})
+    assert store.find(SHELF, command="toy train").path.name == "0002-small"
+
+
+def in_place_of_a_manifest(folder: Path, what: str) -> None:
+    (folder / "run.json").unlink()
+    if what == "folder":
+        (folder / "run.json").mkdir()
+    elif what == "pipe":
+        os.mkfifo(folder / "run.json")
+    elif what == "huge":
+        with (folder / "run.json").open("wb") as file:
+            file.truncate(20_000_000_000)
+    elif what == "loop":
+        (folder / "run.json").symlink_to("run.json")
+
+
+@pytest.mark.parametrize("what", ["nothing", "folder", "pipe", "huge", "loop"])
+def test_a_run_whose_manifest_is_gone_does_not_vanish(new_run: NewRun, store: Store, what: str) -> None:
+    run = new_run()
+    run.write_json("table.json", [1])
+    run.finish({})
+    in_place_of_a_manifest(run.path, what)
+    assert store.folders() == [run.path]
+    for name in (run.name, run.path.name, str(run.path), "0001"):
+        with pytest.raises(ArtifactError, match=r"0001-small/run\.json cannot be read"):
+            store.open(name)
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        store.find(SHELF, command="toy train")
+
+
+def test_what_lost_its_manifest_among_shipped_runs_is_found_under_any_name(new_run: NewRun, store: Store) -> None:
+    ship(store, new_run)
+    (store.reference / "README.md").write_text("What ships.")
+    assert store.folders() == [store.reference / "toy/digits"]
+    (store.reference / "toy/digits/run.json").unlink()
+    (store.reference / "toy/digits/metrics.jsonl.gz").touch()
+    assert store.folders() == [store.reference / "toy/digits"]
+
+
+def test_a_folder_of_the_users_own_is_no_run(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    for name in (
+        "notes/table.json",
+        "toy/digits/2024-photos/dog.jpg",
+        "toy/digits/.trash/0001-small/table.json",
+        "lost+found/x",
+    ):
+        (store.root / name).parent.mkdir(parents=True)
+        (store.root / name).touch()
+    (store.root / "toy/digits/0009-small").mkdir()  # what a kill leaves between claiming a folder and the first manifest
+    (store.root / "toy/digits/0009-small/.lock").touch()
+    assert store.folders() == [run.path]
+
+
+@pytest.mark.parametrize("closed", ["toy", "toy/digits", "toy/digits/0001-small"])
+def test_a_folder_that_may_not_be_entered_is_named_and_not_passed_over(
+    new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    new_run().finish({})
+    place = store.root / closed
+
+    def closing(plain: Callable[..., object], below: bool) -> Callable[..., object]:
+        def call(path: object, *words: object, **named: object) -> object:
+            here = Path(str(path))
+            if place in here.parents or (here == place and not below):
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return plain(path, *words, **named)
+
+        return call
+
+    monkeypatch.setattr(os, "scandir", closing(os.scandir, below=False))  # who runs the tests as root may look everywhere
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, closing(getattr(os, name), below=True))
+    assert store.folders() == [place]
+    for look in (lambda: store.open_folder(place), lambda: store.find(SHELF, command="toy train")):
+        with pytest.raises(ArtifactError, match="Permission denied"):
+            look()
+
+
+def test_the_beginning_of_a_name_suffices_where_one_run_has_it(new_run: NewRun, store: Store) -> None:
+    first, second = new_run(), new_run(label="round")
+    new_run(shelf=("other", "digits"))
+    assert store.open("0002").path == second.path
+    assert store.open("toy/digits/0001").path == first.path
+    assert store.open("0001", SHELF).path == first.path
+    with pytest.raises(ArtifactError, match="'0001' begins the names of 2 runs") as caught:
+        store.open("0001")
+    assert caught.value.remedy == "name one of: other/digits/0001-small, toy/digits/0001-small"
+
+
+def test_of_many_runs_the_nearest_are_named(new_run: NewRun, store: Store) -> None:
+    for _ in range(12):
+        new_run()
+    for name in ("zzz", "toy"):
+        with pytest.raises(ArtifactError) as caught:
+            store.open(name)
+        assert caught.value.remedy.count("toy/digits/") == 5

@@ -78,3 +78,14 @@ def test_an_interrupt_while_the_commands_load_leaves_no_traceback(tmp_path: Path
         if before is not None:
             signal.signal(signal.SIGINT, before)
     assert (done.returncode, done.stderr) == ((1, "still here\n") if ignored else (-signal.SIGINT, ""))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors of POSIX")
+@pytest.mark.parametrize("closed", [(0,), (2,), (0, 2), (0, 1, 2)])
+def test_no_file_takes_the_descriptor_of_a_stream_that_was_closed(closed: tuple[int, ...]) -> None:
+    code = "import os; from ex3cli.__main__ import open_descriptors as o; o(); assert os.open(os.devnull, os.O_RDONLY) > 2"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=Path(ex3cli.__file__).parents[1],
+        preexec_fn=lambda: [os.close(each) for each in closed],  # type: ignore[arg-type,return-value]
+    )  # fmt: skip
+    assert done.returncode == 0

@@ -100,7 +100,7 @@ def test_verifies_every_run_and_finds_the_damaged_manifest(ex3: Ex3, run: Run) -
 
 
 def test_an_unknown_run_is_exit_4_with_a_suggestion(ex3: Ex3, run: Run) -> None:
-    outcome = ex3("runs", "show", "toy/digits/0001-smal")
+    outcome = ex3("runs", "show", "toy/digits/0001-smull")
     assert outcome.exit_code == 4
     assert "did you mean 'toy/digits/0001-small'" in outcome.stderr
 
@@ -130,3 +130,31 @@ def test_the_list_says_what_a_run_lacks_and_says_it_once(
     monkeypatch.setenv("COLUMNS", "200")
     (line,) = [line for line in ex3("runs", "list").stdout.splitlines() if run.name in line]
     assert line.split("│")[3].strip() == told
+
+
+@pytest.mark.parametrize("words", [("list",), ("verify",), ("show", "reference/vae/mnist")], ids=lambda words: words[0])
+def test_an_artifacts_folder_that_was_named_and_is_not_there_is_exit_4(ex3: Ex3, words: tuple[str, ...]) -> None:
+    outcome = ex3("runs", *words, "--artifacts", "typo")
+    assert outcome.exit_code == 4
+    assert "there is no folder typo" in outcome.stderr
+    assert ex3("runs", *words).exit_code == 0  # ./artifacts need not be there
+
+
+def test_a_folder_of_runs_is_verified_and_yours_and_the_shipped_ones_are_counted(ex3: Ex3, run: Run, store: Store) -> None:
+    for folder in ("toy", str(run.path.parent), str(run.path.parent.absolute())):
+        verified = ex3("runs", "verify", folder)
+        assert verified.exit_code == 0
+        assert "1 of yours in artifacts, 0 shipped" in verified.stdout
+    assert "0 of yours in artifacts, 2 shipped" in ex3("runs", "verify", "reference/classifier").stdout
+    assert ex3("runs", "verify", "tox").exit_code == 4
+
+
+@pytest.mark.parametrize("what", ["missing", "folder"])
+def test_a_run_that_lost_its_manifest_is_listed_and_verified_as_damaged(ex3: Ex3, run: Run, what: str) -> None:
+    (run.path / "run.json").unlink()
+    if what == "folder":
+        (run.path / "run.json").mkdir()
+    assert ex3("runs", "list", "--json").document["runs"][0]["state"] == "damaged"
+    verified = ex3("runs", "verify")
+    assert verified.exit_code == 4
+    assert f"{run.name}/run.json cannot be read" in verified.stderr

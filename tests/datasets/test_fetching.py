@@ -105,6 +105,20 @@ def test_an_archive_beside_is_unpacked_without_network(small: Path, serve: Serve
     assert asked == []
 
 
+@pytest.mark.parametrize("size", [100_000_000, 20_000_000_000])
+def test_an_archive_beside_that_holds_too_much_is_passed_over_unread(small: Path, serve: Serve, size: int) -> None:
+    right = (small / FILE).read_bytes()
+    (small / FILE).unlink()
+    with (small / f"{FILE}.gz").open("wb") as file:
+        if size > 1_000_000_000:
+            file.truncate(size)
+        else:  # a bomb, small as it lies there
+            file.write(gzip.compress(bytes(size), 1))
+    serve({f"{FILE}.gz": gzip.compress(right)})
+    fetch("fashion-mnist", small.parents[1])
+    assert (small / FILE).read_bytes() == right
+
+
 @pytest.mark.parametrize(
     "archive",
     [

@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,19 @@ def test_a_folder_in_the_place_of_a_file_is_unreadable_and_a_file_in_the_place_o
     assert examine(tmp_path / "file" / "a", DIGEST).condition == "missing"
     with pytest.raises(DataError, match="cannot be read"):
         read_verified(tmp_path / "folder", DIGEST)
+
+
+@pytest.mark.parametrize("what", ["pipe", "huge", "huge with a header", "device"])
+def test_what_is_no_file_of_a_data_set_is_not_read(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "a"
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.write(FILE if "header" in what else b"")
+            file.truncate(20_000_000_000)
+    assert examine(path, DIGEST).condition == ("altered" if "huge" in what else "unreadable")
+    with pytest.raises(DataError, match="does not match" if "huge" in what else "not a regular file"):
+        read_verified(path, DIGEST)
