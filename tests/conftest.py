@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ex3cli.figure_style  # noqa: F401  (Matplotlib without the settings of this machine, whoever imports it first)
+
 import hypothesis
 import pytest
 from typer.testing import CliRunner

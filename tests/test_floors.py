@@ -21,6 +21,7 @@ FLOORS = [
     {"datasets"},
     {"artifacts"},
     {"settings", "streams", "figure_style", "markdown", "rounding"},
+    {"escaping"},
     {"errors"},
 ]
 HEIGHT = {name: len(FLOORS) - index for index, names in enumerate(FLOORS) for name in names}

@@ -122,11 +122,11 @@ def csv_to_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 def figure_to_bytes(figure: "Figure", kind: str) -> bytes:
     """A matplotlib figure as `svg` or as `png` (200 dots an inch, at most `WIDEST`); equal figures give equal bytes."""
-    import matplotlib as mpl
+    from ex3cli.figure_style import style
 
     buffer = io.BytesIO()
     dots = min(200.0, WIDEST / figure.get_figwidth())
-    with mpl.rc_context({"svg.hashsalt": "ex3", "svg.fonttype": "path"}):  # the same ids each time
+    with style():
         metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
         figure.savefig(buffer, format=kind, dpi=dots, bbox_inches="tight", metadata=metadata)
     return buffer.getvalue()

@@ -172,8 +172,9 @@ def _crossing(config: ComplexityConfig, times: Times, direction: str, seed: int)
 
 
 def _write(analysis: Analysis, run: Run) -> None:
-    from ex3cli.complexity.figures import draw_all
     from ex3cli.figure_style import style
+
+    from ex3cli.complexity.figures import draw_all
 
     run.write_json("results.json", analysis.document())
     slopes = [_slope_document(each) for each in analysis.fits]

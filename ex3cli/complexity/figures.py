@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ex3cli.figure_style import BLUE, GREY, ORANGE, VERMILLION
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from ex3cli.complexity.counting import FORMULAS, core_operations
-from ex3cli.figure_style import BLUE, GREY, ORANGE, VERMILLION
 
 if TYPE_CHECKING:
     from ex3cli.complexity.analysis import Analysis
@@ -24,7 +25,7 @@ def draw_all(analysis: "Analysis") -> dict[str, Figure]:
 
 def draw_times(analysis: "Analysis") -> Figure:
     """Medians of the rounds, and over the declared tail the fitted line with its slope."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
+    figure = Figure(figsize=(11, 9.5), layout="constrained")
     config = analysis.config
     figure.suptitle(f"Time of one layer on one sequence, {config.threads} thread{'s' if config.threads > 1 else ''}")
     axes = figure.subplots(2, 2)
@@ -54,7 +55,7 @@ def _times(axes: Axes, analysis: "Analysis", layer: str, direction: str, against
     medians = np.median(seconds, axis=1)
     label = NAMES[layer]
     if fit is not None:
-        label += f": {symbol}^{fit.slope:.2f} ({fit.low:.2f} to {fit.high:.2f}; by count {fit.law:.2f})"
+        label += f": ${symbol}^{{{fit.slope:.2f}}}$ ({fit.low:.2f} to {fit.high:.2f}; by count {fit.law:.2f})"
         tail = np.array([fit.tail[0], fit.tail[-1]], dtype=float)
         axes.plot(tail, np.exp(fit.intercept) * tail**fit.slope, color=colour, linewidth=1.6)
     spread = np.abs(np.quantile(seconds, [0, 1], axis=1) - medians)
@@ -74,7 +75,7 @@ def _crossover(axes: Axes, analysis: "Analysis", direction: str) -> None:
 
 def draw_operations_and_memory(analysis: "Analysis") -> Figure:
     """Counted operations against N with the crossover at N = 4d, and peak memory with and without the N² matrix."""
-    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     width, lengths = analysis.config.width, analysis.config.lengths
     fine = np.geomspace(lengths[0], lengths[-1], 100)
@@ -113,12 +114,11 @@ def _memory(axes: Axes, analysis: "Analysis") -> None:
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(fontsize=8, loc="upper left", frameon=True, facecolor="white", edgecolor="none", framealpha=1)
+    """Below the curves, where it hides none."""
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16))
 
 
 def _log_log(axes: Axes, sizes: tuple[int, ...]) -> None:
     axes.set(xscale="log", yscale="log", xticks=sizes)
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_locator(NullLocator())
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high * (high / low) ** 0.45)  # room for the legend above the curves

@@ -5,13 +5,14 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ex3cli.divergence.closed_forms import BoxLines, Family, GaussianLines, ThinLines
 from ex3cli.divergence.growth_figures import draw_critic, draw_growth
-from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 
 if TYPE_CHECKING:
     from ex3cli.divergence.study import Study

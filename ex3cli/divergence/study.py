@@ -127,8 +127,9 @@ def _critic_estimate(critic: CriticResult, theta: float) -> Estimate:
 
 
 def _write(study: Study, run: Run) -> None:
-    from ex3cli.divergence.figures import draw_all
     from ex3cli.figure_style import style
+
+    from ex3cli.divergence.figures import draw_all
 
     run.write_json("results.json", study.document())
     header = ("theta", "distance", "closed_form", "estimator", "estimate", "n", "low", "high", "bias", "gradient", "note")

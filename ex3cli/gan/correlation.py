@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ex3cli.figure_style import BLUE, GREY, PLAIN, VERMILLION, plain_text, style
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -21,7 +23,6 @@ from ex3cli.adversarial.kinds import NAMES
 from ex3cli.artifacts.attempts import attempts_of, verdict_in_words
 from ex3cli.artifacts.run import Run
 from ex3cli.errors import ArtifactError
-from ex3cli.figure_style import BLUE, GREY, PLAIN, VERMILLION, style
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.figures import fullest
 from ex3cli.gan.looks import looks_of
@@ -191,7 +192,7 @@ def correlation_figure(courses: Sequence[Course]) -> Figure:
 
 def _draw(cell: SubFigure, course: Course) -> None:
     config = course.config
-    cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{course.run.name}", fontsize=9, x=0.55, y=0.985, va="top")
+    cell.suptitle(f"{config.preset} {NAMES[config.kind]}\n{plain_text(course.run.name)}", fontsize=9, x=0.55, y=0.985, va="top")
     # Placed in all cells alike, so that their edges stand in one line whatever their labels are.
     upper, lower = cell.subplots(2, 1, sharex=True, gridspec_kw=EDGES)
     _plot(upper, course, course.estimates, ESTIMATES[config.kind], BLUE)

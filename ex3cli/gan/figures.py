@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ex3cli.figure_style import BLUE, style
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +13,6 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from ex3cli.adversarial.kinds import NAMES
-from ex3cli.figure_style import BLUE, style
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.pictures import Pixels, tile
 
@@ -90,16 +91,17 @@ def strip_figure(config: GANConfig, grids: Sequence[tuple[str, Pixels]]) -> Figu
     columns = fullest(len(grids), (4, 5, 3))
     lines = -(-len(grids) // columns)
     height, width = grids[0][1].shape
-    figure = Figure(figsize=(3.2 * columns, 3.2 * lines * height / width + 0.3 * lines), layout="constrained")
-    halves = figure.add_gridspec(lines, 2 * columns)
-    for place, (name, grid) in enumerate(grids):
-        line, across = divmod(place, columns)
-        left = 2 * across + columns - min(columns, len(grids) - line * columns)
-        axes = figure.add_subplot(halves[line, left : left + 2])
-        axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_title(name, fontsize=9)
-        axes.set_axis_off()
-    figure.suptitle(f"{_called(config)}: the same z through the training")
+    with style():
+        figure = Figure(figsize=(3.2 * columns, 3.2 * lines * height / width + 0.3 * lines), layout="constrained")
+        halves = figure.add_gridspec(lines, 2 * columns)
+        for place, (name, grid) in enumerate(grids):
+            line, across = divmod(place, columns)
+            left = 2 * across + columns - min(columns, len(grids) - line * columns)
+            axes = figure.add_subplot(halves[line, left : left + 2])
+            axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set_title(name, fontsize=9)
+            axes.set_axis_off()
+        figure.suptitle(f"{_called(config)}: the same z through the training")
     return figure
 
 
@@ -128,15 +130,16 @@ def comparison_figure(label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]
     head = 0.38 if count == 1 else 0.22
     across, down = wide + GAP, deep + GAP / 2 + head
     width, height = columns * across + GAP, rows * down + GAP / 2 + TITLE
-    figure = Figure(figsize=(width, height))
-    figure.suptitle(title, y=1 - 0.12 / height, va="top")
-    for place, (heading, sheet) in enumerate(sheets):
-        row, column = divmod(place, columns)
-        left, top = GAP + column * across, height - TITLE - row * down - head
-        axes = figure.add_axes((left / width, (top - deep) / height, sheet.shape[1] * IMAGE / 28 / width, deep / height))
-        axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_title(heading.replace(" (", "\n(") if count == 1 else heading, fontsize=10, pad=3)
-        axes.set_axis_off()
+    with style():
+        figure = Figure(figsize=(width, height))
+        figure.suptitle(title, y=1 - 0.12 / height, va="top")
+        for place, (heading, sheet) in enumerate(sheets):
+            row, column = divmod(place, columns)
+            left, top = GAP + column * across, height - TITLE - row * down - head
+            axes = figure.add_axes((left / width, (top - deep) / height, sheet.shape[1] * IMAGE / 28 / width, deep / height))
+            axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set_title(heading.replace(" (", "\n(") if count == 1 else heading, fontsize=10, pad=3)
+            axes.set_axis_off()
     return figure
 
 

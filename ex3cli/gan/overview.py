@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ex3cli.figure_style import PLAIN, style
+
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
@@ -15,7 +17,6 @@ from ex3cli.adversarial.kinds import KINDS, NAMES
 from ex3cli.artifacts.attempts import Attempt, attempts_of, verdict_in_words
 from ex3cli.artifacts.manifest import without
 from ex3cli.artifacts.run import Run
-from ex3cli.figure_style import PLAIN, style
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.figures import draw_loss, loss_titles
 from ex3cli.gan.gallery import labels_of

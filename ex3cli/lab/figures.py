@@ -1,12 +1,14 @@
 """Figures of a training: the panel to hand in, and what the generator makes of the noise."""
 
+from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, plain_text, style
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, style
 from ex3cli.lab.distributions import Points
 from ex3cli.lab.frames import Array, Film, shown_range
 from ex3cli.lab.measuring import Floor
@@ -38,7 +40,7 @@ def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, inde
         left, right = (figure.add_subfigure(place) for place in (places[0], places[1]))
         axes = left.subplots()
         _square(axes, film, real, index, loss)
-        left.suptitle(f"{title}, epoch {epoch:,}", fontsize=13)
+        left.suptitle(f"{plain_text(title)}, epoch {epoch:,}", fontsize=13)
         upper, middle, lower = right.subplots(3, 1, sharex=True)
         _losses(upper, film)
         _divergences(middle, film, floor, index)
@@ -70,7 +72,7 @@ def manifold(film: Film, *, title: str, index: int = -1) -> Figure | None:
             axes.set_xlim(min(0.0, low[0]), max(1.0, high[0]))
             axes.set_ylim(min(0.0, low[1]), max(1.0, high[1]))
         axes.set_aspect("equal")
-        axes.set_title(f"The generator's manifold: {title}, epoch {int(film.epoch[index]):,}", fontsize=11)
+        axes.set_title(f"The generator's manifold: {plain_text(title)}, epoch {int(film.epoch[index]):,}", fontsize=11)
     return figure
 
 
@@ -96,18 +98,22 @@ def _square(axes: Axes, film: Film, real: Points, index: int, loss: str) -> None
         image, ax=axes, label=f"discriminator: {HEADINGS[loss]}", orientation="horizontal", shrink=0.7, aspect=40
     )
     fake, pull = film.fake[index], film.pull[index]
-    axes.plot(real[:, 0], real[:, 1], ".", color=BLUE, markersize=4, alpha=0.55, label="real")
-    axes.plot(fake[:, 0], fake[:, 1], ".", color=VERMILLION, markersize=4, alpha=0.75, label="generated")
+    handles = [
+        *axes.plot(real[:, 0], real[:, 1], ".", color=BLUE, markersize=4, alpha=0.55, label="real"),
+        *axes.plot(fake[:, 0], fake[:, 1], ".", color=VERMILLION, markersize=4, alpha=0.75, label="generated"),
+    ]
     longest = float(np.nan_to_num(np.linalg.norm(pull, axis=1)).max())
     if longest > 0:
         scaled = pull * (ARROW_LENGTH / longest)
         axes.quiver(
             fake[: len(pull), 0], fake[: len(pull), 1], scaled[:, 0], scaled[:, 1], angles="xy", scale_units="xy", scale=1,
-            color=PURPLE, width=0.004, label=f"−∇ of the generator's loss, longest {longest:.2g}",
+            color=PURPLE, width=0.004,
         )  # fmt: skip
+        words = f"−∇ of the generator's loss, longest {longest:.2g}"
+        handles.append(Line2D([], [], color=PURPLE, linewidth=1.5, marker=">", markevery=[1], markersize=5, label=words))
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=9)
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=9)
     outside = float(film.outside[index])
     if outside > 0.001:
         axes.set_title(f"{outside:.1%} of the generated points lie outside", loc="right", fontsize=9, color=VERMILLION)

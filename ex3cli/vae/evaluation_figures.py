@@ -1,20 +1,26 @@
 """Figures of `ex3 vae eval` and `ex3 vae compare`: accuracy against the number of labels, and what is taken for what."""
 
 from collections.abc import Sequence
+from itertools import cycle
+
+from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, plain_text, style
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, style
 from ex3cli.vae.comparison import Line
 from ex3cli.vae.evaluation import SizeResult
 
 LOOKS = (
-    (BLUE, "-", "o"), (VERMILLION, "-", "s"), (GREEN, "-", "^"), (ORANGE, "-", "D"), (PURPLE, "-", "v"),
-    (GREY, "--", "o"), (BLUE, "--", "s"), (VERMILLION, "--", "^"), (GREEN, "--", "D"),
+    (BLUE, "o"), (VERMILLION, "s"), (GREEN, "^"), (PURPLE, "v"), ("#5E3C99", "P"),
+    ("#B8A800", "o"), ("black", "s"),
 )  # fmt: skip
-"""Colour, line and marker of the first, second … line: told apart without colour too."""
+"""Colour and marker of the first, second … line without a look of its own."""
+BASELINES = {
+    "raw pixels": ("#8C564B", "X"), "edges (HOG) alone": (ORANGE, "D"), "M1+TSVM": (GREY, "<"), "M1+M2": ("#56B4E9", ">"),
+}  # fmt: skip
+"""Looks of what is in most figures, the same in each."""
 
 
 def accuracy_by_labels(lines: Sequence[Line]) -> Figure:
@@ -23,14 +29,15 @@ def accuracy_by_labels(lines: Sequence[Line]) -> Figure:
         figure = Figure(figsize=(7.2, 4.6), layout="constrained")
         axes = figure.subplots()
         sizes = sorted({size for line in lines for size in line.labels})
+        looks = cycle(LOOKS)
         for number, line in enumerate(lines):
-            colour, dashes, marker = LOOKS[number % len(LOOKS)]
+            colour, marker = BASELINES.get(line.name.partition(" (Kingma")[0]) or next(looks)
             shift = 1 + 0.012 * (number - (len(lines) - 1) / 2)  # side by side, so that bars do not hide each other
             axes.errorbar(
                 [size * shift for size in line.labels], [100 * mean for mean in line.means],
                 yerr=[100 * spread for spread in line.spreads], color=colour, marker=marker,
-                linestyle="--" if line.elsewhere else dashes,
-                markersize=4, linewidth=1.4, capsize=2, label=line.name,
+                linestyle="--" if line.elsewhere else "-",
+                markersize=4, linewidth=1.4, capsize=2, label=plain_text(line.name),
             )  # fmt: skip
         axes.set_xscale("log")
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
@@ -39,7 +46,9 @@ def accuracy_by_labels(lines: Sequence[Line]) -> Figure:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
         axes.set_xlabel("labelled images")
         axes.set_ylabel("accuracy on all test images")
-        figure.legend(loc="outside right upper", fontsize=8)
+        if len(sizes) == 1:
+            axes.set_xlim(sizes[0] / 1.5, sizes[0] * 1.5)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 

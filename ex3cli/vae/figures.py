@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ex3cli.figure_style import BLUE, GREEN, ORANGE, style
+
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-
-from ex3cli.figure_style import BLUE, GREEN, ORANGE, style
 
 
 def bound_by_epoch(rows: Sequence[dict[str, Any]]) -> Figure:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ex3cli.figure_style import style
+
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-
-from ex3cli.figure_style import style
 
 Pixels = NDArray[np.uint8]
 TEN = (
