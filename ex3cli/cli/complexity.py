@@ -47,6 +47,7 @@ def complexity(context: Context) -> Answer:
 
 def _counts(analysis: "Analysis") -> Any:
     from rich.table import Table
+    from rich.text import Text
 
     from ex3cli.complexity.counting import FORMULAS
 
@@ -57,7 +58,7 @@ def _counts(analysis: "Analysis") -> Any:
     for layer, (formula, _) in FORMULAS.items():
         longest = max((each for each in analysis.counts if each.layer == layer), key=lambda each: each.counted)
         same = [each.counted == each.formula for each in analysis.counts if each.layer == layer]
-        verdict = f"equal at all {len(same)} sizes" if all(same) else f"[red]differs at {same.count(False)} sizes[/red]"
+        verdict = f"equal at all {len(same)} sizes" if all(same) else Text(f"differs at {same.count(False)} sizes", "red")
         sizes = (str(longest.length), str(longest.width))
         table.add_row(names[layer], formula, *sizes, f"{longest.counted:,}", f"{longest.formula:,}", verdict)
     return table
@@ -65,6 +66,7 @@ def _counts(analysis: "Analysis") -> Any:
 
 def _slopes(analysis: "Analysis") -> Any:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title="Slopes of time on log-log axes over the declared tail; law: the slope of the operation counts there")
     for heading in ("layer", "direction", "against", "tail", "median time at its end", "measured", "95% interval", "law", ""):
@@ -80,7 +82,7 @@ def _slopes(analysis: "Analysis") -> Any:
             f"{slope.slope:.2f}",
             f"{slope.low:.2f} … {slope.high:.2f}",
             f"{slope.law:.2f}",
-            "agrees" if slope.agrees else "[yellow]disagrees[/yellow]",
+            "agrees" if slope.agrees else Text("disagrees", "yellow"),
         )
     return table
 

@@ -45,6 +45,7 @@ def verify(
 ) -> Answer:
     """Compare each file with the published SHA-256 of its uncompressed content; a difference is exit code 3."""
     from rich.table import Table
+    from rich.text import Text
 
     from ex3cli.datasets import registry
     from ex3cli.errors import DataError
@@ -60,7 +61,7 @@ def verify(
         files = {found.file: found.condition for found in conditions}
         results.append({"dataset": each, "ok": not wrong, "files": files})
         for file, condition in files.items():
-            table.add_row(each, file, condition if condition == "ok" else f"[red]{condition}[/red]")
+            table.add_row(each, file, condition if condition == "ok" else Text(condition, "red"))
         if not files:
             table.add_row(each, "(ships with scikit-learn)", "ok")
     fetches = " and ".join(f"`ex3 data fetch {each}`" for each in bad)

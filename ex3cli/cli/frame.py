@@ -8,7 +8,7 @@ import os
 import shlex
 import tempfile
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
@@ -19,6 +19,7 @@ from ex3cli.artifacts.manifest import now
 from ex3cli.cli.options import COMMON, OUTPUT, keyword, settings_parameters, several, shared_parameters
 from ex3cli.cli.output import READER_LEFT, explain, print_answer
 from ex3cli.errors import Ex3Error, UsageError
+from ex3cli.escaping import printable
 from ex3cli.settings import Settings, is_tuple_type, option_fields
 
 if TYPE_CHECKING:
@@ -101,7 +102,17 @@ class Context:
         """Tell a person something beside the answer, on stderr: which run was taken, what to do next."""
         if not self.quiet:
             with contextlib.suppress(OSError):  # nobody reads stderr
-                typer.echo(text, err=True)
+                typer.echo(printable(text, lines=True), err=True)
+
+    @contextlib.contextmanager
+    def optional(self, what: str) -> Iterator[None]:
+        """Go on where `what`, which only shows results, cannot be made: one note, and nothing that is done is lost."""
+        try:
+            yield
+        except Ex3Error:  # the disk is full: what follows fails too
+            raise
+        except Exception as error:
+            self.note(f"{what} could not be made ({type(error).__name__}: {error}); the results are complete")
 
 
 def command(

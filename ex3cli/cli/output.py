@@ -13,6 +13,7 @@ import typer
 from ex3cli.artifacts.canonical import to_json
 from ex3cli.artifacts.packing import place
 from ex3cli.errors import Ex3Error
+from ex3cli.escaping import printable
 from ex3cli.training.interruption import signal_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def _show(answer: "Answer") -> None:
     for each in answer.show:
         if isinstance(each, str):
             # Never read as markup, which a path with brackets is not; and whole on a pipe, where a wrapped path is no path.
-            console.print(each, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
+            said = printable(each, lines=True)
+            console.print(said, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
         else:
             console.print(each)
     written = [*answer.files]
@@ -69,19 +71,43 @@ def _show(answer: "Answer") -> None:
         written += [place(answer.run.path / relative) for relative in answer.run.manifest.files]
         written.append(answer.run.path / "run.json")
     for path in written:
-        typer.echo(f"wrote {path}")
+        typer.echo(f"wrote {printable(str(path))}")
 
 
 def _console() -> "Console":
     """Where tables go: as wide as the terminal; on a pipe as wide as COLUMNS says, else wide enough for any table."""
     from rich.console import Console
+    from rich.table import Table
 
     class Plain(Console):
+        def render(self, renderable: Any, options: Any = None) -> Any:
+            """A table's words are never read as markup, and their control characters are seen."""
+            if isinstance(renderable, Table):
+                _make_plain(renderable)
+            return super().render(renderable, options)
+
         def on_broken_pipe(self) -> None:
             """Leave it to `_reaches_reader`; Rich would end the program with a code of its own."""
             raise BrokenPipeError
 
     return Plain() if sys.stdout.isatty() or "COLUMNS" in os.environ else Plain(width=140)
+
+
+def _make_plain(table: Any) -> None:
+    """Put texts in place of a table's words, and escapes in place of their control characters."""
+    from rich.text import Text
+
+    def plain(words: Any, style: Any = "") -> Any:
+        if isinstance(words, str):
+            return Text(printable(words, lines=True), style)
+        if isinstance(words, Text) and (seen := printable(words.plain, lines=True)) != words.plain:
+            return Text(seen, words.style)
+        return words
+
+    table.title = plain(table.title, "table.title")
+    for column in table.columns:
+        column.header = plain(column.header)
+        column._cells = [plain(cell) for cell in column._cells]
 
 
 def _reaches_reader(write: Callable[[], None]) -> bool:
@@ -104,7 +130,7 @@ def explain(error: BaseException, *, line: str, debug: bool, json: bool) -> int:
         return error.exit_code
     if debug:
         with suppress(OSError):
-            typer.echo("".join(traceback.format_exception(error)), err=True)
+            typer.echo(printable("".join(traceback.format_exception(error)), lines=True), err=True)
     if isinstance(error, Ex3Error):
         cause, remedy, code = error.cause, error.remedy, error.exit_code
     elif isinstance(error, KeyboardInterrupt):
@@ -131,4 +157,4 @@ def say_error(cause: str, remedy: str, code: int, *, json: bool) -> None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from ex3cli.escaping import printable
 from ex3cli.lab.distributions import Points
 from ex3cli.lab.frames import Film, shown_range
 from ex3cli.lab.measuring import Floor
@@ -29,7 +30,7 @@ def render(film: Film, real: Points, floor: Floor, *, title: str, verdict: str, 
     title, verdict, settings : plain text; escaped here.
     modes : how many the distribution has.
     """
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_resource("page.html.j2"))
+    template = Environment(autoescape=True, undefined=StrictUndefined, finalize=_seen).from_string(_resource("page.html.j2"))
     # numbers and base64 alone: nothing in it can be markup
     data = json.dumps(_data(film, real, floor, modes), allow_nan=False, separators=(",", ":"))
     return template.render(
@@ -39,6 +40,11 @@ def render(film: Film, real: Points, floor: Floor, *, title: str, verdict: str, 
         data=Markup(data),  # noqa: S704
         script=Markup(_resource("page.js")),  # noqa: S704
     )
+
+
+def _seen(value: object) -> object:
+    """The value as the page holds it, without raw control characters; an own file (Markup) as it is."""
+    return printable(value) if type(value) is str else value
 
 
 def _resource(name: str) -> str:

@@ -6,6 +6,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 import ex3cli
+from ex3cli.escaping import printable
 from ex3cli.report.archive import Archive
 from ex3cli.report.assembly import Report
 from ex3cli.report.pictures import uri
@@ -21,9 +22,9 @@ def render(report: Report, archive: Archive, *, title: str = TITLE, author: str 
     title, author : plain text; everything but the page's own style is escaped.
     for_print : with pictures in formats that PDF has; the page is larger by that.
     """
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
-        _resource("page.html.j2")
-    )
+    template = Environment(
+        autoescape=True, undefined=StrictUndefined, finalize=_seen, trim_blocks=True, lstrip_blocks=True
+    ).from_string(_resource("page.html.j2"))
     runs = [run for run in archive.runs if run.name in archive.read]
     dates = sorted((run.manifest.ended or run.manifest.started)[:10] for run in runs)
     return template.render(
@@ -39,6 +40,11 @@ def render(report: Report, archive: Archive, *, title: str = TITLE, author: str 
         version=ex3cli.__version__,
         style=Markup(_resource("page.css")),  # noqa: S704  (our own file)
     )
+
+
+def _seen(value: object) -> object:
+    """The value as the page holds it, without raw control characters; an own file (Markup) as it is."""
+    return printable(value) if type(value) is str else value
 
 
 def _resource(name: str) -> str:

@@ -1,11 +1,20 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from rich.console import Console, ConsoleOptions
+from rich.table import Table
+from rich.text import Text
+
+from ex3cli.cli.frame import Answer, Context
+from ex3cli.cli.output import print_answer, say_error
 
 ROOT = Path(__file__).parents[2]
 SOURCE = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -96,3 +105,37 @@ def test_sigterm_outside_a_training_says_so_and_ends_with_143(tmp_path: Path) ->
     _, err = process.communicate()
     assert process.returncode == 143
     assert err.decode().splitlines()[0] == "error: stopped by SIGTERM"
+
+
+def test_words_of_a_table_are_neither_markup_nor_raw_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("[bold]name[/bold]", "\x07head", title="[red]title\x1b[0m")
+    table.add_row("[green]a\x1b[31m", Text("b\x9b", "red"))
+    table.add_row(":smile:", "two\nlines")
+    print_answer(Answer(document={}, show=["[bold]said\x1b", _Nested(table)], files=[Path("c\x1b\n")]), json=False)
+    out = capsys.readouterr().out
+    for seen in (
+        "[bold]name[/bold]",
+        r"\x07head",
+        r"[red]title\x1b[0m",
+        r"[green]a\x1b[31m",
+        r"b\x9b",
+        ":smile:",
+        r"[bold]said\x1b",
+    ):
+        assert seen in out
+    assert r"wrote c\x1b\n" in out
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]|two.n", out)
+
+
+@dataclass
+class _Nested:
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        yield self.table
+
+
+def test_errors_and_notes_show_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    say_error("no run a\x1b[31m\nb", "take \x07c", 4, json=False)
+    Context(argv=[]).note("d\x1b\ne")
+    assert capsys.readouterr().err == "error: no run a\\x1b[31m b\n  try: take \\x07c\nd\\x1b\ne\n"

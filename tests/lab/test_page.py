@@ -54,6 +54,12 @@ def test_a_title_cannot_be_markup() -> None:
     assert "&lt;script&gt;alert" in text
 
 
+def test_control_characters_of_a_title_are_seen() -> None:
+    text = page(film(), "a\x1b[31m\nb\udce4.png")
+    assert r"a\x1b[31m\nb\xe4.png" in text
+    assert "\x1b" not in text
+
+
 def test_the_data_are_those_of_the_film() -> None:
     made = film()
     data = data_of(page(made))

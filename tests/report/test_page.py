@@ -78,13 +78,15 @@ def test_the_same_artifacts_give_the_same_bytes(store: Store, everything: Path) 
 
 
 def test_nothing_that_a_manifest_says_can_be_markup(store: Store, everything: Path, make: Make, plane: Run) -> None:
-    bad = '<script>alert("1")</script>'
+    bad = '<script>alert("1")</script>\x1b[31m'
     summary = {**plane.manifest.summary, "why": bad}
     given = {"config": {"distribution": bad, "loss": bad}, "converged": True, "figures": ("panel",)}
     make(("lab", "points"), "lab train", label="log", summary=summary, argv=["ex3", bad], **given)
     text = page(store, title=bad, author=bad)
     assert "<script" not in text
     assert text.count("&lt;script&gt;") >= 6
+    assert r"\x1b[31m" in text
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
     assert "ex3 lab train" not in text  # a drawing is no preset that the reader could name
 
 
