@@ -11,16 +11,14 @@ from ex3cli.errors import NotConvergedError, UsageError
 from ex3cli.lab.config import LabConfig
 
 if TYPE_CHECKING:
-    from ex3cli.artifacts.run import Run
     from ex3cli.lab.distributions import Distribution
+    from ex3cli.lab.drawings import Scatter
     from ex3cli.lab.training import Trained
 
 app = typer.Typer(help="A small GAN on points in the plane: train it, measure it, watch it.", no_args_is_help=True)
 
 TRAIN = "lab train"
 ATTEMPTS = 3
-DRAWING_FOLDER = "drawing"
-"""Folder in a run for the file of points that it learned from, so that another person can repeat it."""
 
 
 @command(app, "presets", examples=("ex3 lab presets", "ex3 lab presets --json"))
@@ -60,9 +58,7 @@ def train(
     page: Annotated[
         bool, typer.Option("--page", help="Write a page of HTML that replays the training.", rich_help_panel="Output")
     ] = False,
-    animation: Annotated[
-        bool, typer.Option(help="Write the training as GIF, and MP4 where ffmpeg is.", rich_help_panel="Output")
-    ] = True,
+    animation: Annotated[bool, typer.Option(help="Write the training as a GIF.", rich_help_panel="Output")] = True,
 ) -> Answer:
     """Train a small GAN until it has converged, at least 5,000 epochs; one that fails is counted and tried from a new seed.
 
@@ -72,18 +68,22 @@ def train(
     from ex3cli.artifacts.attempts import derive_convergence
     from ex3cli.cli.resuming import recording
     from ex3cli.lab import outputs, training
+    from ex3cli.lab.drawings import Scatter
 
     config: LabConfig = context.config
     _refuse_what_cannot_end_well(context)
-    distribution, digests = _distribution(context, name, points)
-    shelf = distribution.name if points is None else "points"
+    distribution = _distribution(context, name, points)
+    settings, digests, shelf = {"distribution": distribution.name, **config.to_dict()}, {}, distribution.name
+    if isinstance(distribution, Scatter):
+        settings["points"] = distribution.file_name  # the copy in the run
+        digests, shelf = {distribution.name: distribution.digest}, "points"
     run = context.store.new_run(
-        ("lab", shelf), label=config.loss, command=TRAIN, config={"distribution": distribution.name, **config.to_dict()},
+        ("lab", shelf), label=config.loss, command=TRAIN, config=settings,
         seed=context.seed, argv=context.argv, threads=1, data=digests,
     )  # fmt: skip
     with recording(run):
-        if points is not None:
-            _keep(run, points, digests, context)
+        if isinstance(distribution, Scatter):
+            run.write_bytes(distribution.file_name, distribution.data)
         context.note(f"{run.path}: {config.loss} on {distribution.name}, up to {config.max_epochs:,} epochs")
         if config.max_epochs < config.min_epochs:
             context.note(
@@ -94,7 +94,9 @@ def train(
             config, distribution, run, context.progress, max_attempts=max_attempts,
             decided=lambda: derive_convergence(context.store),
         )  # fmt: skip
-        outputs.write(run, trained, page=page, animate=animation)
+        outputs.write(run, trained)
+        with context.optional("the figures"):
+            outputs.draw(run, trained, page=page, animate=animation)
         summary = outputs.summary(trained)
         run.finish(summary, partial=config.is_shortened and not trained.verdict.converged, converged=trained.verdict.converged)
     document = {"distribution": distribution.name, "loss": config.loss, "seed": context.seed, "run": run.name, **summary}
@@ -119,36 +121,19 @@ def _refuse_what_cannot_end_well(context: Context) -> None:
         )
 
 
-def _distribution(context: Context, name: str | None, points: Path | None) -> tuple["Distribution", dict[str, str]]:
-    """What is to be learnt, and the digest of its file."""
+def _distribution(context: Context, name: str | None, points: "Path | Scatter | None") -> "Distribution":
+    """What is to be learnt; how a file was read is noted. A reproduction gives the points that it has read already."""
     from ex3cli.lab.distributions import preset
     from ex3cli.lab.drawings import read_points
 
     if points is None:
-        return preset(name or "ring"), {}
+        return preset(name or "ring")
     if name:
         raise UsageError(f"{name} and --points {points} are two distributions", "leave one of them out")
-    read = read_points(points)
-    if read.dark_share > 0.5:
-        context.note(
-            f"{points}: {read.dark_share:.0%} of its pixels are dark, and dark is what is learnt; of a drawing in white on "
-            "black that is the background: invert it"
-        )
-    return read, {points.name: read.digest}
-
-
-def _keep(run: "Run", points: Path, digests: dict[str, str], context: Context) -> None:
-    """Copy the file of points into the run, unless it has changed since it was read."""
-    from ex3cli.artifacts.canonical import digest
-
-    try:
-        data = points.read_bytes()
-    except OSError:
-        data = b""
-    if digest(data) == digests[points.name]:
-        run.write_bytes(f"{DRAWING_FOLDER}/{points.name}", data)
-    else:
-        context.note(f"{points} has changed since it was read, so the run keeps no copy of it")
+    read = read_points(points) if isinstance(points, Path) else points
+    for remark in read.remarks:
+        context.note(f"{read.name}: {remark}")
+    return read
 
 
 def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:

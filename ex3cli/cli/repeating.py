@@ -15,6 +15,7 @@ from ex3cli.cli.frame import Context, call
 from ex3cli.errors import ArtifactError, MissingRunError, UsageError
 
 if TYPE_CHECKING:
+    from ex3cli.lab.drawings import Scatter
     from ex3cli.settings import Settings
 
 SHIPPED_FROM = "shipped from"  # the source of a shipped run that is the same run, where it was made
@@ -177,11 +178,14 @@ def _settings(original: Run, config: "type[Settings]") -> dict[str, Any]:
     return stored
 
 
-def drawing_of(run: Run) -> Path | None:
-    """The file of points that a training of `ex3 lab` learned from, as it is kept in its run."""
-    from ex3cli.cli.lab import DRAWING_FOLDER
+def drawing_of(run: Run) -> "Scatter | None":
+    """The distribution that a training of `ex3 lab` learned from a file, read from the copy in its run."""
+    from ex3cli.lab.drawings import parse
 
-    return next((run.path / name for name in run.manifest.files if Path(name).parent.as_posix() == DRAWING_FOLDER), None)
+    name = run.manifest.config.get("points")
+    if not isinstance(name, str) or name not in run.manifest.files:
+        return None
+    return parse(run.read_bytes(name), Path(str(run.manifest.config["distribution"])))
 
 
 @contextmanager

@@ -53,6 +53,8 @@ def train(context: Context, resume: Resume = None) -> Answer:
             resume_command=resume_command(context, TRAIN, run), progress=context.progress,
         )  # fmt: skip
         summary = outputs.write(run, trained, data, context.config, seed=context.seed, progress=context.progress)
+        with context.optional("the figure"):
+            outputs.draw(run)
         run.finish(summary, partial=context.config.epochs < VAEConfig.resolve(preset).epochs)
     return Answer(
         document={"dataset": context.dataset, "run": run.name, "partial": run.manifest.partial, **summary},

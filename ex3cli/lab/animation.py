@@ -1,18 +1,16 @@
-"""The training as a moving picture: GIF by Pillow, MP4 where ffmpeg is."""
+"""The training as a moving picture, a GIF by Pillow."""
 
 import io
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
+
+from ex3cli.figure_style import BLUE, PURPLE, VERMILLION
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ex3cli.figure_style import BLUE, PURPLE, VERMILLION
+from ex3cli.escaping import printable
 from ex3cli.lab.distributions import Points
 from ex3cli.lab.frames import Array, Film, shown_range
 from ex3cli.lab.measuring import Floor
@@ -37,22 +35,6 @@ def gif(frames: Sequence[Image.Image]) -> bytes:
     durations = [MILLISECONDS] * (len(small) - 1) + [2_000]
     small[0].save(out, "GIF", save_all=True, append_images=small[1:], duration=durations, loop=0)
     return out.getvalue()
-
-
-def mp4(frames: Sequence[Image.Image]) -> bytes | None:
-    """H.264, or None where ffmpeg is missing or cannot."""
-    program = shutil.which("ffmpeg")
-    if program is None:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "training.mp4"
-        words = [
-            program, "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{SIDE}x{SIDE + STRIP}",
-            "-r", str(1000 / MILLISECONDS), "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "20", str(path),
-        ]  # fmt: skip
-        pixels = b"".join(frame.tobytes() for frame in frames)
-        done = subprocess.run(words, input=pixels, capture_output=True, check=False)  # noqa: S603  (no word comes from outside)
-        return path.read_bytes() if done.returncode == 0 and path.is_file() else None
 
 
 def _frame(film: Film, real: Points, floor: Floor, index: int, title: str, modes: int) -> Image.Image:
@@ -95,7 +77,8 @@ def _strip(draw: ImageDraw.ImageDraw, film: Film, floor: Floor, index: int, titl
     font = ImageFont.load_default(14)
     draw.rectangle((0, SIDE, SIDE, SIDE + STRIP), fill="white")
     draw.line((0, SIDE, SIDE, SIDE), fill="#666666")
-    draw.text((8, SIDE + 6), f"{title}   epoch {int(film.epoch[index]):,}", fill="black", font=font)
+    plain = printable(title).encode("latin-1", "replace").decode("latin-1")  # what Pillow's font can write
+    draw.text((8, SIDE + 6), f"{plain}   epoch {int(film.epoch[index]):,}", fill="black", font=font)
     draw.text((8, SIDE + 26), numbers, fill="black", font=font)
     top, bottom = SIDE + 52, SIDE + STRIP - 8
     most = float(np.clip(np.nanmax(film.w), 0.05, 1.5))

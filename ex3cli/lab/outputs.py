@@ -16,29 +16,27 @@ KINDS = ("weight", "bias")
 HISTORY = ("epoch", "discriminator_loss", "generator_loss", "kl", "js", "w", "outside", "modes")
 
 
-def write(run: Run, trained: Trained, *, page: bool, animate: bool) -> None:
-    """Weights (the generator's are the averaged ones), the film, the curves and what was asked for of the pictures."""
+def write(run: Run, trained: Trained) -> None:
+    """Weights (the generator's are the averaged ones), the film and the curves."""
     game, film = trained.game, trained.film
     run.write_tensors("generator.safetensors", _named(game.generator.views(game.average)))
     run.write_tensors("discriminator.safetensors", _named(game.discriminator.layers))
     run.write_tensors("film.safetensors", film.tensors())
     columns = [[_spelt(value) for value in getattr(film, name).tolist()] for name in HISTORY]
     run.write_csv("history.csv", HISTORY, zip(*columns, strict=True))
-    _write_pictures(run, trained, page=page, moving=animate)
 
 
-def _write_pictures(run: Run, trained: Trained, *, page: bool, moving: bool) -> None:
+def draw(run: Run, trained: Trained, *, page: bool, animate: bool) -> None:
+    """The figures, and the animation and the page if they are asked for."""
     film, floor, config = trained.film, trained.ruler.floor, trained.game.config
     real = trained.ruler.real[:SHOWN]
-    title = f"{trained.ruler.distribution.name}, {config.loss}, seed {run.manifest.seed}"
+    title = f"{trained.ruler.distribution.name}, {config.loss} loss, seed {run.manifest.seed}"
     run.write_figure("figures/panel", figures.panel(film, real, floor, title=title, loss=config.loss))
     if (drawn := figures.manifold(film, title=title)) is not None:
         run.write_figure("figures/manifold", drawn)
-    if moving:
+    if animate:
         frames = animation.draw_frames(film, real, floor, title=title, modes=trained.ruler.distribution.modes)
         run.write_bytes("figures/training.gif", animation.gif(frames))
-        if (video := animation.mp4(frames)) is not None:
-            run.write_bytes("figures/training.mp4", video)
     if page:
         text = render(
             film, real, floor, title=title, verdict=trained.verdict.why, settings=_told(config),

@@ -14,7 +14,7 @@ from ex3cli.vae.training import TrainedVAE
 def write(
     run: Run, trained: TrainedVAE, data: ImageDataset, config: VAEConfig, *, seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """Write everything but the manifest into the run; returns the numbers that sum it up.
+    """Write everything but the manifest and the figure into the run; returns the numbers that sum it up.
 
     Labels are looked at for one thing: C and gamma, on the training images that are kept for choosing.
     """
@@ -25,7 +25,6 @@ def write(
         model, data.test_images, weighted_images=config.bound_images, samples=config.bound_samples, seed=seed, progress=progress
     )
     run.write_json("bound.json", asdict(measured))
-    run.write_figure("figures/bound", figures.bound_by_epoch(run.metrics.rows()), svg=True)
     return {
         "epochs": trained.epochs,
         "elbo": trained.elbo,
@@ -43,3 +42,8 @@ def write(
         "dimensions": stored.train.shape[1],
         "svm": svm.to_json(choices),
     }
+
+
+def draw(run: Run) -> None:
+    """The bound against the epoch."""
+    run.write_figure("figures/bound", figures.bound_by_epoch(run.metrics.rows()), svg=True)

@@ -1,7 +1,10 @@
 """`ex3 lab` as a person types it."""
 
 import hashlib
+import os
+import re
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -168,3 +171,61 @@ def test_every_file_that_holds_no_points_is_refused(ex3: EX3, tmp_path: Path) ->
     outcome = ex3("lab", "train", "--points", "white.png")
     assert outcome.exit_code == 3
     assert outcome.stderr.count("\n") == 2
+
+
+TINY = ("--max-epochs", 3, "--max-attempts", 1, "--page")
+NAMES = (
+    "a$$b.csv", "x_{1$.csv", "$\\frac$.csv", "[bold]$.csv", "笑脸😀.csv", "a\x1b[31m\nb.csv", "<i>.csv",
+    os.fsdecode(b"gr\xfc\xdfe.csv"),
+)  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_no_name_of_a_file_loses_a_training_or_reaches_the_terminal_raw(ex3: EX3, tmp_path: Path, name: str) -> None:
+    Path(name).write_text("0.1,0.2\n0.8,0.9\n")
+    outcome = ex3("lab", "train", "--points", name, *TINY)
+    assert outcome.exit_code == 5, outcome.stderr  # after 3 epochs
+    assert "could not be made" not in outcome.stderr
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", outcome.stdout + outcome.stderr)
+    folder = tmp_path / "artifacts/lab/points/0001-log"
+    assert (folder / "figures/panel.png").is_file()
+    assert (folder / "figures/training.gif").is_file()
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f]|<i>", (folder / "page.html").read_text(encoding="utf-8"))
+    assert set(Store(tmp_path / "artifacts").open("lab/points/0001-log").verify().values()) == {"ok"}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.png", "points"])
+def test_a_run_keeps_the_file_that_it_learnt_from(ex3: EX3, tmp_path: Path, name: str) -> None:
+    if name == "a.png":
+        Image.fromarray(np.eye(20, dtype=np.uint8) * 200).save(name)
+    else:
+        Path(name).write_text("0.1,0.2\n0.8,0.9\n")
+    read = drawings.read_points(Path(name))
+    ex3("lab", "train", "--points", name, "--max-epochs", 3, "--max-attempts", 1, "--no-animation")
+    run = Store(tmp_path / "artifacts").open("lab/points/0001-log")
+    kept = run.manifest.config["points"]
+    assert run.manifest.config["distribution"] == name
+    assert run.read_bytes(kept) == Path(name).read_bytes()
+    assert run.manifest.files[kept]["sha256"] == run.manifest.data[name]
+    assert np.array_equal(drawings.read_points(run.path / kept).places, read.places)
+
+
+def test_a_figure_that_cannot_be_drawn_is_a_note_and_fails_no_training(
+    ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no glyph")
+
+    monkeypatch.setattr("ex3cli.lab.figures.panel", fail)
+    outcome = ex3("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1)
+    assert "the figures could not be made (RuntimeError: no glyph); the results are complete" in outcome.stderr
+    run = Store(tmp_path / "artifacts").open("lab/ring/0001-log")
+    assert run.manifest.state == "finished"
+    assert {"generator.safetensors", "history.csv", "film.safetensors"} <= set(run.manifest.files)
+
+
+def test_how_a_file_was_read_is_noted(ex3: EX3, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("0,1\n0.1,0.2\n0.8,0.9\n")
+    outcome = ex3("lab", "train", "--points", "a.csv", "--max-epochs", 3, "--max-attempts", 1, "--no-animation")
+    assert "a.csv: its first line, 0 and 1, is taken for a header" in outcome.stderr

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ex3cli.errors import DataError
-from ex3cli.lab.drawings import Scatter, read_points
+from ex3cli.lab.drawings import PNG, Scatter, parse, read_points
 
 
 def png(path: Path, image: Image.Image) -> Path:
@@ -70,6 +70,10 @@ def test_every_kind_of_png_is_read(tmp_path: Path, mode: str) -> None:
         ("a.csv", "x,y\n0.1,0.2\n0.8,0.9\n"), ("a.csv", "0.1;0.2\n0.8;0.9"), ("a.txt", "# points\n0.1 0.2\n\n0.8\t0.9\n"),
         ("german.csv", "x;y\n0,1;0,2\n0,8;0,9\n"), ("german.csv", "0,1;0,2\n0,8;0,9"), ("german.txt", "0,1\t0,2\n0,8\t0,9"),
         ("german.txt", "0,1 0,2\n0,8 0,9"), ("a.csv", "0.1, 0.2\n0.8,\t0.9"), ("a.csv", '"0.1","0.2"\n"0.8","0.9"'),
+        ("pandas.csv", "0,1\n0.1,0.2\n0.8,0.9\n"), ("pandas.csv", ",0,1\n0,0.1,0.2\n1,0.8,0.9\n"),
+        ("pandas.csv", "0,0.1,0.2\n1,0.8,0.9\n"), ("german.csv", ";x;y\n0;0,1;0,2\n1;0,8;0,9\n"),
+        ("german.csv", "0;1\n0,1;0,2\n0,8;0,9\n"),
+        ("r.csv", '"","x","y"\n"1",0.1,0.2\n"2",0.8,0.9\n'), ("mac.csv", "x,y\r0.1,0.2\r0.8,0.9"),
         ("a.json", "[[0.1, 0.2], [0.8, 0.9]]"), ("a.json", '{"points": [{"x": 0.1, "y": 0.2}, {"x": 0.8, "y": 0.9}]}'),
     ],
 )  # fmt: skip
@@ -82,6 +86,70 @@ def test_points_are_read_as_csv_and_json(tmp_path: Path, name: str, content: str
     assert len(set(modes.tolist())) == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_what_excel_and_powershell_write_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.csv").write_bytes("Länge;Höhe\r\n0,1;0,2\r\n0,8;0,9\r\n".encode(encoding))
+    assert read_points(tmp_path / "a.csv").places.tolist() == [[0.1, 0.2], [0.8, 0.9]]
+
+
+@pytest.mark.parametrize(
+    ("content", "points", "remark"),
+    [
+        ("0,1\n0.5,0.5\n0.2,0.5\n", 2, "taken for a header"), ("0,1\n1,1\n0,0\n", 3, "taken for a point"),
+        ("5,0.1,0.2\n", 0, ""), ("0,0.1,0.2\n1,0.2,0.1\n", 2, "counts the lines"), ("0.5,0.5\n0,1\n", 2, ""),
+    ],
+)  # fmt: skip
+def test_what_could_be_taken_in_two_ways_is_remarked(tmp_path: Path, content: str, points: int, remark: str) -> None:
+    path = text(tmp_path / "a.csv", content)
+    if not points:
+        with pytest.raises(DataError, match="line 1 is no pair"):
+            read_points(path)
+        return
+    read = read_points(path)
+    assert len(read.places) == points
+    assert len(read.remarks) == bool(remark)
+    assert remark in "".join(read.remarks)
+
+
+def test_the_digits_of_a_point_are_kept(tmp_path: Path) -> None:
+    pairs = np.random.default_rng(0).random((500, 2)).tolist()
+    assert read_points(text(tmp_path / "a.csv", "".join(f"{x!r},{y!r}\n" for x, y in pairs))).places.tolist() == pairs
+
+
+def test_too_many_points_are_refused_before_they_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ex3cli.lab.point_files.MOST_POINTS", 100)
+    monkeypatch.setattr(np, "loadtxt", None)
+    monkeypatch.setattr(json, "loads", None)
+    for name, content in (("a.csv", "0,1\n" * 102), ("b.csv", "0,1\r" * 201), ("a.json", f"[{'[1,2],' * 101}[1,2]]")):
+        with pytest.raises(DataError, match="too many points"):
+            read_points(text(tmp_path / name, content))
+
+
+def test_grey_paper_counts_as_white(tmp_path: Path) -> None:
+    pixels = np.full((60, 60), 240, np.uint8)
+    pixels[20:30, 20:30] = 20
+    read = read_points(png(tmp_path / "a.png", Image.fromarray(pixels)))
+    assert len(read.places) == 100
+    assert read.remarks == ("its paper is grey (94% white) and counts as white",)
+    pixels[pixels == 240] = 255
+    pixels[5:55, 5:55] = 240  # a light shape on white is a drawing
+    read = read_points(png(tmp_path / "b.png", Image.fromarray(pixels)))
+    assert (len(read.places), read.remarks) == (2_500, ())
+
+
+def test_a_copy_in_a_run_is_read_as_the_file_was(tmp_path: Path) -> None:
+    for path in (
+        text(tmp_path / "a.txt", "0.1 0.2\n0.8 0.9"), text(tmp_path / "b.JSON", "[[0.1, 0.2], [0.8, 0.9]]"),
+        text(tmp_path / "c", "[[0.1, 0.2], [0.8, 0.9]]"), tmp_path / "d.dat",
+    ):  # fmt: skip
+        if path.name == "d.dat":
+            path.write_bytes(white_png(2))
+        read = read_points(path)
+        again = parse(read.data, tmp_path / "run" / read.file_name)
+        assert np.array_equal(again.places, read.places)
+        assert again.digest == read.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_points_outside_of_the_square_are_moved_into_it_in_proportion(tmp_path: Path) -> None:
     places = read_points(text(tmp_path / "a.csv", "0,0\n100,0\n100,50\n")).places
     assert places.min() == pytest.approx(0.1)
@@ -89,13 +157,17 @@ def test_points_outside_of_the_square_are_moved_into_it_in_proportion(tmp_path: 
     assert np.ptp(places, axis=0) == pytest.approx([0.8, 0.4])
 
 
-def huge_png() -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+def huge_png(before: bytes = b"", side: int = 10_000) -> bytes:
+    """A PNG that says it is `side` pixels wide and high, after chunks that say otherwise."""
+    return PNG + before + size_chunk(side) + chunk(b"IDAT", zlib.compress(bytes(10_001) * 100)) + chunk(b"IEND", b"")
 
-    rows = zlib.compress(bytes(10_001) * 100)
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 10_000, 10_000, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+def size_chunk(side: int) -> bytes:
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def white_png(dark: int = 0) -> bytes:
@@ -136,10 +208,18 @@ BAD = [
     ("pixel.png", white_png(1), "only one dark pixel"),
     ("zeros.png", white_png()[:8] + bytes(40), "its beginning makes no sense"),
     ("huge.png", huge_png(), "10,000 × 10,000"),
+    ("two-sizes.png", huge_png(size_chunk(10)), "10,000 × 10,000"),
+    ("words-first.png", huge_png(chunk(b"tEXt", b"a\0" + bytes(40))), "10,000 × 10,000"),
+    ("bomb.png", huge_png(side=30_000), "damaged PNG"),
     ("torn.png", white_png()[:60], "damaged PNG"),
     ("cut.png", white_png()[:10], "damaged PNG"),
     ("text.png", b"hello", "no PNG"),
     ("bytes.csv", b"\xff\xfe\x00", "neither a PNG nor text"),
+    ("no-mark.csv", "0,1\n".encode("utf-16-le"), "neither a PNG nor text"),
+    ("a.svg", b"<svg xmlns='x'>" + bytes([48]) * 200_000, "holds markup or a data URI: <svg xmlns='x'>000"),
+    ("uri.csv", b"data:image/png;base64," + bytes([65]) * 200_000, "holds markup or a data URI"),
+    ("line.csv", b"0.1,0.2," * 100_000, "line 1 is no pair of numbers: 0.1,0.2"),
+    ("quote.csv", b'x,y\n"' + bytes([48]) * 200_000, "line 2 is no pair"),
     ("empty.csv", b"", "no points"),
     ("header.csv", b"x,y\n", "no points"),
     ("one.csv", b"0.5,0.5\n", "only one point"),
