@@ -17,3 +17,9 @@ def half_up(value: float, decimals: int, scale: int = 0) -> Decimal:
     with localcontext(prec=400):
         rounded = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP).quantize(Decimal(1).scaleb(-max(decimals, 0)))
     return rounded if rounded else abs(rounded)  # never -0
+
+
+def mean_and_spread(mean: float, std: float | None, digits: int = 2) -> str:
+    """A share and its spread in percent, such as "85.00 ± 0.40"; the mean alone where a single value has no spread."""
+    spread = "" if std is None else f" ± {half_up(std, digits, scale=2)}"
+    return f"{half_up(mean, digits, scale=2)}{spread}"

@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hi
 from ex3cli.errors import UsageError, did_you_mean
 
 LARGEST = sys.float_info.max
+LARGEST_SEED = 2**63 - 1
+"""A manifest stores the seed in 64 bits with a sign. No library is given it: each gets one that `streams` derives from it."""
 
 
 def setting(

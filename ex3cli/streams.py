@@ -14,6 +14,11 @@ def stream_seed(seed: int, *names: str | int) -> int:
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1
 
 
+def seed_of_32_bits(seed: int, *names: str | int) -> int:
+    """As `stream_seed`, for libraries whose seeds have 32 bits, such as scikit-learn's `random_state`."""
+    return stream_seed(seed, *names) >> 31
+
+
 def numpy_stream(seed: int, *names: str | int) -> np.random.Generator:
     """NumPy generator (PCG64) of the stream that `names` spells."""
     return np.random.default_rng(stream_seed(seed, *names))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ex3cli.rounding import half_up
+from ex3cli.rounding import half_up, mean_and_spread
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,9 @@ def test_a_percentage_is_its_share_with_the_point_moved(millionths: int, decimal
     share = millionths / 10**6
     assert half_up(share, decimals, scale=2) == half_up(share, decimals + 2).scaleb(2)
     assert abs(half_up(share, decimals) - Decimal(millionths).scaleb(-6)) <= Decimal(5).scaleb(-decimals - 1)
+
+
+def test_a_single_value_has_no_spread() -> None:
+    assert mean_and_spread(0.85, 0.004) == "85.00 ± 0.40"
+    assert mean_and_spread(0.85, 0.0) == "85.00 ± 0.00"
+    assert mean_and_spread(0.85, None) == "85.00"

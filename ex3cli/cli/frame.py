@@ -235,6 +235,10 @@ def _run(
         raise typer.Exit(explain(error, line=line, debug=given["debug"], json=given["json"] and not answered)) from None
 
 
+CLEARABLE = ("author", "title")
+"""Options for which an empty text means something: forget the one that is kept."""
+
+
 def ensure_scratch(artifacts: Path) -> None:
     """Where no folder for temporary files can be written, put them, and Matplotlib's cache with them, beside the runs."""
     try:
@@ -246,7 +250,7 @@ def ensure_scratch(artifacts: Path) -> None:
 
 def _context(config: type[Settings] | None, ctx: typer.Context, given: dict[str, Any]) -> Context:
     for name, value in given.items():
-        if value == "":
+        if value == "" and name not in CLEARABLE:
             raise UsageError(f"{name.replace('_', '-')} is empty", "give it a value (an unset shell variable?) or leave it out")
     context = Context(argv=given_words(ctx), given=_given(ctx, given))
     for key in given.keys() & {*COMMON, "json", "quiet"}:

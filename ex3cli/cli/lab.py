@@ -168,10 +168,17 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
 
 
 def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
+    from ex3cli.lab.verdict import DIVERGENCE, NON_FINITE
+
     if trained.verdict.converged:
         return None
     history = "; ".join(f"attempt {each.attempt}: {each.reason} at epoch {each.iteration:,}" for each in trained.attempts)
-    remedy = (
-        "let it train longer: --max-epochs 20000" if trained.game.config.is_shortened else "another --seed or other settings"
-    )
+    config, reason = trained.game.config, trained.verdict.reason
+    if reason in (NON_FINITE, DIVERGENCE):
+        remedy = (
+            f"smaller steps: --generator-rate below {config.generator_rate:g}, "
+            f"--discriminator-rate below {config.discriminator_rate:g}"
+        )
+    else:
+        remedy = "let it train longer: --max-epochs 20000" if config.is_shortened else "another --seed or other settings"
     return NotConvergedError(f"no convergence ({history}); {trained.verdict.why}", f"{remedy}; see `ex3 runs show {run}`")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import typer
 
 from ex3cli.errors import UsageError
-from ex3cli.settings import Settings, is_tuple_type, option_fields, option_name, plain_number
+from ex3cli.settings import LARGEST_SEED, Settings, is_tuple_type, option_fields, option_name, plain_number
 
 Parameter = inspect.Parameter
 
@@ -25,7 +25,7 @@ TRAINING = "Training"  # heading in --help
 
 
 def _seed(panel: str) -> tuple[Any, Any]:
-    return Annotated[int, typer.Option(min=0, help="Every random number follows from it.", rich_help_panel=panel)], 0
+    return Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of every random number.", rich_help_panel=panel)], 0
 
 
 COMMON: dict[str, tuple[Any, Any]] = {

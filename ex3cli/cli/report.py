@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-PAGE, PDF = "index.html", "report.pdf"
+PAGE, PDF, ABOUT = "index.html", "report.pdf", "about.json"
 
 
 @command(
@@ -25,7 +25,7 @@ PAGE, PDF = "index.html", "report.pdf"
 )  # fmt: skip
 def report(
     context: Context,
-    author: Annotated[str | None, typer.Option(help="Who hands it in.", rich_help_panel="Output")] = None,
+    author: Annotated[str | None, typer.Option(help="Who hands it in; remembered.", rich_help_panel="Output")] = None,
     title: Annotated[
         str | None, typer.Option(help="The page's title.", show_default="what the exercise is about", rich_help_panel="Output")
     ] = None,
@@ -68,13 +68,35 @@ def report(
     from ex3cli.report.page import TITLE, render
 
     page = context.artifacts / "report" / PAGE
-    rendered = partial(render, made, archive, title=title or TITLE, author=author or "")
+    about = _about(page.with_name(ABOUT), author, title)
+    rendered = partial(render, made, archive, title=about["title"] or TITLE, author=about["author"])
     write_atomically(page, rendered().encode())
+    older = page.with_name(PDF).exists()
     page.with_name(PDF).unlink(missing_ok=True)  # one of an earlier page would say something else
     printed, said = _print(rendered(for_print=True), page.with_name(PDF)) if pdf else (None, "")
+    if older and printed is None:
+        said = " ".join(filter(None, (said, f"Removed the older {PDF}, which was of another page.")))
     document |= {"page": page, "pdf": printed, "pdf_note": said}
     written = [each for each in (page, printed) if each is not None]
     return Answer(document=document, show=[_table(made), *([said] if said else [])], files=written, problem=problem)
+
+
+def _about(path: Path, author: str | None, title: str | None) -> dict[str, str]:
+    """Author and title: as given, else those of the last report here; an empty text clears one."""
+    import json
+
+    from ex3cli.artifacts.atomic import write_atomically
+    from ex3cli.artifacts.canonical import to_json
+
+    about = {"author": "", "title": ""}
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        about |= {name: stored[name] for name in about if isinstance(stored.get(name), str) and stored[name].isprintable()}
+    except (OSError, ValueError, AttributeError):  # none yet, or not ours: it is written anew
+        pass
+    about |= {name: text for name, text in (("author", author), ("title", title)) if text is not None}
+    write_atomically(path, (to_json(about) + "\n").encode())
+    return about
 
 
 def _check_text(text: str | None, option: str) -> None:

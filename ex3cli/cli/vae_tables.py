@@ -6,6 +6,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from ex3cli.rounding import mean_and_spread
+
 SHORT = {"raw_pixels": "raw pixels", "hog": "edges (HOG)", "preset_paper": "preset paper"}
 
 
@@ -106,11 +108,11 @@ def comparison(document: Mapping[str, Any]) -> list[Any]:
 
 
 def _percent(row: Mapping[str, Any]) -> str:
-    return f"{100 * row['accuracy_mean']:.2f} ± {100 * row['accuracy_std']:.2f}"
+    return mean_and_spread(row["accuracy_mean"], row["accuracy_std"])
 
 
 def _wrong(row: Mapping[str, Any]) -> str:
-    return f"{100 - 100 * row['accuracy_mean']:.2f} ± {100 * row['accuracy_std']:.2f}"
+    return mean_and_spread(1 - row["accuracy_mean"], row["accuracy_std"])
 
 
 def _or_empty(shown: Callable[[Mapping[str, Any]], str], row: Mapping[str, Any] | None) -> str:

@@ -79,9 +79,9 @@ def judge(looks: Sequence[Look], floor: Floor, modes: int, since: int | None, *,
     excess, outside = _excess(last, floor), float(np.median([each.reading.outside for each in last]))
     values = {"js": js, "w": excess + floor.w, "w_floor": floor.w, "modes": float(covered), "of_modes": float(modes)}
     if since is not None:
-        told = f"JS {js:.3f} ≤ {JS_LIMIT}, W {excess:+.3f} ≤ {W_LIMIT} from its floor"
-        why = f"{told}, {covered} of {modes} modes, {HELD} looks in a row and ever since"
-        return Verdict(True, None, f"converged at epoch {since:,}: {why}", since, values)
+        w = f"W {values['w']:.3f} (floor {floor.w:.3f}, limit {floor.w + W_LIMIT:.3f})"
+        why = f"over the last {HELD} evaluations JS {js:.3f} (limit {JS_LIMIT}), {w}, {covered} of {modes} modes"
+        return Verdict(True, None, f"converged: every evaluation since epoch {since:,} meets the rule; {why}", since, values)
     near = _nearness(recent, floor, modes)
     changes = sum(one != other for one, other in pairwise(near))
     if not finite:
@@ -129,8 +129,8 @@ def _distance(last: Sequence[Look], floor: Floor) -> str:
     js, excess = max(each.reading.js.value for each in last), _excess(last, floor)
     few = "" if len(last) == HELD else f", of the {HELD} that it takes"
     return (
-        f"JS {js:.3f} at the worst (limit {JS_LIMIT}), W {excess:+.3f} from its floor in the median (limit {W_LIMIT}) of the "
-        f"last {len(last)} looks{few}"
+        f"JS {js:.3f} at the worst (limit {JS_LIMIT}), W {round(excess, 3) + 0.0:+.3f} from its floor in the median "
+        f"(limit {W_LIMIT}) of the last {len(last)} looks{few}"
     )
 
 

@@ -63,7 +63,9 @@ def accuracies(found: Judged) -> Table:
     headings += [f"the paper on MNIST, {method}: error %" for method in methods]
     cells = []
     for row in rows:
-        error = f"{remainder(row['accuracy_mean'])} ± {percent(row['accuracy_std'])}"
+        error = remainder(row["accuracy_mean"])
+        if row["accuracy_std"] is not None:
+            error += f" ± {percent(row['accuracy_std'])}"
         line = [f"{row['labels']:,}", error, spread(row["accuracy_mean"], row["accuracy_std"])]
         line += [_baseline(row["baselines"].get(name)) for name in baselines]
         cells.append(line + [_published(row["paper"].get(method)) for method in methods])
@@ -100,7 +102,12 @@ def sentence(found: Judged) -> str:
     )
     for name in ("raw_pixels", "hog"):
         ends = [
-            beside(row["accuracy_mean"], each["accuracy_mean"], max(row["accuracy_std"], each["accuracy_std"]), BASELINES[name])
+            beside(
+                row["accuracy_mean"],
+                each["accuracy_mean"],
+                max(row["accuracy_std"] or 0, each["accuracy_std"] or 0),
+                BASELINES[name],
+            )
             + f" with {row['labels']:,}"
             for row in (few, many)
             if (each := row["baselines"].get(name))

@@ -45,16 +45,11 @@ def verdict(archive: Archive, run: "Run") -> str:
 
 def _converged(attempt: "Attempt") -> str:
     values = attempt.values
-    excess = values["w"] - values["w_floor"]
-    beside = "at its floor" if fixed(excess, 3) == fixed(0, 3) else f"{fixed(abs(excess), 3)} {_side(excess)} its floor"
     return (
-        f"converged at epoch {attempt.iteration:,} and stayed so: JS {fixed(values['js'], 3)} nats, W {fixed(values['w'], 3)}, "
-        f"{beside} (what real points score against real ones), {values['modes']:.0f} of {values['of_modes']:.0f} modes covered"
+        f"converged. Every evaluation since epoch {attempt.iteration:,} meets the convergence rule. Over the last five, "
+        f"the median of JS is {fixed(values['js'], 3)} nats and that of W is {fixed(values['w'], 3)} (real against real: "
+        f"{fixed(values['w_floor'], 3)}); {values['modes']:.0f} of {values['of_modes']:.0f} modes are covered"
     )
-
-
-def _side(excess: float) -> str:
-    return "above" if excess > 0 else "below"
 
 
 def plane(archive: Archive) -> Part:

@@ -70,9 +70,9 @@ def _trimmed(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def spread(mean: float, std: float, digits: int = 2) -> str:
-    """Mean ± spread, both shares, in percent."""
-    return f"{percent(mean, digits)} ± {percent(std, digits)}"
+def spread(mean: float, std: float | None, digits: int = 2) -> str:
+    """Mean ± spread, both shares, in percent; the mean alone where a single value has no spread."""
+    return percent(mean, digits) + ("" if std is None else f" ± {percent(std, digits)}")
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

@@ -139,8 +139,8 @@ def found_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _line(name: str, entries: Sequence[dict[str, Any]]) -> Line:
     ordered = sorted(entries, key=lambda row: int(row["labels"]))
-    labels, means, spreads = ([row[key] for row in ordered] for key in ("labels", "accuracy_mean", "accuracy_std"))
-    return Line(name, labels, means, spreads)
+    labels, means = ([row[key] for row in ordered] for key in ("labels", "accuracy_mean"))
+    return Line(name, labels, means, [row["accuracy_std"] or 0.0 for row in ordered])  # no bar for a single draw
 
 
 def _published(dataset: str, sizes: Sequence[int]) -> list[Line]:

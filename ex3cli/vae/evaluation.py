@@ -50,9 +50,9 @@ class SizeResult:
         return float(self.accuracies.mean())
 
     @property
-    def accuracy_std(self) -> float:
-        """Sample standard deviation over the draws (n - 1); 0 for a single one."""
-        return float(self.accuracies.std(ddof=1)) if len(self.accuracies) > 1 else 0.0
+    def accuracy_std(self) -> float | None:
+        """Sample standard deviation over the draws (n - 1); None for a single draw, which has no spread."""
+        return float(self.accuracies.std(ddof=1)) if len(self.accuracies) > 1 else None
 
     @property
     def class_accuracies(self) -> NDArray[np.float64]:

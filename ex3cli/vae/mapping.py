@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
-from ex3cli.streams import numpy_stream
+from ex3cli.streams import numpy_stream, seed_of_32_bits
 
 
 def choose_points(images: int, points: int, seed: int) -> NDArray[np.int64]:
@@ -18,5 +18,7 @@ def place(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     Raises nothing for few rows: the perplexity shrinks with them.
     """
     perplexity = min(30.0, max(1.0, (len(features) - 1) / 4))
-    places = TSNE(init="pca", perplexity=perplexity, random_state=seed, n_jobs=1).fit_transform(features)
+    places = TSNE(init="pca", perplexity=perplexity, random_state=seed_of_32_bits(seed, "vae", "tsne"), n_jobs=1).fit_transform(
+        features
+    )
     return np.asarray(places, dtype=np.float32)

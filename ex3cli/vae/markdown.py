@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ex3cli.markdown import table
-from ex3cli.rounding import half_up
+from ex3cli.rounding import mean_and_spread
 from ex3cli.vae.comparison import NAMES, in_order
 from ex3cli.vae.paper import TABLE
 
@@ -43,4 +43,4 @@ def _active(recipes: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 
 
 def _percent(row: Mapping[str, Any]) -> str:
-    return f"{half_up(row['accuracy_mean'], 2, scale=2)} ± {half_up(row['accuracy_std'], 2, scale=2)}"
+    return mean_and_spread(row["accuracy_mean"], row["accuracy_std"])

@@ -14,6 +14,7 @@ from sklearn.svm import SVC
 
 from ex3cli.datasets.draws import balanced_draw, for_choosing
 from ex3cli.errors import UsageError
+from ex3cli.streams import seed_of_32_bits
 from ex3cli.training.progress import Progress, Silent
 from ex3cli.vae.features import Features
 
@@ -91,7 +92,7 @@ def tuned(x: Array, y: NDArray[np.int64], seed: int) -> SVC:
     smallest = int(np.bincount(y)[np.unique(y)].min())
     if smallest < 2:
         raise UsageError("--tune needs two labelled images of each class", "give more --labels, or leave out --tune")
-    folds = StratifiedKFold(min(5, smallest), shuffle=True, random_state=seed)
+    folds = StratifiedKFold(min(5, smallest), shuffle=True, random_state=seed_of_32_bits(seed, "vae", "folds"))
     grid = {"C": PENALTIES, "gamma": [factor * unit_gamma(x) for factor in GAMMAS]}
     fitted: SVC = GridSearchCV(SVC(kernel="rbf"), grid, cv=folds).fit(x, y).best_estimator_
     return fitted

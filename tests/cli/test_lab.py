@@ -65,7 +65,7 @@ def test_a_training_that_converges_shows_bars_and_floors(ex3: EX3, tmp_path: Pat
         "--generator-rate", 0.001, "--batch-size", 64, "--no-animation",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
-    assert "converged at epoch" in outcome.stdout
+    assert "meets the rule" in outcome.stdout
     assert "real against real" in outcome.stdout
     assert "KL" in outcome.stdout
     assert "training: 6,000 epochs" in outcome.stderr
@@ -229,3 +229,11 @@ def test_how_a_file_was_read_is_noted(ex3: EX3, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("0,1\n0.1,0.2\n0.8,0.9\n")
     outcome = ex3("lab", "train", "--points", "a.csv", "--max-epochs", 3, "--max-attempts", 1, "--no-animation")
     assert "a.csv: its first line, 0 and 1, is taken for a header" in outcome.stderr
+
+
+def test_a_training_whose_numbers_are_lost_is_advised_smaller_steps(ex3: Callable[..., Any]) -> None:
+    rates = ("--optimiser", "sgd", "--generator-rate", 10, "--discriminator-rate", 10)
+    outcome = ex3("lab", "train", "ring", *rates, "--max-epochs", 500, "--max-attempts", 1, "--no-animation", "--quiet")
+    assert outcome.exit_code == 5
+    assert "--generator-rate below 10" in outcome.stderr
+    assert "longer" not in outcome.stderr

@@ -123,3 +123,33 @@ def test_it_reads_what_is_shipped_and_what_the_commands_write(ex3: Ex3) -> None:
     assert "M1 on Fashion-MNIST" not in text  # that takes `ex3 vae eval`
     assert text.count("Every recipe on the same draws") == 4  # caption and name of the table of each data set
     assert "DCGAN: loss against iteration." in text
+
+
+def test_author_and_title_are_remembered_until_they_are_cleared(ex3: Ex3) -> None:
+    page = Path("artifacts/report/index.html")
+    assert ex3("report", "--author", "Ada & Co", "--title", "Mine").exit_code == 0
+    assert ex3("report").exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert "Ada &amp; Co" in text
+    assert "<title>Mine</title>" in text
+    assert ex3("report", "--author", "", "--title", "").exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert "Ada &amp; Co" not in text
+    assert "<title>Mine</title>" not in text
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"author": 3}', '{"author": "a\\u001bb"}'])
+def test_a_file_of_author_and_title_that_is_not_ours_is_written_anew(ex3: Ex3, content: str) -> None:
+    about = Path("artifacts/report/about.json")
+    about.parent.mkdir(parents=True)
+    about.write_text(content)
+    assert ex3("report", "--title", "Mine").exit_code == 0
+    assert '"title": "Mine"' in about.read_text()
+
+
+def test_that_an_older_pdf_is_removed_is_said(ex3: Ex3) -> None:
+    assert ex3("report").exit_code == 0
+    Path("artifacts/report/report.pdf").write_bytes(b"%PDF of an earlier page")
+    assert "Removed the older report.pdf" in ex3("report", "--no-pdf").stdout
+    assert not Path("artifacts/report/report.pdf").exists()
+    assert "Removed" not in ex3("report", "--no-pdf").stdout

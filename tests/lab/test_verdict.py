@@ -134,3 +134,10 @@ def test_a_perfect_generator_always_converges_and_one_without_a_mode_never(name:
     assert converged_at(perfect, ruler.floor, preset.modes) == 0
     assert converged_at(partial, ruler.floor, preset.modes) is None
     assert judge(partial, ruler.floor, preset.modes, None).reason == MODES
+
+
+def test_the_words_of_a_convergence_put_no_number_beside_an_epoch_that_it_was_not_measured_at() -> None:
+    late = [reading(js=0.16)] * HELD + [reading(js=0.12)] * HELD
+    why = judge(looks(*late), FLOOR, 3, 50).why
+    assert "every evaluation since epoch 50 meets the rule; over the last 5 evaluations JS 0.120 (limit 0.17)" in why
+    assert "-0.000" not in judge(looks(*[reading(js=0.3, w=FLOOR.w - 1e-5)] * 20), FLOOR, 3, None).why

@@ -2,6 +2,7 @@
 
 import io
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -129,7 +130,7 @@ def shipped(store: Store, run: Run, beside: str | None = None) -> Run:
     """The run as one that ex3 ships, and no longer as one of the user's."""
     contents = {name: run.read_bytes(name) for name in run.manifest.files}
     result = ship(run, store.reference.joinpath(*run.manifest.shelf), contents, beside)
-    (run.path / "run.json").unlink()
+    shutil.rmtree(run.path)
     return result
 
 

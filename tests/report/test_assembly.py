@@ -1,5 +1,6 @@
 """What the page says follows from the artifacts: what is there is shown, what is not is named, nothing is filled in."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_a_comparison_with_real_images_goes_before_a_newer_one_without(
     assert (part.makings[0].run, list(part.gaps)) == (whole.name, [])
     contents = {name: whole.read_bytes(name) for name in whole.manifest.files}
     ship(whole, store.reference / "gan/fashion-mnist/comparison", contents)
-    (whole.path / "run.json").unlink()
+    shutil.rmtree(whole.path)
     part = section(read(store), "gans")[1]  # the shipped one has real images, the user's newer one has not
     assert (part.makings[0].run, list(part.gaps)) == ("reference/gan/fashion-mnist/comparison", [])
     assert "2 each of real, DCGAN and WGAN (gradient penalty)" in part.figures[0].alt
@@ -219,7 +220,7 @@ def test_a_lab_that_failed_is_told_while_none_has_converged(store: Store, plane:
     given = {"config": config, "summary": summary, "converged": False, "figures": ("panel",)}
     failed = make(("lab", "moons"), "lab train", attempts=[Attempt(1, 0, "failed", "distance", 5000)], **given)
     assert "ring" in words(read(store), "lab")
-    (plane.path / "run.json").unlink()
+    shutil.rmtree(plane.path)
     said = words(read(store), "lab")
     assert (why in said, "0 converged, 1 failed, 1 distance" in said) == (True, True)
     assert failed.name == section(read(store), "lab")[0].makings[0].run

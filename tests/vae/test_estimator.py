@@ -28,7 +28,11 @@ CONFIG = VAEConfig.resolve("edges", width=4, hidden=(16,), latent_size=4, compon
 def transformer(store, new_run) -> VAEFeatures:  # type: ignore[no-untyped-def]
     """A run of an untrained model: what the features are worth is another test's matter."""
     run = new_run(shelf=("vae", "digits"), command="vae train", config={"dataset": "digits", "seed": 0, **CONFIG.to_dict()})
-    features.save_features(run, VAE(CONFIG).eval(), DATA, CONFIG, seed=0)
+    model = VAE(CONFIG).eval()
+    for name, buffer in model.named_buffers():
+        if name.endswith("variance"):  # NaN until it is learned
+            buffer.fill_(1.0)
+    features.save_features(run, model, DATA, CONFIG, seed=0)
     run.finish({})
     return VAEFeatures(run.path.name, dataset="digits", artifacts=store.root)
 
