@@ -5,9 +5,12 @@ PYTHON ?= python3
 INSTALLED := $(VENV)/.ex3-installed
 EX3 := $(BIN)/ex3
 RATES := artifacts-of-rates
+LOWEST := .venv-lowest
+PYTEST := -m pytest --numprocesses auto --maxprocesses 4
+ORDER ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: all install report train rates test bench lint readme wheel-check clean help
+.PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme wheel-check clean help
 
 all: install  ## every answer from the shipped runs and from what can be computed at once, and the report
 	$(EX3) doctor
@@ -30,7 +33,21 @@ rates: install  ## the thirty trainings that the failure rates are of, and their
 	$(BIN)/python tests/benchmarks/failure_rates.py --artifacts $(RATES)
 
 test: install  ## the whole test suite (with EX3_DATA set, on the real data too)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)
+
+test-portable: install  ## the tests that train, with the instructions of two older processors
+	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default $(BIN)/python $(PYTEST) -m trains
+	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python $(PYTEST) -m trains
+
+test-elsewhere: install  ## the others in another order (ORDER=2), in a narrow terminal and the C locale, writing no cache
+	OMP_NUM_THREADS=1 LC_ALL=C COLUMNS=40 EX3_TEST_ORDER=$(ORDER) $(BIN)/python -B $(PYTEST) -p no:cacheprovider -m "not trains"
+
+test-lowest: $(LOWEST)/.installed  ## all but GANs with the lowest versions of everything but torch (needs a package index)
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python $(PYTEST) -W ignore::DeprecationWarning --ignore tests/gan
+
+$(LOWEST)/.installed: pyproject.toml .ci/lowest.py | install
+	$(BIN)/python .ci/lowest.py $(LOWEST)
+	touch $@
 
 bench: install  ## speed, as ratios within one run; keep other work off the machine
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
@@ -47,8 +64,8 @@ wheel-check: install  ## a wheel in an empty environment elsewhere says and draw
 	$(BIN)/python .ci/wheel_check.py
 
 clean:  ## caches and builds; never artifacts/
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+	rm -rf $(LOWEST) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24

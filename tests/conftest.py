@@ -2,8 +2,10 @@
 
 import json
 import os
+import random
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,30 @@ from ex3cli.artifacts.store import Store
 
 hypothesis.settings.register_profile("ex3", deadline=None, derandomize=True)  # no example fails for a slow machine, or by luck
 hypothesis.settings.load_profile("ex3")
+
+
+ORDER = os.environ.get("EX3_TEST_ORDER", "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Shuffle the files and the tests in each by the seed EX3_TEST_ORDER, where it is set."""
+    if ORDER:
+        draws = random.Random(int(ORDER))
+        files = draws.sample(sorted({item.path for item in items}), k=len({item.path for item in items}))
+        place = {path: number for number, path in enumerate(files)}
+        items.sort(key=lambda item: (place[item.path], draws.random()))
+
+
+def pytest_report_header() -> str | None:
+    """Name the order of the tests."""
+    return f"order: EX3_TEST_ORDER={ORDER}" if ORDER else None
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """Torch's global generator begins every test alike, whichever ran before."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +146,54 @@ def digits_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(before)
     run.finish({"accuracy": done.test_accuracy, "held_out_accuracy": done.held_out_accuracy})
     return root
+
+
+FILE_OPERATIONS = frozenset({"open", "os.mkdir", "os.remove", "os.rename", "os.truncate"})
+"""Python's audit events of what changes a folder."""
+
+
+def die_before_operation(number: int, folder: Path) -> None:
+    """Kill this process with SIGKILL just before its operation of that number on a file in the folder."""
+    left = [number]
+
+    def count(event: str, given: tuple[Any, ...]) -> None:
+        if event in FILE_OPERATIONS and str(given[0]).startswith(str(folder)):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+
+
+@pytest.fixture
+def kill_and_repeat() -> Callable[..., int]:
+    """Run a body in forked processes, each killed before some operation on a file in a folder, until one ends by itself.
+
+    Which operation is drawn from a seed, 1 to `farthest`: no clock takes part. Returns how many processes were killed.
+    """
+    if not hasattr(os, "fork"):
+        pytest.skip("kills forked processes")
+    from ex3cli.training.threads import torch_threads
+
+    def run(body: Callable[[], object], folder: Path, farthest: int) -> int:
+        draws, kills = random.Random(0), 0
+        with torch_threads(1):  # a forked child must not wait for a thread pool that stayed with its parent
+            while True:
+                operation = draws.randint(1, farthest)
+                if (child := os.fork()) == 0:
+                    try:
+                        die_before_operation(operation, folder)
+                        body()
+                    finally:
+                        os._exit(sys.exc_info()[0] is not None)
+                status = os.waitpid(child, 0)[1]
+                if not os.WIFSIGNALED(status):
+                    assert status == 0
+                    return kills
+                assert os.WTERMSIG(status) == signal.SIGKILL
+                kills += 1
+
+    return run
 
 
 class Tape:

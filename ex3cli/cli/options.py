@@ -154,7 +154,7 @@ def settings_parameters(config: type[Settings]) -> list[Parameter]:
             shown = config.default_words().get(name) or ("none" if default is None else str(default))
         several = f" {SEVERAL}" if is_tuple_type(hint) else ""
         words = metadata["why"] + several + choices + _range(metadata) + _default(shown)
-        metavar = f"{get_args(hint)[0].__name__},…" if is_tuple_type(hint) else None
+        metavar = ",".join(2 * [get_args(hint)[0].__name__]) if is_tuple_type(hint) else None
         option = typer.Option(*names, help=words, rich_help_panel=metadata["panel"], metavar=metavar)
         parameters.append(keyword(name, Annotated[_option_type(hint) | None, option], None))
     return parameters

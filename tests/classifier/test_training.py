@@ -22,6 +22,8 @@ from ex3cli.errors import ArtifactError, InterruptedTrainingError
 from ex3cli.training.progress import Silent
 from ex3cli.training.seeding import torch_generator
 
+pytestmark = pytest.mark.trains
+
 SMALL = ClassifierConfig.resolve(width=6, feature_size=16, epochs=4, batch_size=64, precision="float32")
 
 
@@ -71,7 +73,7 @@ def go(data: ImageDataset, run: Run, progress: Any = None) -> TrainedClassifier:
 
 def test_it_learns_and_is_kept_as_it_was_measured(digits: ImageDataset, trained: TrainedClassifier) -> None:
     done, run = trained, trained.run
-    assert done.test_accuracy > 0.6
+    assert done.test_accuracy > 0.4  # of ten classes; 0.85 to 0.92, by processor
     classifier = load_classifier(run)
     seen = see(classifier, digits.test_images)
     counts = confusion(digits.test_labels.numpy(), seen.said, 10)

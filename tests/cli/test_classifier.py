@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.trains
+
 TRAIN = ("classifier", "train", "--dataset", "digits", "--width", 6, "--feature-size", 16, "--epochs", 3, "--batch-size", 64)
 
 

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+pytestmark = pytest.mark.trains
+
 TRAIN = ("gan", "train", "--dataset", "digits", "--width", "2", "--batch-size", "16", "--iterations", "20")
 
 

@@ -24,6 +24,8 @@ from ex3cli.cli.reproducing import circumstances
 from ex3cli.errors import ArtifactError, InterruptedTrainingError
 from ex3cli.settings import Settings
 
+pytestmark = pytest.mark.trains
+
 Ex3 = Callable[..., Any]
 TINY = ("gan", "train", "--dataset", "digits", "--width", "4", "--batch-size", "16", "--iterations", "6", "--seed", "3")
 MODEL = ("vae", "train", "--dataset", "digits", "--preset", "paper", "--hidden", "8", "--latent-size", "4", "--epochs", "1",

@@ -8,6 +8,8 @@ from ex3cli.divergence.closed_forms import ThinLines
 from ex3cli.divergence.critic import CriticResult, softness, train_critic
 from ex3cli.training.progress import Silent
 
+pytestmark = pytest.mark.trains
+
 
 def trained(theta: float, steps: int = 200, weight: float = 10.0, seed: int = 0) -> CriticResult:
     generator = np.random.default_rng(5)

@@ -25,6 +25,8 @@ from ex3cli.gan.watching import Sign
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.progress import Silent
 
+pytestmark = pytest.mark.trains
+
 CHOSEN = GANConfig.resolve("quick", width=2, batch_size=16, iterations=30)
 ROOT = Path(__file__).parents[2]
 

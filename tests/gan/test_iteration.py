@@ -17,6 +17,8 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.session import Session
 from ex3cli.training.captured import WARM_UPS
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 ITERATIONS = 9
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

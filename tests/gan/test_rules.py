@@ -227,6 +227,36 @@ def test_a_long_training_gets_as_long_as_it_needs_to_show_a_gain() -> None:
     assert len(named) == 199 - 3 - 50 + 1  # three looks of grace, then a tenth of 200,000 iterations
 
 
+RECORDED = """
+iteration fid    density coverage label_agreement least_class_agreement least_variety pixel_spread critic_area score_gap
+20        12.88  0       0        0.12            0                     1.097         1.023        0.9923      5.671
+40        0.9709 0.424   0.345    0.45            0.2                   0.9895        1.127        0.8833      5.084
+60        0.4095 0.497   0.52     0.74            0.35                  1.004         1.031        0.9137      4.264
+80        0.3444 0.427   0.6      0.85            0.5                   0.9742        0.9775       0.8213      2.861
+100       0.5363 0.424   0.66     0.895           0.75                  0.8761        0.8353       0.9021      2.055
+120       0.747  0.476   0.635    0.835           0.6                   0.7844        0.6837       0.8373      1.601
+140       1.166  0.466   0.515    0.74            0.2                   0.6652        0.6187       0.8471      1.488
+160       1.869  0.323   0.36     0.69            0                     0.8013        0.5706       0.79        1.754
+"""
+"""Of a dcgan of digits whose step size of 0.02 never falls: its images are best at iteration 80, and worse from then on."""
+
+
+def test_a_recorded_divergence_is_found_at_its_third_look_and_no_other_failure_before() -> None:
+    names, *rows = (line.split() for line in RECORDED.strip().splitlines())
+    recorded = [dict(zip(names, map(float, row), strict=True)) for row in rows]
+    at = Thresholds(interval=20, grace=30, critic_looks=3)
+    found = [failing(recorded[:end], at, iterations=400) for end in range(1, 9)]
+    assert [sign.reason if sign else None for sign in found] == [None] * 7 + ["divergence"]
+    assert found[-1] is not None
+    assert found[-1].values == {"fid": 1.869, "best_fid": 0.3444}
+    at_its_best = {**recorded[3], "fid_as_looked": recorded[3]["fid"]}
+    enough = replace(at, least_agreement=0.85, least_coverage=0.6)
+    assert at_the_end(recorded[:4], at_its_best, enough) is None
+    assert at_the_end(recorded[:4], at_its_best, replace(enough, least_coverage=0.61)) is not None
+    late = at_the_end(recorded[:6], {**recorded[5], "fid_as_looked": recorded[5]["fid"]}, enough)
+    assert (late.reason if late else None) == "divergence"  # 0.747 is more than twice 0.3444
+
+
 UNTOLD = {key: value for key, value in GOOD.items() if key != "label_agreement"}
 
 

@@ -14,6 +14,8 @@ from ex3cli.datasets.registry import load
 from ex3cli.gan.scoring import Scores, Yardstick
 from ex3cli.metrics.kernel import kernel_distance
 
+pytestmark = pytest.mark.trains
+
 COUNT = 2_000
 
 

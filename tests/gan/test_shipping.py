@@ -22,6 +22,8 @@ from ex3cli.gan.training import train
 from ex3cli.gan.weights import load_generator
 from ex3cli.training.progress import Silent
 
+pytestmark = pytest.mark.trains
+
 DIGITS = ("--dataset", "digits", "--kind", "dcgan")
 
 

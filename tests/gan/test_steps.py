@@ -12,6 +12,8 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.session import Session
 from ex3cli.gan.steps import Players, critic_step, generator_step
 
+pytestmark = pytest.mark.trains
+
 NOISE = torch.Generator()
 
 

@@ -2,9 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,15 +15,18 @@ from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.errors import InterruptedTrainingError
+from ex3cli.gan.attempt import Course
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.session import LOSSES, Session
 from ex3cli.gan.training import train
 from ex3cli.gan.watching import Sign, averaged_samples
 from ex3cli.training.checkpoint import Checkpointer
+from ex3cli.training.threads import torch_threads
+
+pytestmark = pytest.mark.trains
 
 CPU = torch.device("cpu")
 TENSORS = ("generator.safetensors", "networks.safetensors", "losses.safetensors")
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -247,29 +247,33 @@ def test_a_checkpoint_holds_whole_state_of_both_players(digits: ImageDataset, be
     assert torch.equal(one.losses, other.losses)
 
 
-def test_killed_at_any_moment_the_command_goes_on(tmp_path: Path) -> None:
-    words = ["gan", "train", "--dataset", "digits", "--width", "2", "--iterations", "3000", "--batch-size", "16", "--quiet"]
-    command = [sys.executable, "-c", _PROGRAM, *words]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
-    folder = tmp_path / "artifacts/gan/digits/dcgan/0001-quick"
-    while not any((folder / "checkpoint").glob("step-*")) and process.poll() is None:
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    resumed = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, "gan", "train", "--resume", str(folder), "--quiet"], cwd=tmp_path, env=environment,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    before = next((folder / "checkpoint").glob("step-*")).name
-    while any(path.name == before for path in (folder / "checkpoint").glob("step-*")) and resumed.poll() is None:
-        time.sleep(0.05)  # a signal before the training heeds it would just end the process
-    resumed.send_signal(signal.SIGINT)
-    _, said = resumed.communicate()
-    assert resumed.returncode == 130, said
-    assert f"--resume {folder}" in said
-    steps = sorted(int(path.name.split("-")[1]) for path in (folder / "checkpoint").glob("step-*"))
-    assert steps[0] > int(before.split("-")[1])
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
+def test_killed_and_then_interrupted_the_command_goes_on(
+    ex3: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at iteration 9, of which iteration 8 is saved, and interrupted at iteration 12."""
+    step, folder = Course.step, tmp_path / "artifacts/gan/digits/dcgan/0001-quick"
 
+    def signalled(course: Course) -> None:
+        if course.session.iteration == at:
+            signal.raise_signal(number)
+        step(course)
 
-_PROGRAM = "import ex3cli.gan.training as t; t.SECONDS_BETWEEN_SAVES = 0.3; from ex3cli.cli import main; main()"
+    def saved() -> list[int]:
+        return [int(path.name.split("-")[1]) for path in (folder / "checkpoint").glob("step-*")]
+
+    monkeypatch.setattr(Course, "step", signalled)
+    monkeypatch.setattr("ex3cli.gan.training.SECONDS_BETWEEN_SAVES", 0)
+    at, number = 8, signal.SIGKILL
+    with torch_threads(1):  # a forked child must not wait for a thread pool that stayed with its parent
+        if (child := os.fork()) == 0:
+            try:
+                ex3("gan", "train", "--dataset", "digits", "--width", "2", "--iterations", "20", "--batch-size", "16")
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert saved() == [8]
+    at, number = 11, signal.SIGINT
+    outcome = ex3("gan", "train", "--resume", folder)
+    assert (outcome.exit_code, f"--resume {folder}" in outcome.stderr) == (130, True), outcome.stderr
+    assert saved() == [12]

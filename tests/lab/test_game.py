@@ -9,6 +9,8 @@ from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import PRESETS
 from ex3cli.lab.game import Game, spread_noise
 
+pytestmark = pytest.mark.trains
+
 SMALL = {"batch_size": 20, "generator_units": 8, "discriminator_units": 8}
 
 

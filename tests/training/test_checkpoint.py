@@ -1,7 +1,3 @@
-import os
-import random
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +11,8 @@ from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.seeding import isolated_global_rng, torch_generator
+
+pytestmark = pytest.mark.trains
 
 NewRun = Callable[..., Run]
 
@@ -132,31 +130,13 @@ def train(run: Run, steps: int = 400) -> None:
     run.finish({})
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
-def test_killed_at_random_moments_it_ends_bit_identical(new_run: NewRun, store: Store) -> None:
-    torch.set_num_threads(1)  # a forked child must not wait for a thread pool that stayed with its parent
-    straight = new_run()
-    began = time.perf_counter()
+def test_killed_before_any_file_operation_it_ends_bit_identical(
+    new_run: NewRun, store: Store, kill_and_repeat: Callable[..., int]
+) -> None:
+    straight, killed = new_run(), new_run()
     train(straight)
-    duration = time.perf_counter() - began
-
-    killed = new_run()
     killed.mark("interrupted")
-    moments = random.Random(0)
-    kills = 0
-    while True:
-        child = os.fork()
-        if child == 0:
-            train(store.open(killed.name).reopen({"width": 2}))
-            os._exit(0)
-        if kills < 20:
-            time.sleep(moments.uniform(0.0, 0.02) * duration)
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        kills += os.WIFSIGNALED(status)
-        if not os.WIFSIGNALED(status):
-            break
-    assert kills == 20
+    assert kill_and_repeat(lambda: train(store.open(killed.name).reopen({"width": 2})), killed.path, farthest=80) >= 10
     ended = store.open(killed.name)
     for file in ("weights.safetensors", "metrics.jsonl"):
         assert ended.read_bytes(file) == Path(straight.path / file).read_bytes()

@@ -10,7 +10,7 @@ from ex3cli.vae import bound
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import VAE, Posterior
 
-IMAGES = torch.randint(0, 256, (12, 28, 28), dtype=torch.uint8)
+IMAGES = torch.randint(0, 256, (12, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 SMALL = {"hidden": (16,), "latent_size": 3}
 
 

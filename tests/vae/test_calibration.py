@@ -19,6 +19,8 @@ from ex3cli.vae.networks import VAE
 from ex3cli.vae.objective import kl_to_standard_normal, log_likelihood
 from ex3cli.vae.trainer import Trainer
 
+pytestmark = pytest.mark.trains
+
 CPU = torch.device("cpu")
 IMAGES = registry.load("digits").train_images[:400]
 CONFIG = VAEConfig.resolve("edges", width=4, hidden=(32,), latent_size=8, epochs=5, batch_size=50)

@@ -7,7 +7,7 @@ from ex3cli.training.seeding import isolated_global_rng, torch_generator
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import VAE, Posterior
 
-GREY = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
+GREY = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8, generator=torch_generator(0, "test"))
 
 
 def build(preset: str = "paper", **changes: object) -> VAE:

@@ -4,13 +4,12 @@ import torch
 
 from ex3cli.vae.projection import Projection
 
-NUMBERS = np.random.default_rng(0)
-
 
 def make(n: int = 400) -> dict[str, np.ndarray]:
-    mean = NUMBERS.normal(size=(n, 5)).astype(np.float32)
+    numbers = np.random.default_rng(0)
+    mean = numbers.normal(size=(n, 5)).astype(np.float32)
     mean[:, 3] *= 0.01  # dead: variance 1e-4
-    hidden = (20 * NUMBERS.normal(size=(n, 40)) + 7).astype(np.float32)
+    hidden = (20 * numbers.normal(size=(n, 40)) + 7).astype(np.float32)
     hidden[:, 0] = 3.0  # constant
     return {"mean": mean, "hidden": hidden}
 
@@ -26,7 +25,7 @@ def test_dead_dimensions_are_dropped_and_blocks_weigh_the_same() -> None:
 
 
 def test_inside_a_block_nothing_is_whitened() -> None:
-    blocks = {"mean": (NUMBERS.normal(size=(500, 2)) * [1.0, 5.0]).astype(np.float32)}
+    blocks = {"mean": (np.random.default_rng(0).normal(size=(500, 2)) * [1.0, 5.0]).astype(np.float32)}
     features = Projection.fit(blocks, 0).apply(blocks)
     ratio = features[:, 1].std() / features[:, 0].std()
     assert ratio == pytest.approx(blocks["mean"][:, 1].std() / blocks["mean"][:, 0].std(), rel=1e-4)

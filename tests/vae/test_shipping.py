@@ -9,6 +9,8 @@ from ex3cli.artifacts import store as store_module
 from ex3cli.artifacts.store import Store
 from ex3cli.vae.config import VAEConfig
 
+pytestmark = pytest.mark.trains
+
 Ex3 = Callable[..., Any]
 ROW = ("accuracy_mean", "accuracy_std")
 

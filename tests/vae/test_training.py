@@ -1,7 +1,5 @@
 import os
-import random
 import signal
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +17,8 @@ from ex3cli.vae import trainer as trainer_module
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import Posterior
 from ex3cli.vae.trainer import EpochMeans, Trainer
+
+pytestmark = pytest.mark.trains
 
 CPU = torch.device("cpu")
 SMALL = VAEConfig.resolve("paper", hidden=(32, 16), latent_size=4, epochs=6, batch_size=50)
@@ -87,29 +87,13 @@ def test_a_signal_saves_and_resuming_ends_bit_identical(
     assert results(resumed) == results(straight)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
-def test_killed_at_20_random_moments_it_ends_bit_identical(new_run: Callable[..., Run], store: Store) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a forked child must not wait for a thread pool that stayed with its parent
-    config = VAEConfig.resolve("paper", hidden=(32, 16), latent_size=4, epochs=60, batch_size=50)
+def test_killed_before_any_file_operation_it_ends_bit_identical(
+    new_run: Callable[..., Run], store: Store, kill_and_repeat: Callable[..., int]
+) -> None:
     straight, killed = new_run(), new_run()
-    began = time.perf_counter()
-    run_training(straight, config=config)
-    duration = time.perf_counter() - began
+    run_training(straight)
     killed.mark("interrupted")
-    moments, kills, ended = random.Random(0), 0, False
-    while not ended:
-        child = os.fork()
-        if child == 0:
-            run_training(store.open(killed.name).reopen({"width": 2}), config=config)
-            os._exit(0)
-        if kills < 20:
-            time.sleep(moments.uniform(0.0, 0.04) * duration)
-            os.kill(child, signal.SIGKILL)
-        ended = not os.WIFSIGNALED(os.waitpid(child, 0)[1])
-        kills += not ended
-    torch.set_num_threads(threads)
-    assert kills == 20
+    assert kill_and_repeat(lambda: run_training(store.open(killed.name).reopen({"width": 2})), killed.path, farthest=40) >= 5
     assert results(store.open(killed.name)) == results(straight)
 
 
