@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from ex3cli.artifacts import reading
 from ex3cli.artifacts.atomic import cannot_write, take, write_atomically
-from ex3cli.artifacts.canonical import to_json
+from ex3cli.artifacts.canonical import from_jsonable, to_json
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
@@ -61,19 +61,27 @@ def verdict_in_words(verdict: str, reason: str | None) -> str:
 class AttemptLog:
     """`attempts.jsonl`: each attempt is entered once, when it is decided, and never changed.
 
-    A training killed at any instant finds here which attempts are decided, and goes on after them.
+    A training keeps its attempts in its checkpoints and writes the file from them (`restore`); others read the file.
+
+    Parameters
+    ----------
+    write : writes bytes to a path of the folder; a run's `write_bytes` also keeps the digest.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, write: Callable[[str, bytes], object] | None = None) -> None:
         self.path = folder / FILE_NAME
+        self._write = write or (lambda _, data: write_atomically(self.path, data))
+        self._known: list[Attempt] | None = None
 
     def entries(self) -> list[Attempt]:
-        """The decided attempts, in order.
+        """The decided attempts, in order: the restored and recorded ones, or those of the file.
 
         Raises
         ------
         ArtifactError : a line that is no attempt, or a number that is out of turn.
         """
+        if self._known is not None:
+            return list(self._known)
         try:
             data = reading.read(self.path, MOST_BYTES)
         except FileNotFoundError:
@@ -92,8 +100,19 @@ class AttemptLog:
         entries = self.entries()
         if attempt.attempt != len(entries) + 1 or attempt.verdict not in VERDICTS:
             raise ArtifactError(f"{self.path} has {len(entries)} attempts, so {attempt} is not the next", "start a new run")
-        lines = [to_json(asdict(each), indent=None) + "\n" for each in [*entries, attempt]]
-        write_atomically(self.path, "".join(lines).encode())
+        self._write_all([*entries, attempt])
+
+    def restore(self, entries: Sequence[Attempt]) -> None:
+        """Begin with the attempts that a checkpoint holds, whatever the file holds, which is written anew."""
+        self._known = []
+        if entries:
+            self._write_all(entries)
+
+    def _write_all(self, entries: Sequence[Attempt]) -> None:
+        lines = [to_json(asdict(each), indent=None) + "\n" for each in entries]
+        self._write(FILE_NAME, "".join(lines).encode())
+        if self._known is not None:
+            self._known = list(entries)
 
 
 def parse(data: bytes, path: Path) -> list[Attempt]:
@@ -102,7 +121,7 @@ def parse(data: bytes, path: Path) -> list[Attempt]:
     entries: list[Attempt] = []
     try:
         for line in data.decode().splitlines():
-            stored = json.loads(line)
+            stored = json.loads(line, object_hook=from_jsonable)
             entry = Attempt(**{key: value for key, value in stored.items() if key in known})
             if entry.verdict not in VERDICTS or entry.attempt != len(entries) + 1:
                 raise ValueError(line)

@@ -34,6 +34,13 @@ def jsonable(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+def from_jsonable(content: dict[str, Any]) -> Any:
+    """An object as `jsonable` was given it: a number that JSON lacks is a number again (an `object_hook` of `json.loads`)."""
+    if content.keys() == {"value", "kind"} and content["value"] is None:
+        return {"+inf": math.inf, "-inf": -math.inf}.get(content["kind"], math.nan)
+    return content
+
+
 def to_json(value: Any, indent: int | None = 2, *, ascii_only: bool = False) -> str:
     """Canonical JSON text; `indent=None` gives one line. `ascii_only` spells other characters by their number."""
     return spell(jsonable(value), indent, ascii_only=ascii_only)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ex3cli.artifacts import packing, reading
 from ex3cli.artifacts.atomic import cannot_write, flush
-from ex3cli.artifacts.canonical import to_json
+from ex3cli.artifacts.canonical import from_jsonable, to_json
 from ex3cli.errors import ArtifactError
 
 FILE_NAME = "metrics.jsonl"
@@ -18,7 +18,7 @@ MOST_BYTES = 256_000_000  # of that file; a million rows have less
 
 def rows_of(data: bytes) -> list[dict[str, Any]]:
     """Every whole line of a `metrics.jsonl` as a dictionary, in order; a `ValueError` where one holds no such thing."""
-    rows = [json.loads(line) for line in data.split(b"\n")[:-1]]
+    rows = [json.loads(line, object_hook=from_jsonable) for line in data.split(b"\n")[:-1]]
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("a line is no JSON object")
     return rows
@@ -89,7 +89,8 @@ class MetricsLog:
             os.truncate(self.path, self._size)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Every line as a dictionary, in order; a last line that a kill cut short is left out."""
+        """Every line as a dictionary, in order, once the file has passed `check`; a last line cut short is left out."""
+        self.check()
         return rows_of(self._bytes())
 
     def _bytes(self) -> bytes:

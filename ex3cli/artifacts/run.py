@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from ex3cli.artifacts import formats, metrics_log, packing, reading
 from ex3cli.artifacts.atomic import TEMPORARY, cannot_write, take, write_atomically
-from ex3cli.artifacts.canonical import jsonable, to_json
+from ex3cli.artifacts.canonical import digest, jsonable, to_json
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest, is_inside, now
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.settings import Settings
@@ -50,6 +50,7 @@ class Run:
         self.name = name
         self.manifest = manifest
         self.metrics = metrics_log.MetricsLog(path)
+        self.written: dict[str, dict[str, Any]] = {}  # size and SHA-256 of each file that this training wrote
 
     @cached_property
     def _lock(self) -> FileLock:
@@ -143,6 +144,7 @@ class Run:
         """Write one file of the run atomically."""
         path = self._inside(relative)
         write_atomically(path, data)
+        self.written[relative] = _fingerprint(data)
         return path
 
     def write_text(self, relative: str, text: str) -> Path:
@@ -170,9 +172,33 @@ class Run:
         kinds = ("png", "svg") if svg else ("png",)
         return [self.write_bytes(f"{relative}.{kind}", formats.figure_to_bytes(figure, kind)) for kind in kinds]
 
+    def read_written(self, relative: str) -> bytes:
+        """The bytes of a file that this training wrote.
+
+        Raises
+        ------
+        ArtifactError : the file is gone, or its bytes have changed since.
+        """
+        path = self._inside(relative)
+        try:
+            data = reading.read(path, self.written[relative]["size"])
+        except FileNotFoundError:
+            raise _altered(path, "is missing") from None
+        except OSError as error:
+            raise _altered(path, f"cannot be read ({error.strerror})") from error
+        if _fingerprint(data) != self.written[relative]:
+            raise _altered(path, "is damaged: it is not what the training wrote")
+        return data
+
+    def check_written(self) -> None:
+        """Compare every file that this training wrote with its digest, see `read_written`."""
+        for relative in self.written:
+            self.read_written(relative)
+
     def finish(self, summary: Mapping[str, Any], *, partial: bool = False, converged: bool | None = None) -> None:
         """Seal the run: drop its checkpoint, record every file's size and SHA-256, say what it came to."""
         self.metrics.check()
+        self.check_written()
         self._close("finished", partial=partial, converged=converged, summary=jsonable({**self.manifest.summary, **summary}))
         self._tidy()
 
@@ -329,3 +355,11 @@ def how_to_restore(shipped: Path) -> str:
         if folder.name == REFERENCE and folder.parent.name == "artifacts" and (folder.parents[1] / ".git").exists():
             return f"`git checkout artifacts/{REFERENCE}` in {folder.parents[1]}"
     return "reinstall ex3"
+
+
+def _altered(path: Path, how: str) -> ArtifactError:
+    return ArtifactError(f"{path} {how}", "restore it from a copy and resume, or start a new run")
+
+
+def _fingerprint(data: bytes) -> dict[str, Any]:
+    return {"size": len(data), "sha256": digest(data)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from ex3cli.datasets.registry import ImageDataset
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.device import PrecisionChoice, measure_precision
 from ex3cli.training.interruption import GracefulStop
+from ex3cli.training.loop import check_finite, largest_of, run_training
 from ex3cli.training.progress import Progress
 from ex3cli.training.seeding import torch_generator
 
@@ -29,6 +31,69 @@ class TrainedClassifier:
     held_out_accuracy: float
     test_accuracy: float
     test_confusion: NDArray[np.int64]  # (classes, classes): rows are true
+
+
+class Training:
+    """Epoch after epoch of minibatches in an order that is drawn anew for each (a `Trainer` of `training.loop`)."""
+
+    def __init__(
+        self, config: ClassifierConfig, data: ImageDataset, run: Run, seed: int, device: torch.device, progress: Progress
+    ) -> None:
+        self.config, self.run, self.seed, self.device, self.progress = config, run, seed, device, progress
+        first = config.held_out_from(len(data.train_images))
+        self.images, self.labels = data.train_images[:first].to(device), data.train_labels[:first].to(device)
+        self.held_out = data.train_images[first:], data.train_labels[first:]
+        self.steps = len(self.images) // config.batch_size  # of an epoch
+        self.total = self.steps * config.epochs
+        self.trainer = _trainer(config, data, seed, device, self.images, self.total)
+        self.done = 0
+        self._order: tuple[int, Tensor] | None = None  # of an epoch
+
+    @property
+    def over(self) -> bool:
+        """Whether every epoch is over."""
+        return self.done >= self.total
+
+    @property
+    def ended_epoch(self) -> bool:
+        """Whether the last step was an epoch's last."""
+        return self.done % self.steps == 0
+
+    @property
+    def where(self) -> str:
+        """How far it has come."""
+        return f"after {self.done:,} steps"
+
+    def step(self) -> None:
+        """Take one step, and after an epoch's last look at the held-out images."""
+        epoch, place = divmod(self.done, self.steps)
+        batch = self._order_of(epoch)[place * self.config.batch_size : (place + 1) * self.config.batch_size]
+        loss = self.trainer.step(self.images[batch], self.labels[batch], self.done)
+        self.done += 1
+        self.progress.advance(1, epoch=epoch + 1)
+        if self.ended_epoch:
+            self._end_epoch(epoch + 1, loss.item())
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {"done": self.done, "trainer": self.trainer.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        self.trainer.restore(state["trainer"])
+        self.done = state["done"]
+
+    def _order_of(self, epoch: int) -> Tensor:
+        if self._order is None or self._order[0] != epoch:
+            order = torch.randperm(len(self.images), generator=torch_generator(self.seed, "classifier", "order", epoch))
+            self._order = (epoch, order.to(self.device))
+        return self._order[1]
+
+    def _end_epoch(self, epoch: int, loss: float) -> None:
+        accuracy = float((see(self.trainer.average, self.held_out[0]).said == self.held_out[1].numpy()).mean())
+        self.run.metrics.append({"epoch": epoch, "loss": loss, "held_out_accuracy": accuracy})
+        check_finite({"the loss": loss, **largest_of(self.trainer.average)}, f"in epoch {epoch}", self.config.learning_rate)
+        self.progress.advance(0, held_out_accuracy=accuracy)
 
 
 def train(
@@ -46,37 +111,14 @@ def train(
     Raises
     ------
     InterruptedTrainingError : a signal asked to stop; the state is saved, and `resume_command` goes on.
+    NotConvergedError : a number became NaN or infinite.
     """
-    first = config.held_out_from(len(data.train_images))
-    images, labels = data.train_images[:first].to(device), data.train_labels[:first].to(device)
-    steps = len(images) // config.batch_size
-    held_out = data.train_images[first:], data.train_labels[first:]
-    trainer = _trainer(config, data, seed, device, images, steps * config.epochs)
-    keeper, done = Checkpointer(run), 0
-    if (restored := keeper.load()) is not None:
-        done = restored[0]
-        trainer.restore(restored[1])
-    progress.start("training", config.epochs * steps, "steps", done=done)
-    try:
-        with GracefulStop() as stop:
-            for epoch in range(done // steps, config.epochs):
-                order = torch.randperm(len(images), generator=torch_generator(seed, "classifier", "order", epoch)).to(device)
-                for place in range(done % steps, steps):
-                    batch = order[place * config.batch_size : (place + 1) * config.batch_size]
-                    loss = trainer.step(images[batch], labels[batch], done)
-                    done += 1
-                    progress.advance(1, epoch=epoch + 1)
-                    if stop.requested and place + 1 < steps:
-                        _leave(keeper, trainer, done, stop, resume_command)
-                accuracy = float((see(trainer.average, held_out[0]).said == held_out[1].numpy()).mean())
-                run.metrics.append({"epoch": epoch + 1, "loss": loss.item(), "held_out_accuracy": accuracy})
-                progress.advance(0, held_out_accuracy=accuracy)
-                keeper.save(done, trainer.state())
-                if stop.requested and epoch + 1 < config.epochs:
-                    _leave(keeper, trainer, done, stop, resume_command)
-    finally:
-        progress.stop()
-    return _finished(run, trainer, data, held_out)
+    training, checkpoints = Training(config, data, run, seed, device, progress), Checkpointer(run)
+    checkpoints.restore(training)
+    progress.start("training", training.total, "steps", done=training.done)
+    with GracefulStop() as stop:
+        run_training(training, checkpoints, progress, stop, resume_command=resume_command)
+    return _finished(run, training.trainer, data, training.held_out)
 
 
 def measured_precision(config: ClassifierConfig, data: ImageDataset, seed: int, device: torch.device) -> PrecisionChoice:
@@ -98,12 +140,6 @@ def _trainer(
     pixels = (float(grey.mean()), float(grey.std()))
     mirror, half = config.mirrors(data.name), config.precision == "bfloat16"
     return Trainer(config, len(data.class_names), seed, device, steps=steps, pixels=pixels, mirror=mirror, half=half)
-
-
-def _leave(keeper: Checkpointer, trainer: Trainer, done: int, stop: GracefulStop, resume_command: str) -> None:
-    keeper.save(done, trainer.state())
-    keeper.run.mark("interrupted", f"after {done:,} steps")
-    raise stop.error(resume_command)
 
 
 def _finished(run: Run, trainer: Trainer, data: ImageDataset, held_out: tuple[Tensor, Tensor]) -> TrainedClassifier:

@@ -14,7 +14,7 @@ import typer
 import ex3cli
 from ex3cli.cli.frame import PARSING_ERROR
 from ex3cli.cli.output import prepare_streams, say_error
-from ex3cli.training.interruption import end_on_sigterm
+from ex3cli.training.interruption import end_on_signals
 
 GROUPS = ("doctor", "data", "divergence", "complexity", "lab", "classifier", "vae", "gan", "report", "runs")
 """Modules of this package whose `app` becomes a command of the same name, in the order of `ex3 --help`."""
@@ -56,7 +56,7 @@ def main() -> None:
     A command line that cannot be parsed gets the two lines of every other error: its cause and what to do.
     """
     prepare_streams()
-    end_on_sigterm()
+    end_on_signals()
     try:
         code = app(prog_name="ex3", standalone_mode=False)
     except PARSING_ERROR as error:

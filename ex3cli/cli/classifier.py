@@ -37,7 +37,15 @@ def train(
 
     from ex3cli.classifier import training
     from ex3cli.classifier.shipping import RESULT_FILE
-    from ex3cli.cli.resuming import recording, resolve_precision, resume_command, run_settings, same_data, take_up
+    from ex3cli.cli.resuming import (
+        its_threads,
+        recording,
+        resolve_precision,
+        resume_command,
+        run_settings,
+        same_data,
+        take_up,
+    )
     from ex3cli.datasets.registry import load
     from ex3cli.errors import UsageError
     from ex3cli.training.device import choose_device
@@ -55,7 +63,7 @@ def train(
             ("classifier", data.name), label=config.preset, command=TRAIN, config=run_settings(context), seed=context.seed,
             argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests, summary=measured,
         )  # fmt: skip
-    with recording(run):
+    with recording(run), its_threads(run):
         context.note(f"{run.path}: classifier of {data.name}, {device}")
         same_data(run, data.digests)
         done = training.train(

@@ -59,6 +59,7 @@ def train(
     from ex3cli.cli.gan_judging import bench_of, classifier_for
     from ex3cli.cli.gan_tables import attempts_table, not_converged
     from ex3cli.cli.resuming import (
+        its_threads,
         recording,
         resolve_precision,
         resume_command,
@@ -89,7 +90,7 @@ def train(
             parents={classifier.name: classifier.manifest.digest} if classifier else {}, is_study=config.is_study,
             summary=measured,
         )  # fmt: skip
-    with recording(run):
+    with recording(run), its_threads(run):
         context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
         same_data(run, data.digests)
         again = resume_command(context, TRAIN, run)

@@ -168,7 +168,8 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
 
 
 def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
-    from ex3cli.lab.verdict import DIVERGENCE, NON_FINITE
+    from ex3cli.lab.verdict import DIVERGENCE
+    from ex3cli.training.loop import NON_FINITE
 
     if trained.verdict.converged:
         return None

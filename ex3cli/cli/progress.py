@@ -43,7 +43,8 @@ class Bars:
     def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
         """See `Progress`."""
         self._description, self._pace, self._live = description, _Pace(total, unit, done), {}
-        self._progress.start()
+        with contextlib.suppress(OSError):  # the terminal was closed, which must not cost a training
+            self._progress.start()
         self._task = self._progress.add_task(description, total=total, completed=done, live="", rate="")
         self._show(0)
 
@@ -55,7 +56,8 @@ class Bars:
 
     def stop(self) -> None:
         """See `Progress`."""
-        self._progress.stop()
+        with contextlib.suppress(OSError):
+            self._progress.stop()
 
     def _show(self, amount: int) -> None:
         if self._task is None:

@@ -61,7 +61,7 @@ def take_up(context: Context, name: str, *, command: str, feature: str) -> Run:
             context.given["preset"] = preset  # by whose length it is told whether the run is shortened
     context.dataset = context.given.get("dataset", stored["dataset"])
     context.seed = context.given.get("seed", stored["seed"])
-    _on_the_same_processor(context, run)
+    _on_the_same_device(context, run)
     return run.reopen(run_settings(context))
 
 
@@ -75,10 +75,8 @@ def _in_its_own_folder(context: Context, run: Run) -> Run:
     return context.store.open_folder(where)
 
 
-def _on_the_same_processor(context: Context, run: Run) -> None:
-    """Refuse another device unless it is named, and compute in as many threads as before: both change the last bits."""
-    import torch
-
+def _on_the_same_device(context: Context, run: Run) -> None:
+    """Refuse another device unless it is named: it changes the last bits."""
     from ex3cli.training.device import choose_device
 
     began, here = run.manifest.device, str(choose_device(context.device))
@@ -87,8 +85,18 @@ def _on_the_same_processor(context: Context, run: Run) -> None:
             f"{run.name} was started on {began}, and here it would go on on {here}",
             f"say which: --device {began} goes on bit by bit, --device {here} does not",
         )
-    if 1 <= run.manifest.threads <= max(MOST_THREADS, os.cpu_count() or 1):
-        torch.set_num_threads(run.manifest.threads)
+
+
+@contextmanager
+def its_threads(run: Run) -> Iterator[None]:
+    """Compute in as many threads as the run began with, which its last bits depend on; after the block in as many as before."""
+    import torch
+
+    from ex3cli.training.threads import all_threads
+
+    is_sane = 1 <= run.manifest.threads <= max(MOST_THREADS, os.cpu_count() or 1)
+    with all_threads(run.manifest.threads if is_sane else torch.get_num_threads()):
+        yield
 
 
 def word_after(option: str, argv: Sequence[str]) -> str | None:

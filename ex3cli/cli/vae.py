@@ -32,7 +32,7 @@ def train(context: Context, resume: Resume = None) -> Answer:
     """Train on all training images, without their labels; writes weights, features, bounds and figures."""
     import torch
 
-    from ex3cli.cli.resuming import recording, resume_command, run_settings, same_data, take_up
+    from ex3cli.cli.resuming import its_threads, recording, resume_command, run_settings, same_data, take_up
     from ex3cli.datasets import registry
     from ex3cli.training.device import choose_device
     from ex3cli.vae import outputs, training
@@ -46,7 +46,7 @@ def train(context: Context, resume: Resume = None) -> Answer:
             ("vae", context.dataset), label=preset, command=TRAIN, config=run_settings(context), seed=context.seed,
             argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
         )  # fmt: skip
-    with recording(run):
+    with recording(run), its_threads(run):
         same_data(run, data.digests)
         trained = training.train(
             context.config, data.train_images, run, seed=context.seed, device=device,
@@ -60,6 +60,7 @@ def train(context: Context, resume: Resume = None) -> Answer:
         document={"dataset": context.dataset, "run": run.name, "partial": run.manifest.partial, **summary},
         show=[
             *tables.training(run.name, summary),
+            *tables.collapsed(summary),
             *tables.not_a_density(context.config.views, context.config.likelihood),
             f"Judge it: ex3 vae eval --dataset {context.dataset} --run {run.path.name}",
         ],
@@ -104,8 +105,9 @@ def evaluate(context: Context) -> Answer:
     shortened = ", a shortened training" if trained.manifest.partial else ""
     kind = "SVM on labels spread over the training images, of the" if context.config.transductive else "SVM on the"
     title = f"{kind} {judged.features} of {trained.name}{shortened}; all test images of {context.dataset}"
+    collapsed = tables.collapsed(trained.manifest.summary)
     spaced = [part for table in tables.accuracies(document) for part in ("", table)]
-    return Answer(document=document, show=[title, *spaced, "", *tables.notes(document)], run=run)
+    return Answer(document=document, show=[title, *spaced, "", *tables.notes(document), *collapsed], run=run)
 
 
 @command(

@@ -26,6 +26,16 @@ def training(name: str, summary: Mapping[str, Any]) -> list[Any]:
     return [table]
 
 
+def collapsed(summary: Mapping[str, Any]) -> list[str]:
+    """What to know of a training whose posterior collapsed: no latent dimension depends on the image."""
+    if summary.get("active_dimensions") != 0:
+        return []
+    return [
+        "posterior collapse: 0 active dimensions, so the latent representation holds nothing of an image; train with a smaller "
+        "--kl-weight, a longer --kl-warm-up, a smaller --learning-rate or more epochs"
+    ]
+
+
 def not_a_density(views: Sequence[str], likelihood: str) -> list[str]:
     """Why a bound is no log density of images and stands beside no other, if so."""
     said = []

@@ -28,13 +28,14 @@ class Course:
     number : of the attempt, 1 the first; with the run's seed it gives the attempt's.
     bench : what a judge judges with; None where there is no classifier, so that nothing but numbers can be watched.
     observers : further ones.
+    decided : the attempts before it.
     """
 
     def __init__(
         self, config: GANConfig, data: ImageDataset, run: Run, number: int, device: torch.device,
-        bench: Bench | None, observers: Sequence[Observer], progress: Progress,
+        bench: Bench | None, observers: Sequence[Observer], progress: Progress, decided: Sequence[Attempt] = (),
     ) -> None:  # fmt: skip
-        self.run, self.number, self.progress = run, number, progress
+        self.run, self.number, self.progress, self.decided = run, number, progress, tuple(decided)
         seed = attempt_seed(run.manifest.seed, number)
         self.session = Session(config, data.train_images, data.train_labels, len(data.class_names), seed, device)
         self.grids = Grids(run, number, self.session, data.class_names)
@@ -44,12 +45,24 @@ class Course:
         self.told = 0  # the iteration that progress was last told of
 
     sign: Sign | None
+    ended_epoch = False  # checkpoints go by time alone
+
+    @property
+    def done(self) -> int:
+        """Iterations over all attempts, by which checkpoints are told apart."""
+        return (self.number - 1) * self.session.config.iterations + self.session.iteration
+
+    @property
+    def where(self) -> str:
+        """How far it has come."""
+        return f"attempt {self.number}, at iteration {self.session.iteration:,}"
 
     def state(self) -> dict[str, Any]:
         """Everything that `restore` needs, for a checkpoint."""
         return {
             "attempt": self.number, "session": self.session.state(), "observers": [each.state() for each in self.watch],
             "over": self.over, "sign": asdict(self.sign) if self.sign else None,
+            "decided": [asdict(each) for each in self.decided],
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:

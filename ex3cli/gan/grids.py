@@ -60,9 +60,7 @@ class Grids:
     def history(self) -> list[tuple[str, pictures.Pixels]]:
         """The title and the picture of the grids so far, in order; of more than `SHOWN` those that `thinned` leaves."""
         so_far = [moment for iteration, moment in self.moments.items() if iteration <= self.session.iteration]
-        return [
-            (moment.title, pictures.from_png((self.run.path / self._file(moment)).read_bytes())) for moment in thinned(so_far)
-        ]
+        return [(moment.title, pictures.from_png(self.run.read_written(self._file(moment)))) for moment in thinned(so_far)]
 
     def _file(self, moment: Moment) -> str:
         return f"{self.folder}/{moment.name}.png"

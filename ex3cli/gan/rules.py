@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from ex3cli.gan.looks import Look
 from ex3cli.gan.thresholds import Thresholds
-from ex3cli.gan.watching import NON_FINITE, Sign
+from ex3cli.gan.watching import Sign
+from ex3cli.training.loop import NON_FINITE
 
 CONSTANT_OUTPUT = "constant output"
 COLLAPSE = "within-class collapse"

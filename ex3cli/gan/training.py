@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ex3cli.artifacts.attempts import Attempt, AttemptLog
+from ex3cli.artifacts.attempts import FILE_NAME, Attempt, AttemptLog
 from ex3cli.artifacts.run import Run
 from ex3cli.datasets.registry import ImageDataset
-from ex3cli.errors import ArtifactError
 from ex3cli.gan.attempt import Course
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.judge import Bench
@@ -19,9 +18,8 @@ from ex3cli.gan.watching import Observer
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.device import PrecisionChoice, measure_precision
 from ex3cli.training.interruption import GracefulStop
+from ex3cli.training.loop import run_training
 from ex3cli.training.progress import Progress
-
-SECONDS_BETWEEN_SAVES = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Setting:
-    """What stays the same from attempt to attempt."""
+    """What stays the same from attempt to attempt, and the log of those that are decided."""
 
     config: GANConfig
     data: ImageDataset
@@ -49,10 +47,13 @@ class Setting:
     resume_command: str
     bench: Bench | None
     observers: Sequence[Observer]
+    log: AttemptLog
 
     def course(self, number: int) -> Course:
         """Attempt `number`, at its beginning."""
-        return Course(self.config, self.data, self.run, number, self.device, self.bench, self.observers, self.progress)
+        return Course(
+            self.config, self.data, self.run, number, self.device, self.bench, self.observers, self.progress, self.log.entries()
+        )
 
 
 def train(
@@ -70,8 +71,9 @@ def train(
 ) -> Trained:
     """Train in a claimed run folder until an attempt does not fail, taking up the run's checkpoint if it has one.
 
-    Killed at any instant and resumed, it goes on inside the attempt that was under way: an attempt that is in
-    `attempts.jsonl` is decided and never made again, and the state that decided it is saved before it is entered there.
+    Killed at any instant and resumed, it goes on inside the attempt that was under way. A checkpoint holds the attempts that
+    were decided before its own, and the state that decides an attempt is saved before the attempt is entered in
+    `attempts.jsonl`: what that file and the failed attempts' traces hold is made again from the checkpoint.
 
     Parameters
     ----------
@@ -83,28 +85,20 @@ def train(
     ------
     InterruptedTrainingError : a signal asked to stop; the state is saved, and `resume_command` goes on.
     """
-    setting = Setting(config, data, run, progress, device, resume_command, bench, observers)
-    log, keeper = AttemptLog(run.path), Checkpointer(run)
-    restored = keeper.load()
-    entries = log.entries()
-    number = restored[1]["attempt"] if restored else len(entries) + 1
-    if number not in (len(entries), len(entries) + 1):
-        raise ArtifactError(f"{log.path} has {len(entries)} attempts, its checkpoint is of attempt {number}", "start a new run")
-    course = setting.course(number)
-    if restored:
-        course.restore(restored[1])
+    log, keeper = AttemptLog(run.path, run.write_bytes), Checkpointer(run)
+    setting = Setting(config, data, run, progress, device, resume_command, bench, observers, log)
+    course = _first_course(setting, keeper)
     began, judging = time.monotonic(), 0.0
-    if entries:
+    if log.entries():
         decided()  # again: it may have been killed between the entry and what is derived from it
     with GracefulStop() as stop:
         while True:
-            if course.number > len(entries):
-                _bring_to_its_end(course, setting, keeper, stop)
-                if course.sign is not None:
-                    course.leave_traces()
-                log.record(course.entry())
-                entries = log.entries()
-                decided()
+            _bring_to_its_end(course, setting, keeper, stop)
+            if course.sign is not None:
+                course.leave_traces()
+            log.record(course.entry())
+            entries = log.entries()
+            decided()
             judging += course.judge.seconds if course.judge else 0.0
             if entries[-1].verdict != "failed" or course.number >= max_attempts:
                 return _finish(course, entries, time.monotonic() - began, judging)
@@ -122,24 +116,26 @@ def measured_precision(config: GANConfig, data: ImageDataset, seed: int, device:
     return measure_precision(make_step, device, steps=config.iterations)
 
 
+def _first_course(setting: Setting, keeper: Checkpointer) -> Course:
+    """The attempt that the checkpoint was saved in, or the first one."""
+    restored = keeper.load(made_anew=[FILE_NAME])
+    if restored is None:
+        setting.log.restore([])
+        return setting.course(1)
+    state = restored[1]
+    with keeper.restoring():
+        setting.log.restore([Attempt(**entry) for entry in state["decided"]])
+        course = setting.course(state["attempt"])
+        course.restore(state)
+    return course
+
+
 def _bring_to_its_end(course: Course, setting: Setting, keeper: Checkpointer, stop: GracefulStop) -> None:
     """Iterate until the attempt is over, and save the state that it ended in."""
-    total, saved = setting.config.iterations, time.monotonic()
-    before = (course.number - 1) * total  # checkpoints are told apart by steps over all attempts
-    setting.progress.start(_title(setting.config, course), total, "iterations", done=course.session.iteration)
-    try:
-        course.grids.draw_if_due()
-        while not course.over:
-            course.step()
-            asked = stop.requested and not course.over
-            if asked or course.over or time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
-                keeper.save(before + course.session.iteration, course.state())
-                saved = time.monotonic()
-            if asked:
-                setting.run.mark("interrupted", f"attempt {course.number}, at iteration {course.session.iteration:,}")
-                raise stop.error(setting.resume_command)
-    finally:
-        setting.progress.stop()
+    done = course.session.iteration
+    setting.progress.start(_title(setting.config, course), setting.config.iterations, "iterations", done=done)
+    course.grids.draw_if_due()
+    run_training(course, keeper, setting.progress, stop, resume_command=setting.resume_command)
 
 
 def _title(config: GANConfig, course: Course) -> str:

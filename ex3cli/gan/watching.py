@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from ex3cli.gan.sampling import draw
 from ex3cli.gan.session import Session
+from ex3cli.training.loop import NON_FINITE
 from ex3cli.training.seeding import torch_generator
-
-NON_FINITE = "non-finite"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from ex3cli.lab.measuring import Floor, Reading
+from ex3cli.training.loop import NON_FINITE
 
 HELD = 5
 JS_LIMIT, JS_CHANCE = 0.17, 0.003
@@ -30,7 +31,7 @@ RECENT = 20
 """The looks by which a failure is named."""
 CHANGES = 3
 """So many changes between near and not near among them are an oscillation: fewer are a beginning, an end or a slip."""
-NON_FINITE, DIVERGENCE, MODES, OSCILLATION, DISTANCE = "non-finite", "divergence", "missing modes", "oscillation", "distance"
+DIVERGENCE, MODES, OSCILLATION, DISTANCE = "divergence", "missing modes", "oscillation", "distance"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ex3cli.artifacts.attempts import Attempt, attempts_of, without_repeats
+from ex3cli.artifacts.canonical import from_jsonable
 from ex3cli.artifacts.run import REFERENCE, Run, reference_name
 from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
@@ -117,7 +118,7 @@ class Archive:
 
     def json(self, run: Run, file: str) -> Any:
         """A JSON file of a run, verified, with the infinities that JSON lacks put back."""
-        return json.loads(self.bytes(run, file), object_hook=_number_again)
+        return json.loads(self.bytes(run, file), object_hook=from_jsonable)
 
     def bytes(self, run: Run, file: str) -> "builtins.bytes":
         """A file of a run, verified and remembered as read."""
@@ -127,7 +128,7 @@ class Archive:
 
     def glance(self, run: Run, file: str) -> Any:
         """A JSON file of a run that may turn out not to be wanted, verified, and not remembered."""
-        return json.loads(self._verified(run, file), object_hook=_number_again)
+        return json.loads(self._verified(run, file), object_hook=from_jsonable)
 
     def tensors(self, run: Run, file: str) -> dict[str, NDArray[Any]]:
         """A safetensors file of a run as arrays, verified and remembered as read."""
@@ -184,10 +185,3 @@ def made_from(run: Run, source: Run) -> bool:
 
 def _below(place: Sequence[str], shelf: Sequence[str]) -> bool:
     return list(place[: len(shelf)]) == list(shelf)
-
-
-def _number_again(value: dict[str, Any]) -> Any:
-    """`canonical.jsonable` spells a number that JSON lacks as {"value": null, "kind": "+inf"}."""
-    if value.keys() == {"value", "kind"} and value["value"] is None:
-        return {"+inf": float("inf"), "-inf": float("-inf")}.get(value["kind"], float("nan"))
-    return value

@@ -2,7 +2,10 @@
 
 import contextlib
 import json
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
@@ -14,15 +17,27 @@ from ex3cli.errors import ArtifactError
 
 STATES = "step-*.safetensors"
 
+IDENTITY = ("command", "shelf", "config", "seed", "data", "started")
+"""What of a run's manifest tells its checkpoint from every other training's. A folder may be moved and renamed."""
+
 Tree = Any
 """Nested dictionaries and lists of tensors, numbers, texts, booleans and None: what `state_dict()` returns."""
+
+
+class Restorable(Protocol):
+    """What takes up a state."""
+
+    def restore(self, state: Tree) -> None:
+        """Go on where `state` was taken."""
+        ...
 
 
 class Checkpointer:
     """Keeps the newest state of a run in `checkpoint/`.
 
     One file holds everything, named by its step and its own SHA-256: it appears atomically and proves itself when it is
-    read, so there is no second file to fall out of step with it.
+    read, so there is no second file to fall out of step with it. It names the run that it belongs to, and holds the digest of
+    every file that the training has written so far.
     """
 
     def __init__(self, run: Run) -> None:
@@ -32,7 +47,10 @@ class Checkpointer:
     def save(self, step: int, tree: Tree) -> None:
         """Write the state after `step` steps, then drop the one before; the metrics' position is part of it."""
         tensors: dict[str, torch.Tensor] = {}
-        content = {"step": step, "metrics": self.run.metrics.mark(), "tree": _take_apart(tree, tensors)}
+        content = {
+            "run": self.run.name, "identity": self._identity(), "files": self.run.written,
+            "step": step, "metrics": self.run.metrics.mark(), "tree": _take_apart(tree, tensors),
+        }  # fmt: skip
         data = formats.tensors_to_bytes(tensors, {"ex3": json.dumps(content)})
         name = f"step-{step:010d}-{digest(data)}.safetensors"
         write_atomically(self.folder / name, data)
@@ -41,17 +59,20 @@ class Checkpointer:
                 with contextlib.suppress(OSError):  # `load` takes the newest
                     older.unlink()
 
-    def load(self) -> tuple[int, Tree] | None:
+    def load(self, made_anew: Collection[str] = ()) -> tuple[int, Tree] | None:
         """The newest state and its step, with `metrics.jsonl` cut back to it; None if nothing was saved yet.
+
+        Parameters
+        ----------
+        made_anew : files that the training writes anew from its state, so that it does not matter what they hold now.
 
         Raises
         ------
-        ArtifactError : the file is not the one that was written.
+        ArtifactError : the checkpoint is damaged or another run's, or a file that the training wrote before has changed.
         """
-        found = sorted(self.folder.glob(STATES))
-        if not found:
+        path = self._newest()
+        if path is None:
             return None
-        path = found[-1]
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -62,10 +83,49 @@ class Checkpointer:
         try:
             content = json.loads(_metadata(data)["ex3"])
             step, mark, tree = content["step"], content["metrics"], _put_together(content["tree"], tensors)
+            name, identity, files = content["run"], content["identity"], content["files"]
         except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise ArtifactError(f"{path} is no checkpoint of ex3", "train anew") from error
+            raise ArtifactError(f"{path} is no checkpoint of this ex3", "train anew") from error
+        if differing := _differences(identity, self._identity()):
+            raise ArtifactError(
+                f"{path} is a checkpoint of another training, {name} ({differing})",
+                f"put back the checkpoint of {self.run.name}, or train anew",
+            )
         self.run.metrics.cut_back(mark)
+        self.run.written = {file: recorded for file, recorded in files.items() if file not in made_anew} | self.run.written
+        self.run.check_written()
         return step, tree
+
+    def restore(self, trainer: Restorable) -> None:
+        """Let a training go on from the newest state, if there is one; see `load`."""
+        if (restored := self.load()) is not None:
+            with self.restoring():
+                trainer.restore(restored[1])
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Turn the error of a state that does not fit the training, such as one of another version, into one clear line."""
+        try:
+            yield
+        except (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0].rstrip(":")
+            raise ArtifactError(
+                f"{self._newest()} does not fit this training: {type(error).__name__}: {reason}",
+                "resume it with the version of ex3 that began it, or train anew",
+            ) from error
+
+    def _newest(self) -> Path | None:
+        return max(self.folder.glob(STATES), default=None)
+
+    def _identity(self) -> dict[str, Any]:
+        return {name: getattr(self.run.manifest, name) for name in IDENTITY}
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Which entries differ and how, settings one by one; empty where none do."""
+    flat = [{**{name: value for name, value in side.items() if name != "config"}, **side["config"]} for side in (there, here)]
+    names = sorted(name for name in flat[0].keys() | flat[1].keys() if flat[0].get(name) != flat[1].get(name))
+    return ", ".join(f"{name}: {flat[0].get(name)} there, {flat[1].get(name)} here" for name in names)
 
 
 def _take_apart(tree: Tree, tensors: dict[str, torch.Tensor]) -> Any:

@@ -7,34 +7,46 @@ from typing import Any, Self
 
 from ex3cli.errors import InterruptedTrainingError
 
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that end a process: a request of the system, and a closed terminal (which Windows does not tell of)."""
+
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM outside a `GracefulStop`: ends the work as Ctrl-C does, so that what was begun can be marked."""
+    """SIGTERM or SIGHUP outside a `GracefulStop`: ends the work as Ctrl-C does, so that what was begun can be marked."""
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.signal = signal.Signals(number)
 
 
-def end_on_sigterm() -> None:
-    """Let SIGTERM raise `Terminated` instead of ending the process without a word."""
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP raise `Terminated` instead of ending the process without a word.
+
+    One that the parent had ignored, as `nohup` does with SIGHUP, stays ignored.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDING:
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _terminate)
 
 
 def signal_of(error: KeyboardInterrupt) -> signal.Signals:
     """Which signal an interruption came from."""
-    return signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+    return error.signal if isinstance(error, Terminated) else signal.SIGINT
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+    raise Terminated(number)
 
 
 class GracefulStop:
-    """Within the block, the first SIGINT or SIGTERM only raises a flag; a second SIGINT stops at once.
+    """Within the block, the first SIGINT, SIGTERM or SIGHUP only raises a flag; a second SIGINT stops at once.
 
-    The loop asks `requested` after each step, saves, and raises `error(...)`. Off the main thread signals cannot be caught,
-    and the flag is set by `request` alone.
+    The loop asks `requested` before each step, saves, and raises `error(...)`. A signal that the parent had ignored stays
+    ignored. Off the main thread signals cannot be caught, and the flag is set by `request` alone.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = (signal.SIGINT, *ENDING)
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
@@ -50,7 +62,7 @@ class GracefulStop:
         self.signal_number = signal_number
 
     def error(self, resume_command: str) -> InterruptedTrainingError:
-        """What the loop raises once its state is safe: exit code 130 or 143, and the command that goes on."""
+        """What the loop raises once its state is safe: exit code 128 + the signal, and the command that goes on."""
         number = self.signal_number or signal.SIGINT
         name = signal.Signals(number).name
         return InterruptedTrainingError(f"stopped by {name}; everything is saved", f"go on with: {resume_command}", number)
@@ -58,7 +70,8 @@ class GracefulStop:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in self.SIGNALS:
-                self._previous[number] = signal.signal(number, self._on_signal)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._previous[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, *exception: object) -> None:

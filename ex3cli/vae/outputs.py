@@ -3,8 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from ex3cli.artifacts.run import Run
 from ex3cli.datasets.registry import ImageDataset
+from ex3cli.training.loop import check_finite
 from ex3cli.training.progress import Progress
 from ex3cli.vae import bound, features, figures, svm
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
@@ -20,10 +23,13 @@ def write(
     """
     model = trained.model.eval()
     stored = features.save_features(run, model, data, config, seed)
+    largest = max(float(np.abs(half).max()) for half in (stored.train, stored.test))
+    check_finite({"a feature": largest}, "after the last epoch", config.learning_rate)
     choices = svm.choose(stored, EvaluationConfig().labels, seed, progress=progress)
     measured = bound.measure(
         model, data.test_images, weighted_images=config.bound_images, samples=config.bound_samples, seed=seed, progress=progress
     )
+    check_finite({"the bound of the test images": measured.elbo}, "after the last epoch", config.learning_rate)
     run.write_json("bound.json", asdict(measured))
     return {
         "epochs": trained.epochs,

@@ -1,6 +1,7 @@
 """Training the variational autoencoder: one loop that maximises the evidence lower bound."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from ex3cli.artifacts.run import Run
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.interruption import GracefulStop
+from ex3cli.training.loop import check_finite, largest_of, run_training
 from ex3cli.training.progress import Progress, Silent
 from ex3cli.training.seeding import torch_generator
 from ex3cli.vae.calibration import calibrate
@@ -27,35 +29,66 @@ class TrainedVAE:
     epochs: int
 
 
-@dataclass
-class _Course:
-    """Where a training stands: the step, the trainer, the last epoch's numbers, and how to leave it."""
+class Training:
+    """Epoch after epoch of minibatches in an order that is drawn anew for each (a `Trainer` of `training.loop`)."""
 
-    keeper: Checkpointer
-    trainer: Trainer
-    resume_command: str
-    listener: Progress
-    done: int = 0
-    row: dict[str, float] | None = None
+    def __init__(
+        self, config: VAEConfig, images: Tensor, run: Run, seed: int, device: torch.device, listener: Progress
+    ) -> None:
+        self.config, self.images, self.run, self.seed, self.listener = config, images.to(device), run, seed, listener
+        self.starts = _minibatches(len(images), config.batch_size)
+        self.steps = len(self.starts)  # of an epoch
+        self.trainer = Trainer(config, self.steps, seed, device)
+        self.done = 0
+        self.row: dict[str, float] = {}  # the last epoch's numbers
+        self._order: tuple[int, Tensor] | None = None  # of an epoch
 
-    def take_up(self) -> None:
-        """Go to where the run's checkpoint stands, if it has one."""
-        if (restored := self.keeper.load()) is not None:
-            self.done, state = restored
-            self.trainer.load_state_dict(state["trainer"])
-            self.row = state["row"]
+    @property
+    def over(self) -> bool:
+        """Whether every epoch is over."""
+        return self.done >= self.config.epochs * self.steps
 
-    def save(self) -> None:
-        """Write a checkpoint."""
-        self.keeper.save(self.done, {"trainer": self.trainer.state_dict(), "row": self.row or {}})
+    @property
+    def ended_epoch(self) -> bool:
+        """Whether the last step was an epoch's last."""
+        return self.done % self.steps == 0
 
-    def leave(self, stop: GracefulStop) -> None:
-        """Save, mark the run as interrupted, and raise what tells the user how to go on."""
-        self.listener.stop()
-        self.save()
-        error = stop.error(self.resume_command)
-        self.keeper.run.mark("interrupted", error.cause)
-        raise error
+    @property
+    def where(self) -> str:
+        """How far it has come."""
+        return f"after {self.done:,} steps, in epoch {self.done // self.steps + 1}"
+
+    def step(self) -> None:
+        """Take one step, and after an epoch's last write its numbers."""
+        epoch, position = divmod(self.done, self.steps)
+        batch = self._order_of(epoch)[self.starts[position] : self.starts[position] + self.config.batch_size]
+        self.trainer.step(self.images[batch], self.done)
+        self.done += 1
+        self.listener.advance(len(batch), epoch=epoch + 1)
+        if self.ended_epoch:
+            self._end_epoch(epoch + 1)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {"done": self.done, "trainer": self.trainer.state_dict(), "row": self.row}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        self.trainer.load_state_dict(state["trainer"])
+        self.done, self.row = state["done"], state["row"]
+
+    def _order_of(self, epoch: int) -> Tensor:
+        if self._order is None or self._order[0] != epoch:
+            order = torch.randperm(len(self.images), generator=torch_generator(self.seed, "vae", "order", epoch))
+            self._order = (epoch, order)
+        return self._order[1]
+
+    def _end_epoch(self, epoch: int) -> None:
+        self.row = {"epoch": epoch, **self.trainer.means.row()}
+        self.run.metrics.append(self.row)
+        check_finite(self.row, f"in epoch {epoch}", self.config.learning_rate)
+        self.listener.advance(0, ELBO=self.row["elbo"], active_dimensions=self.row["active_dimensions"])
+        self.trainer.means = EpochMeans(self.config.latent_size, self.images.device)
 
 
 def train(
@@ -79,45 +112,26 @@ def train(
 
     Raises
     ------
-    InterruptedTrainingError : SIGINT or SIGTERM arrived; the state is saved and the run marked.
+    InterruptedTrainingError : a signal asked to stop; the state is saved and the run marked.
+    NotConvergedError : a number became NaN or infinite.
     """
     listener = progress if progress is not None else Silent()
-    images = images.to(device)
-    starts = _minibatches(len(images), config.batch_size)
-    steps = len(starts)
-    trainer = Trainer(config, steps, seed, device)
-    course = _Course(Checkpointer(run), trainer, resume_command, listener)
-    course.take_up()
+    training, checkpoints = Training(config, images, run, seed, device, listener), Checkpointer(run)
+    checkpoints.restore(training)
     title = f"training, {config.epochs} epoch{'s' if config.epochs > 1 else ''} of {len(images):,} images"
-    listener.start(title, config.epochs * len(images), "images", done=course.done * len(images) // steps)
+    done = training.done * len(images) // training.steps
+    listener.start(title, config.epochs * len(images), "images", done=done)
     with GracefulStop() as stop:
-        for epoch in range(course.done // steps, config.epochs):
-            order = torch.randperm(len(images), generator=torch_generator(seed, "vae", "order", epoch))
-            for position in range(course.done % steps, steps):
-                batch = order[starts[position] : starts[position] + config.batch_size]
-                trainer.step(images[batch], course.done)
-                course.done += 1
-                listener.advance(len(batch), epoch=epoch + 1)
-                if stop.requested and position + 1 < steps:
-                    course.leave(stop)
-            course.row = {"epoch": epoch + 1, **trainer.means.row()}
-            run.metrics.append(course.row)
-            listener.advance(0, ELBO=course.row["elbo"], active_dimensions=course.row["active_dimensions"])
-            trainer.means = EpochMeans(config.latent_size, device)
-            if stop.requested and epoch + 1 < config.epochs:
-                course.leave(stop)
-            course.save()
-    listener.stop()
-    calibrate(trainer.model, images, starts, config.batch_size, seed=seed, progress=listener)  # a resume does it again
-    return _trained(course, config)
+        run_training(training, checkpoints, listener, stop, resume_command=resume_command)
+    model = training.trainer.model
+    calibrate(
+        model, training.images, training.starts, config.batch_size, seed=seed, progress=listener
+    )  # a resume does it again
+    check_finite(largest_of(model), "at the end", config.learning_rate)
+    row = training.row
+    return TrainedVAE(model, row["elbo"], row["reconstruction"], row["kl"], config.epochs)
 
 
 def _minibatches(images: int, size: int) -> range:
     """Where each minibatch starts; a last one of a single image is left out, since batch normalisation needs two."""
     return range(0, images - (images % size == 1 and images > 1), size)
-
-
-def _trained(course: _Course, config: VAEConfig) -> TrainedVAE:
-    row = course.row or {}
-    bound, reconstruction, kl = row["elbo"], row["reconstruction"], row["kl"]
-    return TrainedVAE(course.trainer.model, bound, reconstruction, kl, config.epochs)

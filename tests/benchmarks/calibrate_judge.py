@@ -36,8 +36,9 @@ from ex3cli.gan.scoring import Yardstick
 from ex3cli.gan.session import Session
 from ex3cli.gan.thresholds import Thresholds
 from ex3cli.gan.training import train
-from ex3cli.gan.watching import NON_FINITE, Sign
+from ex3cli.gan.watching import Sign
 from ex3cli.gan.weights import trained_config
+from ex3cli.training.loop import NON_FINITE
 from ex3cli.training.progress import Silent
 
 SIGNALS = {  # signal → which way is bad

@@ -107,7 +107,7 @@ def test_a_resumed_training_is_judged_as_it_began(
     words = ("gan", "train", *SMALL, "--iterations", "12")
     with monkeypatch.context() as patched:
         patched.setattr(Course, "step", cut)
-        patched.setattr("ex3cli.gan.training.SECONDS_BETWEEN_SAVES", 0)
+        patched.setattr("ex3cli.training.loop.SECONDS_BETWEEN_SAVES", 0)
         assert ex3(*words).exit_code == 130  # before there was a classifier
         shutil.copytree(digits_classifier / "classifier", "artifacts/classifier")
         assert ex3(*words).exit_code == 130

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,14 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from ex3cli.artifacts.attempts import Attempt, AttemptLog
+from ex3cli.artifacts.attempts import AttemptLog
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.errors import ArtifactError, InterruptedTrainingError
+from ex3cli.gan import pictures, training
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.session import Session, attempt_seed
 from ex3cli.gan.training import Trained, train
@@ -137,7 +140,8 @@ from typer.testing import CliRunner
 import ex3cli.cli, ex3cli.classifier.training, ex3cli.gan.figures, matplotlib.backends.backend_agg, torch._dynamo
 from ex3cli.artifacts import formats
 from ex3cli.datasets import digits
-from ex3cli.gan import training, watching
+from ex3cli.gan import watching
+from ex3cli.training import loop
 
 faults, words = json.loads(sys.argv[1]), sys.argv[2:]
 assert not CliRunner().invoke(ex3cli.cli.app, [*words, "--dry-run"]).exit_code  # imports what parses arguments
@@ -145,7 +149,7 @@ images = digits.load_enlarged()
 digits.load_enlarged = lambda: images
 formats.figure_to_bytes = lambda figure, kind: b""  # what takes long and matters here to nobody
 watching.Finite.every = 4
-training.SECONDS_BETWEEN_SAVES = 0.02
+loop.SECONDS_BETWEEN_SAVES = 0.02
 def look(self, session):  # every first attempt fails
     return watching.Sign("divergence", {"fid": 9.5}) if session.seed == 4 and session.iteration == 8 else None
 watching.Finite.look = look
@@ -219,23 +223,98 @@ def test_killed_at_any_fault_point_it_ends_as_if_never_killed(killed: tuple[Path
     assert counted["shortened"] == 2
 
 
-def test_a_log_that_does_not_fit_the_checkpoint_is_refused(
-    digits: ImageDataset, begin: Callable[[], Run], store: Store
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def swap(path: Path) -> None:
+    """Put a file of the same kind in its place."""
+    if path.suffix == ".png":
+        path.write_bytes(pictures.to_png(np.zeros((28, 28), np.uint8)))
+    else:
+        path.write_text(path.read_text().replace("divergence", "low coverage"))
+
+
+ALTERATIONS: dict[str, Callable[[Path], object]] = {
+    "one flipped byte": flip, "another of its kind": swap, "cut short": lambda path: os.truncate(path, 100),
+    "missing": lambda path: path.unlink(),
+}  # fmt: skip
+
+
+@pytest.fixture
+def killed_in_the_third(digits: ImageDataset, begin: Callable[[], Run], store: Store) -> Callable[[], Run]:
+    """A run whose process was killed in its third attempt: its manifest records no files."""
+
+    def make() -> Run:
+        run = begin()
+        with pytest.raises(InterruptedTrainingError):
+            go(digits, run, FailsUntil(good=3, stop_at=10))
+        replace(store.open(run.name).manifest, state="running", files={}).write(run.path)
+        return store.open(run.name)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("file", "alteration"),
+    [*(("attempt-03/grids/start.png", each) for each in ALTERATIONS), ("attempt-01/losses.png", "one flipped byte")],
+)
+def test_a_picture_altered_between_a_kill_and_the_resume_is_named_before_training_goes_on(
+    digits: ImageDataset, killed_in_the_third: Callable[[], Run], file: str, alteration: str
 ) -> None:
-    run = begin()
-    with pytest.raises(InterruptedTrainingError):
-        go(digits, run, FailsUntil(good=3, stop_at=10))
-    (run.path / "attempts.jsonl").unlink()
-    with pytest.raises(ArtifactError, match=r"attempts\.jsonl is missing"):
-        store.open(run.name).reopen(CHOSEN.to_dict())
-    killed = replace(store.open(run.name).manifest, state="running", files={})  # a killed run has recorded no files
-    killed.write(run.path)
-    with pytest.raises(ArtifactError, match="has 0 attempts, its checkpoint is of attempt 3"):
-        go(digits, opened := store.open(run.name).reopen(CHOSEN.to_dict()), FailsUntil(good=3))
-    for number in range(1, 5):
-        AttemptLog(run.path).record(Attempt(number, number, "failed", "divergence", 20))
-    with pytest.raises(ArtifactError, match="has 4 attempts, its checkpoint is of attempt 3"):
-        go(digits, opened, FailsUntil(good=3))
+    run = killed_in_the_third()
+    ALTERATIONS[alteration](run.path / file)
+    with pytest.raises(ArtifactError, match=f"{file} is ") as refused:
+        go(digits, run.reopen(CHOSEN.to_dict()), FailsUntil(good=3))
+    assert "start a new run" in refused.value.remedy
+    assert not (run.path / "attempt-03/grids/end.png").exists()
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS)
+def test_an_altered_log_of_attempts_is_made_again_from_the_checkpoint(
+    digits: ImageDataset, begin: Callable[[], Run], killed_in_the_third: Callable[[], Run], alteration: str
+) -> None:
+    whole, killed = begin(), killed_in_the_third()
+    go(digits, whole, FailsUntil(good=3))
+    ALTERATIONS[alteration](killed.path / "attempts.jsonl")
+    done = go(digits, killed.reopen(CHOSEN.to_dict()), FailsUntil(good=3))
+    assert [each.verdict for each in done.attempts] == ["failed", "failed", "unjudged"]
+    assert (killed.path / "attempts.jsonl").read_bytes() == (whole.path / "attempts.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("file", ["attempts.jsonl", "attempt-01/grids/start.png", "metrics.jsonl"])
+def test_what_is_altered_while_a_training_runs_is_not_sealed(
+    digits: ImageDataset, begin: Callable[[], Run], store: Store, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    run, write = begin(), training.write_outputs
+
+    def altered(*given: Any) -> None:
+        write(*given)
+        flip(run.path / file)
+
+    monkeypatch.setattr(training, "write_outputs", altered)
+    with pytest.raises(ArtifactError, match=f"{file} is damaged"):
+        go(digits, run, FailsUntil(good=2))
+    assert store.open(run.name).manifest.state == "running"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"width": 3}, {"kind": "wgan-clip", "critic_norm": "none"}, {}],
+    ids=["another width", "another kind", "another seed"],
+)
+def test_a_checkpoint_of_another_training_is_refused(
+    digits: ImageDataset, new_run: Callable[..., Run], killed_in_the_third: Callable[[], Run], change: dict[str, Any]
+) -> None:
+    killed = killed_in_the_third()
+    config = replace(CHOSEN, **change)
+    other = new_run(shelf=("gan", "digits", config.kind), command="gan train", config=config.to_dict(), seed=4 if change else 5)
+    shutil.copytree(killed.path / "checkpoint", other.path / "checkpoint")
+    said = ", ".join(f"{name}: .* there, {value} here" for name, value in sorted(change.items())) or "seed: 4 there, 5 here"
+    with pytest.raises(ArtifactError, match=f"is a checkpoint of another training, {killed.name} .*{said}"):
+        train(config, digits, other, Silent(), device=torch.device("cpu"), resume_command="again")
 
 
 class PowerCutError(Exception):
@@ -249,7 +328,7 @@ def test_the_state_that_decided_an_attempt_is_saved_with_its_verdict_before_anyt
     def cut(*_: Any, **__: Any) -> None:
         raise PowerCutError
 
-    monkeypatch.setattr("ex3cli.gan.training.SECONDS_BETWEEN_SAVES", float("inf"))
+    monkeypatch.setattr("ex3cli.training.loop.SECONDS_BETWEEN_SAVES", float("inf"))
     run = begin()
     with monkeypatch.context() as patched:
         patched.setattr(place, cut)

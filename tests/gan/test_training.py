@@ -118,7 +118,7 @@ def test_what_was_written_after_the_last_checkpoint_is_written_again_once(
     chosen = config()
     whole, parts = begin(chosen), begin(chosen)
     go(chosen, digits, whole)
-    monkeypatch.setattr("ex3cli.gan.training.SECONDS_BETWEEN_SAVES", float("inf"))
+    monkeypatch.setattr("ex3cli.training.loop.SECONDS_BETWEEN_SAVES", float("inf"))
     with pytest.raises(InterruptedTrainingError):
         go(chosen, digits, parts, Watcher(30))
 
@@ -263,7 +263,7 @@ def test_killed_and_then_interrupted_the_command_goes_on(
         return [int(path.name.split("-")[1]) for path in (folder / "checkpoint").glob("step-*")]
 
     monkeypatch.setattr(Course, "step", signalled)
-    monkeypatch.setattr("ex3cli.gan.training.SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr("ex3cli.training.loop.SECONDS_BETWEEN_SAVES", 0)
     at, number = 8, signal.SIGKILL
     with torch_threads(1):  # a forked child must not wait for a thread pool that stayed with its parent
         if (child := os.fork()) == 0:

@@ -14,13 +14,13 @@ from ex3cli.lab.verdict import (
     HELD,
     JS_LIMIT,
     MODES,
-    NON_FINITE,
     OSCILLATION,
     Look,
     converged_at,
     judge,
 )
 from ex3cli.metrics.grid import Interval
+from ex3cli.training.loop import NON_FINITE
 
 FLOOR = Floor(0, 0, 0.02, 0, 0, 0.03)
 

@@ -1,5 +1,7 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -101,8 +103,72 @@ def test_a_checkpoint_of_something_else_is_refused(new_run: NewRun) -> None:
     keeper = Checkpointer(run)
     keeper.folder.mkdir()
     (keeper.folder / f"step-0000000001-{digest(data)}.safetensors").write_bytes(data)
-    with pytest.raises(ArtifactError, match="is no checkpoint of ex3"):
+    with pytest.raises(ArtifactError, match="is no checkpoint of this ex3"):
         keeper.load()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"seed": 1}, "seed: 1 there, 0 here"),
+        ({"config": {"width": 3}}, "width: 3 there, 2 here"),
+        ({"command": "doll train"}, "command: doll train there, toy train here"),
+        ({"data": {"images": "0123"}}, "data: "),
+        ({"shelf": ("toy", "mnist")}, "mnist"),
+        ({}, "started: "),  # the same training, but another run of it
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(new_run: NewRun, change: dict[str, Any], told: str) -> None:
+    one, other = new_run(**change), new_run()
+    Checkpointer(one).save(1, {"w": torch.ones(3)})
+    shutil.copytree(one.path / "checkpoint", other.path / "checkpoint")
+    with pytest.raises(ArtifactError, match="is a checkpoint of another training, toy/") as refused:
+        Checkpointer(other).load()
+    assert told in refused.value.cause
+    assert other.name in refused.value.remedy
+
+
+def test_a_run_that_was_moved_and_renamed_keeps_its_checkpoint(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    Checkpointer(run).save(1, {"w": 2})
+    run.mark("interrupted")
+    moved = run.path.rename(run.path.with_name("mine"))
+    assert Checkpointer(store.open(str(moved))).load() == (1, {"w": 2})
+
+
+def test_a_state_that_does_not_fit_the_training_is_one_clear_line(new_run: NewRun) -> None:
+    class Layer(torch.nn.Linear):
+        def restore(self, state: dict[str, torch.Tensor]) -> None:
+            self.load_state_dict(state)
+
+    Checkpointer(run := new_run()).save(1, torch.nn.Linear(2, 3).state_dict())
+    with pytest.raises(ArtifactError, match="does not fit this training: RuntimeError"):
+        Checkpointer(run).restore(Layer(2, 4))
+
+
+@pytest.mark.parametrize("alter", [lambda path: path.write_text("mine"), Path.unlink], ids=["another", "missing"])
+def test_a_file_altered_since_its_checkpoint_is_named(new_run: NewRun, alter: Callable[[Path], object]) -> None:
+    run = new_run()
+    alter_me = run.write_text("notes/a.txt", "written")
+    Checkpointer(run).save(1, {})
+    alter(alter_me)
+    with pytest.raises(ArtifactError, match=r"notes/a\.txt is "):
+        Checkpointer(Run(run.path, run.name, run.manifest)).load()
+    again = Run(run.path, run.name, run.manifest)
+    assert Checkpointer(again).load(made_anew=["notes/a.txt"]) == (1, {})
+    again.write_text("notes/a.txt", "written")
+    assert again.read_written("notes/a.txt") == b"written"
+
+
+def test_what_was_written_before_the_checkpoint_is_checked_at_the_end_too(new_run: NewRun) -> None:
+    run = new_run()
+    run.write_text("a.txt", "written")
+    Checkpointer(run).save(1, {})
+    again = Run(run.path, run.name, run.manifest)
+    Checkpointer(again).load()
+    (run.path / "a.txt").write_text("altered")
+    with pytest.raises(ArtifactError, match=r"a\.txt is damaged: it is not what the training wrote"):
+        again.finish({})
 
 
 def train(run: Run, steps: int = 400) -> None:

@@ -1,0 +1,103 @@
+"""The loop that every training shares: one step after the other, with checkpoints and a clean end when a signal asks for it."""
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+
+from ex3cli.errors import NotConvergedError
+from ex3cli.training.checkpoint import Checkpointer, Tree
+from ex3cli.training.interruption import GracefulStop
+from ex3cli.training.progress import Progress
+
+SECONDS_BETWEEN_SAVES = 60.0
+NON_FINITE = "non-finite"
+"""The reason of a training whose numbers became NaN or infinite."""
+
+
+class Trainer(Protocol):
+    """A training that goes step by step and can be saved after each."""
+
+    @property
+    def done(self) -> int:
+        """Steps taken, over all attempts."""
+        ...
+
+    @property
+    def over(self) -> bool:
+        """Whether no step is left."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """How far it has come, for a person."""
+        ...
+
+    @property
+    def ended_epoch(self) -> bool:
+        """Whether the last step completed an epoch, whose numbers a kill should not lose."""
+        ...
+
+    def step(self) -> None:
+        """Take one step."""
+        ...
+
+    def state(self) -> Tree:
+        """Everything that the next step depends on."""
+        ...
+
+    def restore(self, state: Tree) -> None:
+        """Go on where `state` was taken."""
+        ...
+
+
+def run_training(
+    trainer: Trainer, checkpoints: Checkpointer, progress: Progress, stop: GracefulStop, *, resume_command: str
+) -> None:
+    """Take steps until the trainer is over; save after each epoch, every minute, at the end and when a signal asks to stop.
+
+    `progress` has been started, and is stopped at the end.
+
+    Raises
+    ------
+    InterruptedTrainingError : a signal asked to stop; the state is saved, and `resume_command` goes on.
+    """
+    saved = time.monotonic()
+    try:
+        while not trainer.over:
+            if stop.requested:
+                checkpoints.save(trainer.done, trainer.state())
+                checkpoints.run.mark("interrupted", trainer.where)
+                raise stop.error(resume_command)
+            trainer.step()
+            if trainer.over or trainer.ended_epoch or time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
+                checkpoints.save(trainer.done, trainer.state())
+                saved = time.monotonic()
+    finally:
+        progress.stop()
+
+
+def check_finite(numbers: Mapping[str, float], where: str, learning_rate: float) -> None:
+    """End a training whose numbers are NaN or infinite: nothing that follows can be right.
+
+    Raises
+    ------
+    NotConvergedError : one of `numbers` is not finite.
+    """
+    wrong = ", ".join(f"{name} is {value}" for name, value in numbers.items() if not math.isfinite(value))
+    if wrong:
+        raise NotConvergedError(
+            f"the training failed, {NON_FINITE}: {wrong} {where}",
+            f"train anew with a smaller step size than --learning-rate {learning_rate:g}",
+        )
+
+
+def largest_of(model: torch.nn.Module) -> dict[str, float]:
+    """The largest absolute value among a model's weights, and among its statistics: NaN or infinite where one is."""
+    groups = {"a weight": model.parameters(), "a statistic": model.buffers()}
+    largest = {
+        name: [each.detach().abs().max() for each in group if each.is_floating_point()] for name, group in groups.items()
+    }
+    return {name: float(torch.stack([each.float() for each in found]).max()) for name, found in largest.items() if found}
