@@ -19,7 +19,11 @@ def half_up(value: float, decimals: int, scale: int = 0) -> Decimal:
     return rounded if rounded else abs(rounded)  # never -0
 
 
-def mean_and_spread(mean: float, std: float | None, digits: int = 2) -> str:
-    """A share and its spread in percent, such as "85.00 ± 0.40"; the mean alone where a single value has no spread."""
+def mean_and_spread(mean: float, std: float | None, digits: int = 2, *, rest: bool = False) -> str:
+    """A share and its spread in percent, such as "85.00 ± 0.40"; the mean alone where a single value has no spread.
+
+    With `rest` it is what the share leaves of the whole, so that an accuracy and its error add up to 100 as they are written.
+    """
     spread = "" if std is None else f" ± {half_up(std, digits, scale=2)}"
-    return f"{half_up(mean, digits, scale=2)}{spread}"
+    shown = half_up(mean, digits, scale=2)
+    return f"{100 - shown if rest else shown}{spread}"

@@ -155,19 +155,24 @@ def _check(name: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> None:
         too_low = low is not None and (one <= low if rule["exclusive"] else one < low)
         if not abs(one) <= LARGEST or too_low or (high is not None and one > high):
             shown = repr(one) if isinstance(one, float) or abs(one) <= LARGEST else "of so many digits"
-            raise UsageError(f"{option} {shown} is out of range", f"give a number {_range(low, high, rule)}")
+            raise UsageError(
+                f"{option} {shown} is out of range", f"give a number {range_words(low, high, exclusive=rule['exclusive'])}"
+            )
 
 
 def plain_number(value: float) -> str:
     """A limit as a person writes it: 1,000,000 and 0.001, not 1e+06 and 1e-03."""
+    if isinstance(value, int):
+        return f"{value:,}"
     if value and abs(value) < 1e-6:
         return f"{value:g}"
     return f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
-def _range(low: float | None, high: float | None, rule: Mapping[str, Any]) -> str:
+def range_words(low: float | None, high: float | None, *, exclusive: bool = False) -> str:
+    """A range in words, such as "of at least 1 and of at most 4,096"."""
     if low is None and high is None:
         return "that is finite"
-    below = "" if low is None else f"{'above' if rule['exclusive'] else 'of at least'} {plain_number(low)}"
+    below = "" if low is None else f"{'above' if exclusive else 'of at least'} {plain_number(low)}"
     above = "" if high is None else f"of at most {plain_number(high)}"
     return " and ".join(part for part in (below, above) if part)

@@ -31,3 +31,8 @@ def test_a_single_value_has_no_spread() -> None:
     assert mean_and_spread(0.85, 0.004) == "85.00 ± 0.40"
     assert mean_and_spread(0.85, 0.0) == "85.00 ± 0.00"
     assert mean_and_spread(0.85, None) == "85.00"
+
+
+def test_an_accuracy_and_its_error_add_up_as_they_are_written() -> None:
+    assert mean_and_spread(0.80255, 0.001) == "80.26 ± 0.10"
+    assert mean_and_spread(0.80255, 0.001, rest=True) == "19.74 ± 0.10"

@@ -13,6 +13,7 @@ import typer
 
 import ex3cli
 from ex3cli.cli.frame import PARSING_ERROR
+from ex3cli.cli.options import PlainGroup
 from ex3cli.cli.output import prepare_streams, say_error
 from ex3cli.training.interruption import end_on_signals
 
@@ -21,6 +22,7 @@ GROUPS = ("doctor", "data", "divergence", "complexity", "lab", "classifier", "va
 
 app = typer.Typer(
     name="ex3",
+    cls=PlainGroup,
     help="Distances between distributions, M1 with few labels, DCGAN and WGAN: every number from a seed.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -47,7 +49,7 @@ for _group in GROUPS:
     if [_command.name for _command in _commands.registered_commands] == [_group]:
         app.registered_commands += _commands.registered_commands
     else:
-        app.add_typer(_commands, name=_group)
+        app.add_typer(_commands, name=_group, cls=PlainGroup)
 
 
 def main() -> None:

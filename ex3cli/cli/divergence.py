@@ -70,12 +70,12 @@ def _closed_forms(study: "Study") -> Any:
         values = (_number(quantity.exact) for quantity in (each.kl, each.js, each.w))
         slopes = (_number(quantity.gradient, "none") for quantity in (each.kl, each.js, each.w))
         learned = (_slope(each.js.estimates.get("classifier")), _slope(each.w.estimates.get("critic")))
-        table.add_row(f"{each.theta:g}", *values, *slopes, *learned)
+        table.add_row(_number(each.theta), *values, *slopes, *learned)
     return table
 
 
 def _slope(estimate: "Estimate | None") -> str:
-    return "–" if estimate is None or estimate.gradient is None else f"{estimate.gradient:.3f}"
+    return "–" if estimate is None or estimate.gradient is None else _number(estimate.gradient, digits=3)
 
 
 def _estimates(study: "Study") -> Any:
@@ -97,14 +97,16 @@ def _estimates(study: "Study") -> Any:
             table.add_section()
         new_theta, new_name = last is None or last[0] != theta, last != (theta, name)
         table.add_row(
-            f"{theta:g}" if new_theta else "",
+            _number(theta) if new_theta else "",
             name.upper() if new_name else "",
             _number(exact) if new_name else "",
             "–" if estimate.value is None else _number(estimate.value, digits=_digits(estimate)),
             NAMES[estimator],
             f"{estimate.n:,}",
-            "" if estimate.interval is None else " … ".join(f"{end:.{_digits(estimate)}g}" for end in estimate.interval),
-            "" if estimate.bias is None else f"{estimate.bias:+.2g}" if estimate.bias else "0",
+            ""
+            if estimate.interval is None
+            else " … ".join(_number(end, digits=_digits(estimate)) for end in estimate.interval),
+            "" if estimate.bias is None else _minus(f"{estimate.bias:+.2g}") if estimate.bias else "0",
             estimate.note,
         )
         last = (theta, name)
@@ -127,5 +129,9 @@ def _number(value: float, undefined: str = "–", digits: int = 7) -> str:
     if math.isnan(value):
         return undefined
     if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:.{digits}g}" if abs(value) >= 5e-5 or value == 0 else f"{value:.1e}"
+        return "∞" if value > 0 else "−∞"
+    return _minus(f"{value:.{digits}g}" if abs(value) >= 5e-5 or value == 0 else f"{value:.1e}")
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")

@@ -149,4 +149,8 @@ def _printer() -> Finding:
     from ex3cli.report.printing import HOW_TO_PRINT, printers
 
     names = printers()
-    return Finding("report.pdf", True, f"by {names[0]}" if names else f"cannot be printed: {HOW_TO_PRINT}")
+    return (
+        Finding("report.pdf", True, f"by {names[0]}")
+        if names
+        else Finding("report.pdf", False, "cannot be printed", HOW_TO_PRINT)
+    )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 import typer
 
 from ex3cli.artifacts.manifest import now
-from ex3cli.cli.options import COMMON, OUTPUT, keyword, settings_parameters, several, shared_parameters
+from ex3cli.cli.options import COMMON, OUTPUT, PlainCommand, keyword, settings_parameters, several, shared_parameters
 from ex3cli.cli.output import READER_LEFT, explain, print_answer
 from ex3cli.errors import Ex3Error, UsageError
 from ex3cli.escaping import printable
@@ -150,7 +150,7 @@ def command(
         EXAMPLES[f"{function.__module__}.{function.__name__}"] = tuple(examples)
         help_text = description(function)
         epilog = "Examples: \n\n" + "\n\n".join(f"$ {example}" for example in examples)
-        app.command(name, help=help_text, epilog=epilog)(run_command)
+        app.command(name, cls=PlainCommand, help=help_text, epilog=epilog)(run_command)
         return function
 
     return register

@@ -140,6 +140,7 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
     from rich.table import Table
 
     from ex3cli.lab.measuring import GENERATED, REAL, TRANSPORTED
+    from ex3cli.report.words import fixed
 
     floor = trained.ruler.floor
     last = trained.last
@@ -148,9 +149,10 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
         ("KL (nats)", last.kl, floor.kl, floor.kl_worst),
         ("JS (nats)", last.js, floor.js, floor.js_worst),
     ):
-        interval = f"{value.low:.4f} … {value.high:.4f}" if math.isfinite(value.high) else f"at least {value.low:.4f}"
-        table.add_row(label, f"{value.value:.4f}", interval, f"{mean:.4f}, at worst {worst:.4f}")
-    table.add_row("W (exact transport)", f"{last.w:.4f}", "", f"{floor.w:.4f}, at worst {floor.w_worst:.4f}")
+        low, high = fixed(value.low, 4), fixed(value.high, 4)
+        interval = f"{low} … {high}" if math.isfinite(value.high) else f"at least {low}"
+        table.add_row(label, fixed(value.value, 4), interval, f"{fixed(mean, 4)}, at worst {fixed(worst, 4)}")
+    table.add_row("W (exact transport)", fixed(last.w, 4), "", f"{fixed(floor.w, 4)}, at worst {fixed(floor.w_worst, 4)}")
     table.add_row("modes covered", f"{last.modes} of {summary['of_modes']}", "", "")
     table.add_row("outside of the square", f"{last.outside:.2%}", "", "")
     shown: list[Any] = [trained.verdict.why, table]

@@ -2,14 +2,17 @@
 
 import inspect
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.models import OptionInfo
 
 from ex3cli.errors import UsageError
-from ex3cli.settings import LARGEST_SEED, Settings, is_tuple_type, option_fields, option_name, plain_number
+from ex3cli.settings import LARGEST_SEED, Settings, is_tuple_type, option_fields, option_name, plain_number, range_words
 
 Parameter = inspect.Parameter
 
@@ -24,8 +27,26 @@ def folder(text: str) -> Path:
 TRAINING = "Training"  # heading in --help
 
 
+def whole_number(low: float | None = None, high: float | None = None) -> Callable[[Any], int]:
+    """A parser of whole numbers in a range, whose errors write the range as people do."""
+
+    def parse(text: Any) -> int:  # a default, which is a number already, comes here too
+        try:
+            value = int(text)
+        except ValueError:
+            raise typer.BadParameter(f"{str(text)[:40]!r} is not a whole number") from None
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise typer.BadParameter(f"{value} is out of range: give a number {range_words(low, high)}")
+        return value
+
+    return parse
+
+
 def _seed(panel: str) -> tuple[Any, Any]:
-    return Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of every random number.", rich_help_panel=panel)], 0
+    option = typer.Option(
+        parser=whole_number(0, LARGEST_SEED), metavar="<int>", help="Seed of every random number.", rich_help_panel=panel
+    )
+    return Annotated[int, option], 0
 
 
 COMMON: dict[str, tuple[Any, Any]] = {
@@ -87,8 +108,41 @@ OUTPUT: dict[str, tuple[Any, Any]] = {
 }
 
 
+class PlainCommand(TyperCommand):
+    """A command whose help gives switches no type, and --help a place among the other output options."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """All arguments and options, --help the last."""
+        parameters = without_types(super().get_params(ctx))
+        parameters[-1].rich_help_panel = "Output"
+        return parameters
+
+
+class PlainGroup(TyperGroup):
+    """A group of commands whose help gives switches no type."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """All options, --help the last."""
+        return without_types(super().get_params(ctx))
+
+
+def without_types(parameters: Any) -> Any:
+    """The parameters, with nothing in the column of types for switches, which take no value."""
+    for each in parameters:
+        if getattr(each, "is_flag", False):
+            each.metavar = ""
+    return parameters
+
+
 def keyword(name: str, annotation: Any, default: Any) -> Parameter:
-    """One keyword-only parameter of a command."""
+    """One keyword-only parameter of a command; the help of a whole number shows its range as people write it."""
+    option = next((each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, OptionInfo)), None)
+    if option is not None and (option.min is not None or option.max is not None):
+        option, limits = copy(option), {"minimum": option.min, "maximum": option.max, "exclusive": False}
+        option.help = f"{option.help}{_range(limits)}"
+        option.parser, option.metavar = whole_number(option.min, option.max), option.metavar or "<int>"
+        option.min = option.max = None
+        annotation = Annotated[get_args(annotation)[0], option]
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

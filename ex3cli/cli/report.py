@@ -70,12 +70,20 @@ def report(
     page = context.artifacts / "report" / PAGE
     about = _about(page.with_name(ABOUT), author, title)
     rendered = partial(render, made, archive, title=about["title"] or TITLE, author=about["author"])
-    write_atomically(page, rendered().encode())
-    older = page.with_name(PDF).exists()
-    page.with_name(PDF).unlink(missing_ok=True)  # one of an earlier page would say something else
-    printed, said = _print(rendered(for_print=True), page.with_name(PDF)) if pdf else (None, "")
-    if older and printed is None:
-        said = " ".join(filter(None, (said, f"Removed the older {PDF}, which was of another page.")))
+    text, older = rendered().encode(), page.with_name(PDF)
+    had, same_page = older.exists(), page.exists() and page.read_bytes() == text
+    write_atomically(page, text)
+    if had and not same_page:
+        older.unlink()
+    printed, said = _print(rendered(for_print=True), older) if pdf else (None, "")
+    if had and printed is None:
+        printed = older if same_page else None
+        fate = (
+            f"Kept the older {PDF}, which is of this page."
+            if same_page
+            else f"Removed the older {PDF}: it was of another page."
+        )
+        said = " ".join(filter(None, (said, fate)))
     document |= {"page": page, "pdf": printed, "pdf_note": said}
     written = [each for each in (page, printed) if each is not None]
     return Answer(document=document, show=[_table(made), *([said] if said else [])], files=written, problem=problem)

@@ -14,7 +14,7 @@ SHORT = {"raw_pixels": "raw pixels", "hog": "edges (HOG)", "preset_paper": "pres
 def training(name: str, summary: Mapping[str, Any]) -> list[Any]:
     """What a training came to."""
     headings = ("epochs", "ELBO, training (nats)", "ELBO, test", "importance-weighted, test", "active dimensions", "features")
-    table = Table(*headings, title=f"Trained: {name}")
+    table = Table(title=f"Trained: {name}", show_header=False)
     images = f"{summary['bound_images']:,} images"
     if summary["bound_images"] < summary["test_images"]:
         images += f"; ELBO of these: {summary['test_elbo_of_these']:.2f}"
@@ -22,7 +22,8 @@ def training(name: str, summary: Mapping[str, Any]) -> list[Any]:
     bounds = [f"{summary['elbo']:.2f}", f"{summary['test_elbo']:.2f} ({summary['test_images']:,} images)", weighted]
     active = f"{summary['active_dimensions']} of {summary['latent_size']}"
     size = f"{summary['features']}: {summary['dimensions']} numbers"
-    table.add_row(str(summary["epochs"]), *bounds, active, size)
+    for heading, value in zip(headings, (str(summary["epochs"]), *bounds, active, size), strict=True):
+        table.add_row(heading, value)
     return [table]
 
 
@@ -80,7 +81,9 @@ def notes(document: Mapping[str, Any]) -> list[str]:
     shipped = [
         words for name, words in SHORT.items() if all(row["baselines"].get(name, {}).get("source") == "shipped" for row in rows)
     ]
-    said = [f"mean ± standard deviation over {rows[0]['draws']} draws; {document['selection']}"]
+    draws = rows[0]["draws"]
+    over = f"mean ± standard deviation over {draws} draws" if draws > 1 else "one draw, which has no spread"
+    said = [f"{over}; {document['selection']}"]
     if shipped:
         said.append(f"as shipped, measured on the same draws: {', '.join(shipped)}")
     if any(row["paper"] for row in rows):
@@ -122,7 +125,7 @@ def _percent(row: Mapping[str, Any]) -> str:
 
 
 def _wrong(row: Mapping[str, Any]) -> str:
-    return mean_and_spread(1 - row["accuracy_mean"], row["accuracy_std"])
+    return mean_and_spread(row["accuracy_mean"], row["accuracy_std"], rest=True)
 
 
 def _or_empty(shown: Callable[[Mapping[str, Any]], str], row: Mapping[str, Any] | None) -> str:

@@ -70,7 +70,7 @@ def _about(critics: Mapping[float, CriticResult]) -> str:
     if off:
         said.append(_off(off))
     if 0 in critics:
-        said.append(f"At θ = 0, where there is nothing to read, it reads {critics[0].value:.2g}: an error of its own.")
+        said.append(f"At θ = 0, where there is nothing to read, it reads {_value(critics[0])}: an error of its own.")
     return " ".join(said)
 
 
@@ -97,7 +97,7 @@ def _close(critics: Mapping[float, CriticResult], *, everywhere: bool) -> str:
 
 
 def _off(critics: Mapping[float, CriticResult]) -> str:
-    slopes = ", ".join(f"{each.gradient:+.2f}" for each in critics.values())
+    slopes = ", ".join(f"{each.gradient:+.2f}" for each in critics.values()).replace("-", "−")
     return (
         f"At {_thetas(critics)} it reads {_values(critics)}, with slope {slopes} at Q, which says little of θ: where |θ| is no "
         f"larger than the error of a training of so few steps on so few points, that error decides and not the distance."
@@ -105,8 +105,12 @@ def _off(critics: Mapping[float, CriticResult]) -> str:
 
 
 def _thetas(critics: Mapping[float, CriticResult]) -> str:
-    return "θ = " + ", ".join(f"{theta:g}" for theta in critics)
+    return "θ = " + ", ".join(f"{theta:g}" for theta in critics).replace("-", "−")
 
 
 def _values(critics: Mapping[float, CriticResult]) -> str:
-    return ", ".join(f"{each.value:.2g}" for each in critics.values())
+    return ", ".join(map(_value, critics.values()))
+
+
+def _value(critic: CriticResult) -> str:
+    return f"{critic.value:.2g}".replace("-", "−")

@@ -11,6 +11,7 @@ from ex3cli.report.making import making
 from ex3cli.report.pictures import figure
 from ex3cli.report.recipes import BASELINES
 from ex3cli.report.words import beside, fixed, listed, percent, remainder, spread
+from ex3cli.rounding import mean_and_spread
 
 if TYPE_CHECKING:
     from ex3cli.artifacts.run import Run
@@ -63,15 +64,13 @@ def accuracies(found: Judged) -> Table:
     headings += [f"the paper on MNIST, {method}: error %" for method in methods]
     cells = []
     for row in rows:
-        error = remainder(row["accuracy_mean"])
-        if row["accuracy_std"] is not None:
-            error += f" ± {percent(row['accuracy_std'])}"
-        line = [f"{row['labels']:,}", error, spread(row["accuracy_mean"], row["accuracy_std"])]
+        shares = [mean_and_spread(row["accuracy_mean"], row["accuracy_std"], rest=rest) for rest in (True, False)]
+        line = [f"{row['labels']:,}", *shares]
         line += [_baseline(row["baselines"].get(name)) for name in baselines]
         cells.append(line + [_published(row["paper"].get(method)) for method in methods])
     shipped = any(each.get("source") == "shipped" for row in rows for each in row["baselines"].values())
     note = (
-        f"Mean ± standard deviation over {rows[0]['draws']} balanced draws, tested on all "
+        f"{_over(rows[0]['draws'])}, tested on all "
         f"{_tested(rows[0]):,} test images. Features: {found.document['features']} of {found.trained.name}."
         + (f" {SHIPPED_BASELINES}" if shipped else "")
         + ("" if found.dataset == "mnist" else " The paper's figures are of MNIST.")
@@ -81,6 +80,10 @@ def accuracies(found: Judged) -> Table:
 
 def _tested(row: Row) -> int:
     return int(sum(map(sum, row["confusion"])) / row["draws"])
+
+
+def _over(draws: int) -> str:
+    return f"Mean ± standard deviation over {draws} balanced draws" if draws > 1 else "One balanced draw, which has no spread"
 
 
 def _baseline(row: Row | None) -> str:

@@ -90,3 +90,9 @@ def test_a_run_that_fails_is_marked_as_failed(ex3: Callable[..., Any], monkeypat
     assert ex3("divergence", "--theta", "0.5", *SMALL).exit_code == 1
     (manifest,) = Path("artifacts/divergence").glob("*/run.json")
     assert '"state": "failed"' in manifest.read_text()
+
+
+def test_numbers_in_the_table_have_a_true_minus_sign(ex3: Callable[..., Any]) -> None:
+    shown = ex3("divergence", "--theta", "-0.5", *SMALL).stdout
+    assert "│ −0.5 │" in shown
+    assert not re.search(r"[ │]-\d", shown)

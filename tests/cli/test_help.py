@@ -30,6 +30,8 @@ def test_ranges_and_defaults_are_written_as_people_write_them(
     assert not re.search(r"\[default: *\]", shown)
     assert not re.search(r"\d\.?\d*e[+-]\d+\]|e\+\d", shown), "a power of ten where a person writes zeros"
     assert not re.search(r"\d\.\d{7,}", shown), "a number of more digits than it has"
+    assert "bool" not in shown.lower(), "a switch takes no value"
+    assert not re.search(r"x *[<>]=|<= *x", shown), "a range as a program writes it"
 
 
 def test_a_misunderstood_list_is_explained(ex3: Callable[..., Any]) -> None:

@@ -147,9 +147,12 @@ def test_a_file_of_author_and_title_that_is_not_ours_is_written_anew(ex3: Ex3, c
     assert '"title": "Mine"' in about.read_text()
 
 
-def test_that_an_older_pdf_is_removed_is_said(ex3: Ex3) -> None:
+def test_an_older_pdf_stays_only_beside_its_own_page(ex3: Ex3) -> None:
     assert ex3("report").exit_code == 0
     Path("artifacts/report/report.pdf").write_bytes(b"%PDF of an earlier page")
-    assert "Removed the older report.pdf" in ex3("report", "--no-pdf").stdout
+    assert "Kept the older report.pdf" in ex3("report", "--no-pdf").stdout
+    assert ex3("report", "--no-pdf", "--json").document["pdf"] == "artifacts/report/report.pdf"
+    assert Path("artifacts/report/report.pdf").exists()
+    assert "Removed the older report.pdf" in ex3("report", "--no-pdf", "--title", "Another page").stdout
     assert not Path("artifacts/report/report.pdf").exists()
     assert "Removed" not in ex3("report", "--no-pdf").stdout

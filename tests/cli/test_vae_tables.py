@@ -66,3 +66,22 @@ def test_a_bound_of_two_views_or_of_grey_bernoullis_is_said_to_be_no_density() -
     assert vae_tables.not_a_density(["pixels"], "gaussian-learned") == []
     assert "no density of images" in vae_tables.not_a_density(["pixels", "edges"], "gaussian-learned")[0]
     assert "no normalised likelihood" in vae_tables.not_a_density(["pixels"], "bernoulli-grey")[0]
+
+
+def test_a_single_draw_is_shown_without_a_spread() -> None:
+    one = [each | {"draws": 1, "accuracy_std": None, "paper": {}, "baselines": {}} for each in document()["results"]]
+    shown = printed(vae_tables.accuracies(document(results=one)), 80)
+    assert "80.25" in shown
+    assert "19.75" in shown
+    assert "±" not in shown
+    assert vae_tables.notes(document(results=one))[0].startswith("one draw, which has no spread; ")
+
+
+def test_what_a_training_came_to_is_whole_in_80_columns() -> None:
+    numbers = dict.fromkeys(("elbo", "test_elbo", "test_elbo_of_these", "test_importance_weighted_bound"), -230.25)
+    counts = {"epochs": 20, "bound_images": 1000, "test_images": 10_000, "active_dimensions": 23, "latent_size": 50}
+    told = {**numbers, **counts, "features": "posterior mean + edges (HOG)", "dimensions": 128}
+    shown = printed(vae_tables.training("vae/fashion-mnist/0001-edges", told), 80)
+    assert "importance-weighted, test" in shown
+    assert "posterior mean + edges (HOG): 128 numbers" in shown
+    assert "…" not in shown

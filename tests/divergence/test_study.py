@@ -153,9 +153,9 @@ def test_the_explanation_says_of_each_critic_only_what_its_numbers_show() -> Non
     assert "comes within 2.4%, a little high" in text
     assert "1.02 times sign θ, is the direction" in text
     both = said(**{"0.001": noise, "-3": high, "0": critic(-0.0038, 0.1)})
-    assert "within 5.0% at θ = -3, a little high" in both
-    assert "At θ = 0.001 it reads -0.0092, with slope +0.49 at Q, which says little" in both
-    assert "At θ = 0, where there is nothing to read, it reads -0.0038" in both
+    assert "within 5.0% at θ = −3, a little high" in both
+    assert "At θ = 0.001 it reads −0.0092, with slope +0.49 at Q, which says little" in both
+    assert "At θ = 0, where there is nothing to read, it reads −0.0038" in both
     assert "a little high" not in said(**{"0.5": critic(0.49, 0.99)})
     assert "comes within" not in said(**{"0.5": critic(0.5, -1.0)})  # it points the wrong way
     assert "At θ = 1 it reads 11, too high" in said(**{"1": critic(11.0, 5.0, bias=10.0)})
