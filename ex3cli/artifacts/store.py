@@ -1,6 +1,7 @@
 """Where runs live and which one a command takes: the user's artifacts first, then what ex3 ships."""
 
 import errno
+import logging
 import os
 import re
 import shutil
@@ -128,17 +129,24 @@ class Store:
         mine, passed_over = self._newest(shelf, command, must_converge=must_converge)
         if mine is not None:
             return mine
+        yours = ""
+        if passed_over is not None:
+            why = _why_passed_over(passed_over.manifest)
+            yours = f"your newest, {passed_over.path.name}, {why}: take it with --run {passed_over.path.name}"
         shipped = self.reference.joinpath(*shelf)
         if _is_run(shipped):
-            return self._open_folder(shipped)
+            run = self._open_folder(shipped)
+            if yours:
+                logging.getLogger("ex3cli").warning(f"{run.name} is taken; {yours}")
+            return run
         kind = "converged" if must_converge else "finished"
         remedy = f"make one: {make or f'ex3 {command} --help'}"
-        if passed_over is not None:
-            remedy = f"name one that nobody has judged: --run {passed_over.path.name}; or {remedy}"
+        if yours:
+            remedy = f"{yours}; or {remedy}"
         raise MissingRunError(f"there is no {kind} run of `ex3 {command}` for {'/'.join(shelf)}", remedy)
 
     def _newest(self, shelf: Sequence[str], command: str, *, must_converge: bool) -> tuple[Run | None, Run | None]:
-        """The newest run on a shelf that may be taken unasked, and the newest that nobody has judged.
+        """The newest run on a shelf that may be taken unasked, and the newest finished one that may not.
 
         Numbers order the runs, so that the newest is opened first and those before it are left alone; what has no number, such
         as a run that was copied there, is compared by when it began. A damaged run raises, unless one of a higher number is
@@ -149,21 +157,21 @@ class Store:
         numbered = sorted((each for each in inside if CLAIMED.match(each.name)), key=_number, reverse=True)
         others = [each for each in (place, *inside) if not CLAIMED.match(each.name) or each == place]
         found: list[Run] = []
-        unjudged: list[Run] = []
+        passed_over: list[Run] = []
         for folder in (*others, *numbered):
             if folder in (self.root, self.root / REFERENCE) or not _is_run(folder):
                 continue
             run = self._open_folder(folder)
-            if run.manifest.command != command or run.manifest.shelf != list(shelf) or not _is_complete(run.manifest):
+            if run.manifest.command != command or run.manifest.shelf != list(shelf) or run.manifest.state != "finished":
                 continue
-            if not must_converge or run.manifest.converged:
+            if _is_complete(run.manifest) and (not must_converge or run.manifest.converged):
                 found.append(run)
                 if folder in numbered:
                     break
             else:
-                unjudged.append(run)
+                passed_over.append(run)
         newest = max(found, key=lambda run: (run.manifest.started, run.name), default=None)
-        return newest, max(unjudged, key=lambda run: (run.manifest.started, run.name), default=None)
+        return newest, max(passed_over, key=lambda run: (run.manifest.started, run.name), default=None)
 
     def open(self, name: str, shelf: Sequence[str] = ()) -> Run:
         """Open a run by "reference", path or name, whatever its state.
@@ -295,6 +303,15 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
         if error.errno == errno.ENAMETOOLONG:
             return []
         raise ArtifactError(f"{folder} cannot be listed ({error.strerror})", "make it readable, or move it away") from error
+
+
+def _why_passed_over(manifest: Manifest) -> str:
+    """Why a finished run is taken only where it is named."""
+    if manifest.is_study:
+        return "is a study"
+    if manifest.partial:
+        return "was shortened"
+    return "failed to converge" if manifest.converged is False else "was not judged"
 
 
 def _is_complete(manifest: Manifest) -> bool:

@@ -18,10 +18,16 @@ Parameter = inspect.Parameter
 
 
 def folder(text: str) -> Path:
-    """A folder's path; of an empty text, which a shell makes of a variable that is not set, none."""
+    """A folder's path, with the user's home for `~`, which a shell leaves in `--data=~/x` and in quoted variables.
+
+    An empty text, which a shell makes of a variable that is not set, is none.
+    """
     if not text:
         raise typer.BadParameter("the path is empty")
-    return Path(text)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # no such user, or no home
+        raise typer.BadParameter(f"{text!r}: {error}") from None
 
 
 TRAINING = "Training"  # heading in --help

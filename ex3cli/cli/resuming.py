@@ -119,6 +119,12 @@ def resume_command(context: Context, command: str, run: Run) -> str:
     return shlex.join(words)
 
 
+def follow_up(context: Context, *words: str) -> str:
+    """A command line that works where this one did: with its data set's folder and its artifacts, if they were given."""
+    given = [f"--{name}={getattr(context, name)}" for name in ("data", "artifacts") if name in context.given]
+    return shlex.join(["ex3", *words, *given])
+
+
 def _resume_words(command: str, run: Run) -> list[str]:
     return ["ex3", *command.split(), "--resume", str(run.path)]
 

@@ -1,5 +1,6 @@
 """`ex3 vae`: train the variational autoencoder, and judge its features with few labels."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,7 +33,7 @@ def train(context: Context, resume: Resume = None) -> Answer:
     """Train on all training images, without their labels; writes weights, features, bounds and figures."""
     import torch
 
-    from ex3cli.cli.resuming import its_threads, recording, resume_command, run_settings, same_data, take_up
+    from ex3cli.cli.resuming import follow_up, its_threads, recording, resume_command, run_settings, same_data, take_up
     from ex3cli.datasets import registry
     from ex3cli.training.device import choose_device
     from ex3cli.vae import outputs, training
@@ -62,7 +63,7 @@ def train(context: Context, resume: Resume = None) -> Answer:
             *tables.training(run.name, summary),
             *tables.collapsed(summary),
             *tables.not_a_density(context.config.views, context.config.likelihood),
-            f"Judge it: ex3 vae eval --dataset {context.dataset} --run {run.path.name}",
+            f"Judge it: {follow_up(context, 'vae', 'eval', '--dataset', context.dataset, '--run', run.path.name)}",
         ],
         run=run,
     )
@@ -84,6 +85,7 @@ def evaluate(context: Context) -> Answer:
     registry.spec(context.dataset)
     trained = context.store.find(("vae", context.dataset), command=TRAIN, name=context.run)
     data = vae_pictures.data_if_here(context)
+    _fit_sizes(context, data)
     judged = judging.judge(trained, data, context.config, seed=context.seed, progress=context.progress)
     context.note(f"features: {judged.features} of {trained.name}, {judged.computed}")
     beside = _baselines(context, data)
@@ -128,6 +130,7 @@ def compare(
     store, shelf = context.store, ("vae", context.dataset)
     trained = [store.find(shelf, command=TRAIN, name=name) for name in runs]
     data = registry.load(context.dataset, context.data)
+    _fit_sizes(context, data)
     run = store.new_run(
         (*shelf, "comparison"), label="table", command=COMPARE, config=context.config.to_dict(), seed=context.seed,
         argv=context.argv, data=data.digests, parents={each.name: each.manifest.digest for each in trained},
@@ -140,6 +143,20 @@ def compare(
         summary = {name: entry["results"][-1]["accuracy_mean"] for name, entry in document["recipes"].items()}
         run.finish(summary, partial=context.config.draws < EvaluationConfig().draws)
     return Answer(document={**document, "run": run.name}, show=tables.comparison(document), run=run)
+
+
+def _fit_sizes(context: Context, data: "ImageDataset | None") -> None:
+    """Leave out default numbers of labels that the data set cannot supply; refuse such a number where it was given."""
+    from ex3cli.vae.evaluation import check_sizes, possible_sizes
+
+    if data is None:  # the features say, and those that ship have enough
+        return
+    labels, sizes = data.train_labels.numpy(), context.config.labels
+    if "labels" not in context.given and (possible := possible_sizes(labels, sizes)):
+        if left_out := [f"{size:,}" for size in sizes if size not in possible]:
+            context.note(f"{context.dataset} has too few images for {' and '.join(left_out)} labels: left out")
+        context.config = replace(context.config, labels=possible)
+    check_sizes(labels, context.config.labels)
 
 
 def _baselines(context: Context, data: "ImageDataset | None") -> dict[str, list[dict[str, Any]]]:

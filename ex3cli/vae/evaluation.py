@@ -1,6 +1,7 @@
 """Algorithm 1 of the paper, second half: an SVM on the features of few labelled images, judged on the whole test set."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.metrics import confusion_matrix
 from sklearn.svm import SVC
 
 from ex3cli.datasets.draws import balanced_draw, check_total, for_drawing
+from ex3cli.errors import UsageError
 from ex3cli.training.progress import Progress, Silent
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.features import Features
@@ -79,6 +81,28 @@ def choice_for(choices: Mapping[int, Choice], config: EvaluationConfig, size: in
     return Choice(config.penalty or chosen.penalty, config.gamma or chosen.gamma, chosen.accuracy)
 
 
+def check_sizes(labels: NDArray[np.int64], sizes: Sequence[int]) -> None:
+    """Refuse numbers of labels that are not the same for every class of the (N,) labels, or more than there are.
+
+    Raises
+    ------
+    UsageError : one of `sizes` is refused; says the nearest that work.
+    """
+    counts = np.bincount(labels[for_drawing(len(labels))])
+    for size in sizes:
+        check_total(size, len(counts), int(counts.min()))
+
+
+def possible_sizes(labels: NDArray[np.int64], sizes: Sequence[int]) -> tuple[int, ...]:
+    """Those of `sizes` that the (N,) labels of a data set can supply."""
+    found = []
+    for size in sizes:
+        with contextlib.suppress(UsageError):
+            check_sizes(labels, [size])
+            found.append(size)
+    return tuple(found)
+
+
 def check_draws(features: Features, config: EvaluationConfig, seed: int) -> None:
     """Refuse impossible numbers of labels, and draws whose features are not stored, before hours of fits.
 
@@ -88,9 +112,7 @@ def check_draws(features: Features, config: EvaluationConfig, seed: int) -> None
     DataError : a shipped run lacks the features of these draws.
     """
     drawable = for_drawing(len(features.train_labels))
-    counts = np.bincount(features.train_labels[drawable])
-    for size in config.labels:
-        check_total(size, len(counts), int(counts.min()))
+    check_sizes(features.train_labels, config.labels)
     for draw in range(config.draws):  # draws are nested: the largest tells for all
         features.take(balanced_draw(features.train_labels, max(config.labels), seed, draw, candidates=drawable))
 
