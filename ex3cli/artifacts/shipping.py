@@ -1,21 +1,25 @@
 """Turning a finished run into one that ex3 ships: small, read-only, with its history intact."""
 
-import contextlib
 import re
+import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ex3cli.artifacts import packing
-from ex3cli.artifacts.atomic import write_together
+from ex3cli.artifacts.atomic import cannot_write, sync_folder, write_together
 from ex3cli.artifacts.canonical import digest
 from ex3cli.artifacts.manifest import FILE_NAME, Manifest, without
-from ex3cli.artifacts.run import Run, reference_name
+from ex3cli.artifacts.run import REFERENCE, Run, reference_name
 from ex3cli.errors import ArtifactError, UsageError
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _RESERVED = {"comparison", "correlation", "eval", "figures", "history", "overview", "checkpoint"}
 """Names below a shelf that other commands' results and the parts of a run have."""
+
+NEW, ASIDE = ".new", ".old"
+"""Endings of the hidden folders beside a shipped run while it is replaced."""
 
 
 def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None = None) -> Run:
@@ -23,8 +27,8 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
 
     The manifest keeps everything that says how the run was made, but not where on someone's disk; its files are the new ones,
     and its parents name the run it was taken from by digest. Tensors and histories are stored packed, since the folder is
-    committed; the manifest tells of what they hold. Files of an earlier shipped run in that folder are removed, other runs
-    below it are not.
+    committed; the manifest tells of what they hold. The folder is replaced as a whole, and other runs below it are kept: a
+    kill leaves the earlier run or the new one, and `unfinished` names what is left to do.
 
     Parameters
     ----------
@@ -42,21 +46,74 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
     """
     _refuse_unless_shippable(run, beside=name is not None)
     place = folder if name is None else folder / _checked(name)
-    if not _is_free(place, run.manifest.command, beside=name is not None):
-        raise UsageError(f"{place} holds something else that is shipped", "take another name: --as NAME")
     manifest = run.manifest
     files = {relative: {"size": len(data), "sha256": digest(data)} for relative, data in sorted(contents.items())}
     parents = {**manifest.parents, "shipped from": manifest.digest}
     shipped = replace(manifest, argv=without(manifest.argv), files=files, parents=parents)
     result = Run(place, reference_name(manifest.shelf, name), shipped)
-    with result.held():
-        before = _shipped_before(place)
-        written = dict(packing.stored(place / relative, data) for relative, data in contents.items())
-        write_together({**written, place / FILE_NAME: shipped.to_bytes()})
-        for stale in before - written.keys():  # last: a write that fails must lose nothing
-            with contextlib.suppress(OSError):
-                stale.unlink()
+    reference = Run(place.parents[len(result.name.split("/")) - 2], REFERENCE, shipped)
+    with reference.held():  # one command at a time
+        _tidy_up(place)
+        if not _is_free(place, manifest.command, beside=name is not None):
+            raise UsageError(f"{place} holds something else that is shipped", "take another name: --as NAME")
+        try:
+            _write_beside(place, contents, shipped)
+            _swap(place)
+        except OSError as error:
+            raise cannot_write(place, error) from error
     return result
+
+
+def unfinished(reference: Path) -> dict[str, str]:
+    """What a killed `ex3 runs ship` left among the shipped runs: what is wrong, and the command that mends it."""
+    found = {}
+    for aside in sorted(reference.rglob(f".*{ASIDE}")):
+        place = aside.with_name(aside.name.removeprefix(".").removesuffix(ASIDE))
+        if place.exists():
+            found[f"{aside} is the run that was shipped before {place}"] = shlex.join(["rm", "-r", str(aside)])
+        else:
+            found[f"{place} is missing: shipping it was cut short"] = shlex.join(["mv", str(aside), str(place)])
+    for half in sorted(reference.rglob(f".*{NEW}")):
+        found[f"{half} is half of a run: shipping it was cut short"] = shlex.join(["rm", "-r", str(half)])
+    return found
+
+
+def _beside(place: Path, ending: str) -> Path:
+    """A folder beside that of a shipped run; hidden, so that no command takes it for a run."""
+    return place.with_name(f".{place.name}{ending}")
+
+
+def _tidy_up(place: Path) -> None:
+    """Undo or end what a killed shipping into the same folder left."""
+    aside = _beside(place, ASIDE)
+    if aside.exists() and not place.exists():
+        aside.rename(place)
+    for left in (aside, _beside(place, NEW)):
+        if left.exists():
+            shutil.rmtree(left)
+
+
+def _write_beside(place: Path, contents: Mapping[str, bytes], shipped: Manifest) -> None:
+    """Write the whole new folder, with copies of the other runs that lie below the old one."""
+    new = _beside(place, NEW)
+    try:
+        written = dict(packing.stored(new / relative, data) for relative, data in contents.items())
+        write_together({**written, new / FILE_NAME: shipped.to_bytes()})
+        for below in sorted(each for each in place.glob("*/") if any(each.rglob(FILE_NAME))):
+            shutil.copytree(below, new / below.name)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def _swap(place: Path) -> None:
+    """Put the new folder in the place of the old one, and remove that."""
+    aside = _beside(place, ASIDE)
+    if place.exists():
+        place.rename(aside)
+    _beside(place, NEW).rename(place)
+    sync_folder(place.parent)
+    shutil.rmtree(aside, ignore_errors=True)  # what cannot be removed, `unfinished` names
 
 
 def _refuse_unless_shippable(run: Run, *, beside: bool) -> None:
@@ -85,14 +142,3 @@ def _is_free(folder: Path, command: str, *, beside: bool) -> bool:
         return Manifest.read(folder).command == command
     except ArtifactError:
         return True
-
-
-def _shipped_before(folder: Path) -> set[Path]:
-    """Files of the run that was shipped there before, however they are stored; none where there was no sound one."""
-    if not (folder / FILE_NAME).is_file():
-        return set()
-    try:
-        names = Manifest.read(folder).files
-    except ArtifactError:
-        return set()
-    return {folder / f"{name}{ending}" for name in names for ending in ("", packing.ENDING)}

@@ -127,6 +127,7 @@ def verify(
     from rich.text import Text
 
     from ex3cli.artifacts.run import how_to_restore
+    from ex3cli.artifacts.shipping import unfinished
     from ex3cli.errors import ArtifactError
 
     _check_folder(context)
@@ -155,6 +156,8 @@ def verify(
     shipped = [each for each in folders if each.absolute().is_relative_to(store.reference.absolute())]
     spoilt_ours = {*shipped}.intersection(spoilt)
     remedy = how_to_restore(store.reference) if spoilt_ours else "restore these files from a copy, or make the run again"
+    if not bad and not run and (left := unfinished(store.reference)):
+        bad, remedy = list(left), " && ".join(left.values())
     problem = ArtifactError("; ".join(bad), remedy) if bad else None
     counted = f"{len(folders) - len(shipped)} of yours in {context.artifacts}, {len(shipped)} shipped"
     document = {"ok": not bad, "artifacts": str(context.artifacts), "runs": results}

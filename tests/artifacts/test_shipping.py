@@ -1,13 +1,17 @@
 import errno
 import os
+import shlex
+import shutil
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from ex3cli.artifacts import store as store_module
 from ex3cli.artifacts.canonical import digest
 from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.shipping import ship
+from ex3cli.artifacts.shipping import ship, unfinished
 from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError, UsageError
 
@@ -163,7 +167,10 @@ def test_a_shipped_run_is_not_shipped_again(new_run: NewRun, store: Store) -> No
 def test_two_shippings_at_once_do_not_mix(new_run: NewRun, store: Store) -> None:
     folder = store.reference.joinpath(*SHELF)
     first = ship(finished(new_run), folder, {"a.txt": b"a"})
-    with first.held(), pytest.raises(ArtifactError, match="being written by another"):
+    with (
+        Run(store.reference, "reference", first.manifest).held(),
+        pytest.raises(ArtifactError, match="being written by another"),
+    ):
         ship(finished(new_run), folder, {"a.txt": b"b"})
     assert set(store.find(SHELF, command="toy train", name="reference").verify().values()) == {"ok"}
 
@@ -190,3 +197,73 @@ def test_a_study_is_never_taken_unasked_and_ships_only_under_a_name(new_run: New
     with pytest.raises(UsageError, match="answers a question of its own"):
         ship(study, store.reference.joinpath(*SHELF), {})
     assert ship(study, store.reference.joinpath(*SHELF), {}, "wide").name == "reference/toy/digits/wide"
+
+
+def steps_of(monkeypatch: pytest.MonkeyPatch, survived: int) -> None:
+    """End the process at the next step on the disk after so many."""
+    left = [survived]
+
+    def before(step: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*given: Any, **named: Any) -> Any:
+            if not left[0]:
+                os._exit(9)
+            left[0] -= 1
+            return step(*given, **named)
+
+        return counted
+
+    for name in ("replace", "rename", "unlink", "mkdir", "rmdir", "fsync"):
+        monkeypatch.setattr(os, name, before(getattr(os, name)))
+
+
+def test_a_kill_at_any_step_leaves_the_run_before_or_the_new_one_or_says_what_to_do(
+    new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.reference.joinpath(*SHELF)
+    old, new = {"a.txt": b"a", "old.txt": b"old", "b/c.txt": b"c"}, {"a.txt": b"new", "new.txt": b"new", "b/c.txt": b"new"}
+    ship(finished(new_run), folder, old)
+    ship(finished(new_run), folder, {"a.txt": b"beside"}, "paper")
+    whole, again = shutil.copytree(store.reference, store.root.with_name("whole")), finished(new_run)
+    ways: list[str] = []
+    for survived in range(200):
+        shutil.rmtree(store.reference)
+        shutil.copytree(whole, store.reference)
+        if (child := os.fork()) == 0:
+            steps_of(monkeypatch, survived)
+            ship(again, folder, new)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        left = unfinished(store.reference)
+        for command in left.values():
+            subprocess.run(shlex.split(command), check=True)
+        shipped = store.open("reference/toy/digits")
+        held = {name: shipped.read_bytes(name) for name in shipped.manifest.files}
+        assert held in (old, new)
+        assert set(shipped.verify().values()) == set(store.open("reference/toy/digits/paper").verify().values()) == {"ok"}
+        assert {each.relative_to(store.reference).as_posix() for each in store.folders()[-2:]} == {
+            "toy/digits",
+            "toy/digits/paper",
+        }
+        ways.append(f"{'new' if held == new else 'old'}{', mended' if left else ''}")
+        if not os.waitstatus_to_exitcode(status):
+            break
+        shutil.rmtree(store.reference)
+        shutil.copytree(whole, store.reference)
+    assert ways[-1] == "new"
+    assert set(ways) == {"old", "old, mended", "new, mended", "new"}
+
+
+def test_what_a_kill_left_is_tidied_up_by_the_next_shipping_and_told_by_verify(
+    new_run: NewRun, store: Store, ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.reference.joinpath(*SHELF)
+    ship(finished(new_run), folder, {"a.txt": b"a"})
+    folder.rename(folder.with_name(".digits.old"))
+    shutil.copytree(folder.with_name(".digits.old"), folder.with_name(".digits.new"))
+    monkeypatch.setattr(store_module, "shipped_reference", lambda: store.reference)
+    told = ex3("runs", "verify", "--artifacts", store.root)
+    assert (told.exit_code, "shipping it was cut short" in told.stderr) == (4, True)
+    assert f"mv {folder.with_name('.digits.old')} {folder} && rm -r {folder.with_name('.digits.new')}" in told.stderr
+    ship(finished(new_run), folder, {"a.txt": b"again"})
+    assert [each.name for each in folder.parent.iterdir()] == ["digits"]
+    assert ex3("runs", "verify", "--artifacts", store.root).exit_code == 0
