@@ -53,9 +53,12 @@ def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, inde
 
 
 def manifold(film: Film, *, title: str, index: int = -1) -> Figure | None:
-    """Where a mesh over the noise goes, stretched cells light, squeezed ones dark; None of noise in more than 2 dimensions."""
+    """Where a mesh over the noise goes, stretched cells light, squeezed ones dark.
+
+    None of noise in more than 2 dimensions, and where no point is a number.
+    """
     made = film.manifold[index]
-    if made.ndim == 2 and not len(made):
+    if not np.isfinite(made).any():
         return None
     with style():
         figure = Figure(figsize=(6.4, 6.4), layout="constrained")

@@ -127,7 +127,7 @@ def train(
     calibrate(
         model, training.images, training.starts, config.batch_size, seed=seed, progress=listener
     )  # a resume does it again
-    check_finite(largest_of(model), "at the end", config.learning_rate)
+    check_finite(largest_of(model), "after the last epoch", config.learning_rate)
     row = training.row
     return TrainedVAE(model, row["elbo"], row["reconstruction"], row["kl"], config.epochs)
 

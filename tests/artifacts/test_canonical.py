@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ex3cli.artifacts.canonical import jsonable, to_json
+from ex3cli.artifacts.canonical import from_jsonable, jsonable, to_json
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -34,6 +34,13 @@ def test_infinities_are_named() -> None:
         {"value": None, "kind": "nan"},
         1.5,
     ]
+
+
+def test_a_number_that_json_lacks_is_read_back_as_a_number() -> None:
+    written = to_json({"a": math.inf, "b": [-math.inf, {"value": None}], "c": math.nan, "d": {"value": 1, "kind": "nan"}})
+    read = json.loads(written, object_hook=from_jsonable)
+    assert math.isnan(read.pop("c"))
+    assert read == {"a": math.inf, "b": [-math.inf, {"value": None}], "d": {"value": 1, "kind": "nan"}}
 
 
 def test_arrays_and_tensors_become_lists_of_numbers() -> None:

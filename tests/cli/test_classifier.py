@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from ex3cli.artifacts.store import Store
+
 pytestmark = pytest.mark.trains
 
 TRAIN = ("classifier", "train", "--dataset", "digits", "--width", 6, "--feature-size", 16, "--epochs", 3, "--batch-size", 64)
@@ -75,3 +77,12 @@ def test_what_cannot_be_is_named_with_its_remedy(ex3: Callable[..., Any], tmp_pa
         outcome = ex3("classifier", *words)
         assert (outcome.exit_code, cause in outcome.stderr) == (code, True), outcome.stderr
     assert not Path("artifacts").exists()
+
+
+def test_a_training_that_diverges_ends_with_its_reason_and_a_remedy(ex3: Callable[..., Any]) -> None:
+    outcome = ex3(*TRAIN, "--learning-rate", 1e8, "--quiet")
+    assert outcome.exit_code == 5
+    assert "non-finite" in outcome.stderr
+    assert "smaller step size than --learning-rate 1e+08" in outcome.stderr
+    (run,) = Store(Path("artifacts")).runs(("classifier", "digits"))
+    assert (run.manifest.state, run.has_checkpoint) == ("failed", False)

@@ -110,3 +110,15 @@ def test_live_numbers_give_way_before_the_rate_and_the_bar() -> None:
     assert fitted(50, "training", "6.5 iterations/s", numbers) == ("training", 24, "", "")
     assert fitted(30, "training", "6.5 iterations/s", numbers) == ("training", 6, "", "")
     assert fitted(26, "training", "6.5 iterations/s", numbers) == ("trai", 6, "", "")
+
+
+def test_a_closed_terminal_costs_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    bars = Bars()
+    for method in ("start", "stop"):
+        monkeypatch.setattr(bars._progress, method, closed)
+    bars.start("training", 10, "steps")
+    bars.advance(1, loss=0.5)
+    bars.stop()

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.cli.frame import Context
-from ex3cli.cli.resuming import recording, resume_command, run_settings, take_up
+from ex3cli.cli.resuming import its_threads, recording, resume_command, run_settings, take_up
 from ex3cli.errors import InterruptedTrainingError, UsageError
 from ex3cli.settings import Settings, setting
 from ex3cli.training.checkpoint import Checkpointer
@@ -33,21 +34,19 @@ def context(root: Path, preset: str | None = None, **given: Any) -> Context:
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Iterator[Callable[..., Run]]:
-    """An interrupted run of preset `paper` in the folder `there/artifacts`; torch has its threads back afterwards."""
-    threads = torch.get_num_threads()
+def begin(tmp_path: Path) -> Callable[..., Run]:
+    """An interrupted run of preset `paper` in the folder `there/artifacts`."""
 
     def make(**changes: Any) -> Run:
         at = context(tmp_path / "there" / "artifacts", "paper")
-        given: dict[str, Any] = {"argv": ["ex3", "toy", "train", "--preset", "paper", "--data", "my data"], "threads": threads}
+        given: dict[str, Any] = {"argv": ["ex3", "toy", "train", "--preset", "paper", "--data", "my data"], "threads": 1}
         run = Store(at.artifacts).new_run(
             ("toy", "digits"), label="paper", command="toy train", config=run_settings(at), seed=0, **(given | changes)
         )
         run.mark("interrupted")
         return run
 
-    yield make
-    torch.set_num_threads(threads)
+    return make
 
 
 def resume(run: Run, at: Context) -> Run:
@@ -80,16 +79,18 @@ def test_another_device_is_refused_unless_it_is_named(begin: Callable[..., Run])
 
 
 def test_it_goes_on_in_as_many_threads_as_it_began_with(begin: Callable[..., Run]) -> None:
-    run = begin(threads=3)
-    resume(run, context(run.path.parents[2]))
-    assert torch.get_num_threads() == 3
+    before = torch.get_num_threads()
+    run = resume(begin(threads=3), context(Path("there/artifacts")))
+    with its_threads(run):
+        assert torch.get_num_threads() == 3
+        assert {pool["num_threads"] for pool in threadpool_info()} == {3}
+    assert torch.get_num_threads() == before
 
 
 def test_no_number_of_threads_is_taken_that_could_bring_the_machine_down(begin: Callable[..., Run]) -> None:
     before = torch.get_num_threads()
-    run = begin(threads=10**9)
-    resume(run, context(run.path.parents[2]))
-    assert torch.get_num_threads() == before
+    with its_threads(begin(threads=10**9)):
+        assert torch.get_num_threads() == before
 
 
 def test_the_command_that_resumes_names_data_and_device_if_they_were_given(begin: Callable[..., Run]) -> None:
@@ -99,9 +100,9 @@ def test_the_command_that_resumes_names_data_and_device_if_they_were_given(begin
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (Terminated(), 143), (Terminated(signal.SIGHUP), 129)])
 def test_stopped_after_its_last_checkpoint_a_run_says_how_to_go_on(
-    begin: Callable[..., Run], stop: type[KeyboardInterrupt], code: int
+    begin: Callable[..., Run], stop: KeyboardInterrupt, code: int
 ) -> None:
     run = begin()
     run = resume(run, context(run.path.parents[2]))

@@ -291,3 +291,24 @@ def test_paper_on_real_fashion_mnist_reaches_what_was_measured(real_data: Path, 
     small = EvaluationConfig(labels=(600,), draws=2)
     accuracy = evaluation.evaluate(judged, small, evaluation.plain_fit({}, small, 0), seed=0)[0].accuracy_mean
     assert accuracy > 0.65
+
+
+@pytest.mark.parametrize("preset", ["paper", "pixels", "edges"])
+def test_a_training_that_diverges_ends_with_its_reason_and_a_remedy(ex3: Ex3, preset: str) -> None:
+    small = ("--dataset", "digits", "--hidden", 8, "--latent-size", 2, "--device", "cpu")
+    outcome = ex3("vae", "train", *small, "--preset", preset, "--epochs", 2, "--learning-rate", 100, "--quiet")
+    assert outcome.exit_code == 5
+    assert "non-finite" in outcome.stderr
+    assert "smaller step size than --learning-rate 100" in outcome.stderr
+    (run,) = Store(Path("artifacts")).runs(("vae", "digits"))
+    assert run.manifest.state == "failed"
+    assert "non-finite" in run.manifest.note
+
+
+def test_a_collapsed_posterior_is_reported_in_words(ex3: Ex3) -> None:
+    trained = ex3("vae", "train", *SMALL, "--epochs", 2, "--kl-weight", 1000, "--quiet")
+    assert trained.exit_code == 0, trained.stderr
+    judged = ex3("vae", "eval", "--dataset", "digits", "--run", "0001-paper", "--labels", 100, "--draws", 1, "--quiet")
+    assert judged.exit_code == 0, judged.stderr
+    for outcome in (trained, judged):
+        assert "posterior collapse: 0 active dimensions" in outcome.stdout

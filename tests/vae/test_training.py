@@ -1,3 +1,4 @@
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -6,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from ex3cli.artifacts import formats
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.datasets import registry
-from ex3cli.errors import InterruptedTrainingError
+from ex3cli.errors import InterruptedTrainingError, NotConvergedError
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import Silent
-from ex3cli.vae import features, training
+from ex3cli.vae import features, figures, training
 from ex3cli.vae import trainer as trainer_module
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import Posterior
@@ -117,6 +119,48 @@ def test_stored_features_are_those_of_the_stored_weights(new_run: Callable[..., 
     assert np.allclose(stored.train, again.train, atol=1e-5)
     assert stored.complete
     assert stored.test_labels.tolist() == data.test_labels.tolist()
+
+
+def test_an_epoch_without_a_bound_is_read_back_as_a_number_and_drawn_as_a_gap(new_run: Callable[..., Run]) -> None:
+    run = new_run()
+    for epoch, bound in enumerate((-200.0, math.nan, -math.inf, -100.0), 1):
+        run.metrics.append({"epoch": epoch, "elbo": bound, "reconstruction": bound, "active_dimensions": 3})
+    run.finish({})
+    assert math.isnan(run.read_history()[1]["elbo"])
+    formats.figure_to_bytes(figures.bound_by_epoch(run.metrics.rows()), "svg")
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_number_that_is_lost_ends_the_training_at_the_end_of_its_epoch(
+    new_run: Callable[..., Run], store: Store, monkeypatch: pytest.MonkeyPatch, number: float
+) -> None:
+    plain = Trainer.step
+
+    def lose(trainer: Trainer, grey: torch.Tensor, done: int) -> None:
+        plain(trainer, grey, done)
+        if done == 10:  # the second of the second epoch's nine
+            trainer.means.bound[0] = number
+
+    monkeypatch.setattr(Trainer, "step", lose)
+    run = new_run()
+    with pytest.raises(NotConvergedError, match=f"non-finite: elbo is {number}, reconstruction is {number} in epoch 2"):
+        run_training(run)
+    assert next((run.path / "checkpoint").glob("*")).name.startswith("step-0000000009-")  # of the epoch before
+
+
+def test_a_weight_that_is_lost_in_the_last_step_ends_the_training_too(
+    new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Trainer.step
+
+    def lose(trainer: Trainer, grey: torch.Tensor, done: int) -> None:
+        plain(trainer, grey, done)
+        if done == 53:
+            next(trainer.model.parameters()).data[0] = math.nan
+
+    monkeypatch.setattr(Trainer, "step", lose)
+    with pytest.raises(NotConvergedError, match="non-finite: a weight is nan after the last epoch"):
+        run_training(new_run())
 
 
 def test_active_dimensions_are_those_whose_mean_moves() -> None:
