@@ -39,8 +39,9 @@ test-portable: install  ## the tests that train, with the instructions of two ol
 	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default $(BIN)/python $(PYTEST) -m trains
 	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python $(PYTEST) -m trains
 
-test-elsewhere: install  ## the others in another order (ORDER=2), in a narrow terminal and the C locale, writing no cache
-	OMP_NUM_THREADS=1 LC_ALL=C COLUMNS=40 EX3_TEST_ORDER=$(ORDER) $(BIN)/python -B $(PYTEST) -p no:cacheprovider -m "not trains"
+test-elsewhere: install  ## the others in another order (ORDER=2), in a narrow terminal and the C locale, without docstrings
+	OMP_NUM_THREADS=1 LC_ALL=C COLUMNS=40 PYTHONOPTIMIZE=2 EX3_TEST_ORDER=$(ORDER) \
+		$(BIN)/python $(PYTEST) -W ignore::pytest.PytestConfigWarning -W "ignore:invalid escape" -m "not trains"
 
 test-lowest: $(LOWEST)/.installed  ## all but GANs with the lowest versions of everything but torch (needs a package index)
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python $(PYTEST) -W ignore::DeprecationWarning --ignore tests/gan

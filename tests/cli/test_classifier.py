@@ -10,7 +10,10 @@ from ex3cli.artifacts.store import Store
 
 pytestmark = pytest.mark.trains
 
-TRAIN = ("classifier", "train", "--dataset", "digits", "--width", 6, "--feature-size", 16, "--epochs", 3, "--batch-size", 64)
+TRAIN = (
+    "classifier", "train", "--dataset", "digits", "--width", 6, "--feature-size", 16, "--epochs", 3, "--batch-size", 64,
+    "--precision", "float32",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ from ex3cli.gan.thresholds import Thresholds
 
 pytestmark = pytest.mark.trains
 
-SMALL = ("--dataset", "digits", "--width", "8", "--batch-size", "32", "--learning-rate", "0.02")
+SMALL = (
+    "--dataset", "digits", "--width", "8", "--batch-size", "32", "--learning-rate", "0.02", "--precision", "float32",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

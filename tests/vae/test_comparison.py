@@ -28,7 +28,7 @@ def test_the_papers_lines_are_on_every_figure_dashed_where_they_are_of_another_d
     axes = evaluation_figures.accuracy_by_labels(list(lines.values())).axes[0]
     drawn = next(line for line in axes.containers if line.get_label() == name)[0]
     assert drawn.get_linestyle() == ("--" if dataset == "fashion-mnist" else "-")
-    assert np.allclose(drawn.get_ydata(), [88.18, 94.28])
+    assert np.allclose(np.asarray(drawn.get_ydata(), float), [88.18, 94.28])
     assert len({matplotlib.colors.to_hex(line[0].get_color()) for line in axes.containers}) == len(lines)
 
 
