@@ -146,7 +146,8 @@ class Store:
         raise MissingRunError(f"there is no {kind} run of `ex3 {command}` for {'/'.join(shelf)}", remedy)
 
     def _newest(self, shelf: Sequence[str], command: str, *, must_converge: bool) -> tuple[Run | None, Run | None]:
-        """The newest run on a shelf that may be taken unasked, and the newest finished one that may not.
+        """The newest run on a shelf that may be taken unasked, and the newest finished one that may
+        not, unless it failed to converge.
 
         Numbers order the runs, so that the newest is opened first and those before it are left alone; what has no number, such
         as a run that was copied there, is compared by when it began. A damaged run raises, unless one of a higher number is
@@ -168,7 +169,7 @@ class Store:
                 found.append(run)
                 if folder in numbered:
                     break
-            else:
+            elif run.manifest.converged is not False:
                 passed_over.append(run)
         newest = max(found, key=lambda run: (run.manifest.started, run.name), default=None)
         return newest, max(passed_over, key=lambda run: (run.manifest.started, run.name), default=None)
@@ -307,11 +308,7 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
 
 def _why_passed_over(manifest: Manifest) -> str:
     """Why a finished run is taken only where it is named."""
-    if manifest.is_study:
-        return "is a study"
-    if manifest.partial:
-        return "was shortened"
-    return "failed to converge" if manifest.converged is False else "was not judged"
+    return "is a study" if manifest.is_study else "was shortened" if manifest.partial else "was not judged"
 
 
 def _is_complete(manifest: Manifest) -> bool:
