@@ -38,7 +38,7 @@ def _active(recipes: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
         for name, entry in recipes
         if "latent_size" in entry["summary"]
     ]
-    said = "Dimensions of z whose posterior mean has a variance over .01 on the test images"
+    said = "Dimensions of z whose posterior mean has a variance over 0.01 on the test images"
     return f"\n{said}: {', '.join(counts)}.\n" if counts else ""
 
 

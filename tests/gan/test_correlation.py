@@ -169,7 +169,7 @@ def test_the_figure_has_a_cell_a_training_with_both_curves(trained: Trained) -> 
     courses = [read(trained("wgan", losses, fids)) for losses, fids in found * 2]
     cells = correlation_figure(courses).subfigs
     titles = [cell.get_suptitle() for cell in cells if cell.axes]
-    assert titles == [f"quick WGAN (gradient penalty)\n{course.run.name}" for course in courses]
+    assert titles == [f"quick WGAN-GP\n{course.run.name}" for course in courses]
     for cell, course in zip(cells, courses, strict=False):
         upper, lower = cell.axes
         np.testing.assert_allclose(np.asarray(upper.lines[0].get_ydata(), float), course.estimates)

@@ -64,9 +64,9 @@ def test_the_legend_of_the_losses_hides_nothing(preset: str, kind: str, overlaps
 def test_titles_say_whose_they_are() -> None:
     config = GANConfig.resolve("paper", kind="wgan")
     losses = loss_figure(config, {name: np.ones(9, dtype=np.float32) for name in LOSSES})
-    assert losses.get_suptitle() == "WGAN (gradient penalty), preset paper: loss against iteration"
+    assert losses.get_suptitle() == "WGAN-GP, preset paper: loss against iteration"
     strip = strip_figure(config, [("start", np.zeros((30, 40), dtype=np.uint8))])
-    assert strip.get_suptitle() == "WGAN (gradient penalty), preset paper: the same z through the training"
+    assert strip.get_suptitle() == "WGAN-GP, preset paper: the same z through the training"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_panels_images_stand_together_under_its_name(count: int, names: list[s
     images = np.zeros((count, 28, 28), dtype=np.uint8)
     figure: Any = comparison_figure("Dress", [(name, images + place) for place, name in enumerate(names)])
     assert overlaps(figure) == []
-    told = {"real": "real", "dcgan": "DCGAN", "wgan": "WGAN (gradient penalty)", "wgan-clip": "WGAN (clipping)"}
+    told = {"real": "real", "dcgan": "DCGAN", "wgan": "WGAN-GP", "wgan-clip": "WGAN (clipping)"}
     assert [axes.get_title().replace("\n", " ") for axes in figure.axes] == [told[name] for name in names]
     for place, (axes, box) in enumerate(zip(figure.axes, inches(figure), strict=True)):
         sheet = np.asarray(axes.images[0].get_array())
@@ -142,7 +142,7 @@ def test_the_axis_of_the_failures_ends_a_little_above_the_longest_interval(high:
     labels = [text.get_text() for text in axes.get_xticklabels() if -0.01 < text.get_position()[0] < end + 0.01]
     assert (labels[0], labels[-1]) == ("0 %", f"{100 * end:.0f} %")
     names = [text.get_text() for text in axes.get_yticklabels()]
-    assert names == ["WGAN (clipping)\nn = 0", "WGAN (gradient penalty)\nn = 7", "DCGAN\nn = 10"]
+    assert names == ["WGAN (clipping)\nn = 0", "WGAN-GP\nn = 7", "DCGAN\nn = 10"]
     assert [text.get_text() for text in axes.texts] == ["none judged", "0 of 7 failed", "1 of 10 failed: 1 divergence"]
     assert [line.get_xdata()[-1] for line in axes.lines if len(line.get_xdata()) == 2] == [0.01, high]  # type: ignore[arg-type,index]
 

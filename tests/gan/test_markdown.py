@@ -20,7 +20,7 @@ def cells(text: str) -> list[list[str]]:
 def test_scores_of_conditional_generators_have_an_agreement_and_no_rarest_class() -> None:
     even = {"Bag": 0.5, "Dress": 0.5}
     rows = cells(scores_table([scored("dcgan", 0.5, 0.94, even), scored("wgan", 0.25, 0.95, even)]))
-    assert rows[0] == ["", "DCGAN", "WGAN (gradient penalty)", "real images"]
+    assert rows[0] == ["", "DCGAN", "WGAN-GP", "real images"]
     assert rows[2] == ["Fréchet distance of the 64 features", "0.5000", "0.2500", "0.0036"]
     assert rows[-1] == ["label agreement; classifier's accuracy", "0.940", "0.950", "0.932"]
 
@@ -41,7 +41,7 @@ def test_a_training_is_told_with_the_verdict_of_its_judge() -> None:
     }  # fmt: skip
     rows = cells(trainings_table([row, {**row, "verdict": "unjudged", "reason": None, "fid": None, "partial": False}]))
     assert rows[2] == [
-        "wide WGAN (gradient penalty)",
+        "wide WGAN-GP",
         "64",
         "1,500 (shortened)",
         "1.235",

@@ -77,7 +77,7 @@ def test_a_column_is_a_kind_and_a_row_a_preset(trained: Callable[..., Run]) -> N
     ]
     figure = overview_figure(shown)
     assert titles(figure) == [
-        "wide DCGAN", "wide WGAN (gradient penalty)", "wide WGAN (clipping)", "narrow DCGAN", "narrow WGAN (clipping)",
+        "wide DCGAN", "wide WGAN-GP", "wide WGAN (clipping)", "narrow DCGAN", "narrow WGAN (clipping)",
     ]  # fmt: skip
     blank = figure.subfigs[4]
     assert not blank.axes

@@ -87,7 +87,7 @@ def test_accuracies_stand_beside_errors_the_paper_and_the_baselines(store: Store
 
 def test_bars_are_told_where_a_kind_is_held_to_another(store: Store, everything: Path) -> None:
     said = words(read(store), "gans")
-    assert "a coverage of at least DCGAN 0.8 and 0.5 and WGAN (gradient penalty) 0.6 and 0.5." in said
+    assert "a coverage of at least DCGAN 0.8 and 0.5 and WGAN-GP 0.6 and 0.5." in said
 
 
 def test_failures_have_wilson_intervals_and_reasons(store: Store, everything: Path) -> None:
@@ -118,9 +118,7 @@ def test_the_figure_of_failures_is_of_the_attempts_that_are_counted(store: Store
     def drawn() -> list[str]:
         return [each.alt for part in section(read(store), "gans") for each in part.figures if "interval" in each.alt]
 
-    assert drawn() == [
-        "Failed attempts of those judged, each with its interval: DCGAN 2 of 3 and WGAN (gradient penalty) 2 of 3."
-    ]
+    assert drawn() == ["Failed attempts of those judged, each with its interval: DCGAN 2 of 3 and WGAN-GP 2 of 3."]
     make(("gan", "fashion-mnist", "wgan"), "gan train", attempts=[Attempt(1, 5, "failed", "divergence", 20)], converged=False)
     assert drawn() == []
     assert "ex3 gan history" in commands(read(store))
@@ -148,7 +146,7 @@ def test_scores_of_another_generator_are_not_shown(store: Store, everything: Pat
     assert f"{newer.name} has not been scored here" in [gap.why for gap in report.gaps]
     assert "ex3 gan eval --kind dcgan" in commands(report)
     assert "ex3 gan compare --label dress" in commands(report)
-    assert table(report, "gans", "Generated images").headings == ["", "WGAN (gradient penalty)", "real"]
+    assert table(report, "gans", "Generated images").headings == ["", "WGAN-GP", "real"]
 
 
 def test_a_generator_that_nobody_judged_is_not_taken_unasked(store: Store, everything: Path, make: Make) -> None:
@@ -177,7 +175,7 @@ def test_a_comparison_with_real_images_goes_before_a_newer_one_without(
     shutil.rmtree(whole.path)
     part = section(read(store), "gans")[1]  # the shipped one has real images, the user's newer one has not
     assert (part.makings[0].run, list(part.gaps)) == ("reference/gan/fashion-mnist/comparison", [])
-    assert "2 each of real, DCGAN and WGAN (gradient penalty)" in part.figures[0].alt
+    assert "2 each of real, DCGAN and WGAN-GP" in part.figures[0].alt
 
 
 def test_an_evaluation_of_few_sizes_does_not_hide_the_whole_one(

@@ -56,13 +56,13 @@ def tell(store: Store, make: Make, generators: dict[str, Run]) -> Callable[..., 
 def test_the_words_follow_the_finding(tell: Callable[..., Part], finding: str | None, begins: str, told: str) -> None:
     said = tell(row(finding=finding)).paragraphs[1]
     assert said.startswith(begins)
-    assert said.endswith(f": WGAN (gradient penalty), preset quick ({told}).")
+    assert said.endswith(f": WGAN-GP, preset quick ({told}).")
 
 
 def test_trainings_with_one_finding_share_a_sentence_and_what_falls_comes_first(tell: Callable[..., Part]) -> None:
     said = tell(row(kind="dcgan", finding="turns"), row(preset="paper"), row(finding="turns")).paragraphs[1:-1]
     assert [sentence[:18] for sentence in said] == ["The estimate falls", "The estimate turns"]
-    assert "DCGAN, preset quick (lowest at 800 of 4,000 iterations) and WGAN (gradient penalty), preset quick (low" in said[1]
+    assert "DCGAN, preset quick (lowest at 800 of 4,000 iterations) and WGAN-GP, preset quick (low" in said[1]
 
 
 def test_a_row_a_training_with_its_run_and_its_length(tell: Callable[..., Part]) -> None:
@@ -72,9 +72,9 @@ def test_a_row_a_training_with_its_run_and_its_length(tell: Callable[..., Part])
     )
     assert part.tables[0].rows == [
         ["DCGAN, quick", "any", "4,000", "−0.50", "0.25", "0.200 to 0.400", "0.500 to 0.100"],
-        ["WGAN (gradient penalty), paper", "…/wgan/0001", "4,000 (shortened)", "–", "–", "0.400", "0.100"],
+        ["WGAN-GP, paper", "…/wgan/0001", "4,000 (shortened)", "–", "–", "0.400", "0.100"],
     ]
-    assert "WGAN (gradient penalty), preset paper" in part.figures[0].alt
+    assert "WGAN-GP, preset paper" in part.figures[0].alt
 
 
 def test_what_was_left_out_is_told_with_its_cause(tell: Callable[..., Part]) -> None:

@@ -137,7 +137,7 @@ def test_the_critics_steps_are_told_beside_the_papers(store: Store, everything: 
     taken(make, "wgan")
     taken(make, "wgan-clip", optimiser="rmsprop", critic_steps=2)
     said = part(read(store), "decisions", "Architecture").paragraphs[-1]
-    assert "1 in WGAN (gradient penalty) and 2 in WGAN (clipping); the papers take 5" in said
+    assert "1 in WGAN-GP and 2 in WGAN (clipping); the papers take 5" in said
     assert ".86 and coverage .59" in said
     taken(make, "wgan", critic_steps=5, preset="paper")
     assert ".86" not in part(read(store), "decisions", "Architecture").paragraphs[-1]

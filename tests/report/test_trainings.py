@@ -37,12 +37,12 @@ def test_a_shortened_training_is_told_as_one_with_its_verdict_and_its_failures(
     score("wgan", run, fid=0.25)
     part = papers(store)
     assert part.paragraphs == [
-        "WGAN (gradient penalty), reference/gan/fashion-mnist/wgan/paper: 64 channels, not told the class, learning rate "
+        "WGAN-GP, reference/gan/fashion-mnist/wgan/paper: 64 channels, not told the class, learning rate "
         "0.0001, 5 critic steps an iteration; 900 iterations (fewer than the preset's full length); 1 attempt failed "
         "before it. "
         "Its judge's verdict: failed: low coverage."
     ]
-    assert part.commands == [("WGAN (gradient penalty) was trained by", "ex3 gan train")]
+    assert part.commands == [("WGAN-GP was trained by", "ex3 gan train")]
     assert [table.rows[0] for table in part.tables] == [["Fréchet distance of features", "0.2500", "0.0100"]]
     assert len(part.figures) == 2
     assert not part.gaps
@@ -136,10 +136,10 @@ def test_the_overview_tells_every_training_by_its_row(store: Store, make: Make) 
     part = trainings.side_by_side(Archive(store))
     assert [list(each) for each in part.tables[0].rows] == [
         ["DCGAN, wide", "64", "4,000 (shortened)", "1", "converged", "0.050", "0.700", "0.2500"],
-        ["WGAN (gradient penalty), wide", "64", "4,000", "0", "failed: low coverage", "0.050", "0.700", "0.2500"],
+        ["WGAN-GP, wide", "64", "4,000", "0", "failed: low coverage", "0.050", "0.700", "0.2500"],
     ]
     assert "A shortened training" in part.tables[0].note
     assert "label agreement" not in part.tables[0].headings  # no class was asked for
     assert len(part.tables[0].headings) == len(part.tables[0].rows[0])
-    assert part.tables[1].rows[1] == ["WGAN (gradient penalty), wide", "ex3 gan train --kind wgan"]
-    assert "DCGAN wide and WGAN (gradient penalty) wide" in part.figures[0].alt
+    assert part.tables[1].rows[1] == ["WGAN-GP, wide", "ex3 gan train --kind wgan"]
+    assert "DCGAN wide and WGAN-GP wide" in part.figures[0].alt
