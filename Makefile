@@ -10,7 +10,7 @@ PYTEST := -m pytest --numprocesses auto --maxprocesses 4
 ORDER ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme wheel-check clean help
+.PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme transcripts wheel-check clean help
 
 all: install  ## every answer from the shipped runs and from what can be computed at once, and the report
 	$(EX3) doctor
@@ -58,10 +58,13 @@ lint: install  ## ruff and the type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-readme: install  ## the README's tables and transcripts, anew (minutes); ONLY="gan history" does those that say so
-	$(BIN)/python .ci/readme.py $(ONLY)
+readme: install  ## the generated tables of README.md and artifacts/reference/README.md
+	$(BIN)/python .ci/readme.py
 
-wheel-check: install  ## a wheel in an empty environment elsewhere says and draws the same as this checkout
+transcripts: install  ## run the commands of tests/transcripts/ again (minutes), then the same; ONLY="doctor gan-sample" for some
+	$(BIN)/python .ci/readme.py transcripts $(ONLY)
+
+wheel-check: install  ## a wheel in an empty environment gives the same numbers and images as this checkout
 	$(BIN)/python .ci/wheel_check.py
 
 clean:  ## caches and builds; never artifacts/

@@ -1,4 +1,4 @@
-"""Build a wheel, install it in an empty environment, and in an empty folder compare what it says and draws with this checkout.
+"""Build a wheel, install it in an empty environment, and compare its bundled runs, numbers and images with this checkout's.
 
 `make wheel-check` runs it. It needs a package index, and a few minutes: torch is installed anew.
 """
@@ -10,15 +10,17 @@ import subprocess
 import sys
 import tempfile
 import venv
+import zipfile
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "artifacts/reference"
 SAMPLE = ("gan", "sample", "--kind", "wgan", "--label", "dress", "-n", "2", "--json", "--quiet")
 EVALUATE = ("vae", "eval", "--json", "--quiet")
 
 
-def said(python: Path, folder: Path, *words: str) -> dict[str, Any]:
+def document_of(python: Path, folder: Path, *words: str) -> dict[str, Any]:
     """The JSON document of a command, run in a folder of its own without a data set."""
     folder.mkdir(parents=True, exist_ok=True)
     hidden = ("EX3_DATA", "EX3_ARTIFACTS", "PYTHONPATH", "VIRTUAL_ENV")
@@ -30,9 +32,16 @@ def said(python: Path, folder: Path, *words: str) -> dict[str, Any]:
     return document
 
 
-def drawn(document: dict[str, Any], folder: Path) -> list[str]:
+def generated(document: dict[str, Any], folder: Path) -> list[str]:
     """SHA-256 of the images of `gan sample`."""
     return [hashlib.sha256((folder / each["path"]).read_bytes()).hexdigest() for each in document["images"]]
+
+
+def bundled(wheel: Path) -> set[str]:
+    """The files of the bundled runs in a wheel, by their paths in artifacts/reference."""
+    inside = "ex3cli/_reference/"
+    with zipfile.ZipFile(wheel) as archive:
+        return {each.removeprefix(inside) for each in archive.namelist() if each.startswith(inside)}
 
 
 def main() -> int:
@@ -41,17 +50,20 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", work, ROOT], check=True)
         (wheel,) = work.glob("*.whl")
         print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB")
+        runs = {path.relative_to(REFERENCE).as_posix() for path in REFERENCE.glob("*/**/*") if path.is_file()}
+        if differing := runs ^ bundled(wheel):
+            sys.exit(f"the wheel and artifacts/reference differ in {', '.join(sorted(differing)[:5])}")
         here, there = work / "checkout", work / "wheel"
-        ours = [said(Path(sys.executable), here, *words) for words in (SAMPLE, EVALUATE)]  # now: the checkout may change
+        ours = [document_of(Path(sys.executable), here, *words) for words in (SAMPLE, EVALUATE)]  # now: the checkout may change
         venv.create(work / "venv", with_pip=True)
         python = work / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
         subprocess.run([python, "-m", "pip", "install", "--quiet", wheel], check=True)
-        theirs = [said(python, there, *words) for words in (SAMPLE, EVALUATE)]
-        if drawn(ours[0], here) != drawn(theirs[0], there):
-            sys.exit("`ex3 gan sample` draws other images from the wheel")
+        theirs = [document_of(python, there, *words) for words in (SAMPLE, EVALUATE)]
+        if generated(ours[0], here) != generated(theirs[0], there):
+            sys.exit("`ex3 gan sample` generates other images from the wheel")
         if ours[1]["results"] != theirs[1]["results"]:
             differing = [pair for pair in zip(ours[1]["results"], theirs[1]["results"], strict=True) if pair[0] != pair[1]]
-            sys.exit(f"`ex3 vae eval` says other numbers from the wheel: {differing[0]}")
+            sys.exit(f"`ex3 vae eval` prints other numbers from the wheel: {differing[0]}")
         print("the same images and the same numbers, from the wheel and from the checkout")
     return 0
 
