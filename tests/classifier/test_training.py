@@ -115,6 +115,31 @@ def test_stopped_and_resumed_it_ends_bit_identical(
         assert (whole.path / file).read_bytes() == (parts.path / file).read_bytes(), file
 
 
+class PowerCutError(Exception):
+    pass
+
+
+def test_killed_within_an_epoch_it_goes_on_from_its_last_checkpoint(
+    digits: ImageDataset, begin: Callable[..., Run], trained: TrainedClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PowerCut(StopAfter):
+        def advance(self, amount: int = 1, **live: float) -> None:
+            self.left -= amount
+            if self.left == 0:
+                raise PowerCutError
+
+    monkeypatch.setattr("ex3cli.training.loop.SECONDS_BETWEEN_SAVES", -1.0)  # after each step
+    whole, parts = trained.run, begin()
+    with pytest.raises(PowerCutError):
+        go(digits, parts, PowerCut(22))
+    (kept,) = (parts.path / "checkpoint").iterdir()
+    assert kept.name.startswith("step-0000000021-")
+    parts = Run(parts.path, parts.name, parts.manifest)
+    go(digits, parts)
+    for file in ("weights.safetensors", "real.safetensors", "metrics.jsonl"):
+        assert (whole.path / file).read_bytes() == (parts.path / file).read_bytes(), file
+
+
 def test_what_it_sees_does_not_depend_on_the_company(digits: ImageDataset) -> None:
     classifier = build(SMALL, 10, seed=1).eval()
     classifier.scale.fill_(0.3)
