@@ -143,7 +143,7 @@ def read(run: Run) -> Course:
     if config.kind == "dcgan" and config.has_auxiliary:
         raise UntoldError(f"the loss of {run.name} holds that of an auxiliary classifier too", "name another training")
     looks = looks_of(run, attempts[-1].attempt) if attempts else []
-    looks = [look for look in looks if "iteration" in look and isinstance(look.get("fid"), int | float)]  # no NaN
+    looks = [look for look in looks if "iteration" in look and math.isfinite(look.get("fid", math.nan))]
     values = _estimates(run, config)
     ends = np.array([int(look["iteration"]) for look in looks if look["iteration"] <= len(values)], dtype=np.int64)
     starts = [0, *ends][: len(ends)]

@@ -12,7 +12,20 @@ from typer.testing import CliRunner
 
 pytestmark = pytest.mark.trains
 
-TRAIN = ("gan", "train", "--dataset", "digits", "--width", "2", "--batch-size", "16", "--iterations", "20")
+TRAIN = (
+    "gan",
+    "train",
+    "--dataset",
+    "digits",
+    "--width",
+    "2",
+    "--batch-size",
+    "16",
+    "--iterations",
+    "20",
+    "--precision",
+    "float32",
+)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,22 @@ from ex3cli.settings import Settings
 pytestmark = pytest.mark.trains
 
 Ex3 = Callable[..., Any]
-TINY = ("gan", "train", "--dataset", "digits", "--width", "4", "--batch-size", "16", "--iterations", "6", "--seed", "3")
+TINY = (
+    "gan",
+    "train",
+    "--dataset",
+    "digits",
+    "--width",
+    "4",
+    "--batch-size",
+    "16",
+    "--iterations",
+    "6",
+    "--seed",
+    "3",
+    "--precision",
+    "float32",
+)
 MODEL = ("vae", "train", "--dataset", "digits", "--preset", "paper", "--hidden", "8", "--latent-size", "4", "--epochs", "1",
          "--bound-images", "20", "--bound-samples", "2")  # fmt: skip
 

@@ -200,7 +200,22 @@ print(json.dumps({name: [*first, ended(resumed[name])] if name in resumed else f
 def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[int]]]:
     """A folder for each fault point where a training was killed by SIGKILL and resumed, and the exit codes of both."""
     folder = tmp_path_factory.mktemp("killed")
-    words = ["gan", "train", "--dataset", "digits", "--width", "2", "--batch-size", "16", "--iterations", "12", "--seed", "4"]
+    words = [
+        "gan",
+        "train",
+        "--dataset",
+        "digits",
+        "--width",
+        "2",
+        "--batch-size",
+        "16",
+        "--iterations",
+        "12",
+        "--seed",
+        "4",
+        "--precision",
+        "float32",
+    ]
     words += ["--max-attempts", "3", "--json", "--quiet"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
