@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,11 +182,15 @@ def kill_and_repeat() -> Callable[..., int]:
             while True:
                 operation = draws.randint(1, farthest)
                 if (child := os.fork()) == 0:
+                    code = 1
                     try:
                         die_before_operation(operation, folder)
                         body()
+                        code = 0
+                    except Exception:
+                        traceback.print_exc()
                     finally:
-                        os._exit(sys.exc_info()[0] is not None)
+                        os._exit(code)
                 status = os.waitpid(child, 0)[1]
                 if not os.WIFSIGNALED(status):
                     assert status == 0
