@@ -153,6 +153,8 @@ def without_repeats(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Att
     kept: dict[tuple[str, int], tuple[Run, Attempt]] = {}
     for run, attempt in found:
         settings = {name: value for name, value in run.manifest.config.items() if name != "seed"}
+        if settings.get("precision") == "auto":  # in runs of before; now the manifest holds what it came to
+            settings["precision"] = run.manifest.summary.get("precision", "auto")
         what = (to_json([run.manifest.shelf, settings, run.manifest.device, run.manifest.threads]), attempt.seed)
         earlier = kept.get(what)
         judged_anew = attempt.verdict != "unjudged" and earlier and earlier[0].manifest.parents != run.manifest.parents

@@ -219,6 +219,19 @@ def test_a_training_that_is_judged_later_counts_as_judged(new_run: Callable[...,
     assert tallies(store.runs(("gan",)))["gan/digits/dcgan"] == told.kinds["dcgan"].tally
 
 
+def test_a_repeated_training_counts_once_also_where_the_first_measured_its_precision(
+    new_run: Callable[..., Run], store: Store
+) -> None:
+    """A bundled run holds `auto` and what it came to; its repetition holds the precision itself."""
+    config = GANConfig.resolve("quick", precision="auto").to_dict()
+    for precision, came_to in (("auto", "bfloat16"), ("bfloat16", "bfloat16"), ("float32", "float32")):
+        settings = {**config, "precision": precision}
+        run = new_run(shelf=("gan", "digits", "dcgan"), command="gan train", label="quick", config=settings)
+        AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))
+        run.finish({"precision": came_to}, converged=True)
+    assert count_attempts(store, "digits").kinds["dcgan"].tally.converged == 2
+
+
 def test_on_another_device_or_with_other_threads_it_is_another_training(new_run: Callable[..., Run], store: Store) -> None:
     """What differs in the last bits differs wholly after a thousand iterations."""
     for device, threads in (("cpu", 1), ("cuda", 1), ("cpu", 2), ("cpu", 1)):
