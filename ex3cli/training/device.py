@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ex3cli.errors import UsageError, did_you_mean
+from ex3cli.training.memory import keep_freed_memory
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
 
@@ -76,6 +77,7 @@ def measure_precision(
     """
     if device.type == "mps":
         return PrecisionChoice("float32", {})
+    keep_freed_memory()
     wait: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         candidates = {precision: make_step(precision) for precision in PRECISIONS}

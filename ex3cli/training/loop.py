@@ -10,6 +10,7 @@ import torch
 from ex3cli.errors import NotConvergedError
 from ex3cli.training.checkpoint import Checkpointer, Tree
 from ex3cli.training.interruption import GracefulStop
+from ex3cli.training.memory import keep_freed_memory
 from ex3cli.training.progress import Progress
 
 SECONDS_BETWEEN_SAVES = 60.0
@@ -64,6 +65,7 @@ def run_training(
     ------
     InterruptedTrainingError : a signal asked to stop; the state is saved, and `resume_command` goes on.
     """
+    keep_freed_memory()
     saved = time.monotonic()
     try:
         while not trainer.over:

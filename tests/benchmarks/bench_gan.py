@@ -5,13 +5,20 @@
 Textbook loop: a DataLoader with per-image transforms, `.item()` after every step, contiguous float32, an eager unfused
 optimiser. Bare convolutions: every convolution's and matrix product's forward and backward of one iteration, each at its own
 shape, in the training's precision and layout, without activations, norms, losses or updates, and no gradient that training
-does not need. All in one run, in turns, so that the ratios hold on a machine whose speed drifts.
+does not need. All in one run, in turns, so that the ratios hold on a machine whose speed drifts, and each
+in a process of its own, since only the training keeps the memory that it frees. On a CPU with one thread it is the processor's
+time that is counted, which other programs disturb least.
 """
 
 import argparse
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +29,7 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.session import Session
 from ex3cli.gan.steps import Players, critic_step, generator_step
 from ex3cli.training.device import choose_device
+from ex3cli.training.memory import keep_freed_memory
 
 CLASSES = 10
 IMAGES = torch.randint(0, 256, (6_000, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -74,11 +82,13 @@ def textbook(config: GANConfig, device: torch.device) -> Callable[[], None]:
 
 def ours(config: GANConfig, device: torch.device) -> Callable[[], None]:
     """One iteration of the training."""
+    keep_freed_memory()
     return Session(config, IMAGES, LABELS, CLASSES, 0, device).step
 
 
 def bare(config: GANConfig, device: torch.device) -> Callable[[], None]:
     """The convolutions and matrix products of one iteration, each alone."""
+    keep_freed_memory()
     players = Session(config, IMAGES, LABELS, CLASSES, 0, device).players
     steps = config.critic_steps
     generator, critic = products(players.generator, players), products(players.critic, players)
@@ -157,22 +167,59 @@ def products(network: nn.Module, players: Players) -> list[Product]:
     return found
 
 
-def rates(runners: dict[str, Callable[[], None]], seconds: float, device: torch.device) -> dict[str, float]:
-    """Iterations a second of each: the best of several turns, taken in alternation."""
+LOOPS = {"ours": ours, "textbook": textbook, "bare": bare}
+
+
+class Worker:
+    """A process that carries out one of the loops, a turn at a time."""
+
+    def __init__(self, loop: str, config: GANConfig, device: torch.device) -> None:
+        self.connection, end = multiprocessing.Pipe()
+        given = (end, loop, config, device, torch.get_num_threads())
+        self.process: SpawnProcess = multiprocessing.get_context("spawn").Process(target=serve, args=given, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.join()
+
+    def rate(self) -> float:
+        """Iterations a second over one turn."""
+        self.connection.send(None)
+        return float(self.connection.recv())
+
+
+def serve(connection: Connection, loop: str, config: GANConfig, device: torch.device, threads: int) -> None:
+    """Take a turn each time that the parent asks; the first one is not counted."""
+    torch.set_num_threads(threads)
+    clock = time.process_time if threads == 1 and device.type == "cpu" else time.perf_counter
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    best = dict.fromkeys(runners, 0.0)
-    for runner in runners.values():
-        runner()
-    ends = time.perf_counter() + seconds * len(runners)
-    while time.perf_counter() < ends:
-        for name, runner in runners.items():
-            wait()
-            began, done = time.perf_counter(), 0
-            while time.perf_counter() - began < 0.4:
-                runner()
-                done += 1
-            wait()
-            best[name] = max(best[name], done / (time.perf_counter() - began))
+    iteration = LOOPS[loop](config, device)
+    iteration()
+    while True:
+        connection.recv()
+        wait()
+        began, done = clock(), 0
+        while clock() - began < 0.4:
+            iteration()
+            done += 1
+        wait()
+        connection.send(done / (clock() - began))
+
+
+def rates(config: GANConfig, seconds: float, device: torch.device) -> dict[str, float]:
+    """Iterations a second of each loop: the best of several turns, taken in alternation."""
+    with ExitStack() as stack:
+        workers = {loop: stack.enter_context(Worker(loop, config, device)) for loop in LOOPS}
+        for worker in workers.values():
+            worker.rate()
+        best, ends = dict.fromkeys(workers, 0.0), time.perf_counter() + seconds * len(workers)
+        while time.perf_counter() < ends:
+            for loop, worker in workers.items():
+                best[loop] = max(best[loop], worker.rate())
     return best
 
 
@@ -183,6 +230,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="for each of the three loops")
     parser.add_argument("--preset", action="append", choices=list(GANConfig.presets))
     parser.add_argument("--threads", type=int, default=0, help="0: torch's own choice")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of ours and bare; without it float32 for auto")
     given = parser.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
@@ -192,8 +240,8 @@ def main() -> None:
     for preset in given.preset or ["quick", "paper", "wide", "narrow"]:
         for kind in KINDS:
             config = GANConfig.resolve(preset, kind=kind, iterations=1_000_000)
-            runners = {"ours": ours(config, device), "textbook": textbook(config, device), "bare": bare(config, device)}
-            rate = rates(runners, given.seconds, device)
+            config = replace(config, precision=given.precision) if given.precision else config
+            rate = rates(config, given.seconds, device)
             faster, slower = rate["ours"] / rate["textbook"], rate["bare"] / rate["ours"]
             figures = f"{rate['ours']:10.2f} {rate['textbook']:10.2f} {rate['bare']:10.2f} {faster:11.2f} {slower:12.2f}"
             print(f"{preset:8} {kind:10} {figures}", flush=True)
