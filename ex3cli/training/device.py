@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -35,6 +36,9 @@ GAIN = 1.05
 """How much faster bfloat16 has to be than float32 before `auto` takes it: below that, noise would decide."""
 
 PRECISIONS = ("float32", "bfloat16")
+EMULATED = 4.0
+"""A bfloat16 product that takes so many times as long as one in float32 is emulated, and no step is tried in bfloat16."""
+
 WARM_UPS = 5  # steps of each before the first timed one: libraries choose kernels, and a CUDA graph is captured
 
 
@@ -71,7 +75,7 @@ def measure_precision(
     Parameters
     ----------
     make_step : makes a step of the training at a precision; the step's state is thrown away.
-    device : where it computes; on MPS float32 is taken without a measurement.
+    device : where it computes; on MPS, and where bfloat16 is emulated, float32 is taken without a step in either.
     steps : of the whole training, of which a twentieth at most is spent on timed steps.
     budget : seconds to spend on timed steps. Three steps of each precision are timed at least.
     """
@@ -79,19 +83,46 @@ def measure_precision(
         return PrecisionChoice("float32", {})
     keep_freed_memory()
     wait: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    fastest = partial(fastest_seconds, wait=wait, clock=clock, warm_ups=WARM_UPS if device.type == "cuda" else 1)
+    if is_emulated(fastest({name: product(name, device) for name in PRECISIONS}, rounds=3, budget=0.0)):
+        return PrecisionChoice("float32", {})
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        candidates = {precision: make_step(precision) for precision in PRECISIONS}
-        for step in candidates.values():
-            for _ in range(WARM_UPS if device.type == "cuda" else 1):
-                step()
-        seconds = dict.fromkeys(PRECISIONS, math.inf)
-        began, rounds = clock(), 0
-        while rounds < 3 or (rounds < steps // 40 and clock() - began < budget):
-            for precision, step in candidates.items():
-                wait()
-                before = clock()
-                step()
-                wait()
-                seconds[precision] = min(seconds[precision], clock() - before)
-            rounds += 1
+        seconds = fastest({name: make_step(name) for name in PRECISIONS}, rounds=steps // 40, budget=budget)
     return PrecisionChoice(faster_precision(seconds), seconds)
+
+
+def is_emulated(seconds: Mapping[str, float]) -> bool:
+    """Whether bfloat16 is emulated, by the seconds that a product of matrices takes in each precision."""
+    return seconds["bfloat16"] > EMULATED * seconds["float32"]
+
+
+def product(precision: str, device: torch.device) -> Callable[[], object]:
+    """A product of two small matrices."""
+    matrix = torch.ones(256, 256, dtype=getattr(torch, precision), device=device)
+    return lambda: matrix @ matrix
+
+
+def fastest_seconds(
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    budget: float,
+    wait: Callable[[], object],
+    clock: Callable[[], float],
+    warm_ups: int,
+) -> dict[str, float]:
+    """The seconds of each candidate's fastest call, in turn until the rounds or the budget are spent; three at least."""
+    for call in candidates.values():
+        for _ in range(warm_ups):
+            call()
+    seconds = dict.fromkeys(candidates, math.inf)
+    began, done = clock(), 0
+    while done < 3 or (done < rounds and clock() - began < budget):
+        for name, call in candidates.items():
+            wait()
+            before = clock()
+            call()
+            wait()
+            seconds[name] = min(seconds[name], clock() - before)
+        done += 1
+    return seconds

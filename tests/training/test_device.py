@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ex3cli.errors import UsageError
-from ex3cli.training.device import choose_device, faster_precision, measure_precision
+from ex3cli.training import device as device_module
+from ex3cli.training.device import choose_device, faster_precision, is_emulated, measure_precision
 
 
 def test_auto_takes_what_is_here() -> None:
@@ -66,6 +67,30 @@ def test_a_measurement_leaves_out_the_first_step_and_draws_nothing_from_the_glob
     assert chosen.seconds == {"float32": 1 / 32, "bfloat16": 1 / 64}
     assert clock.steps == {"float32": 11, "bfloat16": 11}  # ten rounds fill the budget
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("product", "emulated"),
+    [
+        ({"float32": 0.19, "bfloat16": 0.04}, False),  # recorded with AMX
+        ({"float32": 0.17, "bfloat16": 0.32}, False),  # AVX-512 with instructions for bfloat16
+        ({"float32": 0.19, "bfloat16": 0.93}, True),  # AVX-512 without them
+        ({"float32": 0.21, "bfloat16": 13.79}, True),  # AVX2
+    ],
+)
+def test_bfloat16_is_emulated_where_its_product_takes_many_times_as_long(product: dict[str, float], emulated: bool) -> None:
+    assert is_emulated(product) == emulated
+
+
+def test_no_step_is_made_in_bfloat16_where_it_is_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock({"float32": 0.17, "bfloat16": 14.0})
+    monkeypatch.setattr(device_module, "product", lambda precision, _: clock.make_step(precision))
+
+    def make_step(precision: str) -> Callable[[], None]:
+        raise AssertionError(f"a step in {precision}")
+
+    chosen = measure_precision(make_step, torch.device("cpu"), steps=100, clock=clock)
+    assert (chosen.precision, chosen.seconds) == ("float32", {})
 
 
 def test_a_short_training_is_measured_by_few_steps() -> None:
