@@ -182,7 +182,7 @@ def _problem(rows: Sequence[_Row]) -> Ex3Error | None:
     more = [f" and {len(row.differing) - 1} more" if len(row.differing) > 1 else "" for row in differing]
     same = not any(row.made_with for row in differing)
     remedy = "it was made with the same versions on the same kind of machine: do not trust it"
-    other = "see what it was made with: other versions and other processors change last digits, and only those"
+    other = "see what it was made with: other versions and processors change last digits, and a training amplifies that"
     return ArtifactError("; ".join(map("".join, zip(causes, more, strict=True))), remedy if same else other)
 
 

@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from ex3cli.artifacts import store as store_module
-from ex3cli.artifacts.manifest import FILE_NAME, Manifest
+from ex3cli.artifacts.manifest import FILE_NAME, Manifest, without
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
 from ex3cli.cli import repeating
 from ex3cli.cli.frame import Context, call
 from ex3cli.cli.report import own_command
 from ex3cli.cli.reproducing import circumstances
-from ex3cli.errors import ArtifactError, InterruptedTrainingError
+from ex3cli.errors import ArtifactError, InterruptedTrainingError, MissingRunError
 from ex3cli.settings import Settings
 
 pytestmark = pytest.mark.trains
@@ -320,20 +320,39 @@ def test_a_repetition_that_was_interrupted_is_resumed_and_a_finished_one_taken(
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"threads": 2}, {"config": "width"}, {"device": "cuda:0"}, {"parents": {"c": "d"}}, {"argv": "attempts"}],
-)
-def test_a_run_made_otherwise_is_no_repetition(ex3: Ex3, shipped: Run, other: dict[str, Any]) -> None:
+    ("other", "taken"),
+    [({}, True), ({"threads": 2}, False), ({"config": {"learning_rate": 0.5}}, False), ({"device": "cuda:0"}, False),
+     ({"parents": {"c": "d"}}, False), ({"more": ["--max-attempts", "2"]}, False)],
+)  # fmt: skip
+def test_a_run_made_otherwise_is_no_repetition(ex3: Ex3, shipped: Run, other: dict[str, Any], taken: bool) -> None:
     manifest = shipped.manifest
-    changes = {**other}
-    if other.get("config") == "width":
-        changes["config"] = {**manifest.config, "learning_rate": 0.5}
-    if other.get("argv") == "attempts":
-        changes["argv"] = [*manifest.argv, "--max-attempts", "2"]
     there = shutil.copytree(shipped.path, Path("mine/gan/digits/dcgan/0001-quick"))
-    replace(manifest, **changes).write(there)
+    argv = [*without(manifest.argv), *other.get("more", [])]
+    config = {**manifest.config, "precision": manifest.summary["precision"], **other.get("config", {})}
+    changes = {name: value for name, value in other.items() if name not in ("more", "config")}
+    replace(manifest, argv=argv, config=config, **changes).write(there)
     (told,) = ex3("runs", "reproduce", "--into", "mine", "--json").document["runs"]
-    assert told["repeated"] == "mine/gan/digits/dcgan/0002-quick"
+    assert told["repeated"] == f"mine/gan/digits/dcgan/000{1 if taken else 2}-quick"
+
+
+def test_look_ups_find_the_sources_and_nothing_else(store: Store, tmp_path: Path) -> None:
+    """Whatever has been made since, and in the folder for repetitions."""
+    sources = [finished(store), finished(store, shelf=("gan", "digits", "wgan"))]
+    finished(store).finish({}, converged=True)  # newer, and it is what a command would take
+    into = Store(tmp_path / "into")
+    finished(into)
+    narrow = repeating.SourcesStore(into.root, sources, lists_sources=True)
+    for source in sources:
+        assert narrow.find(source.manifest.shelf, command="gan train", must_converge=True) is source
+        for name in (source.name, str(source.path), source.path.name):
+            assert narrow.open(name, source.manifest.shelf) is source
+    assert [narrow.open_folder(each) for each in narrow.folders()] == sources == narrow.runs(("gan", "digits"))
+    with pytest.raises(MissingRunError):
+        narrow.find(("classifier", "digits"), command="classifier train")
+    assert narrow.open("reference/vae/mnist").is_reference
+    assert [each.path for each in repeating.SourcesStore(into.root, sources, lists_sources=False).runs()] == [
+        each.path for each in into.runs()
+    ]
 
 
 def test_an_interruption_without_a_folder_says_how_to_keep_what_is_done(
