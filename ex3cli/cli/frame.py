@@ -143,7 +143,7 @@ def command(
         parameters = [keyword("ctx", typer.Context, inspect.Parameter.empty), *positional, *optional, *settings]
 
         def run_command(ctx: typer.Context, **given: Any) -> None:
-            _run(function, config, [p.name for p in own], ctx, given)
+            _run(function, config, [p.name for p in own], ctx, {key: _at_home(value) for key, value in given.items()})
 
         run_command.__signature__ = inspect.Signature([*parameters, *shared_parameters(common, parameters)])  # type: ignore[attr-defined]
         run_command.__annotations__ = {}
@@ -284,6 +284,15 @@ def given_words(ctx: typer.Context) -> list[str]:
             else:
                 words += [parameter.opts[0], str(each)]
     return words
+
+
+def _at_home(value: Any) -> Any:
+    """A path in which ~ is the user's home, as where a shell does not expand it (--data=~/x, EX3_ARTIFACTS='~/x')."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_at_home, value))
+    if isinstance(value, Path | str) and str(value).split("/")[0] == "~":
+        return type(value)(os.path.expanduser(value))  # noqa: PTH111 - leaves a ~ as it is where there is no home
+    return value
 
 
 def _given(ctx: typer.Context, values: dict[str, Any]) -> dict[str, Any]:

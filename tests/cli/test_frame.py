@@ -2,6 +2,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import pytest
@@ -218,3 +219,21 @@ def test_a_seed_stands_with_training_only_where_something_is_trained(ex3: Callab
     headings = [line.strip("╭╮─ ") if line.startswith("╭") else "" for line in lines]
     place = next(place for place, line in enumerate(lines) if "--seed" in line)
     assert next(heading for heading in reversed(headings[:place]) if heading) == panel
+
+
+def test_a_tilde_is_the_users_home_wherever_a_path_is_given(
+    ex3: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell leaves it as it is after `=` and in quotes."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("EX3_ARTIFACTS", "~/runs")
+    short = ("--dataset", "digits", "--width", 4, "--batch-size", 16, "--iterations", 2, "--quiet")
+    assert ex3("gan", "train", "--data=~/data", *short).exit_code == 0
+    run = "~/runs/gan/digits/dcgan/0001-quick"
+    assert (tmp_path / "home/runs/gan/digits/dcgan/0001-quick/run.json").is_file()
+    assert ex3("gan", "sample", "--dataset", "digits", "--run", run, "--output=~/drawn", "-n", 1).exit_code == 0
+    assert list((tmp_path / "home/drawn").iterdir())
+    assert ex3("runs", "show", run).exit_code == ex3("gan", "overview", "--dataset", "digits", run).exit_code == 0
+    shown = ex3("data", "list", "--data=~/data", "--dry-run", "--json").document["settings"]
+    assert shown["data"] == str(tmp_path / "home/data")
+    assert not Path("~").exists()
