@@ -78,6 +78,8 @@ def train(context: Context, resume: Resume = None) -> Answer:
 )  # fmt: skip
 def evaluate(context: Context) -> Answer:
     """Train an SVM (RBF kernel) on the features of few labelled images; test it on all test images."""
+    import torch
+
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets import registry
     from ex3cli.vae import judging
@@ -101,6 +103,7 @@ def evaluate(context: Context) -> Answer:
     run = context.store.new_run(
         ("vae", context.dataset), label="eval", command=EVALUATE, config=context.config.to_dict(), seed=context.seed,
         argv=context.argv, data=trained.manifest.data, parents={trained.name: trained.manifest.digest},
+        threads=torch.get_num_threads(),
     )  # fmt: skip
     with recording(run):
         _write_results(run, document, judged, context.dataset)
@@ -123,6 +126,8 @@ def compare(
     ],
 ) -> Answer:
     """Judge several trainings on the same draws, beside the baselines; needs the data set."""
+    import torch
+
     from ex3cli.cli.resuming import recording
     from ex3cli.datasets import registry
     from ex3cli.vae import comparison, evaluation_figures, markdown
@@ -134,6 +139,7 @@ def compare(
     run = store.new_run(
         (*shelf, "comparison"), label="table", command=COMPARE, config=context.config.to_dict(), seed=context.seed,
         argv=context.argv, data=data.digests, parents={each.name: each.manifest.digest for each in trained},
+        threads=torch.get_num_threads(),
     )  # fmt: skip
     with recording(run):
         document = comparison.compare(trained, data, context.config, seed=context.seed, progress=context.progress)
@@ -156,7 +162,7 @@ def _fit_sizes(context: Context, data: "ImageDataset | None") -> None:
         if left_out := [f"{size:,}" for size in sizes if size not in possible]:
             context.note(f"{context.dataset} has too few images for {' and '.join(left_out)} labels: left out")
         context.config = replace(context.config, labels=possible)
-    check_sizes(labels, context.config.labels)
+    check_sizes(labels, context.config.labels, tune=context.config.tune)
 
 
 def _baselines(context: Context, data: "ImageDataset | None") -> dict[str, list[dict[str, Any]]]:

@@ -81,8 +81,8 @@ def choice_for(choices: Mapping[int, Choice], config: EvaluationConfig, size: in
     return Choice(config.penalty or chosen.penalty, config.gamma or chosen.gamma, chosen.accuracy)
 
 
-def check_sizes(labels: NDArray[np.int64], sizes: Sequence[int]) -> None:
-    """Refuse numbers of labels that are not the same for every class of the (N,) labels, or more than there are.
+def check_sizes(labels: NDArray[np.int64], sizes: Sequence[int], *, tune: bool = False) -> None:
+    """Refuse numbers of labels that are not the same for every class of the (N,) labels, more than there are, or too few.
 
     Raises
     ------
@@ -91,6 +91,8 @@ def check_sizes(labels: NDArray[np.int64], sizes: Sequence[int]) -> None:
     counts = np.bincount(labels[for_drawing(len(labels))])
     for size in sizes:
         check_total(size, len(counts), int(counts.min()))
+        if tune and size < 2 * len(counts):
+            raise UsageError("--tune needs two labelled images of each class", "give more --labels, or leave out --tune")
 
 
 def possible_sizes(labels: NDArray[np.int64], sizes: Sequence[int]) -> tuple[int, ...]:
@@ -112,7 +114,7 @@ def check_draws(features: Features, config: EvaluationConfig, seed: int) -> None
     DataError : a shipped run lacks the features of these draws.
     """
     drawable = for_drawing(len(features.train_labels))
-    check_sizes(features.train_labels, config.labels)
+    check_sizes(features.train_labels, config.labels, tune=config.tune)
     for draw in range(config.draws):  # draws are nested: the largest tells for all
         features.take(balanced_draw(features.train_labels, max(config.labels), seed, draw, candidates=drawable))
 

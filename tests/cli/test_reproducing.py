@@ -430,3 +430,13 @@ def test_a_command_called_in_this_process_prints_nothing(capsys: pytest.CaptureF
     answer = call(["lab", "presets"], lambda context, config: {})
     assert len(answer.document["presets"]) > 3
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_result_remembers_its_threads(ex3: Ex3, theirs: Path) -> None:
+    """By which it is made again: sums in other threads differ in their last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    for words in (("vae", "sample", "-n", 1), ("vae", "eval", "--labels", 100, "--draws", 1, "--no-baselines")):
+        assert ex3(*words, "--dataset", "digits", "--run", "0001-paper", "--artifacts", theirs, "--quiet").exit_code == 0
+    torch.set_num_threads(before)
+    assert [Manifest.read(theirs / "vae/digits" / name).threads for name in ("0003-sample", "0004-eval")] == [2, 2]

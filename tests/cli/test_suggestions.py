@@ -40,6 +40,8 @@ def test_a_number_of_labels_that_was_given_is_refused_before_a_run_is_begun(ex3:
     for command in (("vae", "eval", "--run", "0001-paper"), ("vae", "compare", "0001-paper")):
         outcome = ex3(*command, "--dataset", "digits", "--artifacts", "my runs", "--labels", 3000, *SHORT)
         assert (outcome.exit_code, "give at most 1210" in outcome.stderr) == (2, True)
+        outcome = ex3(*command, "--dataset", "digits", "--artifacts", "my runs", "--labels", 10, "--tune", *SHORT)
+        assert (outcome.exit_code, "--tune needs two" in outcome.stderr) == (2, True)
     assert [each.name for each in Path("my runs/vae/digits").iterdir()] == ["0001-paper"]
 
 
