@@ -40,7 +40,7 @@ def complexity(context: Context) -> Answer:
     )
     with recording(run):
         analysis = run_analysis(config, run, context.seed, context.progress)
-    run.finish({f"crossover_{way}": crossing and crossing.size for way, crossing in analysis.crossings.items()})
+        run.finish({f"crossover_{way}": crossing and crossing.size for way, crossing in analysis.crossings.items()})
     tables = [_counts(analysis), _slopes(analysis), _crossovers(analysis), _memory(analysis)]
     return Answer(document=analysis.document(), show=[*tables, *(f"{each}\n" for each in analysis.explanation)], run=run)
 

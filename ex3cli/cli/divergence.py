@@ -55,7 +55,7 @@ def divergence(context: Context) -> Answer:
     )
     with recording(run):
         study = run_study(config, run, context.seed, context.progress)
-    run.finish({"family": study.family.name, "thetas": len(study.results), "samples": config.samples})
+        run.finish({"family": study.family.name, "thetas": len(study.results), "samples": config.samples})
     show = [_closed_forms(study), _estimates(study), *(f"{paragraph}\n" for paragraph in study.explanation)]
     return Answer(document=study.document(), show=show, run=run)
 

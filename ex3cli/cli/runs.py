@@ -11,6 +11,7 @@ import typer
 from ex3cli.cli import reproducing
 from ex3cli.cli.frame import Answer, Context, command
 from ex3cli.cli.reproducing import SHIPPED_BY
+from ex3cli.escaping import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -51,7 +52,8 @@ def list_runs(context: Context) -> Answer:
             run = store.open_folder(folder)
         except ArtifactError as error:
             rows.append({"run": str(folder), "state": "damaged", "cause": error.cause})
-            table.rows.append((Text(str(folder)), Text(), Text("damaged", "red"), Text(), Text(error.cause)))
+            damage = (_text(folder), Text(), Text("damaged", "red"), Text(), _text(error.cause))
+            table.rows.append(damage)
             continue
         manifest = run.manifest
         state: str = "partial" if manifest.partial else manifest.state
@@ -69,7 +71,7 @@ def list_runs(context: Context) -> Answer:
             }
         )
         started = manifest.started[:16].replace("T", " ")
-        table.rows.append(tuple(Text(cell) for cell in (run.name, manifest.command, state, started, _gist(manifest))))
+        table.rows.append(tuple(_text(cell) for cell in (run.name, manifest.command, state, started, _gist(manifest))))
     empty = "There are no runs yet: `ex3 --help` shows the commands that make one."
     return Answer(document={"artifacts": str(context.artifacts), "runs": rows}, show=[table if rows else empty])
 
@@ -81,12 +83,11 @@ def list_runs(context: Context) -> Answer:
 def show(context: Context, run: RunArgument) -> Answer:
     """Show a run's manifest: command, configuration, seed, versions, data, files."""
     from rich.table import Table
-    from rich.text import Text
 
     _check_folder(context)
     opened = context.store.open(run)
     manifest = opened.manifest
-    table = Table("", "", title=Text(opened.name), show_header=False)
+    table = Table("", "", title=_text(opened.name), show_header=False)
     git = manifest.git or {}
     for key, value in {
         "made by": shlex.join(manifest.argv),
@@ -101,10 +102,10 @@ def show(context: Context, run: RunArgument) -> Answer:
         "made from": _brief(manifest.parents),
         "digest": manifest.digest,
     }.items():
-        table.add_row(key, Text(str(value)))
+        table.add_row(key, _text(value))
     files = Table("file", "bytes", "SHA-256")
     for relative, recorded in manifest.files.items():
-        files.add_row(Text(relative), f"{recorded['size']:,}", recorded["sha256"])
+        files.add_row(_text(relative), f"{recorded['size']:,}", recorded["sha256"])
     return Answer(document={"run": opened.name, "digest": manifest.digest, "manifest": manifest}, show=[table, files])
 
 
@@ -142,17 +143,17 @@ def verify(
         except ArtifactError as error:
             results.append({"run": str(folder), "ok": False, "files": {"run.json": "altered"}})
             bad.append(error.cause)
-            table.add_row(Text(str(folder)), "", Text(error.cause, "red"))
+            table.add_row(_text(folder), "", _text(error.cause, "red"))
             spoilt.append(folder)
             continue
         wrong = {file: condition for file, condition in conditions.items() if condition != "ok"}
         bad += [f"{opened.path / file} is {condition}" for file, condition in wrong.items()]
         spoilt += [folder] if wrong else []
         results.append({"run": opened.name, "ok": not wrong, "files": conditions})
-        said = Text(_brief(wrong), "red") if wrong else Text("ok", "green")
+        said = _text(_brief(wrong), "red") if wrong else Text("ok", "green")
         if opened.manifest.state != "finished":
             said.append(f" ({opened.manifest.state}: files are recorded when it stops)")
-        table.add_row(Text(opened.name), str(len(conditions)), said)
+        table.add_row(_text(opened.name), str(len(conditions)), said)
     shipped = [each for each in folders if each.absolute().is_relative_to(store.reference.absolute())]
     spoilt_ours = {*shipped}.intersection(spoilt)
     remedy = how_to_restore(store.reference) if spoilt_ours else "restore these files from a copy, or make the run again"
@@ -163,6 +164,13 @@ def verify(
     document = {"ok": not bad, "artifacts": str(context.artifacts), "runs": results}
     shown = [table, counted] if results else ["There are no runs to verify."]
     return Answer(document=document, show=shown, problem=problem)
+
+
+def _text(value: object, style: str = "") -> "Text":
+    """A cell of a table; control characters, as a folder's name may hold, are escaped."""
+    from rich.text import Text
+
+    return Text(printable(str(value)), style)
 
 
 def _check_folder(context: Context) -> None:

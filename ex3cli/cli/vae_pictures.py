@@ -28,6 +28,7 @@ def reconstruct(
     """Draw test images above and their reconstructions below, a column a class; needs the data set."""
     import torch
 
+    from ex3cli.cli.resuming import recording
     from ex3cli.datasets import registry
     from ex3cli.training.seeding import torch_generator
     from ex3cli.vae import picture_figures, pictures
@@ -41,8 +42,10 @@ def reconstruct(
     shape = (*chosen.shape, *real.shape[1:])
     error = (real.float() - decoded.float()).square().mean().sqrt().item() / 255
     run = _new_run(context, "reconstruct", trained, {"pairs": pairs})
-    figure = picture_figures.reconstructions(real.view(shape).numpy(), decoded.view(shape).numpy(), data.class_names)
-    run.write_figure("figures/reconstructions", figure)
+    with recording(run):
+        figure = picture_figures.reconstructions(real.view(shape).numpy(), decoded.view(shape).numpy(), data.class_names)
+        run.write_figure("figures/reconstructions", figure)
+        run.finish({"root_mean_squared_error": error})
     return _answer(context, run, trained, {"positions": chosen.tolist(), "root_mean_squared_error": error})
 
 
@@ -52,12 +55,15 @@ def sample(
     count: Annotated[int, typer.Option("-n", "--count", min=1, max=400, help="Images.", rich_help_panel="Output")] = 64,
 ) -> Answer:
     """Draw images from the prior; image i of a seed is the same whatever -n is."""
+    from ex3cli.cli.resuming import recording
     from ex3cli.vae import picture_figures, pictures
 
     trained, model = _model(context)
     drawn = pictures.sample(model, count, context.seed).numpy()
     run = _new_run(context, "sample", trained, {"count": count})
-    run.write_figure("figures/samples", picture_figures.samples(drawn))
+    with recording(run):
+        run.write_figure("figures/samples", picture_figures.samples(drawn))
+        run.finish({"count": count})
     return _answer(context, run, trained, {"count": count}, preview=drawn)
 
 
@@ -80,6 +86,7 @@ def latent(
 
     Without the data set the map is of what a run stores: the features that its SVM is given.
     """
+    from ex3cli.cli.resuming import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.vae import mapping, picture_figures, pictures
 
@@ -91,9 +98,12 @@ def latent(
     places = mapping.place(mapped, context.seed)
     chosen, values, moved = pictures.traverse(model, base, dimensions, steps)
     run = _new_run(context, "latent", trained, {"label": label, "dimensions": dimensions, "steps": steps, "points": points})
-    run.write_figure("figures/map", picture_figures.feature_map(places, labels, names, what))
-    run.write_figure("figures/traversal", picture_figures.traversal(chosen, values.tolist(), moved.numpy(), words))
-    run.write_csv("map.csv", ("x", "y", "label"), [[*place, label] for place, label in zip(places, labels, strict=True)])
+    rows = [[*place, label] for place, label in zip(places, labels, strict=True)]
+    with recording(run):
+        run.write_figure("figures/map", picture_figures.feature_map(places, labels, names, what))
+        run.write_figure("figures/traversal", picture_figures.traversal(chosen, values.tolist(), moved.numpy(), words))
+        run.write_csv("map.csv", ("x", "y", "label"), rows)
+        run.finish({"points": len(places)})
     return _answer(context, run, trained, {"points": len(places), "mapped": what, "dimensions": chosen})
 
 
@@ -163,7 +173,6 @@ def _answer(context: Context, run: "Run", trained: "Run", numbers: dict[str, Any
 
     from ex3cli.cli.preview import can_preview, half_blocks
 
-    run.finish({key: value for key, value in numbers.items() if isinstance(value, int | float)})
     shown: list[Any] = [f"drawn with {trained.name}, seed {context.seed}"]
     if preview is not None and can_preview():
         shown.insert(0, half_blocks(list(preview), get_terminal_size().columns))

@@ -10,6 +10,7 @@ from ex3cli.artifacts.canonical import to_json
 from ex3cli.artifacts.manifest import FILE_NAME
 from ex3cli.artifacts.run import Run
 from ex3cli.artifacts.store import Store
+from ex3cli.errors import ArtifactError
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.thresholds import Thresholds
 from ex3cli.gan.weights import trained_config
@@ -88,8 +89,10 @@ def count_attempts(store: Store, dataset: str) -> History:
     listed: list[dict[str, Any]] = []
     for kind in KINDS:
         shelf = ["gan", dataset, kind]
-        own = (run for run in sound if run.manifest.shelf == shelf and not run.manifest.is_study)
-        mine = sorted(own, key=lambda run: run.manifest.started)
+        own = [run for run in sound if run.manifest.shelf == shelf and not run.manifest.is_study]
+        unknown = _with_unknown_settings(own)
+        damaged |= unknown
+        mine = sorted((run for run in own if run.name not in unknown), key=lambda run: run.manifest.started)
         found = without_repeats((run, each) for run in mine for each in attempts_of(run))
         shipped = [] if any(each.is_evidence for _, each in found) else _shipped(store, dataset, kind)
         rows = [*({**row, "shipped": True} for row in shipped), *_listed(kind, found)]
@@ -99,6 +102,17 @@ def count_attempts(store: Store, dataset: str) -> History:
     place = f"gan/{dataset}/"  # and what lies above it may hold runs of it
     ours = {name: cause for name, cause in damaged.items() if name.startswith(place) or place.startswith(f"{name}/")}
     return History(kinds, listed, ours)
+
+
+def _with_unknown_settings(runs: Sequence[Run]) -> dict[str, str]:
+    """The runs whose settings this version cannot read, and why."""
+    found = {}
+    for run in runs:
+        try:
+            trained_config(run)
+        except ArtifactError as error:
+            found[run.name] = error.cause
+    return found
 
 
 def _share(told: Tally) -> tuple[int, int]:

@@ -137,8 +137,9 @@ class Archive:
 
         try:
             return dict(load(self.bytes(run, file)))
-        except SafetensorError as error:
-            raise ValueError(f"{run.name}/{file} is not a safetensors file: {error}") from error
+        except (SafetensorError, KeyError, TypeError) as error:  # the last two for types of numbers that NumPy lacks
+            cause = f"{run.path / file} is not a safetensors file of NumPy's types: {error}"
+            raise DamagedError(run, ArtifactError(cause, "make the run again")) from error
 
     def attempts_in(self, run: Run) -> list[Attempt]:
         """The attempts of one run, verified and remembered as read."""

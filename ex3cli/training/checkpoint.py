@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 import torch
 
-from ex3cli.artifacts import formats
+from ex3cli.artifacts import formats, reading
 from ex3cli.artifacts.atomic import TEMPORARY, write_atomically
 from ex3cli.artifacts.canonical import digest
 from ex3cli.artifacts.run import CHECKPOINT_FOLDER, Run
 from ex3cli.errors import ArtifactError
 
 STATES = "step-*.safetensors"
+MOST_BYTES = 4_000_000_000  # of a state; the largest training here has 60 million
 
 IDENTITY = ("command", "shelf", "config", "seed", "data", "started")
 """What of a run's manifest tells its checkpoint from every other training's. A folder may be moved and renamed."""
@@ -74,7 +75,7 @@ class Checkpointer:
         if path is None:
             return None
         try:
-            data = path.read_bytes()
+            data = reading.read(path, MOST_BYTES)
         except OSError as error:
             raise ArtifactError(f"{path} cannot be read: {error.strerror}", "train anew") from error
         if digest(data) != path.stem.rpartition("-")[2]:

@@ -114,6 +114,15 @@ def test_folders_with_brackets_are_shown_as_they_are(ex3: Ex3, run: Run) -> None
     assert "[red]odd[bold]" in ex3("runs", "list").stdout
 
 
+def test_control_characters_in_a_folder_s_name_are_escaped(ex3: Ex3, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = run.path.rename(run.path.with_name("a\x07b\nc\x1b[31m"))
+    monkeypatch.setenv("COLUMNS", "200")
+    for words in (("runs", "list"), ("runs", "verify"), ("runs", "show", f"toy/digits/{odd.name}")):
+        printed = ex3(*words).stdout
+        assert r"a\x07b\nc\x1b[31m" in printed
+        assert not {"\x07", "\x1b"} & set(printed)
+
+
 @pytest.mark.parametrize(
     ("summary", "end", "told"),
     [

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from ex3cli.artifacts.store import Store
 from ex3cli.cli import app, main
 from ex3cli.training.threads import torch_threads
+from ex3cli.vae import picture_figures
 from ex3cli.vae.trainer import Trainer
 
 pytestmark = pytest.mark.trains
@@ -139,6 +140,19 @@ def test_pictures_are_drawn_and_repeatable(ex3: Ex3, trained: str) -> None:
         assert sorted(run.manifest.files) == figures
     first, again = (Path(f"artifacts/vae/digits/{n}-sample/figures/samples.png").read_bytes() for n in ("0003", "0005"))
     assert first == again
+
+
+def test_a_picture_that_cannot_be_drawn_leaves_a_run_that_says_so(
+    ex3: Ex3, trained: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no room for the axes")
+
+    monkeypatch.setattr(picture_figures, "samples", fail)
+    assert ex3("vae", "sample", "--dataset", "digits", "--run", trained).exit_code == 1
+    (run,) = [run for run in map(store.open_folder, store.folders()) if run.manifest.command == "vae sample"]
+    assert run.manifest.state == "failed"
+    assert "no room for the axes" in str(run.manifest.note)
 
 
 def test_a_shortened_run_is_never_taken_unasked(ex3: Ex3, trained: str) -> None:

@@ -135,6 +135,17 @@ def test_damage_is_named_where_it_concerns_the_data_set(tried: Try, store: Store
     assert told.kinds["dcgan"].tally.converged == 1
 
 
+def test_a_run_with_settings_that_this_version_lacks_is_named_and_the_others_count(tried: Try, store: Store) -> None:
+    tried("converged")
+    later = tried("converged")
+    later.manifest.config["invented"] = 1
+    later.manifest.write(later.path)
+    told = count_attempts(store, "digits")
+    assert list(told.damaged) == [later.name]
+    assert "invented" in told.damaged[later.name]
+    assert told.kinds["dcgan"].tally.converged == 1
+
+
 def test_dcgan_is_held_against_wgan_by_fishers_exact_test(tried: Try, store: Store) -> None:
     tried("failed", "failed", "failed", "converged", "unjudged", width=8)
     assert count_attempts(store, "digits").difference() is None

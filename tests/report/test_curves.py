@@ -114,5 +114,5 @@ def test_losses_are_verified_and_may_be_absent(store: Store, make: Make) -> None
         in_words(Archive(store), run)
     assert raised.value.where == run.name
     strange = make(("gan", "dcgan"), "gan train", **given, files={LOSSES_FILE: b"no tensors"})
-    with pytest.raises(ValueError, match="is not a safetensors file"):
+    with pytest.raises(DamagedError, match="is not a safetensors file"):
         in_words(Archive(store), strange)

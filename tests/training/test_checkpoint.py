@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,21 @@ def test_a_changed_byte_in_a_checkpoint_is_found_and_named(new_run: NewRun, posi
     data[position] ^= 1
     path.write_bytes(data)
     with pytest.raises(ArtifactError, match=str(path)):
+        Checkpointer(run).load()
+
+
+@pytest.mark.parametrize("what", ["sparse", "pipe"])
+def test_a_huge_file_or_a_pipe_in_place_of_a_checkpoint_is_refused_unread(new_run: NewRun, what: str) -> None:
+    run = new_run()
+    Checkpointer(run).save(1, {"w": torch.ones(3)})
+    (path,) = Checkpointer(run).folder.iterdir()
+    path.unlink()
+    if what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.touch()
+        os.truncate(path, 20 << 30)
+    with pytest.raises(ArtifactError, match="cannot be read"):
         Checkpointer(run).load()
 
 
