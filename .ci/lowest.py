@@ -1,6 +1,8 @@
-"""Make a virtual environment with the lowest versions that pyproject.toml allows: `python .ci/lowest.py FOLDER`.
+"""Make a virtual environment with the lowest versions that pyproject.toml allows: `python .ci/lowest.py
+FOLDER`.
 
-`make test-lowest` runs it. Torch and what comes with it, gigabytes, are taken from the environment that runs this program.
+`make test-lowest` runs it. Torch and what comes with it, gigabytes, are taken from the environment that runs
+this program.
 """
 
 import os
@@ -12,7 +14,8 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = re.compile("torch|ruff|mypy|build")  # also torchvision and torch-fidelity; and tools that no test imports
+# also torchvision and torch-fidelity; and tools that no test imports
+LEFT_OUT = re.compile("torch|ruff|mypy|build")
 
 
 def main(folder: Path) -> int:
@@ -24,7 +27,9 @@ def main(folder: Path) -> int:
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", *lowest], check=True)
     asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    packages = Path(subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True).stdout.strip())
+    packages = Path(
+        subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True).stdout.strip()
+    )
     beside = [path for path in sys.path if path.endswith("site-packages")]
     (packages / "beside.pth").write_text("\n".join([str(ROOT), *beside]) + "\n")  # searched after its own
     return 0

@@ -1,18 +1,25 @@
-"""Renew what README.md, artifacts/reference/README.md and tests/transcripts/ show of the bundled runs and the commands.
+"""Renew what README.md, artifacts/reference/README.md and tests/transcripts/ show of the bundled runs and the
+commands.
 
     python .ci/readme.py                             # the generated parts of both READMEs (seconds)
-    python .ci/readme.py transcripts                 # the commands of all transcripts, then both READMEs (minutes)
+    python .ci/readme.py transcripts                 # the commands of all transcripts, then both READMEs
+    (minutes)
     python .ci/readme.py transcripts doctor report   # the same for two transcripts
 
 `make readme` and `make transcripts` call it, and tests/test_readme.py compares the files with what it gives.
 
-A transcript is a text file. Each line that begins with `$ ex3` is a command; the lines below it are what the command printed.
-`| head -N`, `| tail -N` and `| grep -E REGEX` leave out lines of the answer, and `…` stands for them. The commands of one file
-run one after another in an empty folder, without a data set, `WIDTH` columns wide. Progress lines are left out, and folders of
+A transcript is a text file. Each line that begins with `$ ex3` is a command; the lines below it are what the
+command printed.
+`| head -N`, `| tail -N` and `| grep -E REGEX` leave out lines of the answer, and `…` stands for them. The
+commands of one file
+run one after another in an empty folder, without a data set, `WIDTH` columns wide. Progress lines are left
+out, and folders of
 the machine are replaced (see `without_folders`).
 
-A generated part of a README stands between two comments, the second one being `<!-- end -->`. The first one names a table of
-`TABLES`, or commands of transcripts, joined by `&&`; their answers are then shown, shortened by filters as above:
+A generated part of a README stands between two comments, the second one being `<!-- end -->`. The first one
+names a table of
+`TABLES`, or commands of transcripts, joined by `&&`; their answers are then shown, shortened by filters as
+above:
 
     <!-- m1 results -->
     <!-- $ ex3 vae eval --labels 3000 | head -9 -->
@@ -32,17 +39,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from ex3cli.adversarial.kinds import NAMES
-from ex3cli.artifacts.attempts import verdict_in_words
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store, shipped_reference
 from ex3cli.datasets.registry import spec
-from ex3cli.gan.markdown import scores_table, trainings_table
-from ex3cli.markdown import table
-from ex3cli.rounding import half_up
-from ex3cli.vae.comparison import FILE
-from ex3cli.vae.markdown import accuracy_table
-from ex3cli.vae.paper import TABLE
+from ex3cli.gan.results import NAMES
+from ex3cli.gan.tables import scores_table, trainings_table
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store, reference_folder
+from ex3cli.tables import half_up, table
+from ex3cli.training.attempts import describe_verdict
+from ex3cli.vae.few_labels.compare import FILE
+from ex3cli.vae.few_labels.paper import TABLE
+from ex3cli.vae.tables import accuracy_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README, RESULTS = ROOT / "README.md", ROOT / "artifacts/reference/README.md"
@@ -104,7 +110,11 @@ class Command:
 
 def commands(transcript: str) -> list[Command]:
     """The commands of a transcript, in order."""
-    return [Command.parse(line.removeprefix("$ ")) for line in transcript.splitlines() if line.startswith("$ ex3 ")]
+    return [
+        Command.parse(line.removeprefix("$ "))
+        for line in transcript.splitlines()
+        if line.startswith("$ ex3 ")
+    ]
 
 
 def answers(transcripts: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
@@ -121,14 +131,18 @@ def answers(transcripts: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
 
 
 def without_progress(stderr: str) -> str:
-    """The notes alone: neither the lines of anything that was counted up to an end, nor what a library logged."""
+    """The notes alone: neither the lines of anything that was counted up to an end, nor what a library
+    logged.
+    """
     counted = tuple(f"{found['what']}: " for found in PROGRESS.finditer(stderr))
     kept = (line for line in stderr.splitlines() if not line.startswith(counted) and not LOGGED.match(line))
     return "".join(f"{line}\n" for line in kept)
 
 
 def without_folders(text: str, folder: Path) -> str:
-    """The folder that the commands ran in becomes ~/exercise and the checkout ~/ex3; a table's cells keep their width."""
+    """The folder that the commands ran in becomes ~/exercise and the checkout ~/ex3; a table's cells keep
+    their width.
+    """
     for real, shown in ((folder.resolve(), "~/exercise"), (folder, "~/exercise"), (ROOT, "~/ex3")):
         pattern = re.compile(rf"{re.escape(str(real))}(?P<rest>[^│\n]*)")
         text = pattern.sub(lambda found, real=real, shown=shown: _in_place(found, str(real), shown), text)
@@ -159,8 +173,8 @@ def run_again(transcript: str) -> str:
 # --- tables
 
 
-def _bundled(*shelf: str) -> Run:
-    return Store(Path("artifacts"), shipped_reference()).open("reference", shelf)
+def _bundled(*category: str) -> Run:
+    return Store(Path("artifacts"), reference_folder()).open("reference", category)
 
 
 def _scores(*place: str) -> Mapping[str, Any]:
@@ -198,7 +212,10 @@ def m1_results() -> str:
         ("MNIST", "baseline: raw pixels", digits["baselines"]["raw_pixels"]),
     ]
     sizes = [row["labels"] for row in shown[0][2]]
-    rows = [[*head, *(_percent(row["accuracy_mean"], row["accuracy_std"]) for row in found)] for *head, found in shown]
+    rows = [
+        [*head, *(_percent(row["accuracy_mean"], row["accuracy_std"]) for row in found)]
+        for *head, found in shown
+    ]
     errors = [TABLE["M1+TSVM"][size] for size in sizes]
     paper = [f"{100 - error:.2f} (error {error:.2f} ± {spread:g})" for error, spread in errors]
     rows.append(["MNIST", "published: Kingma et al. 2014, M1+TSVM", *paper])
@@ -210,7 +227,11 @@ def gan_results() -> str:
     documents = [_scores(kind) for kind in KINDS]
     rates = [_history()["kinds"][kind] for kind in KINDS]
     rows = [
-        [name, *(str(half_up(each[key], digits)) for each in documents), str(half_up(documents[0][real], digits))]
+        [
+            name,
+            *(str(half_up(each[key], digits)) for each in documents),
+            str(half_up(documents[0][real], digits)),
+        ]
         for name, key, real, digits in (
             ("FID ↓ (64 classifier features)", "fid", "fid_floor", 4),
             ("coverage ↑", "coverage", "coverage_floor", 3),
@@ -228,11 +249,15 @@ def _failures(counts: Mapping[str, Any]) -> str:
 
 def bundled_runs() -> str:
     """Each bundled run with the command line that made it."""
-    reference = shipped_reference()
+    reference = reference_folder()
     store = Store(Path("artifacts"), reference)
     runs = [store.open_folder(folder) for folder in store.folders() if folder.is_relative_to(reference)]
     rows = [
-        [f"`{run.path.relative_to(reference).as_posix()}`", f"`{shlex.join(run.manifest.argv)}`", run.manifest.started[:10]]
+        [
+            f"`{run.path.relative_to(reference).as_posix()}`",
+            f"`{shlex.join(run.manifest.argv)}`",
+            run.manifest.started[:10],
+        ]
         for run in sorted(runs, key=lambda run: run.name)
     ]
     return table(["folder", "command", "made on"], rows)
@@ -242,7 +267,10 @@ def vae_by_class() -> str:
     """Accuracy of the default features by class, with each number of labels."""
     found = _comparison("fashion-mnist")["recipes"]["edges"]["results"]
     names = spec("fashion-mnist").class_names
-    rows = [[name, *(_percent(row["class_accuracies"][place]) for row in found)] for place, name in enumerate(names)]
+    rows = [
+        [name, *(_percent(row["class_accuracies"][place]) for row in found)]
+        for place, name in enumerate(names)
+    ]
     return table(["class", *(f"{row['labels']:,} labels" for row in found)], rows)
 
 
@@ -251,7 +279,11 @@ def gan_by_class() -> str:
     documents = [_scores(kind) for kind in KINDS]
     real = _bundled("classifier", "fashion-mnist").read_json("result.json")["class_accuracies"]
     rows = [
-        [name, *(str(half_up(each["class_agreements"][name], 3)) for each in documents), str(half_up(real[name], 3))]
+        [
+            name,
+            *(str(half_up(each["class_agreements"][name], 3)) for each in documents),
+            str(half_up(real[name], 3)),
+        ]
         for name in spec("fashion-mnist").class_names
     ]
     return table(["class", *(NAMES[kind] for kind in KINDS), "real images"], rows)
@@ -261,21 +293,30 @@ def failure_rates() -> str:
     """How many attempts of each kind failed, with the Wilson interval, and what an attempt must reach."""
     history = _history()
     rows = [
-        [NAMES[kind], *(str(history["bars"][kind][name]) for name in ("label_agreement", "coverage")), _failures(counts)]
+        [
+            NAMES[kind],
+            *(str(history["bars"][kind][name]) for name in ("label_agreement", "coverage")),
+            _failures(counts),
+        ]
         for kind, counts in history["kinds"].items()
     ]
-    return table(["kind", "label agreement at least", "coverage at least", "failed attempts (95 % interval)"], rows)
+    return table(
+        ["kind", "label agreement at least", "coverage at least", "failed attempts (95 % interval)"], rows
+    )
 
 
 def failure_attempts() -> str:
     """One row for each attempt: its seed, its verdict and the scores at its end."""
     rows = [
         [
-            NAMES[each["kind"]], str(each["seed"]), verdict_in_words(each["verdict"], each["reason"]), f"{each['iteration']:,}",
+            NAMES[each["kind"]],
+            str(each["seed"]),
+            describe_verdict(each["verdict"], each["reason"]),
+            f"{each['iteration']:,}",
             *(_if_number(each["values"].get(name)) for name in ("label_agreement", "coverage", "fid")),
         ]
         for each in _history()["attempts"]
-    ]  # fmt: skip
+    ]
     return table(["kind", "seed", "verdict", "iteration", "label agreement", "coverage", "FID"], rows)
 
 
@@ -316,7 +357,10 @@ def rendered(head: str) -> str:
     shown: list[str] = []
     for command in map(Command.parse, head.removeprefix("$ ").split(" && ")):
         if command.words not in known:
-            sys.exit(f"<!-- {head} -->: no transcript in {TRANSCRIPTS.relative_to(ROOT)} has ex3 {shlex.join(command.words)}")
+            sys.exit(
+                f"<!-- {head} -->: no transcript in {TRANSCRIPTS.relative_to(ROOT)} has ex3 "
+                f"{shlex.join(command.words)}"
+            )
         shown += [f"$ {shlex.join(('ex3', *command.words))}", *command.kept(known[command.words])]
     return "```\n" + "\n".join(shown) + "\n```\n"
 
@@ -338,7 +382,11 @@ def main(words: Sequence[str]) -> int:
         before = path.read_text(encoding="utf-8")
         now = renew(before)
         path.write_text(now, encoding="utf-8")
-        print(f"{time.monotonic() - began:5.0f} s  {path.relative_to(ROOT)}{', changed' if now != before else ''}", flush=True)
+        print(
+            f"{time.monotonic() - began:5.0f} s  "
+            f"{path.relative_to(ROOT)}{', changed' if now != before else ''}",
+            flush=True,
+        )
     return 0
 
 

@@ -1,4 +1,5 @@
-"""Build a wheel, install it in an empty environment, and compare its bundled runs, numbers and images with this checkout's.
+"""Build a wheel, install it in an empty environment, and compare its bundled runs, numbers and images with
+this checkout's.
 
 `make wheel-check` runs it. It needs a package index, and a few minutes: torch is installed anew.
 """
@@ -25,7 +26,9 @@ def document_of(python: Path, folder: Path, *words: str) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     hidden = ("EX3_DATA", "EX3_ARTIFACTS", "PYTHONPATH", "VIRTUAL_ENV")
     quiet = {key: value for key, value in os.environ.items() if key not in hidden}
-    done = subprocess.run([python, "-m", "ex3cli", *words], cwd=folder, env=quiet, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [python, "-m", "ex3cli", *words], cwd=folder, env=quiet, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         sys.exit(f"{' '.join(words)} failed in {folder}:\n{done.stderr}")
     document: dict[str, Any] = json.loads(done.stdout)
@@ -54,7 +57,8 @@ def main() -> int:
         if differing := runs ^ bundled(wheel):
             sys.exit(f"the wheel and artifacts/reference differ in {', '.join(sorted(differing)[:5])}")
         here, there = work / "checkout", work / "wheel"
-        ours = [document_of(Path(sys.executable), here, *words) for words in (SAMPLE, EVALUATE)]  # now: the checkout may change
+        # now: the checkout may change
+        ours = [document_of(Path(sys.executable), here, *words) for words in (SAMPLE, EVALUATE)]
         venv.create(work / "venv", with_pip=True)
         python = work / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
         subprocess.run([python, "-m", "pip", "install", "--quiet", wheel], check=True)
@@ -62,7 +66,11 @@ def main() -> int:
         if generated(ours[0], here) != generated(theirs[0], there):
             sys.exit("`ex3 gan sample` generates other images from the wheel")
         if ours[1]["results"] != theirs[1]["results"]:
-            differing = [pair for pair in zip(ours[1]["results"], theirs[1]["results"], strict=True) if pair[0] != pair[1]]
+            differing = [
+                pair
+                for pair in zip(ours[1]["results"], theirs[1]["results"], strict=True)
+                if pair[0] != pair[1]
+            ]
             sys.exit(f"`ex3 vae eval` prints other numbers from the wheel: {differing[0]}")
         print("the same images and the same numbers, from the wheel and from the checkout")
     return 0

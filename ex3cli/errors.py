@@ -54,7 +54,9 @@ class InterruptedTrainingError(Ex3Error):
 
     def __init__(self, cause: str, remedy: str, signal_number: int) -> None:
         super().__init__(cause, remedy)
-        self.exit_code = 128 + signal_number  # the shell's convention: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP
+        self.exit_code = (
+            128 + signal_number
+        )  # the shell's convention: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

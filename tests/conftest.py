@@ -1,4 +1,6 @@
-"""What tests of every floor share: a store in a temporary folder, the command line as a function, the real data if here."""
+"""What tests of every floor share: a store in a temporary folder, the command line as a function, the real
+data if here.
+"""
 
 import json
 import os
@@ -12,16 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ex3cli.figure_style  # noqa: F401  (Matplotlib without the settings of this machine, whoever imports it first)
+import ex3cli.plotting  # noqa: F401  (Matplotlib without the settings of this machine, whoever imports it first)
 
 import hypothesis
 import pytest
 from typer.testing import CliRunner
 
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
 
-hypothesis.settings.register_profile("ex3", deadline=None, derandomize=True)  # no example fails for a slow machine, or by luck
+# no example fails for a slow machine, or by luck
+hypothesis.settings.register_profile("ex3", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ex3")
 
 
@@ -61,13 +64,17 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test cuts the power, and one that fails to write says so itself: thousands of files need not reach the disk."""
+    """No test cuts the power, and one that fails to write says so itself: thousands of files need not reach
+    the disk.
+    """
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture(autouse=True)
 def _heed_sigint() -> Iterator[None]:
-    """SIGINT raises KeyboardInterrupt, also where the suite was started in the background, which ignores it."""
+    """SIGINT raises KeyboardInterrupt, also where the suite was started in the background, which
+    ignores it.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -85,11 +92,15 @@ def new_run(store: Store) -> Callable[..., Run]:
 
     def make(**changes: Any) -> Run:
         given: dict[str, Any] = {
-            "shelf": ("toy", "digits"), "label": "small", "command": "toy train", "config": {"width": 2},
-            "seed": 0, "argv": ["ex3", "toy", "train"],
-        }  # fmt: skip
+            "category": ("toy", "digits"),
+            "label": "small",
+            "command": "toy train",
+            "config": {"width": 2},
+            "seed": 0,
+            "argv": ["ex3", "toy", "train"],
+        }
         given |= changes
-        return store.new_run(given.pop("shelf"), **given)
+        return store.new_run(given.pop("category"), **given)
 
     return make
 
@@ -127,23 +138,32 @@ def ex3() -> Callable[..., Outcome]:
 
 @pytest.fixture(scope="session")
 def digits_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An artifacts folder that holds one thing: a small classifier of digits, trained in seconds and complete."""
+    """An artifacts folder that holds one thing: a small classifier of digits, trained in seconds and
+    complete.
+    """
     import torch
 
     from ex3cli.classifier.config import ClassifierConfig
     from ex3cli.classifier.training import train
     from ex3cli.datasets.registry import load
-    from ex3cli.training.progress import Silent
+    from ex3cli.training.progress import NullProgress
 
     root = tmp_path_factory.mktemp("classifier") / "artifacts"
     config = ClassifierConfig.resolve(width=8, feature_size=16, epochs=6, batch_size=32, precision="float32")
     settings = {"dataset": "digits", "seed": 0, **config.to_dict()}
     run = Store(root, reference=root / "none").new_run(
-        ("classifier", "digits"), label="tiny", command="classifier train", config=settings, seed=0, argv=["ex3"]
+        ("classifier", "digits"),
+        label="tiny",
+        command="classifier train",
+        config=settings,
+        seed=0,
+        argv=["ex3"],
     )
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    done = train(config, load("digits"), run, Silent(), seed=0, device=torch.device("cpu"), resume_command="")
+    done = train(
+        config, load("digits"), run, NullProgress(), seed=0, device=torch.device("cpu"), resume_command=""
+    )
     torch.set_num_threads(before)
     run.finish({"accuracy": done.test_accuracy, "held_out_accuracy": done.held_out_accuracy})
     return root
@@ -168,13 +188,15 @@ def die_before_operation(number: int, folder: Path) -> None:
 
 @pytest.fixture
 def kill_and_repeat() -> Callable[..., int]:
-    """Run a body in forked processes, each killed before some operation on a file in a folder, until one ends by itself.
+    """Run a body in forked processes, each killed before some operation on a file in a folder, until one ends
+    by itself.
 
-    Which operation is drawn from a seed, 1 to `farthest`: no clock takes part. Returns how many processes were killed.
+    Which operation is drawn from a seed, 1 to `farthest`: no clock takes part. Returns how many processes
+    were killed.
     """
     if not hasattr(os, "fork"):
         pytest.skip("kills forked processes")
-    from ex3cli.training.threads import torch_threads
+    from ex3cli.training.device import torch_threads
 
     def run(body: Callable[[], object], folder: Path, farthest: int) -> int:
         draws, kills = random.Random(0), 0
@@ -202,9 +224,11 @@ def kill_and_repeat() -> Callable[..., int]:
 
 
 class Tape:
-    """Records as a CUDA graph does, but on a CPU: each operation with the memory and the numbers that it was given.
+    """Records as a CUDA graph does, but on a CPU: each operation with the memory and the numbers that it was
+    given.
 
-    Playing it runs no Python of what was recorded, and leaves every result at the address that it had. Unlike a graph it
+    Playing it runs no Python of what was recorded, and leaves every result at the address that it had. Unlike
+    a graph it
     takes effect while it is recorded; the first playing does nothing instead.
     """
 
@@ -221,7 +245,7 @@ class Tape:
         from torch.utils._python_dispatch import TorchDispatchMode
         from torch.utils._pytree import tree_leaves
 
-        from ex3cli.training.captured import Recording
+        from ex3cli.training.cuda_graphs import Recording
 
         operations: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = []
 
@@ -256,7 +280,7 @@ class Direct:
         return body()
 
     def record(self, body: Callable[[], Any]) -> Any:
-        from ex3cli.training.captured import Recording
+        from ex3cli.training.cuda_graphs import Recording
 
         recording: list[Any] = []
 

@@ -1,4 +1,6 @@
-"""README.md, the bundled runs' README and the transcripts show what the runs hold and what the commands print."""
+"""README.md, the bundled runs' README and the transcripts show what the runs hold and what the commands
+print.
+"""
 
 import importlib.util
 import re
@@ -14,11 +16,11 @@ import pytest
 import typer
 
 import ex3cli.cli
-from ex3cli.adversarial.kinds import NAMES
-from ex3cli.artifacts.store import Store, shipped_reference
-from ex3cli.gan.thresholds import Thresholds
-from ex3cli.report.archive import Archive
+from ex3cli.gan.convergence.criteria import Thresholds
+from ex3cli.gan.results import NAMES
 from ex3cli.report.assembly import assemble
+from ex3cli.report.source import ResultSource
+from ex3cli.runs.store import Store, reference_folder
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,7 +30,8 @@ def _tool(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
     assert spec is not None
     assert spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # where a dataclass looks for its module
+    # where a dataclass looks for its module
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
@@ -36,7 +39,9 @@ def _tool(path: str) -> ModuleType:
 TOOL = _tool(".ci/readme.py")
 README: str = TOOL.README.read_text(encoding="utf-8")
 RESULTS: str = TOOL.RESULTS.read_text(encoding="utf-8")
-TRANSCRIPTS: dict[str, str] = {path.stem: path.read_text(encoding="utf-8") for path in sorted(TOOL.TRANSCRIPTS.glob("*.txt"))}
+TRANSCRIPTS: dict[str, str] = {
+    path.stem: path.read_text(encoding="utf-8") for path in sorted(TOOL.TRANSCRIPTS.glob("*.txt"))
+}
 
 NOT_RUN = {
     "vae-eval": "takes long; tests/cli/test_vae_tables.py holds its table",
@@ -81,7 +86,11 @@ def name(words: tuple[str, ...]) -> str:
 @pytest.mark.parametrize(
     ("text", "head"),
     [(text, head) for text in (README, RESULTS) for head in TOOL.parts(text)],
-    ids=[f"{title}: {head}" for title, text in (("README", README), ("results", RESULTS)) for head in TOOL.parts(text)],
+    ids=[
+        f"{title}: {head}"
+        for title, text in (("README", README), ("results", RESULTS))
+        for head in TOOL.parts(text)
+    ],
 )
 def test_a_generated_part_is_up_to_date(text: str, head: str) -> None:
     assert TOOL.parts(text)[head] == TOOL.rendered(head), "out of date: run `make readme`"
@@ -92,19 +101,28 @@ def test_every_table_is_shown() -> None:
 
 
 def test_the_scores_are_those_of_the_bundled_generators() -> None:
-    store = Store(Path("artifacts"), shipped_reference())
+    store = Store(Path("artifacts"), reference_folder())
     for place in [*((kind,) for kind in TOOL.KINDS), *((kind, "paper") for kind in TOOL.PAPERS)]:
         generator = store.open("reference", ("gan", "fashion-mnist", *place))
         scores = store.open("reference", ("gan", "fashion-mnist", "eval", *place))
-        assert generator.manifest.digest in scores.manifest.parents.values(), "score what is bundled: `ex3 gan eval`"
+        assert generator.manifest.digest in scores.manifest.sources.values(), (
+            "score what is bundled: `ex3 gan eval`"
+        )
 
 
-def test_what_was_tried_is_all_that_the_benchmark_tries_and_every_row_has_its_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_tried_is_all_that_the_benchmark_tries_and_every_row_has_its_scores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "tests/benchmarks"))
     tried = _tool("tests/benchmarks/tried.py").TRIED
     expected = [[NAMES[kind], words] for kind, changes in tried.items() for words, _ in changes]
-    _, _, after = RESULTS.partition("| kind | what was changed | label agreement | coverage | Fréchet distance |\n")
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in after.partition("\n\n")[0].splitlines()[1:]]
+    _, _, after = RESULTS.partition(
+        "| kind | what was changed | label agreement | coverage | Fréchet distance |\n"
+    )
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in after.partition("\n\n")[0].splitlines()[1:]
+    ]
     assert [[row[0], row[1].partition(" (given up")[0]] for row in rows] == expected
     assert all(re.fullmatch(r"[01]\.\d{3}|\d\.\d{4}", score) for row in rows for score in row[2:])
 
@@ -114,7 +132,9 @@ def test_what_was_tried_is_all_that_the_benchmark_tries_and_every_row_has_its_sc
 
 def test_every_command_has_a_transcript_or_a_reason_for_none() -> None:
     shown = {name(command.words) for text in TRANSCRIPTS.values() for command in TOOL.commands(text)}
-    assert shown | set(NOT_SHOWN) == set(COMMANDS), "write `$ ex3 …` into tests/transcripts/NAME.txt, then `make transcripts`"
+    assert shown | set(NOT_SHOWN) == set(COMMANDS), (
+        "write `$ ex3 …` into tests/transcripts/NAME.txt, then `make transcripts`"
+    )
     assert not shown & set(NOT_SHOWN)
     assert set(NOT_RUN) <= set(TRANSCRIPTS)
 
@@ -137,11 +157,15 @@ def test_a_transcript_is_what_its_commands_print(
         outcome = ex3(*command.words)
         now += command.transcript(outcome.stdout, outcome.stderr, failed=outcome.exit_code != 0)
     now = TOOL.without_folders(now, tmp_path)
-    assert comparable(title, now) == comparable(title, TRANSCRIPTS[title]), f"run `make transcripts ONLY={title}`"
+    assert comparable(title, now) == comparable(title, TRANSCRIPTS[title]), (
+        f"run `make transcripts ONLY={title}`"
+    )
 
 
 def comparable(title: str, text: str) -> str:
-    """All of it, but of `ex3 doctor` what it examines: what it finds, and how wide that is, depends on the machine."""
+    """All of it, but of `ex3 doctor` what it examines: what it finds, and how wide that is, depends on the
+    machine.
+    """
     if title != "doctor":
         return text
     examined = re.findall(r"^│ [✓–] (.*?) *│", text, re.MULTILINE)
@@ -177,15 +201,21 @@ def test_folders_are_replaced_and_the_table_stays_straight(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "kept"),
     [
-        ("", ["a", "b", "c"]), (" | head -2", ["a", "b", "…"]), (" | tail -1", ["…", "c"]), (" | head -3", ["a", "b", "c"]),
-        (' | grep -E "a|c"', ["a", "…", "c"]), (' | grep -E "b$"', ["…", "b", "…"]),
+        ("", ["a", "b", "c"]),
+        (" | head -2", ["a", "b", "…"]),
+        (" | tail -1", ["…", "c"]),
+        (" | head -3", ["a", "b", "c"]),
+        (' | grep -E "a|c"', ["a", "…", "c"]),
+        (' | grep -E "b$"', ["…", "b", "…"]),
     ],
-)  # fmt: skip
+)
 def test_a_filter_keeps_lines_of_the_answer_and_marks_each_gap(words: str, kept: list[str]) -> None:
     prompt = f"$ ex3 runs list{words}"
     (command,) = TOOL.commands(f"{prompt}\n")
     assert command.transcript("a\nb\nc\n", "note\n") == "\n".join([prompt, "note", *kept, ""])
-    assert command.transcript("a\nb\nc\n", "error: x\n", failed=True) == "\n".join([prompt, *kept, "error: x", ""])
+    assert command.transcript("a\nb\nc\n", "error: x\n", failed=True) == "\n".join(
+        [prompt, *kept, "error: x", ""]
+    )
 
 
 def test_an_answer_is_found_by_its_command_among_several() -> None:
@@ -217,8 +247,14 @@ def test_links_lead_to_files(path: Path) -> None:
 
 def _command_lines() -> list[str]:
     """The commands of the README's code blocks, without comments, and of its code spans."""
-    blocks = re.findall(r"^ex3 .*$", "".join(re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE)), re.MULTILINE)
-    spans = [span for span in re.findall(r"`(ex3 [^`]+)`", README) if any(span.startswith(f"ex3 {each}") for each in COMMANDS)]
+    blocks = re.findall(
+        r"^ex3 .*$", "".join(re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE)), re.MULTILINE
+    )
+    spans = [
+        span
+        for span in re.findall(r"`(ex3 [^`]+)`", README)
+        if any(span.startswith(f"ex3 {each}") for each in COMMANDS)
+    ]
     return list(dict.fromkeys([line.partition("  #")[0].strip() for line in blocks] + spans))
 
 
@@ -230,7 +266,11 @@ def test_its_commands_are_understood(line: str, ex3: Callable[..., Any]) -> None
 
 def test_its_table_has_every_command() -> None:
     rows = dict(re.findall(r"^\| `ex3 (\w+)` \| (.*) \|$", README, re.MULTILINE))
-    missing = [each for each in COMMANDS if each not in rows and f"`{each.split()[-1]}`" not in rows.get(each.split()[0], "")]
+    missing = [
+        each
+        for each in COMMANDS
+        if each not in rows and f"`{each.split()[-1]}`" not in rows.get(each.split()[0], "")
+    ]
     assert missing == []
 
 
@@ -242,7 +282,7 @@ def test_its_python_example_works() -> None:
 
 
 def test_it_names_the_sections_of_the_report(store: Store) -> None:
-    titles = [section.title for section in assemble(Archive(store)).sections]
+    titles = [section.title for section in assemble(ResultSource(store)).sections]
     _, _, after = README.partition("| question | command | section of the report |\n")
     rows = [line.strip("|").split(" | ") for line in after.partition("\n\n")[0].splitlines()[1:]]
     assert list(dict.fromkeys(row[-1].strip() for row in rows)) == titles
@@ -251,8 +291,15 @@ def test_it_names_the_sections_of_the_report(store: Store) -> None:
 def test_its_sentences_about_the_results_hold() -> None:
     clothes = TOOL._comparison("fashion-mnist")
     recipes, baselines = clothes["recipes"], clothes["baselines"]
-    rows = (recipes["paper"]["results"], baselines["raw_pixels"], baselines["hog"], recipes["edges"]["results"])
-    for paper, pixels, hog, edges in zip(*([row["accuracy_mean"] for row in each] for each in rows), strict=True):
+    rows = (
+        recipes["paper"]["results"],
+        baselines["raw_pixels"],
+        baselines["hog"],
+        recipes["edges"]["results"],
+    )
+    for paper, pixels, hog, edges in zip(
+        *([row["accuracy_mean"] for row in each] for each in rows), strict=True
+    ):
         assert paper < pixels < hog < edges
     assert "raw pixels beat the paper's M1. VAE + HOG beats both baselines" in README
     assert TOOL._history()["difference"]["p"] > 0.05
@@ -263,7 +310,10 @@ def test_its_definition_of_converged_is_the_programs() -> None:
     bars = [Thresholds.for_kind(kind).bars for kind in TOOL.KINDS]
     assert bars[0] == bars[1]
     agreement, coverage = bars[0]["label_agreement"], bars[0]["coverage"]
-    assert f"label agreement of at least {agreement} (WGAN with clipping: {bars[2]['label_agreement']})" in README
+    assert (
+        f"label agreement of at least {agreement} (WGAN with clipping: {bars[2]['label_agreement']})"
+        in README
+    )
     assert f"coverage of at least {coverage}," in README
     assert f"every {Thresholds.for_kind('dcgan').interval} iterations" in README
 
@@ -277,6 +327,13 @@ def test_its_layout_is_that_of_the_package() -> None:
 def test_the_wheel_takes_every_folder_of_runs_and_not_their_readme() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     included = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    folders = {path.relative_to(ROOT).as_posix() for path in (ROOT / "artifacts/reference").iterdir() if path.is_dir()}
+    folders = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "artifacts/reference").iterdir()
+        if path.is_dir()
+    }
     assert set(included) == folders
-    assert all(target == source.replace("artifacts/reference", "ex3cli/_reference") for source, target in included.items())
+    assert all(
+        target == source.replace("artifacts/reference", "ex3cli/_reference")
+        for source, target in included.items()
+    )

@@ -4,66 +4,81 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from ex3cli.settings import Settings, setting
+from ex3cli.config import Config, option
 
 
 @dataclass(frozen=True)
-class ClassifierConfig(Settings):
+class ClassifierConfig(Config):
     """How the classifier is built and trained. The recipe was chosen on training images 50,000-59,999:
     of them it says 93.5 % right after the 12 epochs of `clothes` (Fashion-MNIST, seed 0)."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"clothes": {}, "digits": {"width": 16, "epochs": 6}}
 
     preset: str = "clothes"
-    width: int = setting(
-        24, "Channels of the first convolution: 24 gives a quarter of a million weights; digits need fewer.", minimum=1
+    width: int = option(
+        24,
+        "Channels of the first convolution: 24 gives a quarter of a million weights; digits need fewer.",
+        minimum=1,
     )
-    feature_size: int = setting(
+    feature_size: int = option(
         64,
-        "Features an image, which the Fréchet distance, the kernel distance and coverage are computed from; few enough for "
+        "Features an image, which the Fréchet distance, the kernel distance and coverage are computed from; "
+        "few enough for "
         "their covariance to be known from 1,000 images.",
         minimum=2,
         maximum=4096,
     )
-    epochs: int = setting(12, "Passes over the training images; digits need half as many.", panel="Training", minimum=1)
-    batch_size: int = setting(256, "Images a step.", panel="Training", minimum=2)
-    learning_rate: float = setting(
+    epochs: int = option(
+        12, "Passes over the training images; digits need half as many.", panel="Training", minimum=1
+    )
+    batch_size: int = option(256, "Images a step.", panel="Training", minimum=2)
+    learning_rate: float = option(
         0.2,
-        "Highest step size of SGD with Nesterov momentum; it rises over the first quarter of the training and falls to 0.",
+        "Highest step size of SGD with Nesterov momentum; it rises over the first quarter of the training "
+        "and falls to 0.",
         panel="Training",
         minimum=0,
         exclusive=True,
     )
-    momentum: float = setting(0.9, "Of the steps.", panel="Training", minimum=0, maximum=0.9999)
-    weight_decay: float = setting(5e-4, "Pull of every weight towards 0.", panel="Training", minimum=0)
-    label_smoothing: float = setting(
+    momentum: float = option(0.9, "Of the steps.", panel="Training", minimum=0, maximum=0.9999)
+    weight_decay: float = option(5e-4, "Pull of every weight towards 0.", panel="Training", minimum=0)
+    label_smoothing: float = option(
         0.1,
         "Share of each label spread over all classes: labels of clothes are sometimes wrong.",
         panel="Training",
         minimum=0,
         maximum=0.9,
     )
-    shift: int = setting(
-        2, "Pixels that an image may be moved in each direction while training.", panel="Training", minimum=0, maximum=14
+    translate: int = option(
+        2,
+        "Pixels that an image may be moved in each direction while training.",
+        panel="Training",
+        minimum=0,
+        maximum=14,
     )
-    mirror: str = setting(
+    flip: str = option(
         "auto",
         "Whether images are mirrored while training: auto mirrors clothes and no digits.",
         panel="Training",
         choices=("auto", "yes", "no"),
     )
-    average_decay: float = setting(
-        0.998, "Of the running average of the weights, which is what is kept.", panel="Training", minimum=0, maximum=0.99999
+    ema_decay: float = option(
+        0.998,
+        "Of the running average of the weights, which is what is kept.",
+        panel="Training",
+        minimum=0,
+        maximum=0.99999,
     )
-    held_out: float = setting(
+    held_out: float = option(
         1 / 6,
-        "Share of the training images, the last ones, that is never trained on; its features are what generated images are "
+        "Share of the training images, the last ones, that is never trained on; its features are what "
+        "generated images are "
         "judged by during a training.",
         panel="Training",
         minimum=0.01,
         maximum=0.5,
     )
-    precision: str = setting(
+    precision: str = option(
         "auto",
         "Precision of convolutions in training; auto times a few steps in each and takes the faster.",
         panel="Training",
@@ -72,7 +87,7 @@ class ClassifierConfig(Settings):
 
     @classmethod
     def resolve(cls, preset: str | None = None, **given: Any) -> Self:
-        """As `Settings.resolve`, remembering the preset."""
+        """As `Config.resolve`, remembering the preset."""
         return replace(super().resolve(preset, **given), preset=preset or next(iter(cls.presets)))
 
     @property
@@ -86,4 +101,4 @@ class ClassifierConfig(Settings):
 
     def mirrors(self, dataset: str) -> bool:
         """Whether images of a data set are mirrored while training."""
-        return dataset == "fashion-mnist" if self.mirror == "auto" else self.mirror == "yes"
+        return dataset == "fashion-mnist" if self.flip == "auto" else self.flip == "yes"

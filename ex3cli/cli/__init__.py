@@ -1,6 +1,7 @@
 """Arguments in, tables and pictures out: the only floor that parses or prints.
 
-One module a command group, of the group's name. Modules here import nothing heavy: a command imports its feature when it
+One module a command group, of the group's name. Modules here import nothing heavy: a command imports its
+feature when it
 runs, so that `ex3 --help` is instant.
 """
 
@@ -12,9 +13,9 @@ from typing import Annotated, Any
 import typer
 
 import ex3cli
-from ex3cli.cli.frame import PARSING_ERROR
+from ex3cli.cli.command import PARSING_ERROR
 from ex3cli.cli.options import PlainGroup
-from ex3cli.cli.output import prepare_streams, say_error
+from ex3cli.cli.output import prepare_streams, print_error
 from ex3cli.training.interruption import end_on_signals
 
 GROUPS = ("doctor", "data", "divergence", "complexity", "lab", "classifier", "vae", "gan", "report", "runs")
@@ -39,7 +40,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def ex3(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Options of `ex3` itself."""
 
@@ -80,7 +83,7 @@ def _explain_usage(error: Any) -> None:
     remedy = f"did you mean {suggestion}" if suggestion != "?" else usage
     if cause.startswith("Got unexpected extra argument"):
         remedy = f"separate several values of an option by commas, as in --hidden 600,600; see `{usage}`"
-    say_error(cause.rstrip("."), remedy, 2, json="--json" in sys.argv)
+    print_error(cause.rstrip("."), remedy, 2, json="--json" in sys.argv)
 
 
 def _command_of(words: Sequence[str]) -> str:

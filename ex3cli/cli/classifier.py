@@ -5,87 +5,118 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ex3cli.classifier.config import ClassifierConfig
-from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ex3cli.artifacts.run import Run
+    from ex3cli.runs.run import Run
 
-app = typer.Typer(help="The classifier that generated images are judged by, and sampled with.", no_args_is_help=True)
+app = typer.Typer(
+    help="The classifier that generated images are judged by, and sampled with.", no_args_is_help=True
+)
 
 TRAIN = "classifier train"
 
 
 @command(
-    app, "train", config=ClassifierConfig, common=("data", "dataset", "device", "seed", "artifacts"),
+    app,
+    "train",
+    config=ClassifierConfig,
+    common=("data", "dataset", "device", "seed", "artifacts"),
     examples=(
         "ex3 classifier train --dataset mnist --preset digits",
         "ex3 classifier train --dataset digits --preset digits --epochs 30 --batch-size 64",
         "ex3 classifier train --resume 0001-clothes",
     ),
-)  # fmt: skip
+)
 def train(
     context: Context,
     resume: Annotated[
         str | None,
         typer.Option(metavar="RUN", help="Go on with an interrupted run.", rich_help_panel="Training"),
     ] = None,
-) -> Answer:
-    """Train on the training images but the last sixth; keep the weights, and what they see in the other real images."""
+) -> Result:
+    """Train on the training images but the last sixth; keep the weights, and what they see in the other real
+    images.
+    """
     import torch
 
     from ex3cli.classifier import training
-    from ex3cli.classifier.shipping import RESULT_FILE
-    from ex3cli.cli.resuming import (
+    from ex3cli.classifier.publish import RESULT_FILE
+    from ex3cli.cli.resume import (
         its_threads,
         recording,
+        reopen,
         resolve_precision,
         resume_command,
         run_settings,
         same_data,
-        take_up,
     )
     from ex3cli.datasets.registry import load
     from ex3cli.errors import UsageError
     from ex3cli.training.device import choose_device
 
     device = choose_device(context.device)
-    run = take_up(context, resume, command=TRAIN, feature="classifier") if resume else None
+    run = reopen(context, resume, command=TRAIN, feature="classifier") if resume else None
     data = load(context.dataset, context.data)
     config: ClassifierConfig = context.config
     if config.batch_size > (most := config.held_out_from(len(data.train_images))):
-        raise UsageError(f"--batch-size {config.batch_size} is more than the {most:,} images to train on", "make it smaller")
+        raise UsageError(
+            f"--batch-size {config.batch_size} is more than the {most:,} images to train on",
+            "make it smaller",
+        )
     if run is None:
-        measured = resolve_precision(context, lambda: training.measured_precision(config, data, context.seed, device))
+        measured = resolve_precision(
+            context, lambda: training.measured_precision(config, data, context.seed, device)
+        )
         config = context.config
         run = context.store.new_run(
-            ("classifier", data.name), label=config.preset, command=TRAIN, config=run_settings(context), seed=context.seed,
-            argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests, summary=measured,
-        )  # fmt: skip
+            ("classifier", data.name),
+            label=config.preset,
+            command=TRAIN,
+            config=run_settings(context),
+            seed=context.seed,
+            argv=context.argv,
+            device=str(device),
+            threads=torch.get_num_threads(),
+            data=data.digests,
+            summary=measured,
+        )
     with recording(run), its_threads(run):
         context.note(f"{run.path}: classifier of {data.name}, {device}")
         same_data(run, data.digests)
         done = training.train(
-            config, data, run, context.progress, seed=context.seed, device=device,
+            config,
+            data,
+            run,
+            context.progress,
+            seed=context.seed,
+            device=device,
             resume_command=resume_command(context, TRAIN, run),
-        )  # fmt: skip
+        )
         result = {
-            "dataset": data.name, "accuracy": done.test_accuracy, "images": len(data.test_images),
-            "held_out_accuracy": done.held_out_accuracy, **_by_class(done.test_confusion, data.class_names),
-        }  # fmt: skip
+            "dataset": data.name,
+            "accuracy": done.test_accuracy,
+            "images": len(data.test_images),
+            "held_out_accuracy": done.held_out_accuracy,
+            **_by_class(done.test_confusion, data.class_names),
+        }
         run.write_json(RESULT_FILE, result)
         accuracies = {"accuracy": done.test_accuracy, "held_out_accuracy": done.held_out_accuracy}
         run.finish({"epochs": config.epochs, **accuracies}, partial=config.is_shortened)
     document = {"run": run.name, "partial": run.manifest.partial, **result}
-    return Answer(document=document, show=[f"classifier {run.name}", _table(result)], run=run)
+    return Result(document=document, show=[f"classifier {run.name}", _table(result)], run=run)
 
 
 @command(
-    app, "eval", common=("data", "artifacts", "dataset", "run"),
+    app,
+    "eval",
+    common=("data", "artifacts", "dataset", "run"),
     examples=("ex3 classifier eval", "ex3 classifier eval --dataset mnist --json"),
-)  # fmt: skip
-def evaluate(context: Context) -> Answer:
+)
+def evaluate(context: Context) -> Result:
     """Say which share of the test images a trained classifier labels right, class by class."""
     from ex3cli.datasets import registry
 
@@ -94,30 +125,39 @@ def evaluate(context: Context) -> Answer:
     if all(each.condition == "ok" for each in registry.verify(context.dataset, context.data)):
         result, source = _measured(context, run, names), "computed from the data set"
     else:
-        from ex3cli.classifier.shipping import RESULT_FILE
+        from ex3cli.classifier.publish import RESULT_FILE
 
-        result, source = run.read_json(RESULT_FILE), "as recorded when it was trained, since the data set is not here"
+        result, source = (
+            run.read_json(RESULT_FILE),
+            "as recorded when it was trained, since the data set is not here",
+        )
     document = {"run": run.name, "source": source, **result}
-    return Answer(document=document, show=[f"classifier {run.name}, {source}", _table(result)])
+    return Result(document=document, show=[f"classifier {run.name}, {source}", _table(result)])
 
 
 def find_classifier(context: Context, name: str | None = None) -> "Run":
-    """The classifier of the data set: the one of that name, else your newest complete one, else the shipped one."""
+    """The classifier of the data set: the one of that name, else your newest complete one, else the shipped
+    one.
+    """
     make = f"ex3 classifier train --dataset {context.dataset}"
     return context.store.find(("classifier", context.dataset), command=TRAIN, name=name, make=make)
 
 
 def _measured(context: Context, run: "Run", names: tuple[str, ...]) -> dict[str, Any]:
-    from ex3cli.classifier.seeing import accuracy_of, confusion, see
-    from ex3cli.classifier.weights import load_classifier
+    from ex3cli.classifier.inference import accuracy_of, confusion, load_classifier, predict
     from ex3cli.datasets.registry import load
 
     data = load(context.dataset, context.data)
-    counts = confusion(data.test_labels.numpy(), see(load_classifier(run), data.test_images).said, len(names))
+    counts = confusion(
+        data.test_labels.numpy(), predict(load_classifier(run), data.test_images).said, len(names)
+    )
     return {
-        "dataset": data.name, "accuracy": accuracy_of(counts), "images": len(data.test_images),
-        "held_out_accuracy": run.manifest.summary["held_out_accuracy"], **_by_class(counts, names),
-    }  # fmt: skip
+        "dataset": data.name,
+        "accuracy": accuracy_of(counts),
+        "images": len(data.test_images),
+        "held_out_accuracy": run.manifest.summary["held_out_accuracy"],
+        **_by_class(counts, names),
+    }
 
 
 def _by_class(counts: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -131,8 +171,12 @@ def _table(result: dict[str, Any]) -> "Table":
     from ex3cli.datasets.registry import spec
 
     table = Table("class", "right %", "most often taken for")
-    names = spec(result["dataset"]).class_names  # the confusion's order; a file's accuracies are sorted by name
-    table.add_row("all", f"{100 * result['accuracy']:.2f}", f"{result['images']:,} test images", end_section=True)
+    names = spec(
+        result["dataset"]
+    ).class_names  # the confusion's order; a file's accuracies are sorted by name
+    table.add_row(
+        "all", f"{100 * result['accuracy']:.2f}", f"{result['images']:,} test images", end_section=True
+    )
     for row, name in enumerate(names):
         wrong = [count if column != row else -1 for column, count in enumerate(result["confusion"][row])]
         worst = max(range(len(wrong)), key=wrong.__getitem__)

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
 from ex3cli.complexity.config import ComplexityConfig
 
 if TYPE_CHECKING:
-    from ex3cli.complexity.analysis import Analysis
+    from ex3cli.complexity.results import Analysis
 
 app = typer.Typer()
 
@@ -23,9 +24,11 @@ WAYS = {"forward": "forward", "training": "forward + backward"}
     common=("artifacts", "seed"),
     examples=("ex3 complexity", "ex3 complexity --max-length 8192 --width 64"),
 )
-def complexity(context: Context) -> Answer:
-    """Compare an LSTM layer, O(N·d²), with a Transformer layer, O(N²·d): operations counted, time and memory measured."""
-    from ex3cli.cli.resuming import recording
+def complexity(context: Context) -> Result:
+    """Compare an LSTM layer, O(N·d²), with a Transformer layer, O(N²·d): operations counted, time and memory
+    measured.
+    """
+    from ex3cli.cli.resume import recording
     from ex3cli.complexity.analysis import run_analysis
 
     config: ComplexityConfig = context.config
@@ -40,25 +43,35 @@ def complexity(context: Context) -> Answer:
     )
     with recording(run):
         analysis = run_analysis(config, run, context.seed, context.progress)
-        run.finish({f"crossover_{way}": crossing and crossing.size for way, crossing in analysis.crossings.items()})
+        run.finish(
+            {f"crossover_{way}": crossing and crossing.size for way, crossing in analysis.crossings.items()}
+        )
     tables = [_counts(analysis), _slopes(analysis), _crossovers(analysis), _memory(analysis)]
-    return Answer(document=analysis.document(), show=[*tables, *(f"{each}\n" for each in analysis.explanation)], run=run)
+    return Result(
+        document=analysis.document(), show=[*tables, *(f"{each}\n" for each in analysis.explanation)], run=run
+    )
 
 
 def _counts(analysis: "Analysis") -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    from ex3cli.complexity.counting import FORMULAS
+    from ex3cli.complexity.flops import FORMULAS
 
     table = Table(title="Operations of one forward pass, counted on the running layer, against the formula")
     for heading in ("layer", "formula", "N", "d", "counted", "formula gives", ""):
         table.add_column(heading, justify="left" if heading in ("layer", "formula", "") else "right")
     names = {"lstm": "LSTM", "attention": "attention with projections", "transformer": "Transformer"}
     for layer, (formula, _) in FORMULAS.items():
-        longest = max((each for each in analysis.counts if each.layer == layer), key=lambda each: each.counted)
+        longest = max(
+            (each for each in analysis.counts if each.layer == layer), key=lambda each: each.counted
+        )
         same = [each.counted == each.formula for each in analysis.counts if each.layer == layer]
-        verdict = f"equal at all {len(same)} sizes" if all(same) else Text(f"differs at {same.count(False)} sizes", "red")
+        verdict = (
+            f"equal at all {len(same)} sizes"
+            if all(same)
+            else Text(f"differs at {same.count(False)} sizes", "red")
+        )
         sizes = (str(longest.length), str(longest.width))
         table.add_row(names[layer], formula, *sizes, f"{longest.counted:,}", f"{longest.formula:,}", verdict)
     return table
@@ -68,8 +81,21 @@ def _slopes(analysis: "Analysis") -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="Slopes of time on log-log axes over the declared tail; law: the slope of the operation counts there")
-    for heading in ("layer", "direction", "against", "tail", "median time at its end", "measured", "95% interval", "law", ""):
+    table = Table(
+        title="Slopes of time on log-log axes over the declared tail; law: the slope of the operation "
+        "counts there"
+    )
+    for heading in (
+        "layer",
+        "direction",
+        "against",
+        "tail",
+        "median time at its end",
+        "measured",
+        "95% interval",
+        "law",
+        "",
+    ):
         table.add_column(heading)
     for each in analysis.fits:
         slope, symbol = each.slope, "N" if each.against == "length" else "d"
@@ -90,7 +116,7 @@ def _slopes(analysis: "Analysis") -> Any:
 def _seconds(analysis: "Analysis", layer: str, direction: str, against: str) -> str:
     import numpy as np
 
-    from ex3cli.complexity.analysis import series
+    from ex3cli.complexity.results import series
 
     _, seconds = series(analysis.config, analysis.times, layer, direction, against)
     return f"{float(np.median(seconds[-1])) * 1e3:.2f} ms"
@@ -117,7 +143,9 @@ def _memory(analysis: "Analysis") -> Any:
     from ex3cli.complexity.memory import LAYERS
 
     lengths = sorted({peak.length for peak in analysis.peaks})[-4:]
-    table = Table("layer", "direction", *(f"N = {n}" for n in lengths), title="Peak memory in MB (and in N² matrices)")
+    table = Table(
+        "layer", "direction", *(f"N = {n}" for n in lengths), title="Peak memory in MB (and in N² matrices)"
+    )
     found = {(peak.layer, peak.direction, peak.length): peak for peak in analysis.peaks}
     for layer in LAYERS:
         for direction, way in WAYS.items():

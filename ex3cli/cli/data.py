@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
 
 app = typer.Typer(help="List, fetch and verify the data sets.", no_args_is_help=True)
 
 
 @command(app, "list", common=("data",), examples=("ex3 data list", "ex3 data list --json"))
-def list_data(context: Context) -> Answer:
+def list_data(context: Context) -> Result:
     """List the data sets and whether they are here."""
     from rich.table import Table
 
@@ -22,28 +23,51 @@ def list_data(context: Context) -> Answer:
         spec = registry.spec(name)
         root = context.data or registry.DEFAULT_ROOT
         here = all((root / spec.folder / file).is_file() for file in spec.digests)
-        rows.append({"name": name, "here": here, "title": spec.title, "source": spec.source, "classes": spec.class_names})
+        rows.append(
+            {
+                "name": name,
+                "here": here,
+                "title": spec.title,
+                "source": spec.source,
+                "classes": spec.class_names,
+            }
+        )
         table.add_row(name, "yes" if here else f"no: ex3 data fetch {name}", spec.title, spec.source)
-    return Answer(document={"data": str(context.data or registry.DEFAULT_ROOT), "datasets": rows}, show=[table])
+    return Result(
+        document={"data": str(context.data or registry.DEFAULT_ROOT), "datasets": rows}, show=[table]
+    )
 
 
-@command(app, "fetch", common=("data",), examples=("ex3 data fetch fashion-mnist", "ex3 data fetch mnist --data ~/data"))
-def fetch(context: Context, name: Annotated[str, typer.Argument(metavar="NAME", help="fashion-mnist or mnist.")]) -> Answer:
+@command(
+    app,
+    "fetch",
+    common=("data",),
+    examples=("ex3 data fetch fashion-mnist", "ex3 data fetch mnist --data ~/data"),
+)
+def fetch(
+    context: Context, name: Annotated[str, typer.Argument(metavar="NAME", help="fashion-mnist or mnist.")]
+) -> Result:
     """Download a data set from torchvision's mirrors and verify it."""
-    from ex3cli.datasets.fetching import fetch as fetch_dataset
+    from ex3cli.datasets.download import fetch as fetch_dataset
 
     folder = fetch_dataset(name, context.data, None if context.quiet else context.note)
-    said = f"{name} is in {folder}, verified" if folder else f"{name} ships with scikit-learn: nothing to fetch"
+    said = (
+        f"{name} is in {folder}, verified" if folder else f"{name} ships with scikit-learn: nothing to fetch"
+    )
     document = {"dataset": name, "folder": str(folder) if folder else None, "ok": True}
-    return Answer(document=document, show=[said])
+    return Result(document=document, show=[said])
 
 
 @command(app, "verify", common=("data",), examples=("ex3 data verify", "ex3 data verify fashion-mnist"))
 def verify(
     context: Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One data set; all of them if left out.")] = None,
-) -> Answer:
-    """Compare each file with the published SHA-256 of its uncompressed content; a difference is exit code 3."""
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One data set; all of them if left out.")
+    ] = None,
+) -> Result:
+    """Compare each file with the published SHA-256 of its uncompressed content; a difference is
+    exit code 3.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -67,4 +91,4 @@ def verify(
     fetches = " and ".join(f"`ex3 data fetch {each}`" for each in bad)
     remedy = f"{fetches}, or point --data (EX3_DATA) at the right folder"
     problem = DataError("; ".join(f"{each}: {wrong}" for each, wrong in bad.items()), remedy) if bad else None
-    return Answer(document={"ok": not bad, "datasets": results}, show=[table], problem=problem)
+    return Result(document={"ok": not bad, "datasets": results}, show=[table], problem=problem)

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
 from ex3cli.divergence.config import DivergenceConfig
 
 if TYPE_CHECKING:
-    from ex3cli.divergence.estimates import Estimate
-    from ex3cli.divergence.study import Study
+    from ex3cli.divergence.estimators import Estimate
+    from ex3cli.divergence.results import Study
 
 app = typer.Typer()
 
@@ -37,13 +38,15 @@ NAMES = {
         "ex3 divergence --theta 0.1 --theta 0.5 --sigma 0.1",
     ),
 )
-def divergence(context: Context) -> Answer:
-    """Compare KL, JS and Wasserstein of P = {x = 0, y ~ U(0,1)} and Q = {x = θ, y ~ U(0,1)}: exact, estimated, drawn."""
-    from ex3cli.cli.resuming import recording
+def divergence(context: Context) -> Result:
+    """Compare KL, JS and Wasserstein of P = {x = 0, y ~ U(0,1)} and Q = {x = θ, y ~ U(0,1)}: exact,
+    estimated, drawn.
+    """
+    from ex3cli.cli.resume import recording
     from ex3cli.divergence.study import run_study
 
     config: DivergenceConfig = context.config
-    kind = "gaussian" if config.sigma is not None else "box" if config.box is not None else "lines"
+    kind = "gaussian" if config.sigma is not None else "box" if config.interval is not None else "lines"
     run = context.store.new_run(
         ("divergence",),
         label=kind,
@@ -57,13 +60,15 @@ def divergence(context: Context) -> Answer:
         study = run_study(config, run, context.seed, context.progress)
         run.finish({"family": study.family.name, "thetas": len(study.results), "samples": config.samples})
     show = [_closed_forms(study), _estimates(study), *(f"{paragraph}\n" for paragraph in study.explanation)]
-    return Answer(document=study.document(), show=show, run=run)
+    return Result(document=study.document(), show=show, run=run)
 
 
 def _closed_forms(study: "Study") -> Any:
     from rich.table import Table
 
-    table = Table(title=f"Closed forms ({study.family.name}; KL and JS in nats), and slopes that trained networks give")
+    table = Table(
+        title=f"Closed forms ({study.family.name}; KL and JS in nats), and slopes that trained networks give"
+    )
     for heading in ("θ", "KL", "JS", "W", "dKL/dθ", "dJS/dθ", "dW/dθ", "by discriminator", "by critic"):
         table.add_column(heading, justify="right")
     for each in study.results:
@@ -82,7 +87,8 @@ def _estimates(study: "Study") -> Any:
     from rich.table import Table
 
     table = Table(
-        title="Estimates from samples: an interval where a consistent estimator meets a finite value, the bias where known"
+        title="Estimates from samples: an interval where a consistent estimator meets a finite value, the "
+        "bias where known"
     )
     for heading in ("θ", "", "closed form", "estimate"):
         table.add_column(heading, justify="right")

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import typer
 
-from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
 
 app = typer.Typer()
 
 ROOM = 100_000_000
-"""Bytes on the disk of the artifacts folder below which it is as good as full: room for a few checkpoints and figures."""
+"""Bytes on the disk of the artifacts folder below which it is as good as full: room for a few checkpoints and
+figures.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,29 +30,41 @@ class Finding:
 
 
 @command(app, "doctor", common=("data", "artifacts"), examples=("ex3 doctor", "ex3 doctor --json"))
-def doctor(context: Context) -> Answer:
+def doctor(context: Context) -> Result:
     """Say what is here and what is missing: versions, devices, data sets, runs, the artifacts folder."""
     from rich.table import Table
     from rich.text import Text
 
-    findings = [*_libraries(), *_devices(), *_data(context.data), *_runs(context), _artifacts(context.artifacts), _printer()]
+    findings = [
+        *_libraries(),
+        *_devices(),
+        *_data(context.data),
+        *_runs(context),
+        _artifacts(context.artifacts),
+        _printer(),
+    ]
     table = Table("", "found", "what to do", title="ex3 doctor")
     for each in findings:
         mark = Text("✓ ", "green") if each.ok else Text("– ", "yellow")
         table.add_row(mark + Text(each.what), Text(each.detail), Text(each.remedy))
     document = {"ok": all(each.ok for each in findings), "findings": [asdict(each) for each in findings]}
-    return Answer(document=document, show=[table])
+    return Result(document=document, show=[table])
 
 
 def _libraries() -> Iterator[Finding]:
-    from ex3cli.artifacts.environment import versions
+    from ex3cli.runs.environment import versions
 
     found = versions()
     yield Finding("ex3", True, ", ".join(f"{name} {version}" for name, version in found.items()))
     try:
         import torchvision  # noqa: F401  (whether it can be imported is the question)
-    except Exception as error:  # a build that does not match torch's fails with a RuntimeError, not an ImportError
-        remedy = "needed by `ex3 data fetch` alone: install the torchvision of your torch, or copy the files into --data"
+    except (
+        Exception
+    ) as error:  # a build that does not match torch's fails with a RuntimeError, not an ImportError
+        remedy = (
+            "needed by `ex3 data fetch` alone: install the torchvision of your torch, or copy the files "
+            "into --data"
+        )
         yield Finding("torchvision", False, f"cannot be imported: {_first_line(error)}", remedy)
 
 
@@ -61,14 +76,23 @@ def _devices() -> Iterator[Finding]:
     try:
         import torch
     except Exception as error:  # a damaged build is what a doctor is called for
-        yield Finding("torch", False, f"cannot be imported: {_first_line(error)}", "pip install --force-reinstall torch")
+        yield Finding(
+            "torch", False, f"cannot be imported: {_first_line(error)}", "pip install --force-reinstall torch"
+        )
         return
     threads = torch.get_num_threads()
-    yield Finding("cpu", True, f"{os.cpu_count()} processors, torch uses {threads} thread{'' if threads == 1 else 's'}")
+    yield Finding(
+        "cpu", True, f"{os.cpu_count()} processors, torch uses {threads} thread{'' if threads == 1 else 's'}"
+    )
     try:
         cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     except Exception as error:  # a driver that does not answer
-        yield Finding("cuda", False, f"cannot be used: {_first_line(error)}", "--device cpu works; mend the driver for the GPU")
+        yield Finding(
+            "cuda",
+            False,
+            f"cannot be used: {_first_line(error)}",
+            "--device cpu works; mend the driver for the GPU",
+        )
         return
     if cuda:
         yield Finding("cuda", True, cuda)
@@ -90,8 +114,8 @@ def _data(root: Path | None) -> Iterator[Finding]:
 
 
 def _runs(context: Context) -> Iterator[Finding]:
-    from ex3cli.artifacts.run import how_to_restore
     from ex3cli.errors import ArtifactError
+    from ex3cli.runs.run import restore_hint
 
     store = context.store
     shipped = mine = 0
@@ -105,9 +129,9 @@ def _runs(context: Context) -> Iterator[Finding]:
         except ArtifactError as error:
             wrong = [error.cause]
         if wrong and folder.is_relative_to(store.reference):
-            restore = f"{how_to_restore(store.reference)}; "
+            restore = f"{restore_hint(store.reference)}; "
         bad += wrong
-    lacking = "" if shipped else how_to_restore(store.reference)
+    lacking = "" if shipped else restore_hint(store.reference)
     yield Finding("shipped runs", shipped > 0, f"{shipped} in {store.reference}", lacking)
     yield Finding("your runs", True, f"{mine} in {context.artifacts}")
     if bad:
@@ -115,16 +139,25 @@ def _runs(context: Context) -> Iterator[Finding]:
 
 
 def _artifacts(root: Path) -> Finding:
-    """Whether runs could be written: the nearest folder that exists decides, what can be done in it, and its disk."""
-    from ex3cli.artifacts.atomic import ELSEWHERE, UNSUPPORTED, advice, trial
+    """Whether runs could be written: the nearest folder that exists decides, what can be done in it, and its
+    disk.
+    """
+    from ex3cli.runs.files import ELSEWHERE, UNSUPPORTED, advice, trial
 
-    nearest = next(folder for folder in (root.absolute(), *root.absolute().parents) if os.path.lexists(folder))
-    here = nearest == root.absolute()
-    shelves = (
-        sorted(each for each in nearest.iterdir() if each.is_dir()) if here and os.access(nearest, os.R_OK | os.X_OK) else []
+    nearest = next(
+        folder for folder in (root.absolute(), *root.absolute().parents) if os.path.lexists(folder)
     )
-    closed = [each for each in (nearest, *shelves) if not each.is_dir() or not os.access(each, os.W_OK | os.X_OK)]
-    closed = [each for each in closed if each != root.absolute() / "reference"]  # what is shipped need not be written
+    here = nearest == root.absolute()
+    categories = (
+        sorted(each for each in nearest.iterdir() if each.is_dir())
+        if here and os.access(nearest, os.R_OK | os.X_OK)
+        else []
+    )
+    closed = [
+        each for each in (nearest, *categories) if not each.is_dir() or not os.access(each, os.W_OK | os.X_OK)
+    ]
+    # what is shipped need not be written
+    closed = [each for each in closed if each != root.absolute() / "reference"]
     detail = f"{root.resolve()}{'' if here else ', made when first needed'}"
     if closed:
         detail += f": cannot write {closed[0].resolve() if closed[0] != root.absolute() else 'it'}"
@@ -135,9 +168,14 @@ def _artifacts(root: Path) -> Finding:
         return Finding("artifacts folder", False, detail, f"free some space, or {ELSEWHERE}")
     failed = trial(nearest)
     if failed:
-        detail += ": cannot " + ", ".join(f"{what} ({error.strerror or error})" for what, error in failed.items())
-    spared = ("lock a file", "flush a file", "flush a folder")  # which commands do without where there is no such thing
-    harmful = [error for what, error in failed.items() if what not in spared or error.errno not in UNSUPPORTED]
+        detail += ": cannot " + ", ".join(
+            f"{what} ({error.strerror or error})" for what, error in failed.items()
+        )
+    # which commands do without where there is no such thing
+    spared = ("lock a file", "flush a file", "flush a folder")
+    harmful = [
+        error for what, error in failed.items() if what not in spared or error.errno not in UNSUPPORTED
+    ]
     if harmful:
         return Finding("artifacts folder", False, detail, advice(harmful[0], ELSEWHERE))
     without = "commands work without; let no two of them write the same run at once" if failed else ""
@@ -146,7 +184,7 @@ def _artifacts(root: Path) -> Finding:
 
 def _printer() -> Finding:
     """Whether `ex3 report` can print its page; nothing else needs it."""
-    from ex3cli.report.printing import HOW_TO_PRINT, printers
+    from ex3cli.report.pdf import HOW_TO_PRINT, printers
 
     names = printers()
     return (

@@ -6,23 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
 from ex3cli.errors import NotConvergedError, UsageError
 from ex3cli.lab.config import LabConfig
 
 if TYPE_CHECKING:
     from ex3cli.lab.distributions import Distribution
-    from ex3cli.lab.drawings import Scatter
+    from ex3cli.lab.drawings import PointCloud
     from ex3cli.lab.training import Trained
 
-app = typer.Typer(help="A small GAN on points in the plane: train it, measure it, watch it.", no_args_is_help=True)
+app = typer.Typer(
+    help="A small GAN on points in the plane: train it, measure it, watch it.", no_args_is_help=True
+)
 
 TRAIN = "lab train"
 ATTEMPTS = 3
 
 
 @command(app, "presets", examples=("ex3 lab presets", "ex3 lab presets --json"))
-def presets(context: Context) -> Answer:
+def presets(context: Context) -> Result:
     """List the distributions that `ex3 lab train` knows by name."""
     from rich.table import Table
 
@@ -32,17 +35,20 @@ def presets(context: Context) -> Answer:
     for each in PRESETS.values():
         table.add_row(each.name, str(each.modes), each.summary)
     rows = [{"name": each.name, "modes": each.modes, "summary": each.summary} for each in PRESETS.values()]
-    return Answer(document={"presets": rows}, show=[table])
+    return Result(document={"presets": rows}, show=[table])
 
 
 @command(
-    app, "train", config=LabConfig, common=("seed", "artifacts"),
+    app,
+    "train",
+    config=LabConfig,
+    common=("seed", "artifacts"),
     examples=(
         "ex3 lab train ring",
         "ex3 lab train --points drawing.png --page",
         "ex3 lab train gaussians --loss wgan-gp --seed 3 --max-epochs 20000",
     ),
-)  # fmt: skip
+)
 def train(
     context: Context,
     name: Annotated[
@@ -50,39 +56,61 @@ def train(
     ] = None,
     points: Annotated[
         Path | None,
-        typer.Option(help="A drawing (PNG, dark is density), or points as CSV or JSON.", rich_help_panel="Input"),
+        typer.Option(
+            help="A drawing (PNG, dark is density), or points as CSV or JSON.", rich_help_panel="Input"
+        ),
     ] = None,
     max_attempts: Annotated[
-        int, typer.Option(min=1, help="Attempts, each from a new seed, until one converges.", rich_help_panel="Training")
+        int,
+        typer.Option(
+            min=1, help="Attempts, each from a new seed, until one converges.", rich_help_panel="Training"
+        ),
     ] = ATTEMPTS,
     page: Annotated[
-        bool, typer.Option("--page", help="Write a page of HTML that replays the training.", rich_help_panel="Output")
+        bool,
+        typer.Option(
+            "--page", help="Write a page of HTML that replays the training.", rich_help_panel="Output"
+        ),
     ] = False,
-    animation: Annotated[bool, typer.Option(help="Write the training as a GIF.", rich_help_panel="Output")] = True,
-) -> Answer:
-    """Train a small GAN until it has converged, at least 5,000 epochs; one that fails is counted and tried from a new seed.
+    animation: Annotated[
+        bool, typer.Option(help="Write the training as a GIF.", rich_help_panel="Output")
+    ] = True,
+) -> Result:
+    """Train a small GAN until it has converged, at least 5,000 epochs; one that fails is counted and tried
+    from a new seed.
 
-    An epoch is GAN Lab's: --discriminator-updates of the discriminator (2), each on a batch of its own, then
-    --generator-updates of the generator (1). It is no pass over a data set.
+    An epoch is GAN Lab's: --d-steps of the discriminator (2), each on a batch of its own, then
+    --g-steps of the generator (1). It is no pass over a data set.
     """
-    from ex3cli.artifacts.attempts import derive_convergence
-    from ex3cli.cli.resuming import recording
-    from ex3cli.lab import outputs, training
-    from ex3cli.lab.drawings import Scatter
+    from ex3cli.cli.resume import recording
+    from ex3cli.lab import export as outputs
+    from ex3cli.lab import training
+    from ex3cli.lab.drawings import PointCloud
+    from ex3cli.training.attempts import derive_convergence
 
     config: LabConfig = context.config
     _refuse_what_cannot_end_well(context)
     distribution = _distribution(context, name, points)
-    settings, digests, shelf = {"distribution": distribution.name, **config.to_dict()}, {}, distribution.name
-    if isinstance(distribution, Scatter):
+    settings, digests, category = (
+        {"distribution": distribution.name, **config.to_dict()},
+        {},
+        distribution.name,
+    )
+    if isinstance(distribution, PointCloud):
         settings["points"] = distribution.file_name  # the copy in the run
-        digests, shelf = {distribution.name: distribution.digest}, "points"
+        digests, category = {distribution.name: distribution.digest}, "points"
     run = context.store.new_run(
-        ("lab", shelf), label=config.loss, command=TRAIN, config=settings,
-        seed=context.seed, argv=context.argv, threads=1, data=digests,
-    )  # fmt: skip
+        ("lab", category),
+        label=config.loss,
+        command=TRAIN,
+        config=settings,
+        seed=context.seed,
+        argv=context.argv,
+        threads=1,
+        data=digests,
+    )
     with recording(run):
-        if isinstance(distribution, Scatter):
+        if isinstance(distribution, PointCloud):
             run.write_bytes(distribution.file_name, distribution.data)
         context.note(f"{run.path}: {config.loss} on {distribution.name}, up to {config.max_epochs:,} epochs")
         if config.max_epochs < config.min_epochs:
@@ -91,38 +119,60 @@ def train(
                 f"a failure in {config.max_epochs:,} counts as none"
             )
         trained = training.train(
-            config, distribution, run, context.progress, max_attempts=max_attempts,
+            config,
+            distribution,
+            run,
+            context.progress,
+            max_attempts=max_attempts,
             decided=lambda: derive_convergence(context.store),
-        )  # fmt: skip
+        )
         outputs.write(run, trained)
         with context.optional("the figures"):
             outputs.draw(run, trained, page=page, animate=animation)
         summary = outputs.summary(trained)
-        run.finish(summary, partial=config.is_shortened and not trained.verdict.converged, converged=trained.verdict.converged)
-    document = {"distribution": distribution.name, "loss": config.loss, "seed": context.seed, "run": run.name, **summary}
+        run.finish(
+            summary,
+            partial=config.is_shortened and not trained.verdict.converged,
+            converged=trained.verdict.converged,
+        )
+    document = {
+        "distribution": distribution.name,
+        "loss": config.loss,
+        "seed": context.seed,
+        "run": run.name,
+        **summary,
+    }
     document["attempts"] = trained.attempts
-    return Answer(document=document, show=_tables(trained, summary), run=run, problem=_problem(trained, run.name))
+    return Result(
+        document=document, show=_tables(trained, summary), run=run, problem=_problem(trained, run.name)
+    )
 
 
 def _refuse_what_cannot_end_well(context: Context) -> None:
     """Numbers of epochs and looks that contradict each other; a short --max-epochs alone does not."""
-    from ex3cli.lab.verdict import HELD
+    from ex3cli.lab.evaluation import WINDOW
 
     config: LabConfig = context.config
     if config.max_epochs < config.min_epochs and "min_epochs" in context.given:
         raise UsageError(
-            f"--min-epochs {config.min_epochs:,} is above --max-epochs {config.max_epochs:,}", "make one of them fit the other"
+            f"--min-epochs {config.min_epochs:,} is above --max-epochs {config.max_epochs:,}",
+            "make one of them fit the other",
         )
-    if config.max_epochs // config.look_every < HELD and "look_every" in context.given:
-        most = config.max_epochs // HELD
+    if config.max_epochs // config.eval_interval < WINDOW and "eval_interval" in context.given:
+        most = config.max_epochs // WINDOW
         raise UsageError(
-            f"--look-every {config.look_every:,} leaves {config.max_epochs:,} epochs no {HELD} looks, and so many must agree",
-            f"--look-every at most {most:,}" if most else f"--max-epochs at least {HELD * config.look_every:,}",
+            f"--eval-interval {config.eval_interval:,} leaves {config.max_epochs:,} epochs no {WINDOW} "
+            "evaluations, and so many must agree",
+            f"--eval-interval at most {most:,}"
+            if most
+            else f"--max-epochs at least {WINDOW * config.eval_interval:,}",
         )
 
 
-def _distribution(context: Context, name: str | None, points: "Path | Scatter | None") -> "Distribution":
-    """What is to be learnt; how a file was read is noted. A reproduction gives the points that it has read already."""
+def _distribution(context: Context, name: str | None, points: "Path | PointCloud | None") -> "Distribution":
+    """What is to be learnt; how a file was read is noted. A reproduction gives the points that it has read
+    already.
+    """
     from ex3cli.lab.distributions import preset
     from ex3cli.lab.drawings import read_points
 
@@ -139,7 +189,7 @@ def _distribution(context: Context, name: str | None, points: "Path | Scatter | 
 def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
     from rich.table import Table
 
-    from ex3cli.lab.measuring import GENERATED, REAL, TRANSPORTED
+    from ex3cli.lab.evaluation import GENERATED, REAL, TRANSPORTED
     from ex3cli.report.words import fixed
 
     floor = trained.ruler.floor
@@ -152,36 +202,49 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
         low, high = fixed(value.low, 4), fixed(value.high, 4)
         interval = f"{low} … {high}" if math.isfinite(value.high) else f"at least {low}"
         table.add_row(label, fixed(value.value, 4), interval, f"{fixed(mean, 4)}, at worst {fixed(worst, 4)}")
-    table.add_row("W (exact transport)", fixed(last.w, 4), "", f"{fixed(floor.w, 4)}, at worst {fixed(floor.w_worst, 4)}")
+    table.add_row(
+        "W (exact transport)",
+        fixed(last.w, 4),
+        "",
+        f"{fixed(floor.w, 4)}, at worst {fixed(floor.w_worst, 4)}",
+    )
     table.add_row("modes covered", f"{last.modes} of {summary['of_modes']}", "", "")
     table.add_row("outside of the square", f"{last.outside:.2%}", "", "")
     shown: list[Any] = [trained.verdict.why, table]
     if len(trained.attempts) > 1:
         attempts = Table("attempt", "seed", "verdict", "reason", "epoch")
         for each in trained.attempts:
-            attempts.add_row(str(each.attempt), str(each.seed), each.verdict, each.reason or "", f"{each.iteration:,}")
+            attempts.add_row(
+                str(each.attempt), str(each.seed), each.verdict, each.reason or "", f"{each.iteration:,}"
+            )
         shown.append(attempts)
     looking = summary["looking_seconds"]
     shown.append(
-        f"{summary['epochs']:,} epochs in {summary['training_seconds']:.1f} s, looks and frames in {looking:.1f} s. "
+        f"{summary['epochs']:,} epochs in {summary['training_seconds']:.1f} s, looks and frames in "
+        f"{looking:.1f} s. "
         f"KL and JS between {REAL:,} real and {GENERATED:,} generated points, W between {TRANSPORTED} of each"
     )
     return shown
 
 
 def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
-    from ex3cli.lab.verdict import DIVERGENCE
+    from ex3cli.lab.evaluation import DIVERGENCE
     from ex3cli.training.loop import NON_FINITE
 
     if trained.verdict.converged:
         return None
-    history = "; ".join(f"attempt {each.attempt}: {each.reason} at epoch {each.iteration:,}" for each in trained.attempts)
+    history = "; ".join(
+        f"attempt {each.attempt}: {each.reason} at epoch {each.iteration:,}" for each in trained.attempts
+    )
     config, reason = trained.game.config, trained.verdict.reason
     if reason in (NON_FINITE, DIVERGENCE):
-        remedy = (
-            f"smaller steps: --generator-rate below {config.generator_rate:g}, "
-            f"--discriminator-rate below {config.discriminator_rate:g}"
-        )
+        remedy = f"smaller steps: --lr-g below {config.lr_g:g}, --lr-d below {config.lr_d:g}"
     else:
-        remedy = "let it train longer: --max-epochs 20000" if config.is_shortened else "another --seed or other settings"
-    return NotConvergedError(f"no convergence ({history}); {trained.verdict.why}", f"{remedy}; see `ex3 runs show {run}`")
+        remedy = (
+            "let it train longer: --max-epochs 20000"
+            if config.is_shortened
+            else "another --seed or other settings"
+        )
+    return NotConvergedError(
+        f"no convergence ({history}); {trained.verdict.why}", f"{remedy}; see `ex3 runs show {run}`"
+    )

@@ -11,14 +11,23 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.models import OptionInfo
 
+from ex3cli.config import (
+    LARGEST_SEED,
+    Config,
+    declared_options,
+    is_tuple_type,
+    option_name,
+    plain_number,
+    range_words,
+)
 from ex3cli.errors import UsageError
-from ex3cli.settings import LARGEST_SEED, Settings, is_tuple_type, option_fields, option_name, plain_number, range_words
 
 Parameter = inspect.Parameter
 
 
 def folder(text: str) -> Path:
-    """A folder's path, with the user's home for `~`, which a shell leaves in `--data=~/x` and in quoted variables.
+    """A folder's path, with the user's home for `~`, which a shell leaves in `--data=~/x` and in quoted
+    variables.
 
     An empty text, which a shell makes of a variable that is not set, is none.
     """
@@ -50,7 +59,10 @@ def whole_number(low: float | None = None, high: float | None = None) -> Callabl
 
 def _seed(panel: str) -> tuple[Any, Any]:
     option = typer.Option(
-        parser=whole_number(0, LARGEST_SEED), metavar="<int>", help="Seed of every random number.", rich_help_panel=panel
+        parser=whole_number(0, LARGEST_SEED),
+        metavar="<int>",
+        help="Seed of every random number.",
+        rich_help_panel=panel,
     )
     return Annotated[int, option], 0
 
@@ -60,14 +72,20 @@ COMMON: dict[str, tuple[Any, Any]] = {
         Annotated[
             Path | None,
             typer.Option(
-                parser=folder, metavar="FOLDER", envvar="EX3_DATA", help="Folder of the data sets, in torchvision's layout.",
-                show_default="./data", rich_help_panel="Input",
+                parser=folder,
+                metavar="FOLDER",
+                envvar="EX3_DATA",
+                help="Folder of the data sets, in torchvision's layout.",
+                show_default="./data",
+                rich_help_panel="Input",
             ),
         ],
         None,
     ),
     "dataset": (
-        Annotated[str, typer.Option(help="fashion-mnist, mnist or digits (always there).", rich_help_panel="Input")],
+        Annotated[
+            str, typer.Option(help="fashion-mnist, mnist or digits (always there).", rich_help_panel="Input")
+        ],
         "fashion-mnist",
     ),
     "run": (
@@ -75,7 +93,8 @@ COMMON: dict[str, tuple[Any, Any]] = {
             str | None,
             typer.Option(
                 help="Which run to use: a name from `ex3 runs list`, a path, or `reference`.",
-                show_default="your newest complete one, else the shipped one", rich_help_panel="Input",
+                show_default="your newest complete one, else the shipped one",
+                rich_help_panel="Input",
             ),
         ],
         None,
@@ -89,26 +108,39 @@ COMMON: dict[str, tuple[Any, Any]] = {
         Annotated[
             Path,
             typer.Option(
-                parser=folder, metavar="FOLDER", envvar="EX3_ARTIFACTS", help="Folder for runs, written and read.",
+                parser=folder,
+                metavar="FOLDER",
+                envvar="EX3_ARTIFACTS",
+                help="Folder for runs, written and read.",
                 rich_help_panel="Output",
             ),
         ],
         Path("artifacts"),
     ),
-}  # fmt: skip
+}
 
 OUTPUT: dict[str, tuple[Any, Any]] = {
-    "json": (Annotated[bool, typer.Option("--json", help="Print one JSON document.", rich_help_panel="Output")], False),
+    "json": (
+        Annotated[bool, typer.Option("--json", help="Print one JSON document.", rich_help_panel="Output")],
+        False,
+    ),
     "quiet": (
         Annotated[bool, typer.Option("--quiet", help="No progress and no notes.", rich_help_panel="Output")],
         False,
     ),
     "debug": (
-        Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")],
+        Annotated[
+            bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")
+        ],
         False,
     ),
     "dry_run": (
-        Annotated[bool, typer.Option("--dry-run", help="Print the resolved configuration and stop.", rich_help_panel="Output")],
+        Annotated[
+            bool,
+            typer.Option(
+                "--dry-run", help="Print the resolved configuration and stop.", rich_help_panel="Output"
+            ),
+        ],
         False,
     ),
 }
@@ -141,8 +173,12 @@ def without_types(parameters: Any) -> Any:
 
 
 def keyword(name: str, annotation: Any, default: Any) -> Parameter:
-    """One keyword-only parameter of a command; the help of a whole number shows its range as people write it."""
-    option = next((each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, OptionInfo)), None)
+    """One keyword-only parameter of a command; the help of a whole number shows its range as people
+    write it.
+    """
+    option = next(
+        (each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, OptionInfo)), None
+    )
     if option is not None and (option.min is not None or option.max is not None):
         option, limits = copy(option), {"minimum": option.min, "maximum": option.max, "exclusive": False}
         option.help = f"{option.help}{_range(limits)}"
@@ -155,7 +191,8 @@ def keyword(name: str, annotation: Any, default: Any) -> Parameter:
 def shared_parameters(names: Iterable[str], beside: Iterable[Parameter] = ()) -> list[Parameter]:
     """The named common options, then those that every command has.
 
-    `beside` are the command's other options: where none of them, nor --device, is of training, --seed stands with the input.
+    `beside` are the command's other options: where none of them, nor --device, is of training, --seed stands
+    with the input.
     """
     names = tuple(names)
     kinds = {name: COMMON[name] for name in names} | OUTPUT
@@ -165,7 +202,13 @@ def shared_parameters(names: Iterable[str], beside: Iterable[Parameter] = ()) ->
 
 
 def _panel(parameter: Parameter) -> str | None:
-    return next((getattr(each, "rich_help_panel", None) for each in getattr(parameter.annotation, "__metadata__", ())), None)
+    return next(
+        (
+            getattr(each, "rich_help_panel", None)
+            for each in getattr(parameter.annotation, "__metadata__", ())
+        ),
+        None,
+    )
 
 
 SEVERAL = "Several: separated by commas, or the option repeated."
@@ -186,11 +229,13 @@ def several(name: str, kind: type, texts: Iterable[str]) -> tuple[Any, ...]:
             wanted = {int: "a whole number", float: "a number"}.get(kind, "a word")
             example = {int: "600,600", float: "0.5,1"}.get(kind, "a,b")
             cause = f"{option_name(name)}: {word!r} is not {wanted}"
-            raise UsageError(cause, f"separate values by commas, as in {option_name(name)} {example}") from None
+            raise UsageError(
+                cause, f"separate values by commas, as in {option_name(name)} {example}"
+            ) from None
     return tuple(values)
 
 
-def settings_parameters(config: type[Settings]) -> list[Parameter]:
+def settings_parameters(config: type[Config]) -> list[Parameter]:
     """One option for each setting, its help, panel and default taken from the dataclass.
 
     The option's own default is None, so that a preset's value is told apart from one that the user gave.
@@ -200,7 +245,7 @@ def settings_parameters(config: type[Settings]) -> list[Parameter]:
         words = f"Settings that belong together: {', '.join(config.presets)}."
         option = typer.Option(help=words + _default(next(iter(config.presets))), rich_help_panel="Model")
         parameters.append(keyword("preset", Annotated[str | None, option], None))
-    for name, (hint, default, metadata) in option_fields(config).items():
+    for name, (hint, default, metadata) in declared_options(config).items():
         choices = f" \\[{'|'.join(metadata['choices'])}]" if metadata["choices"] else ""
         names = [metadata["switch"]] if metadata["switch"] else []
         if isinstance(default, bool):
@@ -209,9 +254,9 @@ def settings_parameters(config: type[Settings]) -> list[Parameter]:
         elif isinstance(default, tuple):
             shown = ",".join(str(each) for each in default) or "none"
         elif isinstance(default, float):
-            shown = config.default_words().get(name) or plain_number(default)
+            shown = config.default_text().get(name) or plain_number(default)
         else:
-            shown = config.default_words().get(name) or ("none" if default is None else str(default))
+            shown = config.default_text().get(name) or ("none" if default is None else str(default))
         several = f" {SEVERAL}" if is_tuple_type(hint) else ""
         words = metadata["why"] + several + choices + _range(metadata) + _default(shown)
         metavar = ",".join(2 * [get_args(hint)[0].__name__]) if is_tuple_type(hint) else None
@@ -221,7 +266,9 @@ def settings_parameters(config: type[Settings]) -> list[Parameter]:
 
 
 def _default(shown: str) -> str:
-    """The default as Typer prints it; Typer's own wording would put a preset's value in brackets of its own."""
+    """The default as Typer prints it; Typer's own wording would put a preset's value in brackets of
+    its own.
+    """
     return f" [dim]\\[default: {shown}][/dim]"
 
 
@@ -233,7 +280,9 @@ def _range(metadata: Mapping[str, Any]) -> str:
 
 
 def _option_type(hint: Any) -> Any:
-    """The type that Typer parses: `tuple[float, ...]` is a repeated option of texts (see `several`), `X | None` is X."""
+    """The type that Typer parses: `tuple[float, ...]` is a repeated option of texts (see `several`), `X |
+    None` is X.
+    """
     if is_tuple_type(hint):
         return list[str]
     if get_origin(hint) in (Union, types.UnionType):

@@ -1,27 +1,49 @@
-"""What a command prints: its answer on stdout, errors and notes on stderr, whatever these two are connected to."""
+"""Print results to stdout, errors and notes to stderr; works for terminals, pipes and closed streams."""
 
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ex3cli.artifacts.canonical import to_json
-from ex3cli.artifacts.packing import place
 from ex3cli.errors import Ex3Error
 from ex3cli.escaping import printable
+from ex3cli.runs.formats import place
+from ex3cli.runs.jsonio import to_json
 from ex3cli.training.interruption import signal_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ex3cli.cli.frame import Answer
+    from ex3cli.runs.run import Run
 
-READER_LEFT = 141  # exit code: 128 + SIGPIPE, what a shell says of any program whose reader has left
+
+@dataclass(frozen=True)
+class Result:
+    """What a command has to say; the frame prints it.
+
+    document : the JSON document of `--json`; its keys are a public interface.
+    show : what a person sees instead, Rich renderables or text, first what matters most.
+    run : the run folder that was written; its files are listed under the tables.
+    files : further files that were written.
+    problem : raised after printing: the answer is complete, and it is bad news (`data verify` of damaged
+        files).
+    """
+
+    document: dict[str, Any]
+    show: Sequence[Any] = ()
+    run: "Run | None" = None
+    files: Sequence[Path] = ()
+    problem: Ex3Error | None = None
+
+
+EXIT_SIGPIPE = 141  # exit code: 128 + SIGPIPE, what a shell says of any program whose reader has left
 
 
 def prepare_streams() -> None:
@@ -33,14 +55,16 @@ def prepare_streams() -> None:
         os.environ.pop("COLUMNS", None)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started this: the next file to be opened must not take its place
+        # closed by whoever started this: the next file to be opened must not take its place
+        if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
-def print_answer(answer: "Answer", *, json: bool) -> bool:
-    """Print the document or what a person sees; False if the reader stopped reading (`| head`), which is no error.
+def print_result(answer: "Result", *, json: bool) -> bool:
+    """Print the document or what a person sees; False if the reader stopped reading (`| head`), which is no
+    error.
 
     Raises
     ------
@@ -57,11 +81,12 @@ def _print_document(document: dict[str, Any]) -> bool:
     return _reaches_reader(lambda: typer.echo(text))
 
 
-def _show(answer: "Answer") -> None:
+def _show(answer: "Result") -> None:
     console = _console()
     for each in answer.show:
         if isinstance(each, str):
-            # Never read as markup, which a path with brackets is not; and whole on a pipe, where a wrapped path is no path.
+            # Never read as markup, which a path with brackets is not; and whole on a pipe, where a wrapped
+            # path is no path.
             said = printable(each, lines=True)
             console.print(said, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
         else:
@@ -75,7 +100,9 @@ def _show(answer: "Answer") -> None:
 
 
 def _console() -> "Console":
-    """Where tables go: as wide as the terminal; on a pipe as wide as COLUMNS says, else wide enough for any table."""
+    """Where tables go: as wide as the terminal; on a pipe as wide as COLUMNS says, else wide enough for any
+    table.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -119,13 +146,17 @@ def _reaches_reader(write: Callable[[], None]) -> bool:
         with suppress(OSError):  # what is still buffered must not fail a second time when Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            raise Ex3Error(f"cannot write to standard output: {error.strerror}", "send it elsewhere") from error
+            raise Ex3Error(
+                f"cannot write to standard output: {error.strerror}", "send it elsewhere"
+            ) from error
         return False
     return True
 
 
-def explain(error: BaseException, *, line: str, debug: bool, json: bool) -> int:
-    """Print an error's cause and remedy and return its exit code; `line` is the command line, `json` as in `say_error`."""
+def print_failure(error: BaseException, *, line: str, debug: bool, json: bool) -> int:
+    """Print an error's cause and remedy and return its exit code; `line` is the command line, `json` as in
+    `print_error`.
+    """
     if isinstance(error, typer.Exit):
         return error.exit_code
     if debug:
@@ -134,18 +165,23 @@ def explain(error: BaseException, *, line: str, debug: bool, json: bool) -> int:
     if isinstance(error, Ex3Error):
         cause, remedy, code = error.cause, error.remedy, error.exit_code
     elif isinstance(error, KeyboardInterrupt):
-        cause, remedy, code = f"stopped by {signal_of(error).name}", f"run it again: {line}", 128 + signal_of(error)
+        cause, remedy, code = (
+            f"stopped by {signal_of(error).name}",
+            f"run it again: {line}",
+            128 + signal_of(error),
+        )
     else:
         cause = f"unexpected {type(error).__name__}: {error}"
         remedy, code = "run it again with --debug and report what it prints", 1
-    say_error(cause, remedy, code, json=json)
+    print_error(cause, remedy, code, json=json)
     return code
 
 
-def say_error(cause: str, remedy: str, code: int, *, json: bool) -> None:
+def print_error(cause: str, remedy: str, code: int, *, json: bool) -> None:
     """The two lines of every error, on stderr; red where colours are wanted (see no-color.org).
 
-    With `json`, where no answer was printed, also the document {"error": {"cause", "remedy", "exit_code"}} on stdout.
+    With `json`, where no answer was printed, also the document {"error": {"cause", "remedy", "exit_code"}} on
+    stdout.
     """
     first = f"error: {_one_line(cause)}"
     with suppress(OSError):  # nobody reads stderr: the exit code still tells
@@ -153,7 +189,9 @@ def say_error(cause: str, remedy: str, code: int, *, json: bool) -> None:
         typer.echo(f"  try: {_one_line(remedy)}", err=True)
     if json:
         with suppress(Ex3Error):  # stdout itself may be what failed
-            _print_document({"error": {"cause": _one_line(cause), "remedy": _one_line(remedy), "exit_code": code}})
+            _print_document(
+                {"error": {"cause": _one_line(cause), "remedy": _one_line(remedy), "exit_code": code}}
+            )
 
 
 def _one_line(text: str) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from ex3cli.training.progress import Progress, Silent
+from ex3cli.training.progress import NullProgress, Progress
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -15,7 +15,7 @@ def choose_progress(quiet: bool, stream: TextIO | None = None) -> Progress:
     """The listener that suits where stderr goes."""
     stream = sys.stderr if stream is None else stream
     if quiet:
-        return Silent()
+        return NullProgress()
     return Bars() if stream.isatty() else Lines(stream)
 
 
@@ -64,7 +64,9 @@ class Bars:
             return
         numbers = [_numbers({name: value}) for name, value in self._live.items()]
         rate = self._pace.rate_text() if self._pace.done > self._pace.before else ""
-        description, self._bar.bar_width, rate, live = fitted(self._console.width, self._description, rate, numbers)
+        description, self._bar.bar_width, rate, live = fitted(
+            self._console.width, self._description, rate, numbers
+        )
         self._progress.update(self._task, advance=amount, description=description, rate=rate, live=live)
 
 
@@ -76,7 +78,8 @@ OTHERS = len("100%") + len("0:00:00") + 5  # percent, time left, and a blank bet
 def fitted(width: int, description: str, rate: str, numbers: Sequence[str]) -> tuple[str, int, str, str]:
     """The description, the bar's width, the rate and the live numbers that fit beside percent and time left.
 
-    The numbers give way first, the last one first; then the rate; then the bar shrinks; then the description is cut.
+    The numbers give way first, the last one first; then the rate; then the bar shrinks; then the description
+    is cut.
     """
     room = width - OTHERS - len(description) - BAR
     shown = [", ".join(numbers[:count]) for count in range(len(numbers), -1, -1)]
@@ -120,16 +123,24 @@ class Lines:
             self._print(self._state())
 
     def _state(self) -> str:
-        parts = [self._pace.position_text(), self._pace.rate_text(), self._pace.left_text(), _numbers(self._live)]
+        parts = [
+            self._pace.position_text(),
+            self._pace.rate_text(),
+            self._pace.left_text(),
+            _numbers(self._live),
+        ]
         return f"{self._description}: " + ", ".join(part for part in parts if part)
 
     def _print(self, line: str) -> None:
-        with contextlib.suppress(OSError):  # a reader who left, such as `2>&1 | head`, must not cost a training
+        # a reader who left, such as `2>&1 | head`, must not cost a training
+        with contextlib.suppress(OSError):
             print(line, file=self._stream, flush=True)
 
 
 class _Pace:
-    """Units done, their rate and the time left, counted from this process's start and not from a resumed run's."""
+    """Units done, their rate and the time left, counted from this process's start and not from a resumed
+    run's.
+    """
 
     def __init__(self, total: int, unit: str, done: int) -> None:
         self.total, self.unit, self.before, self.done = total, unit, done, done

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, UsageError
 
 if TYPE_CHECKING:
     from ex3cli.report.assembly import Report
-    from ex3cli.report.blocks import Gap
+    from ex3cli.report.document import MissingResult
 
 app = typer.Typer()
 
@@ -20,52 +21,76 @@ PAGE, PDF, ABOUT = "index.html", "report.pdf", "about.json"
 
 
 @command(
-    app, "report", common=("artifacts",),
-    examples=("ex3 report", 'ex3 report --author "Ada Lovelace" --title "Exercise 3"', "ex3 report --missing"),
-)  # fmt: skip
+    app,
+    "report",
+    common=("artifacts",),
+    examples=(
+        "ex3 report",
+        'ex3 report --author "Ada Lovelace" --title "Exercise 3"',
+        "ex3 report --missing",
+    ),
+)
 def report(
     context: Context,
-    author: Annotated[str | None, typer.Option(help="Who hands it in; remembered.", rich_help_panel="Output")] = None,
-    title: Annotated[
-        str | None, typer.Option(help="The page's title.", show_default="what the exercise is about", rich_help_panel="Output")
+    author: Annotated[
+        str | None, typer.Option(help="Who hands it in; remembered.", rich_help_panel="Output")
     ] = None,
-    pdf: Annotated[bool, typer.Option(help="Print the page to report.pdf too.", rich_help_panel="Output")] = True,
+    title: Annotated[
+        str | None,
+        typer.Option(
+            help="The page's title.", show_default="what the exercise is about", rich_help_panel="Output"
+        ),
+    ] = None,
+    pdf: Annotated[
+        bool, typer.Option(help="Print the page to report.pdf too.", rich_help_panel="Output")
+    ] = True,
     make: Annotated[
         bool,
-        typer.Option("--make", help="First make what is missing and takes but minutes.", rich_help_panel="Output"),
+        typer.Option(
+            "--make", help="First make what is missing and takes but minutes.", rich_help_panel="Output"
+        ),
     ] = False,
     missing: Annotated[
         bool,
-        typer.Option("--missing", help="Write nothing: list the commands that make what is missing.", rich_help_panel="Output"),
+        typer.Option(
+            "--missing",
+            help="Write nothing: list the commands that make what is missing.",
+            rich_help_panel="Output",
+        ),
     ] = False,
-) -> Answer:  # fmt: skip
-    """Write one page with every answer, from the runs in the artifacts folder and the shipped ones; name what is missing."""
-    from ex3cli.report.archive import Archive
+) -> Result:
+    """Write one page with every answer, from the runs in the artifacts folder and the shipped ones; name what
+    is missing.
+    """
     from ex3cli.report.assembly import assemble
+    from ex3cli.report.source import ResultSource
 
     _check_text(author, "--author")
     _check_text(title, "--title")
     if make and missing:
         raise UsageError("--make and --missing exclude each other", "leave one of them out")
     options = ("--artifacts", str(context.artifacts)) if "--artifacts" in context.argv else ()
-    archive = Archive(context.store, options)
+    archive = ResultSource(context.store, options)
     made = assemble(archive)
     failed: list[str] = []
     if make and (commands := _commands(context, made.gaps)):
         failed = [each for each in commands if not _succeeds(context, each)]
-        archive = Archive(context.store, options)
+        archive = ResultSource(context.store, options)
         made = assemble(archive)
     document: dict[str, Any] = {
-        "page": None, "pdf": None,
-        "sections": [{"id": each.id, "title": each.title, "complete": not each.gaps} for each in made.sections],
+        "page": None,
+        "pdf": None,
+        "sections": [
+            {"id": each.id, "title": each.title, "complete": not each.gaps} for each in made.sections
+        ],
         "missing": [vars(gap) for gap in made.gaps if not gap.damaged],
         "damaged": [vars(gap) for gap in made.gaps if gap.damaged],
-    }  # fmt: skip
+    }
     problem = _problem(made, archive.damaged, failed)
     if missing:
-        return Answer(document=document, show=_commands(context, made.gaps), problem=problem)
-    from ex3cli.artifacts.atomic import write_atomically
+        return Result(document=document, show=_commands(context, made.gaps), problem=problem)
     from ex3cli.report.page import TITLE, render
+    from ex3cli.runs.files import write_atomically
 
     page = context.artifacts / "report" / PAGE
     about = _about(page.with_name(ABOUT), author, title)
@@ -86,20 +111,26 @@ def report(
         said = " ".join(filter(None, (said, fate)))
     document |= {"page": page, "pdf": printed, "pdf_note": said}
     written = [each for each in (page, printed) if each is not None]
-    return Answer(document=document, show=[_table(made), *([said] if said else [])], files=written, problem=problem)
+    return Result(
+        document=document, show=[_table(made), *([said] if said else [])], files=written, problem=problem
+    )
 
 
 def _about(path: Path, author: str | None, title: str | None) -> dict[str, str]:
     """Author and title: as given, else those of the last report here; an empty text clears one."""
     import json
 
-    from ex3cli.artifacts.atomic import write_atomically
-    from ex3cli.artifacts.canonical import to_json
+    from ex3cli.runs.files import write_atomically
+    from ex3cli.runs.jsonio import to_json
 
     about = {"author": "", "title": ""}
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        about |= {name: stored[name] for name in about if isinstance(stored.get(name), str) and stored[name].isprintable()}
+        about |= {
+            name: stored[name]
+            for name in about
+            if isinstance(stored.get(name), str) and stored[name].isprintable()
+        }
     except (OSError, ValueError, AttributeError):  # none yet, or not ours: it is written anew
         pass
     about |= {name: text for name, text in (("author", author), ("title", title)) if text is not None}
@@ -113,17 +144,25 @@ def _check_text(text: str | None, option: str) -> None:
 
 
 def _problem(made: "Report", damaged: dict[str, str], failed: list[str]) -> ArtifactError | None:
-    """Damage is exit code 4, though the page is written: it names the gap, and no script must take it for complete."""
+    """Damage is exit code 4, though the page is written: it names the gap, and no script must take it for
+    complete.
+    """
     causes = list(dict.fromkeys([*damaged.values(), *(gap.why for gap in made.gaps if gap.damaged)]))
     if causes:
-        return ArtifactError("; ".join(causes), "see `ex3 runs verify`; move the damaged run away, or make it again")
+        return ArtifactError(
+            "; ".join(causes), "see `ex3 runs verify`; move the damaged run away, or make it again"
+        )
     if failed:
-        return ArtifactError(f"not everything could be made: {'; '.join(failed)} failed", "see what it said above")
+        return ArtifactError(
+            f"not everything could be made: {'; '.join(failed)} failed", "see what it said above"
+        )
     return None
 
 
-def _commands(context: Context, gaps: "list[Gap]") -> list[str]:
-    """What a script runs next, a command a line; what takes a data set or hours, or is damaged, is only told."""
+def _commands(context: Context, gaps: "list[MissingResult]") -> list[str]:
+    """What a script runs next, a command a line; what takes a data set or hours, or is damaged, is
+    only told.
+    """
     for gap in gaps:
         if gap.damaged:
             context.note(f"{gap.state}: {gap.command}")
@@ -133,7 +172,9 @@ def _commands(context: Context, gaps: "list[Gap]") -> list[str]:
 
 
 def own_command() -> list[str]:
-    """The words that start this ex3 from where it lies, in a process that imports nothing from the working folder."""
+    """The words that start this ex3 from where it lies, in a process that imports nothing from the working
+    folder.
+    """
     import sys
 
     import ex3cli
@@ -151,16 +192,17 @@ def _succeeds(context: Context, words: str) -> bool:
     quiet = ["--quiet"] if context.quiet else []
     finished = subprocess.run(  # noqa: S603  (this ex3, with a command of its own report)
         [*own_command(), *shlex.split(words)[1:], *quiet],
-        stdout=sys.stderr.fileno() if context.json else subprocess.DEVNULL if context.quiet else None, check=False,
-    )  # fmt: skip
+        stdout=sys.stderr.fileno() if context.json else subprocess.DEVNULL if context.quiet else None,
+        check=False,
+    )
     if finished.returncode in (130, 143):
         raise KeyboardInterrupt
     return finished.returncode == 0
 
 
 def _print(page: str, path: Path) -> tuple[Path | None, str]:
-    from ex3cli.artifacts.atomic import write_atomically
-    from ex3cli.report.printing import HOW_TO_PRINT, NoPrinterError, pdf_of
+    from ex3cli.report.pdf import HOW_TO_PRINT, NoPrinterError, pdf_of
+    from ex3cli.runs.files import write_atomically
 
     try:
         data, printer = pdf_of(page, path.parent)
@@ -177,6 +219,8 @@ def _table(made: "Report") -> Any:
     table = Table("question", "", "what makes it")
     for section in made.sections:
         gaps = section.gaps
-        state = Text("complete", "green") if not gaps else Text("\n".join(gap.state for gap in gaps), "yellow")
+        state = (
+            Text("complete", "green") if not gaps else Text("\n".join(gap.state for gap in gaps), "yellow")
+        )
         table.add_row(Text(section.title), state, Text("\n".join(gap.command for gap in gaps)))
     return table

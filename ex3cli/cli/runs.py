@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from ex3cli.cli import reproducing
-from ex3cli.cli.frame import Answer, Context, command
-from ex3cli.cli.reproducing import SHIPPED_BY
+from ex3cli.cli import reproduce as reproducing
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
+from ex3cli.cli.reproduce import SHIPPED_BY
 from ex3cli.escaping import printable
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from ex3cli.artifacts.manifest import Manifest
+    from ex3cli.runs.manifest import Manifest
 
-app = typer.Typer(help="List, show, verify and reproduce the run folders in artifacts/.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show, verify and reproduce the run folders in artifacts/.", no_args_is_help=True
+)
 
 TELLING = {
     "classifier train": ("accuracy", "held_out_accuracy", "epochs"),
@@ -29,15 +32,19 @@ TELLING = {
     "lab train": ("verdict", "reason", "converged_at", "js", "w"),
     "vae train": ("test_elbo", "test_importance_weighted_bound", "active_dimensions", "epochs"),
 }
-"""What `ex3 runs list` tells of a run's summary, by command, the most important first; of other commands all."""
+"""What `ex3 runs list` tells of a run's summary, by command, the most important first; of other commands all.
+"""
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A name from `ex3 runs list` or its beginning, a path, or `reference/…`.")
+    str,
+    typer.Argument(
+        metavar="RUN", help="A name from `ex3 runs list` or its beginning, a path, or `reference/…`."
+    ),
 ]
 
 
 @command(app, "list", common=("artifacts",), examples=("ex3 runs list", "ex3 runs list --json"))
-def list_runs(context: Context) -> Answer:
+def list_runs(context: Context) -> Result:
     """List every run, yours and the shipped ones; damaged ones are named, not hidden."""
     from rich.text import Text
 
@@ -71,16 +78,25 @@ def list_runs(context: Context) -> Answer:
             }
         )
         started = manifest.started[:16].replace("T", " ")
-        table.rows.append(tuple(_text(cell) for cell in (run.name, manifest.command, state, started, _gist(manifest))))
+        table.rows.append(
+            tuple(_text(cell) for cell in (run.name, manifest.command, state, started, _gist(manifest)))
+        )
     empty = "There are no runs yet: `ex3 --help` shows the commands that make one."
-    return Answer(document={"artifacts": str(context.artifacts), "runs": rows}, show=[table if rows else empty])
+    return Result(
+        document={"artifacts": str(context.artifacts), "runs": rows}, show=[table if rows else empty]
+    )
 
 
 @command(
-    app, "show", common=("artifacts",),
-    examples=("ex3 runs show vae/fashion-mnist/0001-paper", "ex3 runs show reference/vae/fashion-mnist --json"),
-)  # fmt: skip
-def show(context: Context, run: RunArgument) -> Answer:
+    app,
+    "show",
+    common=("artifacts",),
+    examples=(
+        "ex3 runs show vae/fashion-mnist/0001-paper",
+        "ex3 runs show reference/vae/fashion-mnist --json",
+    ),
+)
+def show(context: Context, run: RunArgument) -> Result:
     """Show a run's manifest: command, configuration, seed, versions, data, files."""
     from rich.table import Table
 
@@ -91,7 +107,9 @@ def show(context: Context, run: RunArgument) -> Answer:
     git = manifest.git or {}
     for key, value in {
         "made by": shlex.join(manifest.argv),
-        "state": manifest.state + (" (partial)" if manifest.partial else "") + (f": {manifest.note}" if manifest.note else ""),
+        "state": manifest.state
+        + (" (partial)" if manifest.partial else "")
+        + (f": {manifest.note}" if manifest.note else ""),
         "started, ended": f"{manifest.started}, {manifest.ended}",
         "seed": manifest.seed,
         "device": f"{manifest.device}, {manifest.threads} threads, {manifest.machine.get('processor')}",
@@ -99,26 +117,35 @@ def show(context: Context, run: RunArgument) -> Answer:
         "versions": _brief(manifest.versions),
         "configuration": _brief(manifest.config),
         "summary": _brief(manifest.summary),
-        "made from": _brief(manifest.parents),
+        "made from": _brief(manifest.sources),
         "digest": manifest.digest,
     }.items():
         table.add_row(key, _text(value))
     files = Table("file", "bytes", "SHA-256")
     for relative, recorded in manifest.files.items():
         files.add_row(_text(relative), f"{recorded['size']:,}", recorded["sha256"])
-    return Answer(document={"run": opened.name, "digest": manifest.digest, "manifest": manifest}, show=[table, files])
+    return Result(
+        document={"run": opened.name, "digest": manifest.digest, "manifest": manifest}, show=[table, files]
+    )
 
 
 @command(
-    app, "verify", common=("artifacts",),
-    examples=("ex3 runs verify", "ex3 runs verify vae/fashion-mnist/0001-paper", "ex3 runs verify artifacts/vae"),
-)  # fmt: skip
+    app,
+    "verify",
+    common=("artifacts",),
+    examples=(
+        "ex3 runs verify",
+        "ex3 runs verify vae/fashion-mnist/0001-paper",
+        "ex3 runs verify artifacts/vae",
+    ),
+)
 def verify(
     context: Context,
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="One run, or a folder of runs; all of them if left out.")
+        str | None,
+        typer.Argument(metavar="[RUN]", help="One run, or a folder of runs; all of them if left out."),
     ] = None,
-) -> Answer:
+) -> Result:
     """Compare every file of a run with the SHA-256 in its manifest; a difference is exit code 4.
 
     This detects accidents and careless edits. The digests are not signed, so anyone can write new ones: only
@@ -127,9 +154,9 @@ def verify(
     from rich.table import Table
     from rich.text import Text
 
-    from ex3cli.artifacts.run import how_to_restore
-    from ex3cli.artifacts.shipping import unfinished
     from ex3cli.errors import ArtifactError
+    from ex3cli.runs.publish import unfinished
+    from ex3cli.runs.run import restore_hint
 
     _check_folder(context)
     store = context.store
@@ -156,14 +183,18 @@ def verify(
         table.add_row(_text(opened.name), str(len(conditions)), said)
     shipped = [each for each in folders if each.absolute().is_relative_to(store.reference.absolute())]
     spoilt_ours = {*shipped}.intersection(spoilt)
-    remedy = how_to_restore(store.reference) if spoilt_ours else "restore these files from a copy, or make the run again"
+    remedy = (
+        restore_hint(store.reference)
+        if spoilt_ours
+        else "restore these files from a copy, or make the run again"
+    )
     if not bad and not run and (left := unfinished(store.reference)):
         bad, remedy = list(left), " && ".join(left.values())
     problem = ArtifactError("; ".join(bad), remedy) if bad else None
     counted = f"{len(folders) - len(shipped)} of yours in {context.artifacts}, {len(shipped)} shipped"
     document = {"ok": not bad, "artifacts": str(context.artifacts), "runs": results}
     shown = [table, counted] if results else ["There are no runs to verify."]
-    return Answer(document=document, show=shown, problem=problem)
+    return Result(document=document, show=shown, problem=problem)
 
 
 def _text(value: object, style: str = "") -> "Text":
@@ -183,15 +214,17 @@ def _check_folder(context: Context) -> None:
 
 def _named(context: Context, name: str) -> list[Path]:
     """The folder of the run of a name, or those of all runs in the folder of that name."""
-    from ex3cli.artifacts.run import REFERENCE
     from ex3cli.errors import ArtifactError
+    from ex3cli.runs.run import REFERENCE
 
     store = context.store
     try:
         return [store.open(name).path]
     except ArtifactError:
         shipped = (
-            store.reference / name.removeprefix(REFERENCE).lstrip("/") if name.startswith(REFERENCE) else store.root / name
+            store.reference / name.removeprefix(REFERENCE).lstrip("/")
+            if name.startswith(REFERENCE)
+            else store.root / name
         )
         for folder in (shipped, Path(name)):
             if found := store.folders(folder):
@@ -203,7 +236,10 @@ def _named(context: Context, name: str) -> list[Path]:
     app,
     "ship",
     common=("artifacts",),
-    examples=("ex3 runs ship vae/fashion-mnist/0001-edges", "ex3 runs ship gan/fashion-mnist/dcgan/0001-paper --as paper"),
+    examples=(
+        "ex3 runs ship vae/fashion-mnist/0001-edges",
+        "ex3 runs ship gan/fashion-mnist/dcgan/0001-paper --as paper",
+    ),
 )
 def ship(
     context: Context,
@@ -211,35 +247,46 @@ def ship(
     name: Annotated[
         str | None,
         typer.Option(
-            "--as", metavar="NAME", show_default="the one that commands take unasked", rich_help_panel="Output",
-            help="Ship it beside that of its kind: one that no command draws from or scores unless it is named.",
+            "--as",
+            metavar="NAME",
+            show_default="the one that commands take unasked",
+            rich_help_panel="Output",
+            help="Ship it beside that of its kind: one that no command draws from or scores unless it is "
+            "named.",
         ),
     ] = None,
     record: Annotated[
         bool,
         typer.Option(
-            "--record", help="Of a GAN's training only its losses and attempts, from which it can be repeated; with --as.",
+            "--record",
+            help="Of a GAN's training only its losses and attempts, from which it can be repeated; with "
+            "--as.",
             rich_help_panel="Output",
         ),
     ] = False,
-) -> Answer:  # fmt: skip
+) -> Result:
     """For maintainers: make a finished run a shipped one, rounded and reduced to what is needed offline."""
     from importlib import import_module
 
-    from ex3cli.artifacts.shipping import ship as write_shipped
     from ex3cli.errors import UsageError
+    from ex3cli.runs.publish import ship as write_shipped
 
     store = context.store
     opened = store.open(run)
     if opened.manifest.command not in SHIPPED_BY:
-        raise UsageError(f"runs of `ex3 {opened.manifest.command}` are not shipped", f"ship one of: {', '.join(SHIPPED_BY)}")
+        raise UsageError(
+            f"runs of `ex3 {opened.manifest.command}` are not shipped",
+            f"ship one of: {', '.join(SHIPPED_BY)}",
+        )
     module = import_module(SHIPPED_BY[opened.manifest.command])
     if record and (name is None or not hasattr(module, "recorded_files")):
-        raise UsageError("--record is for a GAN's training that no command takes unasked", "give it a name: --as NAME")
+        raise UsageError(
+            "--record is for a GAN's training that no command takes unasked", "give it a name: --as NAME"
+        )
     contents = module.recorded_files(opened) if record else module.shipped_files(opened)
-    shipped = write_shipped(opened, store.reference.joinpath(*opened.manifest.shelf), contents, name)
+    shipped = write_shipped(opened, store.reference.joinpath(*opened.manifest.category), contents, name)
     document = {"run": shipped.name, "files": shipped.manifest.files}
-    return Answer(document=document, show=[f"{opened.name} is now {shipped.name}"], run=shipped)
+    return Result(document=document, show=[f"{opened.name} is now {shipped.name}"], run=shipped)
 
 
 app.registered_commands += reproducing.app.registered_commands
@@ -247,7 +294,9 @@ app.registered_commands += reproducing.app.registered_commands
 
 @dataclass
 class _RunTable:
-    """The list of runs. One types their names, so that these stay whole: in little room the other columns become one."""
+    """The list of runs. One types their names, so that these stay whole: in little room the other columns
+    become one.
+    """
 
     rows: "list[tuple[Text, ...]]" = field(default_factory=list)
 
@@ -272,14 +321,25 @@ class _RunTable:
 
 
 def _gist(manifest: "Manifest", limit: int = 4) -> str:
-    """What a run came to, on one line: what matters most of its command, else what comes first; numbers of labels ascending."""
-    values = {key: value for key, value in manifest.summary.items() if value is not None and not isinstance(value, dict | list)}
+    """What a run came to, on one line: what matters most of its command, else what comes first; numbers of
+    labels ascending.
+    """
+    values = {
+        key: value
+        for key, value in manifest.summary.items()
+        if value is not None and not isinstance(value, dict | list)
+    }
     first = [key for key in TELLING.get(manifest.command, ()) if key in values]
     others = sorted(values.keys() - first, key=lambda key: (int(key) if key.isdecimal() else 0, key))
     chosen = first or others
-    return _brief({f"{key} labels" if key.isdecimal() else key.replace("_", " "): values[key] for key in chosen[:limit]})
+    return _brief(
+        {f"{key} labels" if key.isdecimal() else key.replace("_", " "): values[key] for key in chosen[:limit]}
+    )
 
 
 def _brief(values: Mapping[str, object]) -> str:
     """`key value` pairs on one line."""
-    return ", ".join(f"{key} {value:.5g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items())
+    return ", ".join(
+        f"{key} {value:.5g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in values.items()
+    )

@@ -7,82 +7,125 @@ import typer
 
 from ex3cli.cli import vae_pictures
 from ex3cli.cli import vae_tables as tables
-from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
 
 if TYPE_CHECKING:
-    from ex3cli.artifacts.run import Run
     from ex3cli.datasets.registry import ImageDataset
-    from ex3cli.vae.judging import Judgement
+    from ex3cli.runs.run import Run
+    from ex3cli.vae.few_labels.evaluate import Evaluation
 
-app = typer.Typer(help="M1: a variational autoencoder's features and an SVM with few labels.", no_args_is_help=True)
+app = typer.Typer(
+    help="M1: a variational autoencoder's features and an SVM with few labels.", no_args_is_help=True
+)
 
 TRAIN, EVALUATE, COMPARE = "vae train", "vae eval", "vae compare"
 
 Resume = Annotated[
     str | None,
-    typer.Option(metavar="RUN", help="Go on with an interrupted run, bit-identical on the CPU.", rich_help_panel="Training"),
+    typer.Option(
+        metavar="RUN",
+        help="Go on with an interrupted run, bit-identical on the CPU.",
+        rich_help_panel="Training",
+    ),
 ]
 
 
 @command(
-    app, "train", config=VAEConfig, common=("data", "dataset", "device", "seed", "artifacts"),
-    examples=("ex3 vae train", "ex3 vae train --preset paper --dataset mnist", "ex3 vae train --resume 0001-edges"),
-)  # fmt: skip
-def train(context: Context, resume: Resume = None) -> Answer:
+    app,
+    "train",
+    config=VAEConfig,
+    common=("data", "dataset", "device", "seed", "artifacts"),
+    examples=(
+        "ex3 vae train",
+        "ex3 vae train --preset paper --dataset mnist",
+        "ex3 vae train --resume 0001-edges",
+    ),
+)
+def train(context: Context, resume: Resume = None) -> Result:
     """Train on all training images, without their labels; writes weights, features, bounds and figures."""
     import torch
 
-    from ex3cli.cli.resuming import follow_up, its_threads, recording, resume_command, run_settings, same_data, take_up
+    from ex3cli.cli.resume import (
+        follow_up,
+        its_threads,
+        recording,
+        reopen,
+        resume_command,
+        run_settings,
+        same_data,
+    )
     from ex3cli.datasets import registry
     from ex3cli.training.device import choose_device
-    from ex3cli.vae import outputs, training
+    from ex3cli.vae import results as outputs
+    from ex3cli.vae import training
 
     device = choose_device(context.device)
-    run = take_up(context, resume, command=TRAIN, feature="vae") if resume else None
+    run = reopen(context, resume, command=TRAIN, feature="vae") if resume else None
     data = registry.load(context.dataset, context.data)
     preset = context.given.get("preset", next(iter(VAEConfig.presets)))
     if run is None:
         run = context.store.new_run(
-            ("vae", context.dataset), label=preset, command=TRAIN, config=run_settings(context), seed=context.seed,
-            argv=context.argv, device=str(device), threads=torch.get_num_threads(), data=data.digests,
-        )  # fmt: skip
+            ("vae", context.dataset),
+            label=preset,
+            command=TRAIN,
+            config=run_settings(context),
+            seed=context.seed,
+            argv=context.argv,
+            device=str(device),
+            threads=torch.get_num_threads(),
+            data=data.digests,
+        )
     with recording(run), its_threads(run):
         same_data(run, data.digests)
         trained = training.train(
-            context.config, data.train_images, run, seed=context.seed, device=device,
-            resume_command=resume_command(context, TRAIN, run), progress=context.progress,
-        )  # fmt: skip
-        summary = outputs.write(run, trained, data, context.config, seed=context.seed, progress=context.progress)
+            context.config,
+            data.train_images,
+            run,
+            seed=context.seed,
+            device=device,
+            resume_command=resume_command(context, TRAIN, run),
+            progress=context.progress,
+        )
+        summary = outputs.write(
+            run, trained, data, context.config, seed=context.seed, progress=context.progress
+        )
         with context.optional("the figure"):
             outputs.draw(run)
         run.finish(summary, partial=context.config.epochs < VAEConfig.resolve(preset).epochs)
-    return Answer(
+    return Result(
         document={"dataset": context.dataset, "run": run.name, "partial": run.manifest.partial, **summary},
         show=[
             *tables.training(run.name, summary),
             *tables.collapsed(summary),
-            *tables.not_a_density(context.config.views, context.config.likelihood),
-            f"Judge it: {follow_up(context, 'vae', 'eval', '--dataset', context.dataset, '--run', run.path.name)}",
+            *tables.not_a_density(context.config.inputs, context.config.likelihood),
+            "Judge it: "
+            f"{follow_up(context, 'vae', 'eval', '--dataset', context.dataset, '--run', run.path.name)}",
         ],
         run=run,
     )
 
 
 @command(
-    app, "eval", config=EvaluationConfig, common=("data", "dataset", "run", "seed", "artifacts"),
+    app,
+    "eval",
+    config=EvaluationConfig,
+    common=("data", "dataset", "run", "seed", "artifacts"),
     examples=(
-        "ex3 vae eval --labels 3000", "ex3 vae eval --dataset mnist", "ex3 vae eval --transductive",
+        "ex3 vae eval --labels 3000",
+        "ex3 vae eval --dataset mnist",
+        "ex3 vae eval --transductive",
         "ex3 vae eval --features mean --features logvar --draws 20 --json",
     ),
-)  # fmt: skip
-def evaluate(context: Context) -> Answer:
+)
+def evaluate(context: Context) -> Result:
     """Train an SVM (RBF kernel) on the features of few labelled images; test it on all test images."""
     import torch
 
-    from ex3cli.cli.resuming import recording
+    from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
-    from ex3cli.vae import judging
+    from ex3cli.vae.few_labels import evaluate as judging
 
     registry.spec(context.dataset)
     trained = context.store.find(("vae", context.dataset), command=TRAIN, name=context.run)
@@ -101,79 +144,117 @@ def evaluate(context: Context) -> Answer:
         "results": judging.rows(judged, context.config, beside),
     }
     run = context.store.new_run(
-        ("vae", context.dataset), label="eval", command=EVALUATE, config=context.config.to_dict(), seed=context.seed,
-        argv=context.argv, data=trained.manifest.data, parents={trained.name: trained.manifest.digest},
+        ("vae", context.dataset),
+        label="eval",
+        command=EVALUATE,
+        config=context.config.to_dict(),
+        seed=context.seed,
+        argv=context.argv,
+        data=trained.manifest.data,
+        sources={trained.name: trained.manifest.digest},
         threads=torch.get_num_threads(),
-    )  # fmt: skip
+    )
     with recording(run):
         _write_results(run, document, judged, context.dataset)
     shortened = ", a shortened training" if trained.manifest.partial else ""
-    kind = "SVM on labels spread over the training images, of the" if context.config.transductive else "SVM on the"
+    kind = (
+        "SVM on labels spread over the training images, of the"
+        if context.config.transductive
+        else "SVM on the"
+    )
     title = f"{kind} {judged.features} of {trained.name}{shortened}; all test images of {context.dataset}"
     collapsed = tables.collapsed(trained.manifest.summary)
     spaced = [part for table in tables.accuracies(document) for part in ("", table)]
-    return Answer(document=document, show=[title, *spaced, "", *tables.notes(document), *collapsed], run=run)
+    return Result(document=document, show=[title, *spaced, "", *tables.notes(document), *collapsed], run=run)
 
 
 @command(
-    app, "compare", config=EvaluationConfig, common=("data", "dataset", "seed", "artifacts"),
-    examples=("ex3 vae compare 0001-edges 0002-edges 0003-edges 0004-paper", "ex3 vae compare 0001-edges --transductive"),
-)  # fmt: skip
+    app,
+    "compare",
+    config=EvaluationConfig,
+    common=("data", "dataset", "seed", "artifacts"),
+    examples=(
+        "ex3 vae compare 0001-edges 0002-edges 0003-edges 0004-paper",
+        "ex3 vae compare 0001-edges --transductive",
+    ),
+)
 def compare(
     context: Context,
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Trainings; several seeds of one recipe show its spread.")
+        list[str],
+        typer.Argument(metavar="RUN...", help="Trainings; several seeds of one recipe show its spread."),
     ],
-) -> Answer:
+) -> Result:
     """Judge several trainings on the same draws, beside the baselines; needs the data set."""
     import torch
 
-    from ex3cli.cli.resuming import recording
+    from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
-    from ex3cli.vae import comparison, evaluation_figures, markdown
+    from ex3cli.vae import figures as evaluation_figures
+    from ex3cli.vae import tables as markdown
+    from ex3cli.vae.few_labels import compare as comparison
 
-    store, shelf = context.store, ("vae", context.dataset)
-    trained = [store.find(shelf, command=TRAIN, name=name) for name in runs]
+    store, category = context.store, ("vae", context.dataset)
+    trained = [store.find(category, command=TRAIN, name=name) for name in runs]
     data = registry.load(context.dataset, context.data)
     _fit_sizes(context, data)
     run = store.new_run(
-        (*shelf, "comparison"), label="table", command=COMPARE, config=context.config.to_dict(), seed=context.seed,
-        argv=context.argv, data=data.digests, parents={each.name: each.manifest.digest for each in trained},
+        (*category, "comparison"),
+        label="table",
+        command=COMPARE,
+        config=context.config.to_dict(),
+        seed=context.seed,
+        argv=context.argv,
+        data=data.digests,
+        sources={each.name: each.manifest.digest for each in trained},
         threads=torch.get_num_threads(),
-    )  # fmt: skip
+    )
     with recording(run):
-        document = comparison.compare(trained, data, context.config, seed=context.seed, progress=context.progress)
+        document = comparison.compare(
+            trained, data, context.config, seed=context.seed, progress=context.progress
+        )
         run.write_json(comparison.FILE, document)
         run.write_text("table.md", markdown.accuracy_table(document))
-        run.write_figure("figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines(document)), svg=True)
+        run.write_figure(
+            "figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines(document)), svg=True
+        )
         summary = {name: entry["results"][-1]["accuracy_mean"] for name, entry in document["recipes"].items()}
         run.finish(summary, partial=context.config.draws < EvaluationConfig().draws)
-    return Answer(document={**document, "run": run.name}, show=tables.comparison(document), run=run)
+    return Result(document={**document, "run": run.name}, show=tables.comparison(document), run=run)
 
 
 def _fit_sizes(context: Context, data: "ImageDataset | None") -> None:
-    """Leave out default numbers of labels that the data set cannot supply; refuse such a number where it was given."""
-    from ex3cli.vae.evaluation import check_sizes, possible_sizes
+    """Leave out default numbers of labels that the data set cannot supply; refuse such a number where it was
+    given.
+    """
+    from ex3cli.vae.few_labels.fits import check_sizes, possible_sizes
 
     if data is None:  # the features say, and those that ship have enough
         return
     labels, sizes = data.train_labels.numpy(), context.config.labels
     if "labels" not in context.given and (possible := possible_sizes(labels, sizes)):
         if left_out := [f"{size:,}" for size in sizes if size not in possible]:
-            context.note(f"{context.dataset} has too few images for {' and '.join(left_out)} labels: left out")
+            context.note(
+                f"{context.dataset} has too few images for {' and '.join(left_out)} labels: left out"
+            )
         context.config = replace(context.config, labels=possible)
     check_sizes(labels, context.config.labels, tune=context.config.tune)
 
 
 def _baselines(context: Context, data: "ImageDataset | None") -> dict[str, list[dict[str, Any]]]:
-    """What the shipped comparison says of these draws, with raw pixels and edges measured anew where the data set is."""
+    """What the shipped comparison says of these draws, with raw pixels and edges measured anew where the data
+    set is.
+    """
     from ex3cli.errors import ArtifactError
-    from ex3cli.vae import comparison, judging
+    from ex3cli.vae.few_labels import compare as comparison
+    from ex3cli.vae.few_labels import evaluate as judging
 
     if not context.config.baselines:
         return {}
     try:
-        shipped = context.store.find(("vae", context.dataset, "comparison"), command=COMPARE, name="reference")
+        shipped = context.store.find(
+            ("vae", context.dataset, "comparison"), command=COMPARE, name="reference"
+        )
         found = comparison.shipped_rows(shipped.read_json(comparison.FILE), context.config, context.seed)
     except ArtifactError:
         found = {}
@@ -182,9 +263,10 @@ def _baselines(context: Context, data: "ImageDataset | None") -> dict[str, list[
     return found
 
 
-def _write_results(run: "Run", document: dict[str, Any], judged: "Judgement", dataset: str) -> None:
+def _write_results(run: "Run", document: dict[str, Any], judged: "Evaluation", dataset: str) -> None:
     from ex3cli.datasets.registry import spec
-    from ex3cli.vae import comparison, evaluation_figures
+    from ex3cli.vae import figures as evaluation_figures
+    from ex3cli.vae.few_labels import compare as comparison
 
     rows, names = document["results"], spec(dataset).class_names
     run.write_json("table.json", document)
@@ -193,7 +275,9 @@ def _write_results(run: "Run", document: dict[str, Any], judged: "Judgement", da
     for result in judged.results:
         run.write_estimator(f"svm-{result.labels}.skops", result.first_svm)
     largest = max(judged.results, key=lambda result: result.labels)
-    run.write_figure("figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines_of(document)), svg=True)
+    run.write_figure(
+        "figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines_of(document)), svg=True
+    )
     run.write_figure("figures/confusion", evaluation_figures.confusion(largest, names), svg=True)
     run.finish({str(result.labels): result.accuracy_mean for result in judged.results})
 

@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ex3cli.cli.frame import Answer, Context, command
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.output import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from ex3cli.artifacts.run import Run
     from ex3cli.datasets.registry import ImageDataset
+    from ex3cli.runs.run import Run
     from ex3cli.vae.networks import VAE
 
 app = typer.Typer()
@@ -20,43 +21,65 @@ TRAIN = "vae train"
 COMMON = ("data", "dataset", "run", "seed", "artifacts")
 
 
-@command(app, "reconstruct", common=COMMON, examples=("ex3 vae reconstruct", "ex3 vae reconstruct --dataset mnist --pairs 3"))
+@command(
+    app,
+    "reconstruct",
+    common=COMMON,
+    examples=("ex3 vae reconstruct", "ex3 vae reconstruct --dataset mnist --pairs 3"),
+)
 def reconstruct(
     context: Context,
-    pairs: Annotated[int, typer.Option(min=1, max=20, help="Test images a class.", rich_help_panel="Output")] = 2,
-) -> Answer:
+    pairs: Annotated[
+        int, typer.Option(min=1, max=20, help="Test images a class.", rich_help_panel="Output")
+    ] = 2,
+) -> Result:
     """Draw test images above and their reconstructions below, a column a class; needs the data set."""
     import torch
 
-    from ex3cli.cli.resuming import recording
+    from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
-    from ex3cli.training.seeding import torch_generator
-    from ex3cli.vae import picture_figures, pictures
+    from ex3cli.seeding import torch_generator
+    from ex3cli.vae import figures as picture_figures
+    from ex3cli.vae import generate as pictures
 
     trained, model = _model(context)
     data = registry.load(context.dataset, context.data)
-    order = torch.randperm(len(data.test_labels), generator=torch_generator(context.seed, "vae", "reconstruct"))
-    chosen = torch.stack([order[data.test_labels[order] == each][:pairs] for each in range(len(data.class_names))])
+    order = torch.randperm(
+        len(data.test_labels), generator=torch_generator(context.seed, "vae", "reconstruct")
+    )
+    chosen = torch.stack(
+        [order[data.test_labels[order] == each][:pairs] for each in range(len(data.class_names))]
+    )
     real = data.test_images[chosen.flatten()]
     decoded = pictures.reconstruct(model, real)
     shape = (*chosen.shape, *real.shape[1:])
     error = (real.float() - decoded.float()).square().mean().sqrt().item() / 255
     run = _new_run(context, "reconstruct", trained, {"pairs": pairs})
     with recording(run):
-        figure = picture_figures.reconstructions(real.view(shape).numpy(), decoded.view(shape).numpy(), data.class_names)
+        figure = picture_figures.reconstructions(
+            real.view(shape).numpy(), decoded.view(shape).numpy(), data.class_names
+        )
         run.write_figure("figures/reconstructions", figure)
         run.finish({"root_mean_squared_error": error})
     return _answer(context, run, trained, {"positions": chosen.tolist(), "root_mean_squared_error": error})
 
 
-@command(app, "sample", common=COMMON[1:], examples=("ex3 vae sample", "ex3 vae sample --dataset mnist -n 100 --seed 7"))
+@command(
+    app,
+    "sample",
+    common=COMMON[1:],
+    examples=("ex3 vae sample", "ex3 vae sample --dataset mnist -n 100 --seed 7"),
+)
 def sample(
     context: Context,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, max=400, help="Images.", rich_help_panel="Output")] = 64,
-) -> Answer:
+    count: Annotated[
+        int, typer.Option("-n", "--count", min=1, max=400, help="Images.", rich_help_panel="Output")
+    ] = 64,
+) -> Result:
     """Draw images from the prior; image i of a seed is the same whatever -n is."""
-    from ex3cli.cli.resuming import recording
-    from ex3cli.vae import picture_figures, pictures
+    from ex3cli.cli.resume import recording
+    from ex3cli.vae import figures as picture_figures
+    from ex3cli.vae import generate as pictures
 
     trained, model = _model(context)
     drawn = pictures.sample(model, count, context.seed).numpy()
@@ -67,7 +90,9 @@ def sample(
     return _answer(context, run, trained, {"count": count}, preview=drawn)
 
 
-@command(app, "latent", common=COMMON, examples=("ex3 vae latent", "ex3 vae latent --label dress --dimensions 16"))
+@command(
+    app, "latent", common=COMMON, examples=("ex3 vae latent", "ex3 vae latent --label dress --dimensions 16")
+)
 def latent(
     context: Context,
     label: Annotated[
@@ -78,17 +103,25 @@ def latent(
             rich_help_panel="Input",
         ),
     ] = None,
-    dimensions: Annotated[int, typer.Option(min=1, max=64, help="Rows of the traversal.", rich_help_panel="Output")] = 10,
-    steps: Annotated[int, typer.Option(min=2, max=31, help="Columns of the traversal.", rich_help_panel="Output")] = 11,
-    points: Annotated[int, typer.Option(min=10, max=10_000, help="Test images on the map.", rich_help_panel="Output")] = 2000,
-) -> Answer:
+    dimensions: Annotated[
+        int, typer.Option(min=1, max=64, help="Rows of the traversal.", rich_help_panel="Output")
+    ] = 10,
+    steps: Annotated[
+        int, typer.Option(min=2, max=31, help="Columns of the traversal.", rich_help_panel="Output")
+    ] = 11,
+    points: Annotated[
+        int, typer.Option(min=10, max=10_000, help="Test images on the map.", rich_help_panel="Output")
+    ] = 2000,
+) -> Result:
     """Draw a map of the test images' latents with class names, and what each latent dimension does.
 
     Without the data set the map is of what a run stores: the features that its SVM is given.
     """
-    from ex3cli.cli.resuming import recording
+    from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
-    from ex3cli.vae import mapping, picture_figures, pictures
+    from ex3cli.vae import figures as picture_figures
+    from ex3cli.vae import generate as mapping
+    from ex3cli.vae import generate as pictures
 
     names = spec(context.dataset).class_names
     trained, model = _model(context)
@@ -97,11 +130,18 @@ def latent(
     context.note(f"placing the test images by their {what} (t-SNE)")
     places = mapping.place(mapped, context.seed)
     chosen, values, moved = pictures.traverse(model, base, dimensions, steps)
-    run = _new_run(context, "latent", trained, {"label": label, "dimensions": dimensions, "steps": steps, "points": points})
+    run = _new_run(
+        context,
+        "latent",
+        trained,
+        {"label": label, "dimensions": dimensions, "steps": steps, "points": points},
+    )
     rows = [[*place, label] for place, label in zip(places, labels, strict=True)]
     with recording(run):
         run.write_figure("figures/map", picture_figures.feature_map(places, labels, names, what))
-        run.write_figure("figures/traversal", picture_figures.traversal(chosen, values.tolist(), moved.numpy(), words))
+        run.write_figure(
+            "figures/traversal", picture_figures.traversal(chosen, values.tolist(), moved.numpy(), words)
+        )
         run.write_csv("map.csv", ("x", "y", "label"), rows)
         run.finish({"points": len(places)})
     return _answer(context, run, trained, {"points": len(places), "mapped": what, "dimensions": chosen})
@@ -110,7 +150,8 @@ def latent(
 def _model(context: Context) -> "tuple[Run, VAE]":
     """The run that was asked for and its model, which must draw pixels."""
     from ex3cli.datasets import registry
-    from ex3cli.vae import features, pictures
+    from ex3cli.vae import features
+    from ex3cli.vae import generate as pictures
 
     registry.spec(context.dataset)
     trained = context.store.find(("vae", context.dataset), command=TRAIN, name=context.run)
@@ -119,17 +160,27 @@ def _model(context: Context) -> "tuple[Run, VAE]":
     return trained, model
 
 
-def _mapped(context: Context, trained: "Run", model: "VAE", points: int) -> "tuple[NDArray[Any], NDArray[Any], str]":
-    """What the map places, with labels and in words: posterior means, or without the data set the stored features."""
+def _mapped(
+    context: Context, trained: "Run", model: "VAE", points: int
+) -> "tuple[NDArray[Any], NDArray[Any], str]":
+    """What the map places, with labels and in words: posterior means, or without the data set the stored
+    features.
+    """
     import torch
 
-    from ex3cli.vae import features, mapping, pictures
+    from ex3cli.vae import features
+    from ex3cli.vae import generate as mapping
+    from ex3cli.vae import generate as pictures
 
     data = data_if_here(context)
     if data is not None:
         chosen = mapping.choose_points(len(data.test_labels), points, context.seed)
         at = torch.from_numpy(chosen)
-        return pictures.encode(model, data.test_images[at]).numpy(), data.test_labels[at].numpy(), "posterior means"
+        return (
+            pictures.encode(model, data.test_images[at]).numpy(),
+            data.test_labels[at].numpy(),
+            "posterior means",
+        )
     stored = features.load_features(trained)
     chosen = mapping.choose_points(len(stored.test), points, context.seed)
     what = f"features for the SVM ({features.describe(features.config_of(trained).features)})"
@@ -148,27 +199,37 @@ def _base(context: Context, model: "VAE", label: str | None) -> "tuple[Tensor, s
     """The z that a traversal starts from, and what it is in words."""
     from ex3cli.datasets import registry
     from ex3cli.datasets.labels import parse_label
-    from ex3cli.vae import pictures
+    from ex3cli.vae import generate as pictures
 
     if label is None:
         return pictures.prior_sample(model, context.seed), f"a sample of seed {context.seed}"
     wanted = parse_label(label, registry.spec(context.dataset).class_names)
     data = registry.load(context.dataset, context.data)
     first = int((data.test_labels == wanted).nonzero()[0])
-    return pictures.encode(model, data.test_images[first : first + 1]), f"a test image ({data.class_names[wanted]})"
+    return pictures.encode(
+        model, data.test_images[first : first + 1]
+    ), f"a test image ({data.class_names[wanted]})"
 
 
 def _new_run(context: Context, name: str, trained: "Run", settings: dict[str, Any]) -> "Run":
     import torch
 
     return context.store.new_run(
-        ("vae", context.dataset), label=name, command=f"vae {name}", config=settings, seed=context.seed, argv=context.argv,
-        data=trained.manifest.data, parents={trained.name: trained.manifest.digest},
+        ("vae", context.dataset),
+        label=name,
+        command=f"vae {name}",
+        config=settings,
+        seed=context.seed,
+        argv=context.argv,
+        data=trained.manifest.data,
+        sources={trained.name: trained.manifest.digest},
         threads=torch.get_num_threads(),
-    )  # fmt: skip
+    )
 
 
-def _answer(context: Context, run: "Run", trained: "Run", numbers: dict[str, Any], preview: Any = None) -> Answer:
+def _answer(
+    context: Context, run: "Run", trained: "Run", numbers: dict[str, Any], preview: Any = None
+) -> Result:
     from shutil import get_terminal_size
 
     from ex3cli.cli.preview import can_preview, half_blocks
@@ -177,4 +238,4 @@ def _answer(context: Context, run: "Run", trained: "Run", numbers: dict[str, Any
     if preview is not None and can_preview():
         shown.insert(0, half_blocks(list(preview), get_terminal_size().columns))
     document = {"dataset": context.dataset, "run": trained.name, "seed": context.seed, **numbers}
-    return Answer(document=document, show=shown, run=run)
+    return Result(document=document, show=shown, run=run)

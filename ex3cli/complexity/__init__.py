@@ -1,1 +1,3 @@
-"""`ex3 complexity`: what an LSTM layer and a Transformer layer cost: operations counted, time and memory measured."""
+"""`ex3 complexity`: what an LSTM layer and a Transformer layer cost: operations counted, time and memory
+measured.
+"""

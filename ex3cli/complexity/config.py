@@ -2,33 +2,49 @@
 
 from dataclasses import dataclass
 
-from ex3cli.settings import Settings, setting
+from ex3cli.config import Config, option
 
 
 @dataclass(frozen=True)
-class ComplexityConfig(Settings):
-    """One LSTM layer against one Transformer encoder layer (one head, 4d wide feed-forward), one sequence at a time."""
+class ComplexityConfig(Config):
+    """One LSTM layer against one Transformer encoder layer (one head, 4d wide feed-forward), one sequence at
+    a time.
+    """
 
-    max_length: int = setting(
-        4096, "Longest sequence N; seven lengths are measured, each half of the next.", minimum=64, maximum=65536
+    max_length: int = option(
+        4096,
+        "Longest sequence N; seven lengths are measured, each half of the next.",
+        minimum=64,
+        maximum=65536,
     )
-    width: int = setting(64, "Model width d while N varies.", minimum=4, maximum=4096)
-    max_width: int = setting(
-        512, "Largest model width d; five widths are measured, each half of the next.", minimum=64, maximum=8192
+    width: int = option(64, "Model width d while N varies.", minimum=4, maximum=4096)
+    max_width: int = option(
+        512,
+        "Largest model width d; five widths are measured, each half of the next.",
+        minimum=64,
+        maximum=8192,
     )
-    length: int = setting(256, "Sequence length N while d varies.", minimum=8, maximum=65536)
-    threads: int = setting(
-        1, "Threads of torch while timing: one compares the work itself and is least disturbed.", panel="Training", minimum=1
+    length: int = option(256, "Sequence length N while d varies.", minimum=8, maximum=65536)
+    threads: int = option(
+        1,
+        "Threads of torch while timing: one compares the work itself and is least disturbed.",
+        panel="Training",
+        minimum=1,
     )
-    budget: float = setting(
-        30.0, "Seconds for timing: more give more rounds (3 to 9), and admit slower points.", panel="Training",
-        minimum=0, exclusive=True,
-    )  # fmt: skip
+    time_budget: float = option(
+        30.0,
+        "Seconds for timing: more give more rounds (3 to 9), and admit slower points.",
+        panel="Training",
+        minimum=0,
+        exclusive=True,
+    )
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """The measured N, ascending."""
-        return tuple(self.max_length >> halvings for halvings in range(6, -1, -1) if self.max_length >> halvings >= 8)
+        return tuple(
+            self.max_length >> halvings for halvings in range(6, -1, -1) if self.max_length >> halvings >= 8
+        )
 
     @property
     def widths(self) -> tuple[int, ...]:

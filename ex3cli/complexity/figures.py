@@ -1,18 +1,20 @@
-"""Figures to hand in: time against N and d with fitted lines and the crossover; operations and memory against N."""
+"""Figures to hand in: time against N and d with fitted lines and the crossover; operations and memory against
+N.
+"""
 
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.figure_style import BLUE, GREY, ORANGE, VERMILLION
+from ex3cli.plotting import BLUE, GREY, ORANGE, VERMILLION
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from ex3cli.complexity.counting import FORMULAS, core_operations
+from ex3cli.complexity.flops import FORMULAS, core_operations
 
 if TYPE_CHECKING:
-    from ex3cli.complexity.analysis import Analysis
+    from ex3cli.complexity.results import Analysis
 
 LOOKS = {"lstm": (BLUE, "o"), "attention": (ORANGE, "^"), "transformer": (VERMILLION, "s")}
 NAMES = {"lstm": "LSTM", "attention": "attention's N²d term", "transformer": "Transformer layer"}
@@ -27,7 +29,9 @@ def draw_times(analysis: "Analysis") -> Figure:
     """Medians of the rounds, and over the declared tail the fitted line with its slope."""
     figure = Figure(figsize=(11, 9.5), layout="constrained")
     config = analysis.config
-    figure.suptitle(f"Time of one layer on one sequence, {config.threads} thread{'s' if config.threads > 1 else ''}")
+    figure.suptitle(
+        f"Time of one layer on one sequence, {config.threads} thread{'s' if config.threads > 1 else ''}"
+    )
     axes = figure.subplots(2, 2)
     for row, (direction, way) in enumerate((("forward", "forward"), ("training", "forward and backward"))):
         for column, (against, symbol) in enumerate((("length", "N"), ("width", "d"))):
@@ -45,9 +49,9 @@ def draw_times(analysis: "Analysis") -> Figure:
 
 
 def _times(axes: Axes, analysis: "Analysis", layer: str, direction: str, against: str, symbol: str) -> None:
-    from ex3cli.complexity.analysis import series
+    from ex3cli.complexity.results import series
 
-    colour, marker = LOOKS[layer]
+    color, marker = LOOKS[layer]
     sizes, seconds = series(analysis.config, analysis.times, layer, direction, against)
     if not sizes:
         return
@@ -57,9 +61,15 @@ def _times(axes: Axes, analysis: "Analysis", layer: str, direction: str, against
     if fit is not None:
         label += f": ${symbol}^{{{fit.slope:.2f}}}$ ({fit.low:.2f} to {fit.high:.2f}; by count {fit.law:.2f})"
         tail = np.array([fit.tail[0], fit.tail[-1]], dtype=float)
-        axes.plot(tail, np.exp(fit.intercept) * tail**fit.slope, color=colour, linewidth=1.6)
+        axes.plot(tail, np.exp(fit.intercept) * tail**fit.slope, color=color, linewidth=1.6)
     spread = np.abs(np.quantile(seconds, [0, 1], axis=1) - medians)
-    look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 5, "linestyle": "none", "capsize": 2}
+    look: dict[str, Any] = {
+        "color": color,
+        "marker": marker,
+        "markersize": 5,
+        "linestyle": "none",
+        "capsize": 2,
+    }
     axes.errorbar(sizes, medians, yerr=spread, label=label, linewidth=1, **look)
 
 
@@ -67,27 +77,44 @@ def _crossover(axes: Axes, analysis: "Analysis", direction: str) -> None:
     low, high = axes.get_xlim()
     crossing = analysis.crossings[direction]
     axes.axvline(
-        analysis.predicted, color=GREY, linestyle="--", linewidth=1.2, label=f"predicted N = 4d = {analysis.predicted}"
+        analysis.predicted,
+        color=GREY,
+        linestyle="--",
+        linewidth=1.2,
+        label=f"predicted N = 4d = {analysis.predicted}",
     )
     if crossing is not None and low < crossing.size < high:
         axes.axvline(crossing.size, color=GREY, linewidth=1.2, label=f"measured N ≈ {crossing.size:.0f}")
 
 
 def draw_operations_and_memory(analysis: "Analysis") -> Figure:
-    """Counted operations against N with the crossover at N = 4d, and peak memory with and without the N² matrix."""
+    """Counted operations against N with the crossover at N = 4d, and peak memory with and without the N²
+    matrix.
+    """
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     width, lengths = analysis.config.width, analysis.config.lengths
     fine = np.geomspace(lengths[0], lengths[-1], 100)
     for layer in ("lstm", "transformer"):
-        colour, marker = LOOKS[layer]
+        color, marker = LOOKS[layer]
         name, law = FORMULAS[layer]
-        left.plot(fine, [law(n, width) for n in fine], color=colour, label=f"{NAMES[layer]}: {name}")
-        counted = [(each.length, each.counted) for each in analysis.counts if each.layer == layer and each.width == width]
+        left.plot(fine, [law(n, width) for n in fine], color=color, label=f"{NAMES[layer]}: {name}")
+        counted = [
+            (each.length, each.counted)
+            for each in analysis.counts
+            if each.layer == layer and each.width == width
+        ]
         if counted:
-            left.plot(*zip(*counted, strict=True), marker, color=colour, label="  counted")
-    left.plot(fine, [core_operations(n, width) for n in fine], color=LOOKS["attention"][0], label="attention's term 4N²d")
-    left.axvline(analysis.predicted, color=GREY, linestyle="--", linewidth=1.2, label=f"N = 4d = {analysis.predicted}")
+            left.plot(*zip(*counted, strict=True), marker, color=color, label="  counted")
+    left.plot(
+        fine,
+        [core_operations(n, width) for n in fine],
+        color=LOOKS["attention"][0],
+        label="attention's term 4N²d",
+    )
+    left.axvline(
+        analysis.predicted, color=GREY, linestyle="--", linewidth=1.2, label=f"N = 4d = {analysis.predicted}"
+    )
     left.set(title=f"Operations, forward, d = {width}", xlabel="sequence length N", ylabel="operations")
     _memory(right, analysis)
     right.set(title=f"Peak memory of one layer, d = {width}", xlabel="sequence length N", ylabel="MB")
@@ -103,14 +130,26 @@ def _memory(axes: Axes, analysis: "Analysis") -> None:
         "attention, fused": ("#009E73", "^"),
         "lstm": LOOKS["lstm"],
     }
-    for layer, (colour, marker) in looks.items():
+    for layer, (color, marker) in looks.items():
         for direction, dash in (("forward", ":"), ("training", "-")):
             found = [
-                (peak.length, peak.bytes / 1e6) for peak in analysis.peaks if (peak.layer, peak.direction) == (layer, direction)
+                (peak.length, peak.bytes / 1e6)
+                for peak in analysis.peaks
+                if (peak.layer, peak.direction) == (layer, direction)
             ]
             if found:
-                name = f"{NAMES.get(layer, layer)}, {'forward' if direction == 'forward' else 'forward and backward'}"
-                axes.plot(*zip(*found, strict=True), marker=marker, color=colour, linestyle=dash, markersize=5, label=name)
+                name = (
+                    f"{NAMES.get(layer, layer)}, "
+                    f"{'forward' if direction == 'forward' else 'forward and backward'}"
+                )
+                axes.plot(
+                    *zip(*found, strict=True),
+                    marker=marker,
+                    color=color,
+                    linestyle=dash,
+                    markersize=5,
+                    label=name,
+                )
 
 
 def _legend(axes: Axes) -> None:

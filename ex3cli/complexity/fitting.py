@@ -1,4 +1,6 @@
-"""Slopes on log-log axes over declared tails, and where two curves cross, each with a bootstrap interval over rounds."""
+"""Slopes on log-log axes over declared tails, and where two curves cross, each with a bootstrap interval over
+rounds.
+"""
 
 from dataclasses import dataclass
 
@@ -36,7 +38,9 @@ class Slope:
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where the first curve, coming from below, reaches the second; `extrapolated` if no measured size lies beyond it."""
+    """Where the first curve, coming from below, reaches the second; `extrapolated` if no measured size lies
+    beyond it.
+    """
 
     size: float
     low: float
@@ -51,7 +55,8 @@ def fit_slope(
 
     Parameters
     ----------
-    sizes : S of them; times : (S, rounds) seconds; operations : (S,) counts, whose slope over the same tail is the law's.
+    sizes : S of them; times : (S, rounds) seconds; operations : (S,) counts, whose slope over the same tail
+        is the law's.
     """
     kept = np.array(sizes) >= tail_from
     logs = np.log(np.array(sizes, dtype=float)[kept])
@@ -63,10 +68,14 @@ def fit_slope(
     return Slope(tail, float(slope), float(low), float(high), float(law), float(intercept))
 
 
-def find_crossing(sizes: tuple[int, ...], rising: Array, steady: Array, generator: np.random.Generator) -> Crossing | None:
-    """Return where the rising curve overtakes the steady one: between two sizes, else beyond them along their last slopes.
+def find_crossing(
+    sizes: tuple[int, ...], rising: Array, steady: Array, generator: np.random.Generator
+) -> Crossing | None:
+    """Return where the rising curve overtakes the steady one: between two sizes, else beyond them along their
+    last slopes.
 
-    None if the rising one is above from the start, does not rise faster, or would take a thousand times the largest size.
+    None if the rising one is above from the start, does not rise faster, or would take a thousand times the
+    largest size.
     Times are (S, rounds).
     """
     logs = np.log(np.array(sizes, dtype=float))

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from ex3cli.complexity.networks import FusedAttention, FusedLSTM, WrittenOutAttention
+from ex3cli.complexity.layers import FusedAttention, FusedLSTM, WrittenOutAttention
 
 LAYERS: dict[str, Callable[[int], nn.Module]] = {
     "attention, N² matrix": WrittenOutAttention,
@@ -65,7 +65,9 @@ def peak_bytes(run: Callable[[], object]) -> int:
 
 @contextmanager
 def _silent_descriptor() -> Iterator[None]:
-    """Send file descriptor 2 nowhere: some builds of the profiler announce themselves there, below Python's reach."""
+    """Send file descriptor 2 nowhere: some builds of the profiler announce themselves there, below Python's
+    reach.
+    """
     sys.stderr.flush()
     saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,4 +1,6 @@
-"""Wall-clock times by torch.utils.benchmark, in rounds, so that a disturbance hits every point and not one."""
+"""Wall-clock times by torch.utils.benchmark, in rounds, so that a disturbance hits every point and
+not one.
+"""
 
 import logging
 import math
@@ -11,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ex3cli.complexity.networks import FUSED
+from ex3cli.complexity.layers import FUSED
+from ex3cli.seeding import forked_global_rng
 from ex3cli.training.progress import Progress
-from ex3cli.training.seeding import isolated_global_rng
 
 if TYPE_CHECKING:
     from torch.utils.benchmark import Timer
@@ -38,11 +40,15 @@ class Point:
 Times = dict[Point, NDArray[np.float64]]
 
 
-def measure(points: Sequence[Point], *, threads: int, budget: float, seed: int, progress: Progress) -> Times:
+def measure(
+    points: Sequence[Point], *, threads: int, time_budget: float, seed: int, progress: Progress
+) -> Times:
     """Return seconds a run of each point, one measurement a round.
 
-    A first pass warms up and finds how often to repeat each point; a point whose single run takes more than a fifteenth of the
-    budget is left out. Then come rounds over all points while the budget in seconds lasts, at least 3 and at most 9.
+    A first pass warms up and finds how often to repeat each point; a point whose single run takes more than a
+    fifteenth of the
+    budget is left out. Then come rounds over all points while the budget in seconds lasts, at least 3 and at
+    most 9.
     """
     make_timer = _timer()
     timers: dict[Point, tuple[Timer, int]] = {}
@@ -50,21 +56,21 @@ def measure(points: Sequence[Point], *, threads: int, budget: float, seed: int, 
     progress.start("warming up", len(points), "points")
     for point in points:
         shorter = [single[other] for other in single if _is_shorter(other, point)]
-        if all(seconds <= budget / 15 for seconds in shorter):
+        if all(seconds <= time_budget / 15 for seconds in shorter):
             timer = make_timer("run()", globals={"run": runner(point, seed)}, num_threads=threads)
             timer.timeit(1)  # the first run allocates and compiles
             single[point] = timer.timeit(1).median
-            if single[point] > budget / 15:  # a hiccup of the machine must not cost a point
+            if single[point] > time_budget / 15:  # a hiccup of the machine must not cost a point
                 single[point] = timer.timeit(1).median
             timers[point] = timer, max(1, math.ceil(SHORTEST_BLOCK / single[point]))
         progress.advance()
     progress.stop()
-    kept = [point for point in timers if single[point] <= budget / 15]
+    kept = [point for point in timers if single[point] <= time_budget / 15]
     rounds: dict[Point, list[float]] = {point: [] for point in kept}
     started = perf_counter()
-    progress.start(f"timing, as many as {budget:g} s allow", MOST_ROUNDS, "rounds")
+    progress.start(f"timing, as many as {time_budget:g} s allow", MOST_ROUNDS, "rounds")
     for done in range(MOST_ROUNDS):
-        if done >= FEWEST_ROUNDS and (perf_counter() - started) * (done + 1) / done > budget:
+        if done >= FEWEST_ROUNDS and (perf_counter() - started) * (done + 1) / done > time_budget:
             break
         for point in kept:
             timer, repeats = timers[point]
@@ -75,7 +81,9 @@ def measure(points: Sequence[Point], *, threads: int, budget: float, seed: int, 
 
 
 def _timer() -> "type[Timer]":
-    """torch's Timer, which brings a compiler along that warns wherever there is CUDA but no GPU; nothing is compiled here."""
+    """torch's Timer, which brings a compiler along that warns wherever there is CUDA but no GPU; nothing is
+    compiled here.
+    """
     compiler = logging.getLogger("torch.utils.cpp_extension")
     before = compiler.level
     compiler.setLevel(logging.ERROR)
@@ -88,7 +96,7 @@ def _timer() -> "type[Timer]":
 
 def runner(point: Point, seed: int) -> Callable[[], None]:
     """A function that runs the point's fused layer once on one sequence."""
-    with isolated_global_rng(seed, "complexity", point.layer, point.width):
+    with forked_global_rng(seed, "complexity", point.layer, point.width):
         network = FUSED[point.layer](point.width)
         inputs = torch.randn(1, point.length, point.width)
     network.train(point.direction == "training")

@@ -9,7 +9,8 @@ Split = tuple[NDArray[np.uint8], NDArray[np.int64]]  # images (N, 28, 28), label
 def load_enlarged() -> tuple[Split, Split]:
     """The 1,797 digits as a training and a test split.
 
-    Every sixth image of each class, beginning with its first, is a test image: 304 of them, a split without a draw.
+    Every sixth image of each class, beginning with its first, is a test image: 304 of them, a split without a
+    draw.
     """
     from sklearn.datasets import load_digits
 
@@ -23,10 +24,13 @@ def load_enlarged() -> tuple[Split, Split]:
 
 
 def enlarge(sixteenths: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Images (N, 8, 8) of 0 to 16 as (N, 28, 28) of 0 to 255: 24×24 by bilinear interpolation, in a black border of 2.
+    """Images (N, 8, 8) of 0 to 16 as (N, 28, 28) of 0 to 255: 24×24 by bilinear interpolation, in a black
+    border of 2.
 
-    Whole numbers throughout: one result in 27 is exactly a half, which floating point rounds by the luck of its order of
-    operations (single and double precision differ in 2.6% of the pixels), and a seed would not mean the same everywhere.
+    Whole numbers throughout: one result in 27 is exactly a half, which floating point rounds by the luck of
+    its order of
+    operations (single and double precision differ in 2.6% of the pixels), and a seed would not mean the same
+    everywhere.
     """
     thirds = _bilinear_thirds(size=8)  # (24, 8)
     ninths = thirds @ sixteenths @ thirds.T  # (N, 24, 24), in units of 1/9 of 1/16
@@ -35,7 +39,9 @@ def enlarge(sixteenths: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def _bilinear_thirds(size: int) -> NDArray[np.int64]:
-    """Weights (3·size, size), in thirds, that enlarge a line of pixels threefold; the outermost pixels are held."""
+    """Weights (3·size, size), in thirds, that enlarge a line of pixels threefold; the outermost pixels are
+    held.
+    """
     weights = np.zeros((3 * size, size), dtype=np.int64)
     for pixel in range(size):
         before, after = max(pixel - 1, 0), min(pixel + 1, size - 1)

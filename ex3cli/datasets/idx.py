@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ex3cli.artifacts import reading
 from ex3cli.errors import DataError
+from ex3cli.runs import files
 
 LARGEST = 64_000_000  # bytes of a published file; the largest has 47,040,016
 MAGIC = bytes([0, 0, 0x08])  # two zero bytes and the type, unsigned bytes; the number of dimensions follows
@@ -35,7 +35,11 @@ def read_verified(path: Path, expected: str) -> NDArray[np.uint8]:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}", "fetch the data set") from error
     if content is None or hashlib.sha256(content).hexdigest() != expected:
-        problem = "is truncated" if content is not None and _is_truncated(content) else "does not match the published SHA-256"
+        problem = (
+            "is truncated"
+            if content is not None and _is_truncated(content)
+            else "does not match the published SHA-256"
+        )
         raise DataError(f"{path} {problem}", "fetch the data set again")
     return parse(content)
 
@@ -57,11 +61,12 @@ def examine(path: Path, expected: str) -> Condition:
 
 def _read(path: Path) -> bytes | None:
     """What a file holds; None of one that is larger than any published."""
-    return None if reading.size_of(path) > LARGEST else reading.read(path, LARGEST)
+    return None if files.size_of(path) > LARGEST else files.read(path, LARGEST)
 
 
 def parse(content: bytes) -> NDArray[np.uint8]:
-    """Array of an idx file: two zero bytes, the type, the number of dimensions, each dimension (4 bytes, big-endian), data.
+    """Array of an idx file: two zero bytes, the type, the number of dimensions, each dimension (4 bytes,
+    big-endian), data.
 
     Raises
     ------

@@ -8,7 +8,8 @@ from ex3cli.errors import UsageError
 
 
 def parse_label(text: str, class_names: Sequence[str]) -> int:
-    """The class that `text` means: a number, a name, a part of one ("T-shirt" of "T-shirt/top") or a word that only one has
+    """The class that `text` means: a number, a name, a part of one ("T-shirt" of "T-shirt/top") or a word
+    that only one has
     ("boot"); case, blanks, hyphens and a plural s do not matter. A number is taken as it stands: -9 is not 9.
 
     Raises
@@ -25,10 +26,14 @@ def parse_label(text: str, class_names: Sequence[str]) -> int:
             return spellings[candidate]
     everything = ", ".join(f"{index} {name}" for index, name in enumerate(class_names))
     if "," in text:
-        raise UsageError(f"--label {text!r} names more than one class", f"one is taken; choose one of: {everything}")
+        raise UsageError(
+            f"--label {text!r} names more than one class", f"one is taken; choose one of: {everything}"
+        )
     close = get_close_matches(given, spellings, n=1, cutoff=0.75)  # below that "Kleid" would be an ankle boot
     meant = f"did you mean {class_names[spellings[close[0]]]!r}? " if close else ""
-    raise UsageError(f"--label {text!r} is not a class of this data set", f"{meant}choose one of: {everything}")
+    raise UsageError(
+        f"--label {text!r} is not a class of this data set", f"{meant}choose one of: {everything}"
+    )
 
 
 def in_file_names(class_name: str) -> str:
@@ -48,7 +53,9 @@ def _spellings(class_names: Sequence[str]) -> dict[str, int]:
         for word in each:
             if shared[word] == 1:
                 spellings.setdefault(word, index)
-    return {spelling: index for spelling, index in spellings.items() if not spelling.isdecimal()}  # MNIST's names are numbers
+    return {
+        spelling: index for spelling, index in spellings.items() if not spelling.isdecimal()
+    }  # MNIST's names are numbers
 
 
 def _plain(text: str) -> str:

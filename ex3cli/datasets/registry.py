@@ -20,7 +20,8 @@ DIGITS = "digits"
 
 @dataclass(frozen=True)
 class Spec:
-    """One data set: its folder in torchvision's layout, the SHA-256 of each file's uncompressed content, its classes.
+    """One data set: its folder in torchvision's layout, the SHA-256 of each file's uncompressed content, its
+    classes.
 
     The digest is of the content and not of a `.gz`: a re-compressed copy of the same images has another one.
     """
@@ -33,7 +34,12 @@ class Spec:
     digests: Mapping[str, str] = field(default_factory=dict)
 
 
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 
 
 def _files(*digests: str) -> Mapping[str, str]:
@@ -47,7 +53,16 @@ SPECS = {
             name="fashion-mnist",
             title="Fashion-MNIST, 60,000 + 10,000 grey images of clothes, 28×28",
             class_names=(
-                "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+                "T-shirt/top",
+                "Trouser",
+                "Pullover",
+                "Dress",
+                "Coat",
+                "Sandal",
+                "Shirt",
+                "Sneaker",
+                "Bag",
+                "Ankle boot",
             ),
             source="Xiao, Rasul and Vollgraf 2017 (arXiv 1708.07747), MIT licence, Zalando SE",
             folder="FashionMNIST/raw",
@@ -78,12 +93,14 @@ SPECS = {
             source="scikit-learn's load_digits (Alpaydin and Kaynak 1998)",
         ),
     )
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """A data set in memory: images uint8 (N, 28, 28), 0 black to 255 white; labels int64 (N,), indices into class_names."""
+    """A data set in memory: images uint8 (N, 28, 28), 0 black to 255 white; labels int64 (N,), indices into
+    class_names.
+    """
 
     name: str
     class_names: tuple[str, ...]
@@ -157,7 +174,9 @@ def complaint(name: str, conditions: Sequence[Condition], root: Path | None = No
         return f"{base}: no such folder"
     if len(wrong.get("missing", ())) == len(conditions):
         return f"none of its {len(conditions)} files in {folder}"
-    return f"in {folder}: " + "; ".join(f"{', '.join(files)} {condition}" for condition, files in wrong.items())
+    return f"in {folder}: " + "; ".join(
+        f"{', '.join(files)} {condition}" for condition, files in wrong.items()
+    )
 
 
 def _remedy(name: str) -> str:
@@ -165,7 +184,9 @@ def _remedy(name: str) -> str:
 
 
 def _digits(chosen: Spec) -> ImageDataset:
-    """The digits have no file to name in a manifest: their digest is of the images and labels as they are used."""
+    """The digits have no file to name in a manifest: their digest is of the images and labels as they are
+    used.
+    """
     from ex3cli.datasets.digits import load_enlarged
 
     arrays = [array for split in load_enlarged() for array in split]
@@ -179,5 +200,11 @@ def _in_memory(chosen: Spec, arrays: Sequence[NDArray[Any]], digests: dict[str, 
 
     train_images, train_labels, test_images, test_labels = (torch.from_numpy(array) for array in arrays)
     return ImageDataset(
-        chosen.name, chosen.class_names, train_images, train_labels.long(), test_images, test_labels.long(), digests
+        chosen.name,
+        chosen.class_names,
+        train_images,
+        train_labels.long(),
+        test_images,
+        test_labels.long(),
+        digests,
     )

@@ -1,1 +1,3 @@
-"""`ex3 divergence`: KL, JS and Wasserstein distance of two shifted lines, in closed form and estimated from samples."""
+"""`ex3 divergence`: KL, JS and Wasserstein distance of two shifted lines, in closed form and estimated from
+samples.
+"""

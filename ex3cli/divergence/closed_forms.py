@@ -1,8 +1,11 @@
 """Exact KL, JS and W1 of the shifted lines, thin or thickened, and their derivatives in the shift θ.
 
-P is a line at x = 0, Q the same at x = θ, both with y ~ U(0,1) independent of x. Information is in nats, JS has weights ½ + ½,
-W1 has Euclidean cost. Along y nothing differs, so all is decided by the distributions of x. W1 = |θ| in every case: moving
-each point by θ costs |θ|, and the 1-Lipschitz function f(x, y) = x already tells the two apart by |θ| (Kantorovich-Rubinstein).
+P is a line at x = 0, Q the same at x = θ, both with y ~ U(0,1) independent of x. Information is in nats, JS
+has weights ½ + ½,
+W1 has Euclidean cost. Along y nothing differs, so all is decided by the distributions of x. W1 = |θ| in every
+case: moving
+each point by θ costs |θ|, and the 1-Lipschitz function f(x, y) = x already tells the two apart by |θ|
+(Kantorovich-Rubinstein).
 
 A derivative is NaN where there is none: where KL is infinite, and at jumps and kinks.
 """
@@ -99,7 +102,9 @@ class GaussianLines:
         return np.asarray(np.abs(np.asarray(theta, dtype=float)))
 
     def gradients(self, theta: ArrayLike) -> dict[str, Array]:
-        """KL: θ/σ². JS: (u/σ)·E sigmoid(uz − u²/2)² (Stein's lemma on `js`), which dies like exp(−u²/8). W: sign θ."""
+        """KL: θ/σ². JS: (u/σ)·E sigmoid(uz − u²/2)² (Stein's lemma on `js`), which dies like exp(−u²/8). W:
+        sign θ.
+        """
         theta = np.asarray(theta, dtype=float)
         seen = _normal_expectation(self._shift(theta), lambda s: np.exp(-s / 2 - 2 * np.logaddexp(0, -s)))
         with np.errstate(over="ignore"):
@@ -139,7 +144,9 @@ class BoxLines:
         return np.asarray(np.abs(np.asarray(theta, dtype=float)))
 
     def gradients(self, theta: ArrayLike) -> dict[str, Array]:
-        """KL has none. JS: sign θ · log 2/w while the strips overlap, 0 after, none at the kinks 0 and ±w. W: sign θ."""
+        """KL has none. JS: sign θ · log 2/w while the strips overlap, 0 after, none at the kinks 0 and ±w. W:
+        sign θ.
+        """
         theta = np.asarray(theta, dtype=float)
         distance = np.abs(theta)
         slope = np.where(distance < self.width, np.log(2) / self.width, 0.0)
@@ -153,7 +160,9 @@ class BoxLines:
     def sample(self, count: int, theta: float, generator: np.random.Generator) -> Array:
         """Draw (count, 2) points with x ~ U(θ − w/2, θ + w/2)."""
         half = self.width / 2
-        return np.column_stack([generator.uniform(theta - half, theta + half, count), generator.random(count)])
+        return np.column_stack(
+            [generator.uniform(theta - half, theta + half, count), generator.random(count)]
+        )
 
 
 def family_of(sigma: float | None, box: float | None) -> Family:
@@ -170,8 +179,10 @@ def _slope_of_modulus(theta: Array) -> Array:
 def _normal_expectation(shift: Array, folded: Callable[[Array], Array]) -> Array:
     """E_{z~N(0,1)} h(uz − u²/2) for each u of `shift`, given folded(s) = h(s)·e^(−s/2).
 
-    With t = z − u/2 the expectation is e^(−u²/8) ∫ φ(t)·folded(ut) dt: the vanishing factor stands in front, so nothing
-    cancels however large u is. `folded` decays on both sides, over |s| of about 80 at most; the trapezoid rule converges
+    With t = z − u/2 the expectation is e^(−u²/8) ∫ φ(t)·folded(ut) dt: the vanishing factor stands in front,
+    so nothing
+    cancels however large u is. `folded` decays on both sides, over |s| of about 80 at most; the trapezoid
+    rule converges
     geometrically on such an integrand.
     """
     reach = 80 / np.maximum(shift, 80 / 9)  # |t| up to 9, or less where `folded` is over sooner

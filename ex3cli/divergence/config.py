@@ -2,43 +2,60 @@
 
 from dataclasses import dataclass
 
+from ex3cli.config import Config, option
 from ex3cli.errors import UsageError
-from ex3cli.settings import Settings, setting
 
 THINNEST = 1e-6
-"""The least thickness: at the largest θ it still spans thousands of the numbers that floating point has there."""
+"""The least thickness: at the largest θ it still spans thousands of the numbers that floating point has
+there.
+"""
 
 
 @dataclass(frozen=True)
-class DivergenceConfig(Settings):
+class DivergenceConfig(Config):
     """P = {x = 0, y ~ U(0,1)} against Q = {x = θ, y ~ U(0,1)}, thickened if asked."""
 
-    theta: tuple[float, ...] = setting(
+    theta: tuple[float, ...] = option(
         (0.0, 0.25, 0.5, 0.75, 1.0),
         "Shift θ of the second line, of either sign.",
         minimum=-1e6,
         maximum=1e6,
     )
-    sigma: float | None = setting(
-        None, "Thicken the lines: x gets normal noise of this standard deviation.", minimum=THINNEST, maximum=1e6
+    sigma: float | None = option(
+        None,
+        "Thicken the lines: x gets normal noise of this standard deviation.",
+        minimum=THINNEST,
+        maximum=1e6,
     )
-    box: float | None = setting(
+    interval: float | None = option(
         None, "Thicken the lines: x is uniform over a strip of this width.", minimum=THINNEST, maximum=1e6
     )
-    samples: int = setting(
-        10_000, "Points drawn from each distribution; costlier estimates use the first few.", panel="Training",
-        minimum=2, maximum=100_000_000,
-    )  # fmt: skip
-    bins: int = setting(
-        32, "Cells on each axis of the JS histogram: its sampling bias grows with their number.", panel="Training",
-        minimum=2, maximum=1_000_000,
-    )  # fmt: skip
-    critic_steps: int = setting(400, "Training steps of the Wasserstein critic; 0 leaves it out.", panel="Training", minimum=0)
-    critic_width: int = setting(
+    samples: int = option(
+        10_000,
+        "Points drawn from each distribution; costlier estimates use the first few.",
+        panel="Training",
+        minimum=2,
+        maximum=100_000_000,
+    )
+    bins: int = option(
+        32,
+        "Cells on each axis of the JS histogram: its sampling bias grows with their number.",
+        panel="Training",
+        minimum=2,
+        maximum=1_000_000,
+    )
+    critic_steps: int = option(
+        400, "Training steps of the Wasserstein critic; 0 leaves it out.", panel="Training", minimum=0
+    )
+    critic_width: int = option(
         64, "Units in each of the critic's two hidden layers.", panel="Training", minimum=1, maximum=4096
     )
-    penalty: float = setting(
-        10.0, "Weight λ of the critic's gradient penalty, the paper's.", panel="Training", minimum=0, exclusive=True
+    gp_weight: float = option(
+        10.0,
+        "Weight λ of the critic's gradient penalty, the paper's.",
+        panel="Training",
+        minimum=0,
+        exclusive=True,
     )
 
     def __post_init__(self) -> None:
@@ -46,10 +63,10 @@ class DivergenceConfig(Settings):
 
         Raises
         ------
-        UsageError : a value out of range, no θ at all, or both --sigma and --box.
+        UsageError : a value out of range, no θ at all, or both --sigma and --interval.
         """
         super().__post_init__()
-        if self.sigma is not None and self.box is not None:
-            raise UsageError("--sigma and --box exclude each other", "thicken the lines in one way")
+        if self.sigma is not None and self.interval is not None:
+            raise UsageError("--sigma and --interval exclude each other", "thicken the lines in one way")
         if not self.theta:
             raise UsageError("--theta is missing", "give at least one finite number")

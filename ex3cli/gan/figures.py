@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ex3cli.figure_style import BLUE, style
+from ex3cli.plotting import BLUE, style
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from ex3cli.adversarial.kinds import NAMES
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.pictures import Pixels, tile
+from ex3cli.gan.results import NAMES
+from ex3cli.gan.sampling.export import Pixels, make_grid
 
 PANELS = {
     "dcgan": (
@@ -31,7 +31,8 @@ PANELS = {
         ("generator_loss", "generator: −E[D(G(z))]"),
     ),
 }
-IMAGE, GAP, TITLE = 1.3, 0.36, 0.36  # inches, in the comparison: side of an image, between two panels, for the title
+# inches, in the comparison: side of an image, between two panels, for the title
+IMAGE, GAP, TITLE = 1.3, 0.36, 0.36
 
 
 def loss_figure(config: GANConfig, losses: dict[str, NDArray[np.float32]]) -> Figure:
@@ -68,7 +69,7 @@ def loss_titles(config: GANConfig) -> dict[str, str]:
 
 def _auxiliary_part(config: GANConfig, name: str) -> str:
     """What the auxiliary classifier adds to a loss, for its title."""
-    weights = {"critic_loss": config.auxiliary_weight, "generator_loss": config.generator_auxiliary_weight}
+    weights = {"critic_loss": config.aux_weight, "generator_loss": config.aux_weight_g}
     weight = weights.get(name, 0.0) if config.has_auxiliary else 0.0
     return f" + {weight:g} × auxiliary cross-entropy" if weight else ""
 
@@ -77,8 +78,12 @@ def draw_loss(axes: Axes, values: NDArray[np.float32]) -> None:
     """One loss against the iteration: every value, and the running mean over them."""
     span = smoothing_span(len(values))
     iterations = np.arange(1, len(values) + 1)
-    axes.plot(iterations, values, color=BLUE, alpha=0.25, linewidth=0.6, label="each iteration", rasterized=True)
-    axes.plot(iterations, running_mean(values, span), color=BLUE, linewidth=1.6, label=f"mean of the last {span}")
+    axes.plot(
+        iterations, values, color=BLUE, alpha=0.25, linewidth=0.6, label="each iteration", rasterized=True
+    )
+    axes.plot(
+        iterations, running_mean(values, span), color=BLUE, linewidth=1.6, label=f"mean of the last {span}"
+    )
     axes.set_ylim(*_shown(values[len(values) // 100 :]))
     axes.set_xlim(0, len(values))
     if len(lost := np.flatnonzero(~np.isfinite(values))):
@@ -92,7 +97,9 @@ def strip_figure(config: GANConfig, grids: Sequence[tuple[str, Pixels]]) -> Figu
     lines = -(-len(grids) // columns)
     height, width = grids[0][1].shape
     with style():
-        figure = Figure(figsize=(3.2 * columns, 3.2 * lines * height / width + 0.3 * lines), layout="constrained")
+        figure = Figure(
+            figsize=(3.2 * columns, 3.2 * lines * height / width + 0.3 * lines), layout="constrained"
+        )
         halves = figure.add_gridspec(lines, 2 * columns)
         for place, (name, grid) in enumerate(grids):
             line, across = divmod(place, columns)
@@ -106,11 +113,15 @@ def strip_figure(config: GANConfig, grids: Sequence[tuple[str, Pixels]]) -> Figu
 
 
 def fullest(count: int, columns: Sequence[int]) -> int:
-    """Of these numbers of columns the one that leaves the fewest cells of `count` empty, the first of several."""
+    """Of these numbers of columns the one that leaves the fewest cells of `count` empty, the first of
+    several.
+    """
     return min((min(each, count) for each in columns), key=lambda each: -count % each)
 
 
-def comparison_figure(label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]], missing: Sequence[str] = ()) -> Figure:
+def comparison_figure(
+    label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]], missing: Sequence[str] = ()
+) -> Figure:
     """The figure to hand in: panels with their images side by side; a missing one is named.
 
     Parameters
@@ -121,12 +132,13 @@ def comparison_figure(label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]
     """
     absent = ", ".join(NAMES.get(name, name) for name in missing)
     title = label + (f" (missing: {absent})" if missing else "")
-    sheets = [(NAMES.get(name, name), tile([list(pixels)], gap=1)) for name, pixels in panels]
+    sheets = [(NAMES.get(name, name), make_grid([list(pixels)], gap=1)) for name, pixels in panels]
     count = max((len(pixels) for _, pixels in panels), default=1)
     columns = 1 if count > 2 else max(1, len(panels))
     rows = -(-max(1, len(panels)) // columns)
     deep, wide = np.max([sheet.shape for _, sheet in sheets] or [(28, 28)], axis=0) * (IMAGE / 28)
-    # In inches: a heading stands close above its images, and between panels is many times what is between two images of one.
+    # In inches: a heading stands close above its images, and between panels is many times what is between two
+    # images of one.
     head = 0.38 if count == 1 else 0.22
     across, down = wide + GAP, deep + GAP / 2 + head
     width, height = columns * across + GAP, rows * down + GAP / 2 + TITLE
@@ -136,7 +148,9 @@ def comparison_figure(label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]
         for place, (heading, sheet) in enumerate(sheets):
             row, column = divmod(place, columns)
             left, top = GAP + column * across, height - TITLE - row * down - head
-            axes = figure.add_axes((left / width, (top - deep) / height, sheet.shape[1] * IMAGE / 28 / width, deep / height))
+            axes = figure.add_axes(
+                (left / width, (top - deep) / height, sheet.shape[1] * IMAGE / 28 / width, deep / height)
+            )
             axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set_title(heading.replace(" (", "\n(") if count == 1 else heading, fontsize=10, pad=3)
             axes.set_axis_off()
@@ -154,16 +168,29 @@ def failure_figure(kinds: dict[str, dict[str, Any]]) -> Figure:
         figure = Figure(figsize=(7, 0.9 + 0.7 * len(kinds)), layout="constrained")
         axes = figure.subplots()
         names = []
-        for place, (kind, told) in enumerate(reversed(kinds.items())):
-            rate, judged = told["failure_rate"], told["failed"] + told["converged"]
+        for place, (kind, counts) in enumerate(reversed(kinds.items())):
+            rate, judged = counts["failure_rate"], counts["failed"] + counts["converged"]
             names.append(f"{NAMES[kind]}\nn = {judged}")
             if rate is not None:
-                axes.plot([rate["low"], rate["high"]], [place, place], color=BLUE, linewidth=3, solid_capstyle="butt")
+                axes.plot(
+                    [rate["low"], rate["high"]],
+                    [place, place],
+                    color=BLUE,
+                    linewidth=3,
+                    solid_capstyle="butt",
+                )
                 axes.plot(rate["value"], place, "o", color=BLUE, markersize=8, clip_on=False)
-            reasons = ", ".join(f"{count} {reason}" for reason, count in told["reasons"].items())
-            words = f"{told['failed']} of {judged} failed" + (f": {reasons}" if reasons else "") if judged else "none judged"
+            reasons = ", ".join(f"{count} {reason}" for reason, count in counts["reasons"].items())
+            words = (
+                f"{counts['failed']} of {judged} failed" + (f": {reasons}" if reasons else "")
+                if judged
+                else "none judged"
+            )
             axes.annotate(words, (0.0, place), xytext=(4, 9), textcoords="offset points", fontsize=8)
-        highest = max((told["failure_rate"]["high"] for told in kinds.values() if told["failure_rate"]), default=0.0)
+        highest = max(
+            (counts["failure_rate"]["high"] for counts in kinds.values() if counts["failure_rate"]),
+            default=0.0,
+        )
         end = max(0.3, math.ceil(round(highest * 10, 6)) / 10)
         axes.set_yticks(range(len(kinds)), names)
         axes.set_ylim(-0.5, len(kinds) - 0.3)
@@ -188,7 +215,9 @@ def running_mean(values: NDArray[np.float32], span: int) -> NDArray[np.float64]:
 
 
 def _shown(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Limits that hold all but the wildest half percent at either end, so that one spike does not flatten the curve."""
+    """Limits that hold all but the wildest half percent at either end, so that one spike does not flatten the
+    curve.
+    """
     finite = values[np.isfinite(values)]
     if not len(finite):
         return 0.0, 1.0

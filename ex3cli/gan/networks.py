@@ -1,9 +1,11 @@
 """Generator and critic of Gulrajani et al. 2017 (arXiv 1704.00028), and a compact pair on the same plan.
 
-`cifar` is the paper's CIFAR-10 network without residual blocks, for one grey channel; the crop 4→8→7→14→28 is that of the
+`cifar` is the paper's CIFAR-10 network without residual blocks, for one grey channel; the crop 4→8→7→14→28 is
+that of the
 authors' own MNIST variant. With D the width, shapes are (channels, height, width):
 
-    generator   z → linear → (4D, 4, 4) → 5×5 up → (2D, 8, 8), cropped to (2D, 7, 7) → (D, 14, 14) → (1, 28, 28), tanh
+    generator   z → linear → (4D, 4, 4) → 5×5 up → (2D, 8, 8), cropped to (2D, 7, 7) → (D, 14, 14) → (1, 28,
+    28), tanh
     critic      (1, 28, 28) → 5×5 down → (D, 14, 14) → (2D, 7, 7) → (4D, 4, 4) → linear → 1 score
 
 `compact` has 4×4 and 3×3 kernels and begins at 7×7:
@@ -11,27 +13,29 @@ authors' own MNIST variant. With D the width, shapes are (channels, height, widt
     generator   z → 7×7 → (4D, 7, 7) → 4×4 up → (2D, 14, 14) → (D, 28, 28) → 3×3 → (1, 28, 28), tanh
     critic      (1, 28, 28) → 4×4 down → (D, 14, 14) → (2D, 7, 7) → 3×3 down → (4D, 4, 4) → linear → 1 score
 
-Told the class, the generator scales and shifts each normalised channel by class (Dumoulin et al. 2017, arXiv 1610.07629),
-and the critic adds ⟨embedding(label), features⟩ to its score (projection: Miyato & Koyama 2018, arXiv 1802.05637). It may carry
-a classifier on the same features, which the score does not see (auxiliary classifier: Odena et al. 2017, arXiv 1610.09585).
+Told the class, the generator scales and shifts each normalised channel by class (Dumoulin et al. 2017, arXiv
+1610.07629),
+and the critic adds ⟨embedding(label), features⟩ to its score (projection: Miyato & Koyama 2018, arXiv
+1802.05637). It may carry
+a classifier on the same features, which the score does not see (auxiliary classifier: Odena et al. 2017,
+arXiv 1610.09585).
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ex3cli.gan.blocks import DownFromPixels, UpToPixels
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.initialisation import draw_paper_weights, draw_radford_weights
-from ex3cli.gan.rectify import leaky_relu
-from ex3cli.training.seeding import isolated_global_rng
+from ex3cli.gan.init import init_dcgan, init_he_uniform
+from ex3cli.gan.layers import PixelShuffleConvTranspose2d, PixelUnshuffleConv2d, leaky_relu
+from ex3cli.seeding import forked_global_rng
 
 SIDE = 28
 SLOPE = 0.2  # of LeakyReLU, in the papers of DCGAN and WGAN-GP
 SCORE_PLACES = 4 * 4  # the critic's last feature map
 
 
-class ClassNorm(nn.Module):
+class ConditionalBatchNorm2d(nn.Module):
     """BatchNorm with a scale and a shift for each class; with one row of them it is the ordinary one.
 
     Parameters
@@ -65,34 +69,36 @@ class Generator(nn.Module):
 
     Parameters
     ----------
-    latent_size : size of z.
+    latent_dim : size of z.
     width : D above.
     classes : how many; 0 for an unconditional one.
     network : "cifar" or "compact".
     """
 
-    def __init__(self, latent_size: int, width: int, classes: int = 0, network: str = "cifar") -> None:
+    def __init__(self, latent_dim: int, width: int, classes: int = 0, network: str = "cifar") -> None:
         super().__init__()
-        self.latent_size, self.width, self.classes, self.network = latent_size, width, classes, network
+        self.latent_dim, self.width, self.classes, self.network = latent_dim, width, classes, network
         if network == "cifar":
-            self.first: nn.Module = nn.Linear(latent_size, 4 * width * 4 * 4)
+            self.first: nn.Module = nn.Linear(latent_dim, 4 * width * 4 * 4)
             ups = [_up5(4 * width, 2 * width), _up5(2 * width, width)]
-            self.last: nn.Module = UpToPixels(width, 1)
+            self.last: nn.Module = PixelShuffleConvTranspose2d(width, 1)
         else:
-            self.first = nn.ConvTranspose2d(latent_size, 4 * width, 7)
+            self.first = nn.ConvTranspose2d(latent_dim, 4 * width, 7)
             ups = [_up4(4 * width, 2 * width), _up4(2 * width, width)]
             self.last = nn.ConvTranspose2d(width, 1, 3, padding=1)
         # The paper's code normalises the linear layer's 4D·4·4 outputs one by one, before they become a map.
-        self.first_norm = ClassNorm(4 * width * (4 * 4 if network == "cifar" else 1), classes)
+        self.first_norm = ConditionalBatchNorm2d(4 * width * (4 * 4 if network == "cifar" else 1), classes)
         self.ups = nn.ModuleList(ups)
-        self.up_norms = nn.ModuleList([ClassNorm(2 * width, classes), ClassNorm(width, classes)])
+        self.up_norms = nn.ModuleList(
+            [ConditionalBatchNorm2d(2 * width, classes), ConditionalBatchNorm2d(width, classes)]
+        )
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Draw images.
 
         Parameters
         ----------
-        z : (B, latent_size).
+        z : (B, latent_dim).
         labels : (B,) class numbers, or (B, classes) weights that blend classes; None if unconditional.
 
         Returns
@@ -129,18 +135,24 @@ class Critic(nn.Module):
     """
 
     def __init__(
-        self, width: int, classes: int = 0, network: str = "cifar", norm: str = "batch", auxiliary: bool = False
+        self,
+        width: int,
+        classes: int = 0,
+        network: str = "cifar",
+        norm: str = "batch",
+        auxiliary: bool = False,
     ) -> None:
         super().__init__()
         self.classes = classes
-        sizes = ((5, 2), (5, 2), (5, 2)) if network == "cifar" else ((4, 1), (4, 1), (3, 1))  # kernel, padding
+        # kernel, padding
+        sizes = ((5, 2), (5, 2), (5, 2)) if network == "cifar" else ((4, 1), (4, 1), (3, 1))
         channels = (1, width, 2 * width, 4 * width)
         downs = [
             nn.Conv2d(channels[place], channels[place + 1], kernel, stride=2, padding=padding)
             for place, (kernel, padding) in enumerate(sizes)
         ]
         if network == "cifar":
-            downs[0] = DownFromPixels(1, width)
+            downs[0] = PixelUnshuffleConv2d(1, width)
         self.downs = nn.ModuleList(downs)
         self.norms = nn.ModuleList([nn.Identity(), _norm(norm, 2 * width), _norm(norm, 4 * width)])
         self.score = nn.Linear(4 * width * SCORE_PLACES, 1)
@@ -162,7 +174,9 @@ class Critic(nn.Module):
         return self._score(self.features(images)[-1].flatten(1), labels)
 
     def judge(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """As `forward`; and the auxiliary classifier's logits, (B, classes) in single precision, None if there is none."""
+        """As `forward`; and the auxiliary classifier's logits, (B, classes) in single precision, None if
+        there is none.
+        """
         final = self.features(images)[-1].flatten(1)
         return self._score(final, labels), None if self.auxiliary is None else self.auxiliary(final).float()
 
@@ -185,10 +199,12 @@ class Critic(nn.Module):
 
 def build(config: GANConfig, classes: int, seed: int, *attempt: str | int) -> tuple[Generator, Critic]:
     """Both networks with the first weights that (seed, attempt) gives."""
-    with isolated_global_rng(seed, "construction"):  # torch's layers draw weights of their own, thrown away here
+    with forked_global_rng(
+        seed, "construction"
+    ):  # torch's layers draw weights of their own, thrown away here
         generator, critic = build_generator(config, classes), build_critic(config, classes)
-    draw = draw_paper_weights if config.network == "cifar" else draw_radford_weights
-    with isolated_global_rng(seed, "first weights", *attempt):
+    draw = init_he_uniform if config.network == "cifar" else init_dcgan
+    with forked_global_rng(seed, "first weights", *attempt):
         draw(generator)
         draw(critic)
     return generator, critic
@@ -196,13 +212,13 @@ def build(config: GANConfig, classes: int, seed: int, *attempt: str | int) -> tu
 
 def build_generator(config: GANConfig, classes: int) -> Generator:
     """The generator of a configuration, its weights not yet meant for use."""
-    return Generator(config.latent_size, config.width, classes if config.conditional else 0, config.network)
+    return Generator(config.latent_dim, config.width, classes if config.conditional else 0, config.network)
 
 
 def build_critic(config: GANConfig, classes: int) -> Critic:
     """The critic of a configuration, its weights not yet meant for use."""
-    told = classes if config.conditional else 0
-    return Critic(config.width, told, config.network, config.critic_norm, config.has_auxiliary)
+    class_count = classes if config.conditional else 0
+    return Critic(config.width, class_count, config.network, config.critic_norm, config.has_auxiliary)
 
 
 def _up5(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
@@ -218,7 +234,8 @@ def _up4(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
 def _norm(kind: str, channels: int) -> nn.Module:
     if kind == "batch":
         return nn.BatchNorm2d(channels)
-    # One group over all channels and places is LayerNorm of the image, with the per-channel scale of BatchNorm.
+    # One group over all channels and places is LayerNorm of the image, with the per-channel scale of
+    # BatchNorm.
     return nn.GroupNorm(1, channels) if kind == "layer" else nn.Identity()
 
 

@@ -1,4 +1,6 @@
-"""Distributions on the unit square to learn: presets, points and drawings. Each draw comes with the mode that it belongs to."""
+"""Distributions on the unit square to learn: presets, points and drawings. Each draw comes with the mode that
+it belongs to.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -114,20 +116,37 @@ PRESETS: Mapping[str, Clusters | Curve] = {
     for each in (
         Curve("line", "a slanted line: one dimension in two", 8, 0.01, _line),
         Clusters(
-            "gaussians", "a round and a tall normal cloud: does the generator keep both?",
-            ((0.3, 0.7), (0.7, 0.4)), ((0.1, 0.1), (0.05, 0.2)),
+            "gaussians",
+            "a round and a tall normal cloud: does the generator keep both?",
+            ((0.3, 0.7), (0.7, 0.4)),
+            ((0.1, 0.1), (0.05, 0.2)),
         ),
         Curve("ring", "a ring: a hole that the noise must be stretched around", 8, 0.025, _ring),
         Clusters(
-            "disjoint", "three small clouds far apart: no overlap to begin with",
-            ((0.35, 0.75), (0.75, 0.6), (0.45, 0.35)), ((0.025, 0.025),),
+            "disjoint",
+            "three small clouds far apart: no overlap to begin with",
+            ((0.35, 0.75), (0.75, 0.6), (0.45, 0.35)),
+            ((0.025, 0.025),),
         ),
-        Curve("spiral", "one turn and a half: neighbours in the plane are far along the curve", 12, 0.015, _spiral),
-        Clusters("grid", "25 normal clouds in a square: the classic test of mode collapse", _grid(5), ((0.04, 0.04),)),
+        Curve(
+            "spiral",
+            "one turn and a half: neighbours in the plane are far along the curve",
+            12,
+            0.015,
+            _spiral,
+        ),
+        Clusters(
+            "grid",
+            "25 normal clouds in a square: the classic test of mode collapse",
+            _grid(5),
+            ((0.04, 0.04),),
+        ),
         Curve("moons", "two half circles that reach into each other, without touching", 8, 0.02, _moons),
     )
-}  # fmt: skip
-"""`line`, `gaussians`, `ring` and `disjoint` have the numbers of GAN Lab's (Kahng et al. 2019); the others are ours."""
+}
+"""`line`, `gaussians`, `ring` and `disjoint` have the numbers of GAN Lab's (Kahng et al. 2019); the others
+are ours.
+"""
 
 
 def preset(name: str) -> Clusters | Curve:

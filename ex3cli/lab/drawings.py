@@ -13,21 +13,23 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from scipy.spatial import cKDTree
 
-from ex3cli.artifacts.canonical import digest
 from ex3cli.errors import DataError
 from ex3cli.lab.distributions import Draw, Points
 from ex3cli.lab.point_files import pairs_of
+from ex3cli.runs.jsonio import digest
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MOST_BYTES, MOST_PIXELS = 50_000_000, 4_000_000
 MODES = 8
 """Clusters that a file's points are divided into, so that a missing part is noticed."""
 SPREAD = 0.02
-"""Standard deviation around each point of a file, as around GAN Lab's drawings; a drawing's pixels have their own width."""
+"""Standard deviation around each point of a file, as around GAN Lab's drawings; a drawing's pixels have their
+own width.
+"""
 
 
 @dataclass(frozen=True)
-class Scatter:
+class PointCloud:
     """Places with weights, and what is drawn around each."""
 
     name: str
@@ -51,7 +53,9 @@ class Scatter:
 
     @property
     def file_name(self) -> str:
-        """What a copy of the file is called in a run folder; `parse` reads it by this name as it read the file."""
+        """What a copy of the file is called in a run folder; `parse` reads it by this name as it read the
+        file.
+        """
         if self.data.startswith(PNG):
             return "drawing.png"
         return "points.json" if self.name.lower().endswith(".json") else "points.csv"
@@ -59,14 +63,17 @@ class Scatter:
     def draw(self, count: int, draws: np.random.Generator) -> Draw:
         """See `Distribution`; a point's mode is the cluster centre nearest to it."""
         chosen = np.searchsorted(np.cumsum(self.weights)[:-1], draws.random(count), side="right")
-        within = self.width * draws.uniform(-0.5, 0.5, (count, 2)) + self.spread * draws.normal(size=(count, 2))
+        within = self.width * draws.uniform(-0.5, 0.5, (count, 2)) + self.spread * draws.normal(
+            size=(count, 2)
+        )
         points = self.places[chosen] + within
         _, modes = cKDTree(self.centres).query(points)
         return Draw(points, np.asarray(modes, dtype=np.int64))
 
 
-def read_points(path: Path) -> Scatter:
-    """The distribution that a file holds; see `parse`. The file is read once: a pipe has nothing more to give, and no size.
+def read_points(path: Path) -> PointCloud:
+    """The distribution that a file holds; see `parse`. The file is read once: a pipe has nothing more to
+    give, and no size.
 
     Raises
     ------
@@ -76,16 +83,19 @@ def read_points(path: Path) -> Scatter:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({getattr(error, 'strerror', error)})", "check --points") from None
+        raise DataError(
+            f"{path} cannot be read ({getattr(error, 'strerror', error)})", "check --points"
+        ) from None
     if len(data) > MOST_BYTES:
         raise DataError(f"{path} is too large", f"give a file of at most {MOST_BYTES:,} bytes")
     return parse(data, path)
 
 
-def parse(data: bytes, path: Path) -> Scatter:
+def parse(data: bytes, path: Path) -> PointCloud:
     """The distribution in a file's content.
 
-    A PNG's longer side spans the unit square, white is no density, transparent is white, and light grey paper counts as white.
+    A PNG's longer side spans the unit square, white is no density, transparent is white, and light grey paper
+    counts as white.
     Points outside of the unit square are moved and scaled, both axes alike, into its middle 0.1 … 0.9.
 
     Parameters
@@ -94,16 +104,20 @@ def parse(data: bytes, path: Path) -> Scatter:
 
     Raises
     ------
-    DataError : too large, of another kind than its name says, empty, or with fewer than two different points or dark pixels.
+    DataError : too large, of another kind than its name says, empty, or with fewer than two different points
+        or dark pixels.
     """
     if data.startswith(PNG):
         return _drawing(path, data)
     if path.suffix.lower() == ".png":
-        raise DataError(f"{path} is no PNG, whatever its name says", "save the drawing as PNG, or give CSV or JSON of points")
+        raise DataError(
+            f"{path} is no PNG, whatever its name says",
+            "save the drawing as PNG, or give CSV or JSON of points",
+        )
     return _points(path, data, *pairs_of(path, data))
 
 
-def _drawing(path: Path, data: bytes) -> Scatter:
+def _drawing(path: Path, data: bytes) -> PointCloud:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -118,22 +132,31 @@ def _drawing(path: Path, data: bytes) -> Scatter:
                 )
             image.load()
     except UnidentifiedImageError:  # whose own words are an address in memory
-        raise DataError(f"{path} is a damaged PNG (its beginning makes no sense)", "save the drawing again") from None
+        raise DataError(
+            f"{path} is a damaged PNG (its beginning makes no sense)", "save the drawing again"
+        ) from None
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise DataError(f"{path} is a damaged PNG ({error})", "save the drawing again") from None
     dark, remarks = _without_paper(_darkness(image))
     rows, columns = np.nonzero(dark > 0.02)
     if len(rows) < 2:
         found = "has only one dark pixel" if len(rows) else "is empty: no pixel is darker than its paper"
-        raise DataError(f"{path} {found}", "draw in dark on white, or on transparent, two different pixels at least")
+        raise DataError(
+            f"{path} {found}", "draw in dark on white, or on transparent, two different pixels at least"
+        )
     if (share := float((dark > 0.5).mean())) > 0.5:
         remarks.append(
-            f"{share:.0%} of its pixels are dark, and dark is what is learnt; of a drawing in white on black that is the "
+            f"{share:.0%} of its pixels are dark, and dark is what is learnt; of a drawing in white on "
+            "black that is the "
             "background: invert it"
         )
     side = max(dark.shape)
     places = (
-        np.stack([columns + 0.5 + (side - dark.shape[1]) / 2, side - rows - 0.5 - (side - dark.shape[0]) / 2], axis=1) / side
+        np.stack(
+            [columns + 0.5 + (side - dark.shape[1]) / 2, side - rows - 0.5 - (side - dark.shape[0]) / 2],
+            axis=1,
+        )
+        / side
     )
     return _scatter(path, data, places, dark[rows, columns], spread=0.005, width=1 / side, remarks=remarks)
 
@@ -154,13 +177,16 @@ def _without_paper(dark: NDArray[np.float64]) -> tuple[NDArray[np.float64], list
     paper = float(np.median(np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])))
     if not 0 < paper < 0.5:
         return dark, []
-    return ((dark - paper) / (1 - paper)).clip(0), [f"its paper is grey ({1 - paper:.0%} white) and counts as white"]
+    return ((dark - paper) / (1 - paper)).clip(0), [
+        f"its paper is grey ({1 - paper:.0%} white) and counts as white"
+    ]
 
 
-def _points(path: Path, data: bytes, points: Points, remarks: Sequence[str]) -> Scatter:
+def _points(path: Path, data: bytes, points: Points, remarks: Sequence[str]) -> PointCloud:
     if len(points) < 2 or (points == points[0]).all():
         raise DataError(
-            f"{path} has {'no points' if not len(points) else 'only one point'}", "give two different ones at least"
+            f"{path} has {'no points' if not len(points) else 'only one point'}",
+            "give two different ones at least",
         )
     low, high = points.min(axis=0), points.max(axis=0)
     if low.min() < 0 or high.max() > 1:
@@ -180,7 +206,7 @@ def _scatter(
     spread: float,
     width: float,
     remarks: Sequence[str],
-) -> Scatter:
+) -> PointCloud:
     weights = weights / weights.sum()
     draws = np.random.default_rng(0)
     some = places[draws.choice(len(places), size=min(len(places), 5_000), p=weights)]
@@ -189,4 +215,4 @@ def _scatter(
         warnings.simplefilter("ignore")  # of an empty cluster, dropped below
         centres, members = kmeans2(some, clusters, minit="++", rng=draws)
     held = np.bincount(members, minlength=clusters) >= 0.01 * len(some)
-    return Scatter(path.name, places, weights, spread, width, centres[held], data, tuple(remarks))
+    return PointCloud(path.name, places, weights, spread, width, centres[held], data, tuple(remarks))

@@ -1,6 +1,6 @@
 """Figures of a training: the panel to hand in, and what the generator makes of the noise."""
 
-from ex3cli.figure_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, plain_text, style
+from ex3cli.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, plain_text, style
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ex3cli.lab.distributions import Points
-from ex3cli.lab.frames import Array, Film, shown_range
-from ex3cli.lab.measuring import Floor
+from ex3cli.lab.evaluation import RealBaseline
+from ex3cli.lab.snapshots import Array, Snapshots, shown_range
 
 HEAT_COLOURS = LinearSegmentedColormap.from_list("generated to real", ["#F2B8A0", "#FFFFFF", "#9CC9E3"])
 ARROW_LENGTH = 0.08
@@ -24,8 +24,11 @@ HEADINGS = {
 }
 
 
-def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, index: int = -1) -> Figure:
-    """Everything at one frame: samples on the discriminator, the generator's gradients, losses, KL, JS and W so far.
+def panel(
+    film: Snapshots, real: Points, floor: RealBaseline, *, title: str, loss: str, index: int = -1
+) -> Figure:
+    """Everything at one frame: samples on the discriminator, the generator's gradients, losses, KL, JS and W
+    so far.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ def panel(film: Film, real: Points, floor: Floor, *, title: str, loss: str, inde
     return figure
 
 
-def manifold(film: Film, *, title: str, index: int = -1) -> Figure | None:
+def manifold(film: Snapshots, *, title: str, index: int = -1) -> Figure | None:
     """Where a mesh over the noise goes, stretched cells light, squeezed ones dark.
 
     None of noise in more than 2 dimensions, and where no point is a number.
@@ -64,18 +67,25 @@ def manifold(film: Film, *, title: str, index: int = -1) -> Figure | None:
         figure = Figure(figsize=(6.4, 6.4), layout="constrained")
         axes = figure.subplots()
         if made.ndim == 2:
-            lines = LineCollection(list(np.stack([made[:-1], made[1:]], axis=1)), cmap="viridis", linewidths=2)
+            lines = LineCollection(
+                list(np.stack([made[:-1], made[1:]], axis=1)), cmap="viridis", linewidths=2
+            )
             lines.set_array(np.linspace(0, 1, len(made) - 1))
             axes.add_collection(lines)
             figure.colorbar(lines, ax=axes, label="noise, 0 … 1", shrink=0.7)
         else:
             axes.add_collection(_cells(made))
-        low, high = np.nanmin(made, axis=(0, 1) if made.ndim == 3 else 0), np.nanmax(made, axis=(0, 1) if made.ndim == 3 else 0)
+        low, high = (
+            np.nanmin(made, axis=(0, 1) if made.ndim == 3 else 0),
+            np.nanmax(made, axis=(0, 1) if made.ndim == 3 else 0),
+        )
         if np.isfinite([low, high]).all():
             axes.set_xlim(min(0.0, low[0]), max(1.0, high[0]))
             axes.set_ylim(min(0.0, low[1]), max(1.0, high[1]))
         axes.set_aspect("equal")
-        axes.set_title(f"The generator's manifold: {plain_text(title)}, epoch {int(film.epoch[index]):,}", fontsize=11)
+        axes.set_title(
+            f"The generator's manifold: {plain_text(title)}, epoch {int(film.epoch[index]):,}", fontsize=11
+        )
     return figure
 
 
@@ -87,53 +97,81 @@ def _cells(made: Array) -> PolyCollection:
     density = 1 / np.maximum(area, 1e-7)
     shade = 0.08 + 0.6 * np.argsort(np.argsort(density)) / max(len(density) - 1, 1)
     return PolyCollection(
-        list(corners), facecolors=[(0.0, 0.45, 0.7, float(each)) for each in shade], edgecolors=BLUE, linewidths=0.4
+        list(corners),
+        facecolors=[(0.0, 0.45, 0.7, float(each)) for each in shade],
+        edgecolors=BLUE,
+        linewidths=0.4,
     )
 
 
-def _square(axes: Axes, film: Film, real: Points, index: int, loss: str) -> None:
+def _square(axes: Axes, film: Snapshots, real: Points, index: int, loss: str) -> None:
     axes.grid(False)
     reach = shown_range(film.heat[index])
     image = axes.imshow(
-        film.heat[index], origin="lower", extent=(0, 1, 0, 1), cmap=HEAT_COLOURS, vmin=0.5 - reach, vmax=0.5 + reach
+        film.heat[index],
+        origin="lower",
+        extent=(0, 1, 0, 1),
+        cmap=HEAT_COLOURS,
+        vmin=0.5 - reach,
+        vmax=0.5 + reach,
     )
     axes.figure.colorbar(
-        image, ax=axes, label=f"discriminator: {HEADINGS[loss]}", orientation="horizontal", shrink=0.7, aspect=40
+        image,
+        ax=axes,
+        label=f"discriminator: {HEADINGS[loss]}",
+        orientation="horizontal",
+        shrink=0.7,
+        aspect=40,
     )
     fake, pull = film.fake[index], film.pull[index]
     handles = [
         *axes.plot(real[:, 0], real[:, 1], ".", color=BLUE, markersize=4, alpha=0.55, label="real"),
-        *axes.plot(fake[:, 0], fake[:, 1], ".", color=VERMILLION, markersize=4, alpha=0.75, label="generated"),
+        *axes.plot(
+            fake[:, 0], fake[:, 1], ".", color=VERMILLION, markersize=4, alpha=0.75, label="generated"
+        ),
     ]
     longest = float(np.nan_to_num(np.linalg.norm(pull, axis=1)).max())
     if longest > 0:
         scaled = pull * (ARROW_LENGTH / longest)
         axes.quiver(
-            fake[: len(pull), 0], fake[: len(pull), 1], scaled[:, 0], scaled[:, 1], angles="xy", scale_units="xy", scale=1,
-            color=PURPLE, width=0.004,
-        )  # fmt: skip
+            fake[: len(pull), 0],
+            fake[: len(pull), 1],
+            scaled[:, 0],
+            scaled[:, 1],
+            angles="xy",
+            scale_units="xy",
+            scale=1,
+            color=PURPLE,
+            width=0.004,
+        )
         words = f"−∇ of the generator's loss, longest {longest:.2g}"
-        handles.append(Line2D([], [], color=PURPLE, linewidth=1.5, marker=">", markevery=[1], markersize=5, label=words))
+        handles.append(
+            Line2D([], [], color=PURPLE, linewidth=1.5, marker=">", markevery=[1], markersize=5, label=words)
+        )
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=9)
     outside = float(film.outside[index])
     if outside > 0.001:
-        axes.set_title(f"{outside:.1%} of the generated points lie outside", loc="right", fontsize=9, color=VERMILLION)
+        axes.set_title(
+            f"{outside:.1%} of the generated points lie outside", loc="right", fontsize=9, color=VERMILLION
+        )
 
 
-def _losses(axes: Axes, film: Film) -> None:
+def _losses(axes: Axes, film: Snapshots) -> None:
     axes.plot(film.epoch, film.discriminator_loss, color=BLUE, label="discriminator")
     axes.plot(film.epoch, film.generator_loss, color=VERMILLION, label="generator")
     axes.set_title("losses", loc="left")
     axes.legend(loc="center right", ncols=2, fontsize=8)
 
 
-def _divergences(axes: Axes, film: Film, floor: Floor, index: int) -> None:
+def _divergences(axes: Axes, film: Snapshots, floor: RealBaseline, index: int) -> None:
     axes.plot(film.epoch, film.kl, color=PURPLE, label=f"KL(real ‖ generated), now {film.kl[index]:.3f}")
     axes.plot(film.epoch, film.js, color=GREEN, label=f"JS, now {film.js[index]:.3f} (floor {floor.js:.4f})")
     axes.axhline(np.log(2), color=GREEN, linewidth=0.8, linestyle=":")
-    axes.annotate("log 2", (0.005, np.log(2)), xycoords=("axes fraction", "data"), fontsize=8, color=GREEN, va="bottom")
+    axes.annotate(
+        "log 2", (0.005, np.log(2)), xycoords=("axes fraction", "data"), fontsize=8, color=GREEN, va="bottom"
+    )
     axes.set_yscale("symlog", linthresh=0.1)
     axes.set_ylim(bottom=min(0.0, float(np.nanmin(film.js))))
     axes.set_yticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
@@ -142,9 +180,11 @@ def _divergences(axes: Axes, film: Film, floor: Floor, index: int) -> None:
     axes.legend(loc="best", fontsize=8)
 
 
-def _transport(axes: Axes, film: Film, floor: Floor, index: int) -> None:
+def _transport(axes: Axes, film: Snapshots, floor: RealBaseline, index: int) -> None:
     axes.plot(film.epoch, film.w, color=ORANGE, label=f"W, exact, now {film.w[index]:.3f}")
-    axes.axhline(floor.w, color=GREY, linewidth=1, linestyle="--", label=f"floor, real against real, {floor.w:.3f}")
+    axes.axhline(
+        floor.w, color=GREY, linewidth=1, linestyle="--", label=f"floor, real against real, {floor.w:.3f}"
+    )
     axes.set_ylim(0, float(np.clip(np.nanmax(film.w) * 1.05, 0.05, 3.0)))
     axes.set_title("Wasserstein-1 [sides of the square]", loc="left")
     axes.legend(loc="best", fontsize=8)

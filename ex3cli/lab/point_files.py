@@ -1,4 +1,6 @@
-"""Points as text: CSV in the dialects of Excel, pandas and R, and JSON; a file that is neither gets one clear line."""
+"""Points as text: CSV in the dialects of Excel, pandas and R, and JSON; a file that is neither gets one clear
+line.
+"""
 
 import codecs
 import csv
@@ -37,14 +39,18 @@ def pairs_of(path: Path, data: bytes) -> tuple[Points, list[str]]:
 
 
 def _text(path: Path, data: bytes) -> str:
-    """The text in UTF-8, or as Excel and PowerShell write it: in UTF-16 with its mark, or in the code page of Windows."""
+    """The text in UTF-8, or as Excel and PowerShell write it: in UTF-16 with its mark, or in the code page of
+    Windows.
+    """
     has_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     for encoding in ("utf-16",) if has_mark else ("utf-8-sig", "cp1252"):
         with suppress(UnicodeDecodeError):
             text = data.decode(encoding)
             if "\0" not in text:
                 return text
-    raise DataError(f"{path} is neither a PNG nor text", "give a PNG drawing, or CSV or JSON of points, saved as UTF-8")
+    raise DataError(
+        f"{path} is neither a PNG nor text", "give a PNG drawing, or CSV or JSON of points, saved as UTF-8"
+    )
 
 
 def _json_pairs(path: Path, text: str) -> Points:
@@ -61,21 +67,34 @@ def _json_pairs(path: Path, text: str) -> Points:
 
 
 def _two(entry: Any) -> list[Any]:
-    """The two numbers of an entry; nothing of one that is no pair, true and false included, which Python takes for 1 and 0."""
-    words = [entry.get("x"), entry.get("y")] if isinstance(entry, dict) else entry if isinstance(entry, list) else []
+    """The two numbers of an entry; nothing of one that is no pair, true and false included, which Python
+    takes for 1 and 0.
+    """
+    words = (
+        [entry.get("x"), entry.get("y")]
+        if isinstance(entry, dict)
+        else entry
+        if isinstance(entry, list)
+        else []
+    )
     return [] if any(isinstance(word, bool) for word in words) else words
 
 
 def _csv_pairs(path: Path, text: str) -> tuple[Points, list[str]]:
     """Two columns of numbers, and how a header or an index before them was taken, as pandas and R write them.
 
-    The separator is the first of semicolon, comma, tab and spaces that makes two columns of the first line, else three. Where
+    The separator is the first of semicolon, comma, tab and spaces that makes two columns of the first line,
+    else three. Where
     it is no comma, a comma is a decimal one.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.count("\n") > 2 * MOST_POINTS:
         raise _too_many(path)
-    numbered = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip() and line.strip()[0] != "#"]
+    numbered = [
+        (number, line)
+        for number, line in enumerate(text.split("\n"), 1)
+        if line.strip() and line.strip()[0] != "#"
+    ]
     for number, line in numbered:
         if len(line) > LONGEST_LINE:
             raise DataError(f"{path}, line {number} is no pair of numbers: {line[:60]}", COLUMNS)
@@ -85,19 +104,30 @@ def _csv_pairs(path: Path, text: str) -> tuple[Points, list[str]]:
         raise _too_many(path)
     first = numbered[0][1]
     separators = (";", ",", "\t", None)
-    separator = next((each for columns in (2, 3) for each in separators if len(_split(first, each)) == columns), ",")
+    separator = next(
+        (each for columns in (2, 3) for each in separators if len(_split(first, each)) == columns), ","
+    )
     header, remarks = _header(_split(first, separator), [line for _, line in numbered[1:]], separator)
     numbered = numbered[header:]
     lines = [line if separator == "," else line.replace(",", ".") for _, line in numbered]
     try:
-        found = np.loadtxt(lines, delimiter=separator, quotechar='"', comments=None, ndmin=2) if lines else _array([])
+        found = (
+            np.loadtxt(lines, delimiter=separator, quotechar='"', comments=None, ndmin=2)
+            if lines
+            else _array([])
+        )
     except ValueError:
         found = np.empty((0, 0))
     if found.shape[1] == 3 and any((found[:, 0] == np.arange(len(found)) + start).all() for start in (0, 1)):
         found = found[:, 1:]
         remarks.append("its first column counts the lines and is left out")
     if found.shape[1] != 2 or not np.isfinite(found).all():  # line by line, to name the one that is wrong
-        found = _array([_pair(path, f"line {number}", words := _split(line, separator), words) for number, line in numbered])
+        found = _array(
+            [
+                _pair(path, f"line {number}", words := _split(line, separator), words)
+                for number, line in numbered
+            ]
+        )
     return found, remarks
 
 
@@ -107,7 +137,9 @@ def _split(line: str, separator: str | None) -> list[str]:
 
 
 def _header(first: list[str], others: Sequence[str], separator: str | None) -> tuple[bool, list[str]]:
-    """Whether the first line is a header: one without numbers, or the 0,1 that pandas writes above an array without names."""
+    """Whether the first line is a header: one without numbers, or the 0,1 that pandas writes above an array
+    without names.
+    """
     if first == ["", "0", "1"] or not any(_is_number(word) for word in first):
         return True, []
     if first != ["0", "1"] or not others:
@@ -129,7 +161,9 @@ def _pair(path: Path, where: str, words: list[Any], shown: Any) -> tuple[float, 
     try:
         x, y = (float(word) for word in words if word is not None)
     except OverflowError:
-        raise DataError(f"{path}, {where} has a number too large: {str(shown)[:60]}", "scale them into 0 … 1") from None
+        raise DataError(
+            f"{path}, {where} has a number too large: {str(shown)[:60]}", "scale them into 0 … 1"
+        ) from None
     except (ValueError, TypeError):
         raise DataError(f"{path}, {where} is no pair of numbers: {str(shown)[:60]}", COLUMNS) from None
     if not np.isfinite([x, y]).all():

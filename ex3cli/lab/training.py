@@ -1,4 +1,4 @@
-"""The training: attempt after attempt, each from a new seed, until one converges or all are spent."""
+"""Attempts at a lab training: evaluate, checkpoint, retry."""
 
 import shlex
 import time
@@ -7,39 +7,37 @@ from dataclasses import dataclass
 
 import torch
 
-from ex3cli.artifacts.attempts import Attempt, AttemptLog
-from ex3cli.artifacts.run import Run
 from ex3cli.errors import InterruptedTrainingError
 from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import Distribution
-from ex3cli.lab.frames import Camera, Film, Frame
-from ex3cli.lab.game import Game
-from ex3cli.lab.measuring import GENERATED, Reading, Ruler
-from ex3cli.lab.verdict import Look, Verdict, converged_at, judge
-from ex3cli.streams import stream_seed
+from ex3cli.lab.evaluation import GENERATED, Look, Measurement, ReferenceSample, Verdict, converged_at, judge
+from ex3cli.lab.snapshots import Recorder, Snapshot, Snapshots
+from ex3cli.lab.trainer import LabTrainer
+from ex3cli.runs.run import Run
+from ex3cli.seeding import child_seed, torch_generator
+from ex3cli.training.attempts import Attempt, AttemptLog
+from ex3cli.training.device import torch_threads
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import Progress
-from ex3cli.training.seeding import torch_generator
-from ex3cli.training.threads import torch_threads
 
 
 @dataclass(frozen=True)
 class Trained:
     """What a training came to: its last attempt, and the line of every one."""
 
-    game: Game
-    film: Film
+    game: LabTrainer
+    film: Snapshots
     verdict: Verdict
     attempts: tuple[Attempt, ...]
-    ruler: Ruler
-    last: Reading
+    ruler: ReferenceSample
+    last: Measurement
     training_seconds: float  # of the last attempt's epochs alone
     looking_seconds: float  # of its measurements and frames
 
 
 def attempt_seed(seed: int, attempt: int) -> int:
     """The seed of attempt 1, 2, …: the first has the run's own."""
-    return seed if attempt == 1 else stream_seed(seed, "lab", "attempt", attempt)
+    return seed if attempt == 1 else child_seed(seed, "lab", "attempt", attempt)
 
 
 @torch_threads(1)  # products this small are not worth a second one
@@ -52,7 +50,8 @@ def train(
     max_attempts: int = 3,
     decided: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """Train until an attempt converges; every attempt is entered in `attempts.jsonl`, every look in `metrics.jsonl`.
+    """Train until an attempt converges; every attempt is entered in `attempts.jsonl`, every look in
+    `metrics.jsonl`.
 
     Parameters
     ----------
@@ -60,11 +59,12 @@ def train(
 
     Raises
     ------
-    InterruptedTrainingError : a signal asked to stop. Nothing is resumed: from its seed the run takes seconds to make again.
+    InterruptedTrainingError : a signal asked to stop. Nothing is resumed: from its seed the run takes seconds
+        to make again.
     """
     log = AttemptLog(run.path)
     with GracefulStop() as stop:
-        ruler = Ruler(distribution, run.manifest.seed)
+        ruler = ReferenceSample(distribution, run.manifest.seed)
         for number in range(1, max_attempts + 1):
             course = _Course(config, distribution, run, ruler, number, progress)
             course.play(stop)
@@ -83,22 +83,30 @@ def train(
             decided()
             if verdict.converged:
                 break
-    film = Film.of(course.frames)
+    film = Snapshots.of(course.frames)
     seconds = course.training_seconds, course.looking_seconds
-    return Trained(course.game, film, verdict, tuple(log.entries()), ruler, course.looks[-1].reading, *seconds)
+    return Trained(
+        course.game, film, verdict, tuple(log.entries()), ruler, course.looks[-1].reading, *seconds
+    )
 
 
 class _Course:
     """One attempt: epochs in stretches, a look after each."""
 
     def __init__(
-        self, config: LabConfig, distribution: Distribution, run: Run, ruler: Ruler, number: int, progress: Progress
+        self,
+        config: LabConfig,
+        distribution: Distribution,
+        run: Run,
+        ruler: ReferenceSample,
+        number: int,
+        progress: Progress,
     ) -> None:
         self.config, self.run, self.ruler, self.number, self.progress = config, run, ruler, number, progress
-        self.game = Game(config, distribution, attempt_seed(run.manifest.seed, number))
-        self.camera = Camera(self.game)
+        self.game = LabTrainer(config, distribution, attempt_seed(run.manifest.seed, number))
+        self.camera = Recorder(self.game)
         self.looks: list[Look] = []
-        self.frames: list[Frame] = []
+        self.frames: list[Snapshot] = []
         self.since: int | None = None
         self.finite = True
         self.training_seconds = self.looking_seconds = 0.0
@@ -114,7 +122,7 @@ class _Course:
                 if stop.requested:
                     raise self._interrupted(stop)
                 began = time.perf_counter()
-                losses = game.train(min(config.look_every, config.max_epochs - game.epoch))
+                losses = game.train(min(config.eval_interval, config.max_epochs - game.epoch))
                 self.training_seconds += time.perf_counter() - began
                 self._look(losses)
                 newest = self.looks[-1].reading
@@ -127,13 +135,19 @@ class _Course:
 
     def verdict(self) -> Verdict:
         """What it came to."""
-        return judge(self.looks, self.ruler.floor, self.ruler.distribution.modes, self.since, finite=self.finite)
+        return judge(
+            self.looks, self.ruler.floor, self.ruler.distribution.modes, self.since, finite=self.finite
+        )
 
     def _look(self, losses: torch.Tensor) -> None:
         began = time.perf_counter()
         game = self.game
-        self.finite = bool(torch.isfinite(game.average).all() and torch.isfinite(game.discriminator.flat).all())
-        points = game.generate(game.noise(GENERATED, torch_generator(game.seed, "lab", "measured", game.epoch)))
+        self.finite = bool(
+            torch.isfinite(game.average).all() and torch.isfinite(game.discriminator.flat).all()
+        )
+        points = game.generate(
+            game.noise(GENERATED, torch_generator(game.seed, "lab", "measured", game.epoch))
+        )
         reading = self.ruler.measure(points.double().numpy())
         self.looks.append(Look(game.epoch, reading))
         self.frames.append(self.camera.take(losses, reading))

@@ -1,1 +1,3 @@
-"""Pure functions of arrays that compare samples: distances between distributions, Fréchet and kernel distances, coverage."""
+"""Pure functions of arrays that compare samples: distances between distributions, Fréchet and kernel
+distances, coverage.
+"""

@@ -7,14 +7,16 @@ from markupsafe import Markup
 
 import ex3cli
 from ex3cli.escaping import printable
-from ex3cli.report.archive import Archive
 from ex3cli.report.assembly import Report
-from ex3cli.report.pictures import uri
+from ex3cli.report.images import uri
+from ex3cli.report.source import ResultSource
 
 TITLE = "Distances, few labels, and two kinds of GAN"
 
 
-def render(report: Report, archive: Archive, *, title: str = TITLE, author: str = "", for_print: bool = False) -> str:
+def render(
+    report: Report, archive: ResultSource, *, title: str = TITLE, author: str = "", for_print: bool = False
+) -> str:
     """The page.
 
     Parameters

@@ -6,13 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from ex3cli.rounding import half_up
+from ex3cli.tables import half_up
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number for itself: significant digits, whole ones in full, ∞ for infinite, a dash where there is none."""
+    """A number for itself: significant digits, whole ones in full, ∞ for infinite, a dash where there is
+    none.
+    """
     if (special := _special(value)) is not None or value is None:
         return special or ""
     if value == 0:
@@ -30,9 +32,11 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def fixed(value: float | None, decimals: int) -> str:
-    """A number in a row or column of its like: so many decimals, ∞ for infinite, a dash where there is none; never −0.
+    """A number in a row or column of its like: so many decimals, ∞ for infinite, a dash where there is none;
+    never −0.
 
-    Rounded half up as the number is written in decimal, and so is `percent`: .9315 is 0.932 here and 93.2 % there.
+    Rounded half up as the number is written in decimal, and so is `percent`: .9315 is 0.932 here and 93.2 %
+    there.
     """
     if (special := _special(value)) is not None or value is None:
         return special or ""
@@ -43,16 +47,24 @@ def fixed(value: float | None, decimals: int) -> str:
 
 def percent(share: float, digits: int = 2) -> str:
     """A share in percent, without the sign."""
-    return f"{half_up(share, digits, scale=2):,f}".replace("-", "−") if math.isfinite(share) else fixed(share, digits)
+    return (
+        f"{half_up(share, digits, scale=2):,f}".replace("-", "−")
+        if math.isfinite(share)
+        else fixed(share, digits)
+    )
 
 
 def remainder(share: float, digits: int = 2) -> str:
-    """What a share leaves of the whole, in percent; with `percent` of that share it adds up to 100, rounded as they are."""
+    """What a share leaves of the whole, in percent; with `percent` of that share it adds up to 100, rounded
+    as they are.
+    """
     return fixed(100 - float(percent(share, digits)), digits)
 
 
 def between(low: float, high: float, least: int = 4) -> tuple[str, str, int]:
-    """Both ends of an interval with decimals enough to tell them apart, and how many these are; at least `least`."""
+    """Both ends of an interval with decimals enough to tell them apart, and how many these are; at least
+    `least`.
+    """
     width = high - low
     decimals = least if not 0 < width < math.inf else max(least, 1 - math.floor(math.log10(width)))
     return fixed(low, decimals), fixed(high, decimals), decimals
@@ -104,17 +116,19 @@ def seconds_between(started: str, ended: str | None) -> float | None:
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
-def setting(value: Any) -> str:
+def option(value: Any) -> str:
     """A setting of a configuration."""
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list):
-        return ", ".join(setting(each) for each in value)
+        return ", ".join(option(each) for each in value)
     return "none" if value is None else "yes" if value is True else "no" if value is False else str(value)
 
 
 def beside(ours: float, theirs: float, noise: float, name: str) -> str:
-    """How an accuracy stands to another one: points ahead or behind; level where that is less than the spread of one draw."""
+    """How an accuracy stands to another one: points ahead or behind; level where that is less than the spread
+    of one draw.
+    """
     gain = 100 * (ours - theirs)
     if abs(gain) < 100 * noise:
         return f"level with {name} ({gain:+.1f} points, less than the spread of one draw)".replace("-", "−")

@@ -9,20 +9,23 @@ from typing import Any, Protocol
 
 import torch
 
-from ex3cli.artifacts import formats, reading
-from ex3cli.artifacts.atomic import TEMPORARY, write_atomically
-from ex3cli.artifacts.canonical import digest
-from ex3cli.artifacts.run import CHECKPOINT_FOLDER, Run
 from ex3cli.errors import ArtifactError
+from ex3cli.runs import files, formats
+from ex3cli.runs.files import TEMPORARY, write_atomically
+from ex3cli.runs.jsonio import digest
+from ex3cli.runs.run import CHECKPOINT_FOLDER, Run
 
 STATES = "step-*.safetensors"
 MOST_BYTES = 4_000_000_000  # of a state; the largest training here has 60 million
 
-IDENTITY = ("command", "shelf", "config", "seed", "data", "started")
-"""What of a run's manifest tells its checkpoint from every other training's. A folder may be moved and renamed."""
+IDENTITY = ("command", "category", "config", "seed", "data", "started")
+"""What of a run's manifest tells its checkpoint from every other training's. A folder may be moved and
+renamed.
+"""
 
 Tree = Any
-"""Nested dictionaries and lists of tensors, numbers, texts, booleans and None: what `state_dict()` returns."""
+"""Nested dictionaries and lists of tensors, numbers, texts, booleans and None: what `state_dict()` returns.
+"""
 
 
 class Restorable(Protocol):
@@ -36,8 +39,10 @@ class Restorable(Protocol):
 class Checkpointer:
     """Keeps the newest state of a run in `checkpoint/`.
 
-    One file holds everything, named by its step and its own SHA-256: it appears atomically and proves itself when it is
-    read, so there is no second file to fall out of step with it. It names the run that it belongs to, and holds the digest of
+    One file holds everything, named by its step and its own SHA-256: it appears atomically and proves itself
+    when it is
+    read, so there is no second file to fall out of step with it. It names the run that it belongs to, and
+    holds the digest of
     every file that the training has written so far.
     """
 
@@ -46,12 +51,18 @@ class Checkpointer:
         self.folder = run.path / CHECKPOINT_FOLDER
 
     def save(self, step: int, tree: Tree) -> None:
-        """Write the state after `step` steps, then drop the one before; the metrics' position is part of it."""
+        """Write the state after `step` steps, then drop the one before; the metrics' position is
+        part of it.
+        """
         tensors: dict[str, torch.Tensor] = {}
         content = {
-            "run": self.run.name, "identity": self._identity(), "files": self.run.written,
-            "step": step, "metrics": self.run.metrics.mark(), "tree": _take_apart(tree, tensors),
-        }  # fmt: skip
+            "run": self.run.name,
+            "identity": self._identity(),
+            "files": self.run.written,
+            "step": step,
+            "metrics": self.run.metrics.mark(),
+            "tree": _take_apart(tree, tensors),
+        }
         data = formats.tensors_to_bytes(tensors, {"ex3": json.dumps(content)})
         name = f"step-{step:010d}-{digest(data)}.safetensors"
         write_atomically(self.folder / name, data)
@@ -65,17 +76,19 @@ class Checkpointer:
 
         Parameters
         ----------
-        made_anew : files that the training writes anew from its state, so that it does not matter what they hold now.
+        made_anew : files that the training writes anew from its state, so that it does not matter what they
+            hold now.
 
         Raises
         ------
-        ArtifactError : the checkpoint is damaged or another run's, or a file that the training wrote before has changed.
+        ArtifactError : the checkpoint is damaged or another run's, or a file that the training wrote before
+            has changed.
         """
         path = self._newest()
         if path is None:
             return None
         try:
-            data = reading.read(path, MOST_BYTES)
+            data = files.read(path, MOST_BYTES)
         except OSError as error:
             raise ArtifactError(f"{path} cannot be read: {error.strerror}", "train anew") from error
         if digest(data) != path.stem.rpartition("-")[2]:
@@ -84,7 +97,7 @@ class Checkpointer:
         try:
             content = json.loads(_metadata(data)["ex3"])
             step, mark, tree = content["step"], content["metrics"], _put_together(content["tree"], tensors)
-            name, identity, files = content["run"], content["identity"], content["files"]
+            name, identity, written = content["run"], content["identity"], content["files"]
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise ArtifactError(f"{path} is no checkpoint of this ex3", "train anew") from error
         if differing := _differences(identity, self._identity()):
@@ -92,8 +105,10 @@ class Checkpointer:
                 f"{path} is a checkpoint of another training, {name} ({differing})",
                 f"put back the checkpoint of {self.run.name}, or train anew",
             )
-        self.run.metrics.cut_back(mark)
-        self.run.written = {file: recorded for file, recorded in files.items() if file not in made_anew} | self.run.written
+        self.run.metrics.truncate(mark)
+        self.run.written = {
+            file: recorded for file, recorded in written.items() if file not in made_anew
+        } | self.run.written
         self.run.check_written()
         return step, tree
 
@@ -105,7 +120,9 @@ class Checkpointer:
 
     @contextmanager
     def restoring(self) -> Iterator[None]:
-        """Turn the error of a state that does not fit the training, such as one of another version, into one clear line."""
+        """Turn the error of a state that does not fit the training, such as one of another version, into one
+        clear line.
+        """
         try:
             yield
         except (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError) as error:
@@ -124,13 +141,18 @@ class Checkpointer:
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """Which entries differ and how, settings one by one; empty where none do."""
-    flat = [{**{name: value for name, value in side.items() if name != "config"}, **side["config"]} for side in (there, here)]
+    flat = [
+        {**{name: value for name, value in side.items() if name != "config"}, **side["config"]}
+        for side in (there, here)
+    ]
     names = sorted(name for name in flat[0].keys() | flat[1].keys() if flat[0].get(name) != flat[1].get(name))
     return ", ".join(f"{name}: {flat[0].get(name)} there, {flat[1].get(name)} here" for name in names)
 
 
 def _take_apart(tree: Tree, tensors: dict[str, torch.Tensor]) -> Any:
-    """Replace each tensor by its key in `tensors`; dictionaries become pair lists, so that integer keys survive JSON."""
+    """Replace each tensor by its key in `tensors`; dictionaries become pair lists, so that integer keys
+    survive JSON.
+    """
     if isinstance(tree, torch.Tensor):
         key = str(len(tensors))
         tensors[key] = tree.detach().cpu().clone()  # a clone: safetensors refuses tensors that share memory
@@ -138,7 +160,9 @@ def _take_apart(tree: Tree, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(tree, dict):
         return {"dict": [[key, _take_apart(value, tensors)] for key, value in tree.items()]}
     if isinstance(tree, list | tuple):
-        return {"tuple" if isinstance(tree, tuple) else "list": [_take_apart(value, tensors) for value in tree]}
+        return {
+            "tuple" if isinstance(tree, tuple) else "list": [_take_apart(value, tensors) for value in tree]
+        }
     if tree is None or isinstance(tree, bool | int | float | str):
         return {"plain": tree}
     raise TypeError(f"a checkpoint cannot hold a {type(tree).__name__}")

@@ -8,11 +8,15 @@ from typing import Any, Self
 from ex3cli.errors import InterruptedTrainingError
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Signals that end a process: a request of the system, and a closed terminal (which Windows does not tell of)."""
+"""Signals that end a process: a request of the system, and a closed terminal (which Windows does not tell
+of).
+"""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP outside a `GracefulStop`: ends the work as Ctrl-C does, so that what was begun can be marked."""
+    """SIGTERM or SIGHUP outside a `GracefulStop`: ends the work as Ctrl-C does, so that what was begun can be
+    marked.
+    """
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__()
@@ -40,9 +44,11 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 class GracefulStop:
-    """Within the block, the first SIGINT, SIGTERM or SIGHUP only raises a flag; a second SIGINT stops at once.
+    """Within the block, the first SIGINT, SIGTERM or SIGHUP only raises a flag; a second SIGINT stops at
+    once.
 
-    The loop asks `requested` before each step, saves, and raises `error(...)`. A signal that the parent had ignored stays
+    The loop asks `requested` before each step, saves, and raises `error(...)`. A signal that the parent had
+    ignored stays
     ignored. Off the main thread signals cannot be caught, and the flag is set by `request` alone.
     """
 
@@ -62,10 +68,14 @@ class GracefulStop:
         self.signal_number = signal_number
 
     def error(self, resume_command: str) -> InterruptedTrainingError:
-        """What the loop raises once its state is safe: exit code 128 + the signal, and the command that goes on."""
+        """What the loop raises once its state is safe: exit code 128 + the signal, and the command that goes
+        on.
+        """
         number = self.signal_number or signal.SIGINT
         name = signal.Signals(number).name
-        return InterruptedTrainingError(f"stopped by {name}; everything is saved", f"go on with: {resume_command}", number)
+        return InterruptedTrainingError(
+            f"stopped by {name}; everything is saved", f"go on with: {resume_command}", number
+        )
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

@@ -1,4 +1,6 @@
-"""The loop that every training shares: one step after the other, with checkpoints and a clean end when a signal asks for it."""
+"""The loop that every training shares: one step after the other, with checkpoints and a clean end when a
+signal asks for it.
+"""
 
 import math
 import time
@@ -9,8 +11,8 @@ import torch
 
 from ex3cli.errors import NotConvergedError
 from ex3cli.training.checkpoint import Checkpointer, Tree
+from ex3cli.training.device import keep_freed_memory
 from ex3cli.training.interruption import GracefulStop
-from ex3cli.training.memory import keep_freed_memory
 from ex3cli.training.progress import Progress
 
 SECONDS_BETWEEN_SAVES = 60.0
@@ -55,9 +57,15 @@ class Trainer(Protocol):
 
 
 def run_training(
-    trainer: Trainer, checkpoints: Checkpointer, progress: Progress, stop: GracefulStop, *, resume_command: str
+    trainer: Trainer,
+    checkpoints: Checkpointer,
+    progress: Progress,
+    stop: GracefulStop,
+    *,
+    resume_command: str,
 ) -> None:
-    """Take steps until the trainer is over; save after each epoch, every minute, at the end and when a signal asks to stop.
+    """Take steps until the trainer is over; save after each epoch, every minute, at the end and when a signal
+    asks to stop.
 
     `progress` has been started, and is stopped at the end.
 
@@ -97,9 +105,16 @@ def check_finite(numbers: Mapping[str, float], where: str, learning_rate: float)
 
 
 def largest_of(model: torch.nn.Module) -> dict[str, float]:
-    """The largest absolute value among a model's weights, and among its statistics: NaN or infinite where one is."""
+    """The largest absolute value among a model's weights, and among its statistics: NaN or infinite where one
+    is.
+    """
     groups = {"a weight": model.parameters(), "a statistic": model.buffers()}
     largest = {
-        name: [each.detach().abs().max() for each in group if each.is_floating_point()] for name, group in groups.items()
+        name: [each.detach().abs().max() for each in group if each.is_floating_point()]
+        for name, group in groups.items()
     }
-    return {name: float(torch.stack([each.float() for each in found]).max()) for name, found in largest.items() if found}
+    return {
+        name: float(torch.stack([each.float() for each in found]).max())
+        for name, found in largest.items()
+        if found
+    }

@@ -16,7 +16,7 @@ class Progress(Protocol):
         """End the stretch, also when it was cut short."""
 
 
-class Silent:
+class NullProgress:
     """The listener that does nothing."""
 
     def start(self, description: str, total: int, unit: str, done: int = 0) -> None:

@@ -1,4 +1,6 @@
-"""Random warps: the encoder sees a picture turned, scaled, sheared and moved, and must explain the straight one."""
+"""Random warps: the encoder sees a picture turned, scaled, sheared and moved, and must explain the straight
+one.
+"""
 
 import math
 
@@ -23,14 +25,17 @@ def warp(grey: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     if strength == 0:
         return grey
     turn, wide, high, shear, right, down = (
-        strength * (2 * torch.rand(6, len(grey), generator=generator) - 1)
+        strength
+        * (2 * torch.rand(6, len(grey), generator=generator) - 1)
         * torch.tensor([TURN, STRETCH, STRETCH, SHEAR, SHIFT, SHIFT]).unsqueeze(1)
-    )  # fmt: skip
+    )
     rows = (
         torch.stack([(1 + wide) * turn.cos(), -(1 + high) * (turn + shear).sin(), right], dim=1),
         torch.stack([(1 + wide) * turn.sin(), (1 + high) * (turn + shear).cos(), down], dim=1),
     )
-    maps = torch.stack(rows, dim=1).to(grey.device)  # (B, 2, 3), from the new image's coordinates to the old one's
+    maps = torch.stack(rows, dim=1).to(
+        grey.device
+    )  # (B, 2, 3), from the new image's coordinates to the old one's
     images = grey.unsqueeze(1).float()
     grid = affine_grid(maps, list(images.shape), align_corners=False)
     return grid_sample(images, grid, align_corners=False).squeeze(1).round().to(torch.uint8)

@@ -10,12 +10,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
-from ex3cli.training.seeding import torch_generator
-from ex3cli.vae.features import PROJECTION, blocks_of, config_of, load_model
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
+from ex3cli.seeding import torch_generator
+from ex3cli.vae.features import PROJECTION, Projection, blocks_of, config_of, load_model
 from ex3cli.vae.networks import SIDE
-from ex3cli.vae.projection import Projection
 
 PIXELS = SIDE * SIDE
 
@@ -23,7 +22,8 @@ PIXELS = SIDE * SIDE
 class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Images to the features that a trained variational autoencoder gives an SVM.
 
-    `fit` loads the run and learns nothing from the images that it is given, so no label and no test image can leak through
+    `fit` loads the run and learns nothing from the images that it is given, so no label and no test image can
+    leak through
     it, in cross-validation either.
 
     Parameters
@@ -42,10 +42,13 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.svm import SVC
     >>> from ex3cli.vae.estimator import VAEFeatures
-    >>> model = make_pipeline(VAEFeatures("reference"), SVC(C=3))  # then model.fit(images, labels), images (n, 784) in 0…255
+    >>> model = make_pipeline(VAEFeatures("reference"), SVC(C=3))  # then model.fit(images, labels), images
+    (n, 784) in 0…255
     """
 
-    def __init__(self, run: str = "reference", *, dataset: str = "fashion-mnist", artifacts: str | Path = "artifacts") -> None:
+    def __init__(
+        self, run: str = "reference", *, dataset: str = "fashion-mnist", artifacts: str | Path = "artifacts"
+    ) -> None:
         self.run = run
         self.dataset = dataset
         self.artifacts = artifacts
@@ -67,7 +70,8 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
-        """The features' names, vaefeatures0 to vaefeatures K-1, so that `set_output(transform="pandas")` can name columns.
+        """The features' names, vaefeatures0 to vaefeatures K-1, so that `set_output(transform="pandas")` can
+        name columns.
 
         Parameters
         ----------
@@ -82,21 +86,30 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Features (n, K), float32, of images (n, 784), grey levels from 0 to 255."""
         check_is_fitted(self, "run_")
         images = self._images(X, reset=False)
-        if not hasattr(self, "_loaded"):  # unpickled or copied in a worker: the weights are read anew, verified
+        # unpickled or copied in a worker: the weights are read anew, verified
+        if not hasattr(self, "_loaded"):
             self._load()
         model, projection, names = self._loaded
         nothing = torch_generator(0, "vae", "features", "transform")
-        return projection.apply(blocks_of(model, torch.from_numpy(images).view(-1, SIDE, SIDE), names, nothing))
+        return projection.apply(
+            blocks_of(model, torch.from_numpy(images).view(-1, SIDE, SIDE), names, nothing)
+        )
 
     def _images(self, X: ArrayLike, *, reset: bool) -> NDArray[np.uint8]:
         shape = tuple(getattr(X, "shape", ()))
         if len(shape) == 3:  # scikit-learn's own words for it speak of dimensions and not of pixels
-            raise ValueError(f"Found array with dim 3 of shape {shape}: reshape to (n, {PIXELS}), one row an image")
+            raise ValueError(
+                f"Found array with dim 3 of shape {shape}: reshape to (n, {PIXELS}), one row an image"
+            )
         values = validate_data(self, X, reset=reset, dtype=np.float64)
         if values.shape[1] != PIXELS:
-            raise ValueError(f"X has {values.shape[1]} features, and the run was trained on {PIXELS} pixels (28 x 28)")
+            raise ValueError(
+                f"X has {values.shape[1]} features, and the run was trained on {PIXELS} pixels (28 x 28)"
+            )
         if values.min(initial=0) < 0 or values.max(initial=0) > 255:
-            raise ValueError(f"X must hold grey levels from 0 to 255, not {values.min():g} to {values.max():g}")
+            raise ValueError(
+                f"X must hold grey levels from 0 to 255, not {values.min():g} to {values.max():g}"
+            )
         if values.max(initial=0) <= 1 and (values % 1).any():
             raise ValueError("X seems to be scaled to 0…1; give grey levels from 0 to 255 (multiply by 255)")
         return np.asarray(values.round(), dtype=np.uint8)
@@ -104,7 +117,11 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _load(self) -> None:
         run: Run = Store(Path(self.artifacts)).find(("vae", self.dataset), command="vae train", name=self.run)
         config = config_of(run)
-        self._loaded = (load_model(run), Projection.from_tensors(run.read_tensors(PROJECTION, finite=True)), config.features)
+        self._loaded = (
+            load_model(run),
+            Projection.from_tensors(run.read_tensors(PROJECTION, finite=True)),
+            config.features,
+        )
         self.run_ = run.name
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,30 +1,108 @@
-"""From images to what the SVM sees: blocks of a model's features, and what a run stores of them."""
+"""Features for the SVM: posterior means, other inputs, scaling and PCA."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ex3cli.artifacts.run import Run
 from ex3cli.datasets.registry import ImageDataset
 from ex3cli.errors import ArtifactError, DataError
-from ex3cli.training.seeding import torch_generator
+from ex3cli.runs.run import Run
+from ex3cli.seeding import torch_generator
 from ex3cli.vae.config import VAEConfig
+from ex3cli.vae.elbo import ACTIVE_VARIANCE
 from ex3cli.vae.networks import VAE, edges_of
-from ex3cli.vae.projection import Projection
-from ex3cli.vae.trainer import ACTIVE_VARIANCE
+
+Array = NDArray[np.float32]
+LATENT = ("mean",)
+"""Blocks whose dead dimensions are those that a latent dimension is judged by; elsewhere only constants are
+dead.
+"""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """x → ((x - mean) · scale) @ axes, fitted on images without labels.
+
+    mean, scale : (D,), of the blocks side by side; the scale of a dead dimension is 0.
+    axes : (D, K) orthonormal columns, or (D, 0) when the features are kept as they are.
+    """
+
+    mean: Array
+    scale: Array
+    axes: Array
+
+    @classmethod
+    def fit(cls, blocks: Mapping[str, Array], pca_components: int) -> Self:
+        """Fit to blocks (N, D_b) of unlabelled images.
+
+        Every block is divided by the root of its total variance, so that a block of many dimensions does not
+        drown one of
+        few; inside a block the dimensions keep their proportions, since whitening would blow up those that
+        hold only noise.
+        """
+        means, scales = [], []
+        for name, block in blocks.items():
+            variance = block.var(axis=0, dtype=np.float64)
+            alive = variance > (ACTIVE_VARIANCE if name in LATENT else 1e-12)
+            if not alive.any():
+                alive = np.ones_like(alive)  # nothing learned: all dimensions are equally bad
+            total = max(float(variance[alive].sum()), 1e-12)
+            means.append(block.mean(axis=0, dtype=np.float64))
+            scales.append(alive / np.sqrt(total))
+        mean, scale = np.concatenate(means).astype(np.float32), np.concatenate(scales).astype(np.float32)
+        if not pca_components or pca_components >= np.count_nonzero(scale):
+            return cls(mean, scale, np.zeros((len(mean), 0), np.float32))
+        # dead dimensions are columns of zeros
+        scaled = (np.concatenate(list(blocks.values()), axis=1) - mean) * scale
+        covariance = scaled.T @ scaled / len(scaled)
+        _, vectors = np.linalg.eigh(covariance.astype(np.float64))  # ascending
+        axes = vectors[:, ::-1][:, :pca_components]
+        # eigenvectors have no sign of their own
+        signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(pca_components)])
+        return cls(mean, scale, (axes * signs).astype(np.float32))
+
+    def apply(self, blocks: Mapping[str, Array]) -> Array:
+        """Features (N, K) of blocks (N, D_b), in the order that they were fitted in."""
+        scaled = (np.concatenate(list(blocks.values()), axis=1) - self.mean) * self.scale
+        return np.asarray(
+            scaled @ self.axes if self.axes.shape[1] else scaled[:, self.scale > 0], dtype=np.float32
+        )
+
+    @property
+    def size(self) -> int:
+        """K, how many features come out."""
+        return self.axes.shape[1] or int((self.scale > 0).sum())
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """For a safetensors file."""
+        return {
+            name: torch.from_numpy(np.ascontiguousarray(getattr(self, name)))
+            for name in ("mean", "scale", "axes")
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Self:
+        """What `to_tensors` gave."""
+        return cls(*(tensors[name].float().numpy() for name in ("mean", "scale", "axes")))
+
 
 WEIGHTS = "weights.safetensors"
 PROJECTION = "projection.safetensors"
 LATENTS = "latents.safetensors"
 BATCH = 1000
 WORDS = {
-    "mean": "posterior mean", "logvar": "posterior log-variance", "sample": "posterior sample",
-    "hidden": "last hidden layer", "edges": "edges (HOG)", "pixels": "raw pixels",
-}  # fmt: skip
+    "mean": "posterior mean",
+    "logvar": "posterior log-variance",
+    "sample": "posterior sample",
+    "hidden": "last hidden layer",
+    "edges": "edges (HOG)",
+    "pixels": "raw pixels",
+}
 """The blocks as a reader calls them."""
 
 
@@ -32,7 +110,8 @@ WORDS = {
 class Features:
     """What an SVM is trained and tested on.
 
-    A shipped run holds the features of some training images only: `train` (K, D) are those at `positions` (K,), ascending, of
+    A shipped run holds the features of some training images only: `train` (K, D) are those at `positions`
+    (K,), ascending, of
     the N training images, whose labels `train_labels` (N,) are all there. `test` is (M, D) with labels (M,).
     """
 
@@ -59,7 +138,8 @@ class Features:
         if not np.array_equal(self.positions[rows], wanted):
             raise DataError(
                 "the shipped run holds the features of the default draws only, and these are others",
-                f"point --data (EX3_DATA) at the data set, or fetch it (`ex3 data fetch {self.dataset}`), or use the default "
+                f"point --data (EX3_DATA) at the data set, or fetch it (`ex3 data fetch {self.dataset}`), "
+                "or use the default "
                 "seed and draws",
             )
         taken: NDArray[np.float32] = self.train[rows]
@@ -100,16 +180,20 @@ def blocks_of(
 
 
 def features_of(
-    model: VAE | None, data: ImageDataset, names: Sequence[str], components: int, seed: int
+    model: VAE | None, data: ImageDataset, names: Sequence[str], pca_components: int, seed: int
 ) -> tuple[Projection, Features]:
-    """Blocks of a data set's two halves, projected; the projection is fitted on the training images, without labels."""
+    """Blocks of a data set's two halves, projected; the projection is fitted on the training images, without
+    labels.
+    """
     train = blocks_of(model, data.train_images, names, torch_generator(seed, "vae", "features", "train"))
     test = blocks_of(model, data.test_images, names, torch_generator(seed, "vae", "features", "test"))
-    projection = Projection.fit(train, components)
+    projection = Projection.fit(train, pca_components)
     return projection, _together(projection.apply(train), projection.apply(test), data)
 
 
-def project(model: VAE, projection: Projection, data: ImageDataset, names: Sequence[str], seed: int) -> Features:
+def project(
+    model: VAE, projection: Projection, data: ImageDataset, names: Sequence[str], seed: int
+) -> Features:
     """Features of a data set's two halves by a projection that was fitted before."""
     halves = (("train", data.train_images), ("test", data.test_images))
     train, test = (
@@ -120,8 +204,10 @@ def project(model: VAE, projection: Projection, data: ImageDataset, names: Seque
 
 
 def save_features(run: Run, model: VAE, data: ImageDataset, config: VAEConfig, seed: int) -> Features:
-    """Write weights, projection, and the features of both halves with their labels, so that judging needs no data set."""
-    projection, features = features_of(model, data, config.features, config.components, seed)
+    """Write weights, projection, and the features of both halves with their labels, so that judging needs no
+    data set.
+    """
+    projection, features = features_of(model, data, config.features, config.pca_components, seed)
     run.write_tensors(WEIGHTS, model.state_dict())
     run.write_tensors(PROJECTION, projection.to_tensors())
     run.write_tensors(
@@ -143,24 +229,32 @@ def config_of(run: Run) -> VAEConfig:
 
 def dataset_of(run: Run) -> str:
     """Which data set a run was trained on."""
-    return run.manifest.shelf[1]
+    return run.manifest.category[1]
 
 
 def load_model(run: Run) -> VAE:
     """The trained model of a run, its weights verified."""
     model = VAE(config_of(run))
     try:
-        model.load_state_dict({name: _whole(tensor) for name, tensor in run.read_tensors(WEIGHTS, finite=True).items()})
+        model.load_state_dict(
+            {name: _whole(tensor) for name, tensor in run.read_tensors(WEIGHTS, finite=True).items()}
+        )
     except RuntimeError as error:
-        raise ArtifactError(f"{run.path / WEIGHTS} does not fit the run's configuration", "name another run") from error
+        raise ArtifactError(
+            f"{run.path / WEIGHTS} does not fit the run's configuration", "name another run"
+        ) from error
     return model.eval()
 
 
 def load_features(run: Run) -> Features:
-    """The stored features of a run, verified; a shipped run's are whole numbers of one small step (see `shipping`)."""
+    """The stored features of a run, verified; a shipped run's are whole numbers of one small step (see
+    `shipping`).
+    """
     stored = run.read_tensors(LATENTS, finite=True)
     labels = stored["train_labels"].long().numpy()
-    positions = stored["train_positions"].long().numpy() if "train_positions" in stored else np.arange(len(labels))
+    positions = (
+        stored["train_positions"].long().numpy() if "train_positions" in stored else np.arange(len(labels))
+    )
     step = stored.get("step", torch.tensor(1.0)).item()
     train, test = ((stored[half].float() * step).numpy() for half in ("train", "test"))
     return Features(train, positions, labels, test, stored["test_labels"].long().numpy(), dataset_of(run))
@@ -173,13 +267,16 @@ def compute_features(run: Run, data: ImageDataset) -> Features:
 
 
 def compute_latents(run: Run, data: ImageDataset) -> NDArray[np.float32]:
-    """The posterior means of all training images (N, alive dimensions): the space in which neighbours are looked for."""
+    """The posterior means of all training images (N, alive dimensions): the space in which neighbours are
+    looked for.
+    """
     blocks = blocks_of(load_model(run), data.train_images, ["mean"], torch_generator(0, "vae", "features"))
     return Projection.fit(blocks, 0).apply(blocks)
 
 
 def active_dimensions(model: VAE, images: Tensor) -> int:
-    """How many dimensions of z have a posterior mean that varies over images (N, 28, 28), uint8, as they are, without warps.
+    """How many dimensions of z have a posterior mean that varies over images (N, 28, 28), uint8, as they are,
+    without warps.
 
     Grey levels stand for Bernoulli pixels, as in the features.
     """
@@ -189,18 +286,22 @@ def active_dimensions(model: VAE, images: Tensor) -> int:
 
 def compute_other_features(run: Run, data: ImageDataset, names: Sequence[str]) -> Features:
     """Other blocks than the run's own, projected anew on as many components as it keeps."""
-    return features_of(load_model(run), data, names, config_of(run).components, run.manifest.seed)[1]
+    return features_of(load_model(run), data, names, config_of(run).pca_components, run.manifest.seed)[1]
 
 
 def plain_features(data: ImageDataset, name: str) -> Features:
     """A baseline's features: `pixels` or `edges`, of no model, neither scaled nor projected."""
     nothing = torch_generator(0, "vae", "features")
-    train, test = (blocks_of(None, images, [name], nothing)[name] for images in (data.train_images, data.test_images))
+    train, test = (
+        blocks_of(None, images, [name], nothing)[name] for images in (data.train_images, data.test_images)
+    )
     return _together(train, test, data)
 
 
 def _together(train: NDArray[np.float32], test: NDArray[np.float32], data: ImageDataset) -> Features:
-    return Features(train, np.arange(len(train)), data.train_labels.numpy(), test, data.test_labels.numpy(), data.name)
+    return Features(
+        train, np.arange(len(train)), data.train_labels.numpy(), test, data.test_labels.numpy(), data.name
+    )
 
 
 def _whole(tensor: Tensor) -> Tensor:

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 VARIANCE_MEMORY = 0.99
-"""The learned variance that is kept is a running mean over about 100 minibatches, until `calibration` measures it anew."""
+"""The learned variance that is kept is a running mean over about 100 minibatches, until `calibration`
+measures it anew.
+"""
 SMALLEST_VARIANCE = 1e-6
 
 
@@ -28,8 +30,10 @@ class Likelihood(Protocol):
 class Bernoulli(nn.Module):
     """Independent Bernoulli pixels with the output as logits.
 
-    resampled : pixels are drawn, one with probability grey/255, anew for every minibatch; Kingma et al. 2014, section 4: "we
-        treat the pixel intensities as Bernoulli probabilities … re-sampled". Else the grey level itself stands in for x.
+    resampled : pixels are drawn, one with probability grey/255, anew for every minibatch; Kingma et al. 2014,
+        section 4: "we
+        treat the pixel intensities as Bernoulli probabilities … re-sampled". Else the grey level itself
+        stands in for x.
     """
 
     def __init__(self, resampled: bool) -> None:
@@ -39,12 +43,15 @@ class Bernoulli(nn.Module):
     def observe(self, grey: Tensor, generator: torch.Generator) -> Tensor:
         """Binary pixels or grey levels.
 
-        A uniform integer below 255 is smaller than the grey level with exactly the wanted probability, which needs one random
+        A uniform integer below 255 is smaller than the grey level with exactly the wanted probability, which
+        needs one random
         byte a pixel and no division.
         """
         if not self.resampled:
             return grey.float() / 255
-        return (torch.empty_like(grey, device="cpu").random_(0, 255, generator=generator).to(grey.device) < grey).float()
+        return (
+            torch.empty_like(grey, device="cpu").random_(0, 255, generator=generator).to(grey.device) < grey
+        ).float()
 
     def log_likelihood(self, output: Tensor, x: Tensor) -> Tensor:
         """Sum over pixels of x log p + (1 - x) log(1 - p)."""
@@ -58,15 +65,18 @@ class Bernoulli(nn.Module):
 class Gaussian(nn.Module):
     """Independent Gaussians around the output with one variance shared by all values of the view.
 
-    sigma : the fixed standard deviation; None sets the variance at every step to its most likely value, the minibatch's mean
-        squared error (Rybkin, Daniilidis and Levine 2021, "Simple and effective VAE training with calibrated decoders",
+    sigma : the fixed standard deviation; None sets the variance at every step to its most likely value, the
+        minibatch's mean
+        squared error (Rybkin, Daniilidis and Levine 2021, "Simple and effective VAE training with calibrated
+        decoders",
         equation 6), and keeps a running mean of it for later.
     """
 
     def __init__(self, sigma: float | None) -> None:
         super().__init__()
         self.learned = sigma is None
-        self.register_buffer("variance", torch.tensor(math.nan if sigma is None else sigma**2))  # nan: not learned yet
+        # nan: not learned yet
+        self.register_buffer("variance", torch.tensor(math.nan if sigma is None else sigma**2))
         self.variance: Tensor
 
     def observe(self, grey: Tensor, generator: torch.Generator) -> Tensor:

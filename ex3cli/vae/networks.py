@@ -1,4 +1,6 @@
-"""Encoder and decoder: the paper's multilayer perceptrons, or convolutions; one input and one output for each view."""
+"""Encoder and decoder: the paper's multilayer perceptrons, or convolutions; one input and one output for each
+view.
+"""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -7,7 +9,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from ex3cli.vae import edges
+from ex3cli.vae import hog as edges
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.likelihoods import Gaussian, Likelihood, pixel_likelihood
 
@@ -20,7 +22,7 @@ Views = dict[str, Tensor]
 
 
 class Posterior(NamedTuple):
-    """Parameters of q(z|x) = N(mu, diag(exp(logvar))), each (B, latent_size)."""
+    """Parameters of q(z|x) = N(mu, diag(exp(logvar))), each (B, latent_dim)."""
 
     mu: Tensor
     logvar: Tensor
@@ -38,11 +40,11 @@ class Encoder(nn.Module):
     body : the fully connected hidden layers.
     """
 
-    def __init__(self, trunks: nn.ModuleDict, body: nn.Sequential, hidden: int, latent_size: int) -> None:
+    def __init__(self, trunks: nn.ModuleDict, body: nn.Sequential, hidden: int, latent_dim: int) -> None:
         super().__init__()
         self.trunks, self.body = trunks, body
-        self.mu = nn.Linear(hidden, latent_size)
-        self.logvar = nn.Linear(hidden, latent_size)
+        self.mu = nn.Linear(hidden, latent_dim)
+        self.logvar = nn.Linear(hidden, latent_dim)
 
     def represent(self, seen: Views) -> Tensor:
         """The last hidden layer, (B, hidden[-1])."""
@@ -59,7 +61,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """z (B, latent_size) → for each view the output that its likelihood reads, (B, numbers of the view)."""
+    """z (B, latent_dim) → for each view the output that its likelihood reads, (B, numbers of the view)."""
 
     def __init__(self, body: nn.Sequential, heads: nn.ModuleDict) -> None:
         super().__init__()
@@ -81,7 +83,7 @@ class VAE(nn.Module):
         build = _perceptrons if config.architecture == "mlp" else _convolutions
         self.encoder, self.decoder = build(config)
         self.likelihoods = nn.ModuleDict()
-        for view in config.views:
+        for view in config.inputs:
             pixels = view == "pixels"
             gaussian_edges = Gaussian(config.sigma if config.likelihood == "gaussian" else None)
             likelihood = pixel_likelihood(config.likelihood, config.sigma) if pixels else gaussian_edges
@@ -101,32 +103,35 @@ class VAE(nn.Module):
 
     def expect(self, grey: Tensor) -> Views:
         """The expectation of `observe`, which needs no draw: grey levels stand for Bernoulli pixels."""
-        return {view: grey.flatten(1).float() / 255 if view == "pixels" else edges_of(grey) for view in self.likelihood_of}
+        return {
+            view: grey.flatten(1).float() / 255 if view == "pixels" else edges_of(grey)
+            for view in self.likelihood_of
+        }
 
 
 def edges_of(grey: Tensor) -> Tensor:
     """Histograms of oriented gradients of images (B, 28, 28), uint8."""
-    return edges.oriented_gradients(grey.float() / 255)
+    return edges.hog(grey.float() / 255)
 
 
 def view_sizes(config: VAEConfig) -> dict[str, int]:
     """How many numbers each view has."""
     sizes = {"pixels": SIDE * SIDE, "edges": edges.size(SIDE, SIDE)}
-    return {view: sizes[view] for view in config.views}
+    return {view: sizes[view] for view in config.inputs}
 
 
 def _perceptrons(config: VAEConfig) -> tuple[Encoder, Decoder]:
     """The paper's: softplus units; 784-600-600-50 and back with the preset `paper`."""
     sizes, last = view_sizes(config), config.hidden[-1]
     body = _softplus_layers((sum(sizes.values()), *config.hidden))
-    encoder = Encoder(nn.ModuleDict({view: nn.Identity() for view in sizes}), body, last, config.latent_size)
+    encoder = Encoder(nn.ModuleDict({view: nn.Identity() for view in sizes}), body, last, config.latent_dim)
     heads = nn.ModuleDict({view: nn.Linear(config.hidden[0], size) for view, size in sizes.items()})
-    decoder = Decoder(_softplus_layers((config.latent_size, *config.hidden[::-1])), heads)
+    decoder = Decoder(_softplus_layers((config.latent_dim, *config.hidden[::-1])), heads)
     for layer in [*encoder.modules(), *decoder.modules()]:
         if isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, std=TINY_STD if config.initialisation == "tiny" else layer.in_features**-0.5)
+            nn.init.normal_(layer.weight, std=TINY_STD if config.init == "tiny" else layer.in_features**-0.5)
             nn.init.zeros_(layer.bias)
-    if config.initialisation == "fan-in":
+    if config.init == "fan-in":
         nn.init.zeros_(encoder.logvar.weight)  # so that every posterior starts at unit variance
     return encoder, decoder
 
@@ -139,11 +144,19 @@ def _softplus_layers(sizes: tuple[int, ...]) -> nn.Sequential:
 
 
 def _convolutions(config: VAEConfig) -> tuple[Encoder, Decoder]:
-    """28 → 14 → 7 pixels a side by convolutions, edges beside them, then fully connected layers; the decoder the other way.
+    """28 → 14 → 7 pixels a side by convolutions, edges beside them, then fully connected layers; the decoder
+    the other way.
 
-    Few channels go in and out of the fully connected layers, where most weights are: the model stays small enough to ship.
+    Few channels go in and out of the fully connected layers, where most weights are: the model stays small
+    enough to ship.
     """
-    sizes, w, last, first, small = view_sizes(config), config.width, config.hidden[-1], config.hidden[0], SIDE // 4
+    sizes, w, last, first, small = (
+        view_sizes(config),
+        config.width,
+        config.hidden[-1],
+        config.hidden[0],
+        SIDE // 4,
+    )
     few = max(1, w // 2)
     flat = few * small * small
     trunk = nn.Sequential(
@@ -156,7 +169,7 @@ def _convolutions(config: VAEConfig) -> tuple[Encoder, Decoder]:
     )
     body = _normalised_layers((flat + sizes.get("edges", 0), *config.hidden))
     trunks = nn.ModuleDict({view: trunk if view == "pixels" else nn.Identity() for view in sizes})
-    encoder = Encoder(trunks, body, last, config.latent_size)
+    encoder = Encoder(trunks, body, last, config.latent_dim)
     nn.init.zeros_(encoder.logvar.weight)  # so that every posterior starts at unit variance
     nn.init.zeros_(encoder.logvar.bias)
     to_pixels = nn.Sequential(
@@ -169,7 +182,7 @@ def _convolutions(config: VAEConfig) -> tuple[Encoder, Decoder]:
     )
     heads = {"pixels": to_pixels, "edges": nn.Linear(first, edges.size(SIDE, SIDE))}
     chosen = nn.ModuleDict({view: heads[view] for view in sizes})
-    return encoder, Decoder(_normalised_layers((config.latent_size, *config.hidden[::-1])), chosen)
+    return encoder, Decoder(_normalised_layers((config.latent_dim, *config.hidden[::-1])), chosen)
 
 
 def _normalised(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, ...]:

@@ -1,26 +1,150 @@
-"""Training the variational autoencoder: one loop that maximises the evidence lower bound."""
+"""Training of a VAE: one step, and the loop over epochs."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ex3cli.artifacts.run import Run
+from ex3cli.runs.run import Run
+from ex3cli.seeding import forked_global_rng, torch_generator
 from ex3cli.training.checkpoint import Checkpointer
+from ex3cli.training.device import load_optimizer
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.loop import check_finite, largest_of, run_training
-from ex3cli.training.progress import Progress, Silent
-from ex3cli.training.seeding import torch_generator
-from ex3cli.vae.calibration import calibrate
+from ex3cli.training.progress import NullProgress, Progress
+from ex3cli.vae.augmentation import warp
+from ex3cli.vae.batchnorm import recompute_batchnorm_statistics
 from ex3cli.vae.config import VAEConfig
-from ex3cli.vae.networks import VAE
-from ex3cli.vae.trainer import EpochMeans, Trainer
+from ex3cli.vae.elbo import ACTIVE_VARIANCE, kl_to_standard_normal, log_likelihood
+from ex3cli.vae.networks import VAE, Posterior
+
+WARM_UP_STEPS = 200
+
+
+class EpochMeans:
+    """Running sums over an epoch, kept on the device so that no step waits for the host."""
+
+    def __init__(self, latent_dim: int, device: torch.device) -> None:
+        self.images = 0
+        self.bound = torch.zeros(2, dtype=torch.float64, device=device)  # log-likelihood, KL
+        self.mu = torch.zeros(2, latent_dim, dtype=torch.float64, device=device)  # sum, sum of squares
+
+    def add(self, likelihood: Tensor, kl: Tensor, posterior: Posterior) -> None:
+        """Take in one minibatch."""
+        with torch.no_grad():
+            self.images += len(kl)
+            self.bound += torch.stack([likelihood.sum(), kl.sum()])
+            self.mu += torch.stack([posterior.mu.sum(0), posterior.mu.square().sum(0)])
+
+    def row(self) -> dict[str, float]:
+        """The epoch's numbers; reading them is the only wait for the device."""
+        reconstruction, kl = (self.bound / self.images).tolist()
+        mean, square = self.mu / self.images
+        active = int((square - mean.square() > ACTIVE_VARIANCE).sum())
+        return {
+            "elbo": reconstruction - kl,
+            "reconstruction": reconstruction,
+            "kl": kl,
+            "active_dimensions": active,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint in the middle of an epoch."""
+        return {"images": self.images, "bound": self.bound, "mu": self.mu}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the sums of a checkpoint."""
+        self.images = state["images"]
+        self.bound.copy_(state["bound"])
+        self.mu.copy_(state["mu"])
+
+
+class Trainer:
+    """Model, optimizer, noise and sums.
+
+    Parameters
+    ----------
+    steps : minibatches an epoch; the schedules of learning rate and KL weight are laid out over all epochs.
+    """
+
+    def __init__(self, config: VAEConfig, steps: int, seed: int, device: torch.device) -> None:
+        with forked_global_rng(seed, "vae", "initialisation"):
+            # a third less time a step
+            self.model = VAE(config).to(device).to(memory_format=torch.channels_last)
+        decay = config.weight_decay
+        self.optimizer = (torch.optim.AdamW if decay else torch.optim.Adam)(
+            self.model.parameters(),
+            lr=config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            weight_decay=decay,
+            fused=True,
+        )
+        self.noise = torch_generator(seed, "vae", "noise")
+        self.means = EpochMeans(config.latent_dim, device)
+        self.config, self.steps = config, steps
+
+    def step(self, grey: Tensor, done: int) -> None:
+        """One step up the bound: -L(x) = -E_q[log p(x|z)] + KL(q(z|x) ‖ p(z)), averaged over images (B, 28,
+        28), uint8.
+
+        `done` steps were taken before it. With augmentation, q sees warped images while x are the straight
+        ones.
+        """
+        self._set_learning_rate(done)
+        x = self.model.observe(grey, self.noise)
+        strength = self.config.augmentation
+        seen = self.model.observe(warp(grey, strength, self.noise), self.noise) if strength else x
+        posterior = self.model.encoder(seen)
+        likelihood = log_likelihood(
+            self.model.likelihood_of, self.model.decoder(posterior.sample(self.noise)), x
+        )
+        kl = kl_to_standard_normal(*posterior)
+        loss = (self.beta(done) * kl - likelihood).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.means.add(likelihood, kl, posterior)
+
+    def beta(self, done: int) -> float:
+        """The weight grows linearly from 0 over the warm-up, if there is one (Sønderby et al. 2016)."""
+        over = self.config.beta_warmup * self.steps
+        return self.config.beta * (min(1.0, done / over) if over else 1.0)
+
+    def _set_learning_rate(self, done: int) -> None:
+        if self.config.schedule == "constant":
+            return
+        total = self.config.epochs * self.steps
+        rise = min(1.0, (done + 1) / min(WARM_UP_STEPS, math.ceil(total / 10)))
+        rate = self.config.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * done / total))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, except the data's order, which follows from seed and
+        epoch.
+        """
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "noise": self.noise.get_state(),
+            "means": self.means.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.model.load_state_dict(state["model"])
+        load_optimizer(self.optimizer, state["optimizer"])
+        self.noise.set_state(state["noise"])
+        self.means.load_state_dict(state["means"])
 
 
 @dataclass
 class TrainedVAE:
-    """What a training came to: a model in evaluation mode, and averages over the last epoch, of warped images if it warps."""
+    """What a training came to: a model in evaluation mode, and averages over the last epoch, of warped images
+    if it warps.
+    """
 
     model: VAE
     elbo: float  # nats an image
@@ -30,12 +154,20 @@ class TrainedVAE:
 
 
 class Training:
-    """Epoch after epoch of minibatches in an order that is drawn anew for each (a `Trainer` of `training.loop`)."""
+    """Epoch after epoch of minibatches in an order that is drawn anew for each (a `Trainer` of
+    `training.loop`).
+    """
 
     def __init__(
         self, config: VAEConfig, images: Tensor, run: Run, seed: int, device: torch.device, listener: Progress
     ) -> None:
-        self.config, self.images, self.run, self.seed, self.listener = config, images.to(device), run, seed, listener
+        self.config, self.images, self.run, self.seed, self.listener = (
+            config,
+            images.to(device),
+            run,
+            seed,
+            listener,
+        )
         self.starts = _minibatches(len(images), config.batch_size)
         self.steps = len(self.starts)  # of an epoch
         self.trainer = Trainer(config, self.steps, seed, device)
@@ -79,7 +211,9 @@ class Training:
 
     def _order_of(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:
-            order = torch.randperm(len(self.images), generator=torch_generator(self.seed, "vae", "order", epoch))
+            order = torch.randperm(
+                len(self.images), generator=torch_generator(self.seed, "vae", "order", epoch)
+            )
             self._order = (epoch, order)
         return self._order[1]
 
@@ -88,7 +222,7 @@ class Training:
         self.run.metrics.append(self.row)
         check_finite(self.row, f"in epoch {epoch}", self.config.learning_rate)
         self.listener.advance(0, ELBO=self.row["elbo"], active_dimensions=self.row["active_dimensions"])
-        self.trainer.means = EpochMeans(self.config.latent_size, self.images.device)
+        self.trainer.means = EpochMeans(self.config.latent_dim, self.images.device)
 
 
 def train(
@@ -101,7 +235,8 @@ def train(
     resume_command: str,
     progress: Progress | None = None,
 ) -> TrainedVAE:
-    """Train on images without labels, from the run's checkpoint if it has one; writes metrics and checkpoints into `run`.
+    """Train on images without labels, from the run's checkpoint if it has one; writes metrics and checkpoints
+    into `run`.
 
     Parameters
     ----------
@@ -115,7 +250,7 @@ def train(
     InterruptedTrainingError : a signal asked to stop; the state is saved and the run marked.
     NotConvergedError : a number became NaN or infinite.
     """
-    listener = progress if progress is not None else Silent()
+    listener = progress if progress is not None else NullProgress()
     training, checkpoints = Training(config, images, run, seed, device, listener), Checkpointer(run)
     checkpoints.restore(training)
     title = f"training, {config.epochs} epoch{'s' if config.epochs > 1 else ''} of {len(images):,} images"
@@ -124,7 +259,7 @@ def train(
     with GracefulStop() as stop:
         run_training(training, checkpoints, listener, stop, resume_command=resume_command)
     model = training.trainer.model
-    calibrate(
+    recompute_batchnorm_statistics(
         model, training.images, training.starts, config.batch_size, seed=seed, progress=listener
     )  # a resume does it again
     check_finite(largest_of(model), "after the last epoch", config.learning_rate)
@@ -133,5 +268,7 @@ def train(
 
 
 def _minibatches(images: int, size: int) -> range:
-    """Where each minibatch starts; a last one of a single image is left out, since batch normalisation needs two."""
+    """Where each minibatch starts; a last one of a single image is left out, since batch normalisation needs
+    two.
+    """
     return range(0, images - (images % size == 1 and images > 1), size)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ex3cli.adversarial.clipping import clip_weights
+from ex3cli.adversarial import clip_weights
 
 
 @given(

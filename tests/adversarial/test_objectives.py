@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ex3cli.adversarial.objectives import LeastSquares, NonSaturating, Wasserstein
+from ex3cli.adversarial import LeastSquares, NonSaturating, Wasserstein
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
-"""The gradient penalty against closed forms: linear and quadratic critics, zero gradients, one norm per sample."""
+"""The gradient penalty against closed forms: linear and quadratic critics, zero gradients, one norm per
+sample.
+"""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ex3cli.adversarial.penalty import gradient_penalty, per_sample_norm
+from ex3cli.adversarial import gradient_penalty, per_sample_norm
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -38,9 +40,12 @@ def test_a_slope_of_one_is_free_and_its_scale_learns_to_be_one() -> None:
 
 
 def test_the_norm_is_of_each_sample_not_of_the_batch() -> None:
-    # ‖∇‖ is 3 on half of the samples and 1 on the others: mean (norm − 1)² is 2, a batch norm would give another value
+    # ‖∇‖ is 3 on half of the samples and 1 on the others: mean (norm − 1)² is 2, a batch norm would give
+    # another value
     steep = torch.tensor([3.0, 1.0, 3.0, 1.0])
-    penalty = gradient_penalty(lambda x: steep * x[:, 0], torch.zeros(4, 2), torch.ones(4, 2), generator=seeded(), weight=1.0)
+    penalty = gradient_penalty(
+        lambda x: steep * x[:, 0], torch.zeros(4, 2), torch.ones(4, 2), generator=seeded(), weight=1.0
+    )
     assert penalty.item() == pytest.approx(2.0)
 
 
@@ -53,7 +58,9 @@ def test_positions_are_drawn_per_sample_and_uniform_on_the_segment() -> None:
         return samples[:, 0].square() / 2
 
     count = 20_000
-    penalty = gradient_penalty(critic, torch.zeros(count, 3), torch.ones(count, 3), generator=seeded(), weight=1.0)
+    penalty = gradient_penalty(
+        critic, torch.zeros(count, 3), torch.ones(count, 3), generator=seeded(), weight=1.0
+    )
     assert penalty.item() == pytest.approx(1 / 3, abs=4 * 0.298 / count**0.5)
     positions = seen[0]
     assert torch.equal(positions, positions[:, :1].expand(-1, 3))
@@ -85,7 +92,8 @@ def test_per_sample_norm_has_gradient_zero_at_zero_and_unit_length_elsewhere() -
 def test_half_precision_gradients_keep_a_penalty_in_single_precision() -> None:
     norms = per_sample_norm(torch.full((1, 2), 1e-4, dtype=torch.float16))
     assert norms.dtype == torch.float32
-    assert norms.item() == pytest.approx(1.414e-4, rel=1e-2)  # its square, 2e-8, is not a half-precision number
+    # its square, 2e-8, is not a half-precision number
+    assert norms.item() == pytest.approx(1.414e-4, rel=1e-2)
 
 
 def test_no_gradient_reaches_the_samples_and_the_seed_decides() -> None:

@@ -1,4 +1,5 @@
-"""How long `ex3 complexity` takes, and whether the profiler's peak memory is what the system sees, in one run.
+"""How long `ex3 complexity` takes, and whether the profiler's peak memory is what the system sees, in one
+run.
 
 Run it with `python tests/benchmarks/bench_complexity.py` on a quiet machine. It prints one JSON document.
 """
@@ -11,7 +12,8 @@ from time import perf_counter
 
 LENGTH, WIDTH = 4096, 64
 
-# In a process of its own: how far one call of the layer raises the resident set, watched from a second thread.
+# In a process of its own: how far one call of the layer raises the resident set, watched from a second
+# thread.
 RESIDENT = """
 import os, sys, threading, torch
 from ex3cli.complexity.memory import LAYERS
@@ -60,9 +62,15 @@ def main() -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         taken = perf_counter() - started
     document = json.loads(done.stdout)
-    slopes = [{key: each[key] for key in ("layer", "direction", "against", "measured", "law")} for each in document["slopes"]]
+    slopes = [
+        {key: each[key] for key in ("layer", "direction", "against", "measured", "law")}
+        for each in document["slopes"]
+    ]
     print(
-        json.dumps({"default_run_s": taken, "memory": memory, "slopes": slopes, "crossover": document["crossover"]}, indent=2)
+        json.dumps(
+            {"default_run_s": taken, "memory": memory, "slopes": slopes, "crossover": document["crossover"]},
+            indent=2,
+        )
     )
 
 

@@ -1,12 +1,18 @@
-"""Iterations a second of each kind and preset, beside a textbook loop of the same networks and beside their bare convolutions.
+"""Iterations a second of each kind and preset, beside a textbook loop of the same networks and beside their
+bare convolutions.
 
-    python tests/benchmarks/bench_gan.py [--device auto] [--seconds 4] [--preset quick --preset paper] [--threads 2]
+    python tests/benchmarks/bench_gan.py [--device auto] [--seconds 4] [--preset quick --preset paper]
+    [--threads 2]
 
-Textbook loop: a DataLoader with per-image transforms, `.item()` after every step, contiguous float32, an eager unfused
-optimiser. Bare convolutions: every convolution's and matrix product's forward and backward of one iteration, each at its own
-shape, in the training's precision and layout, without activations, norms, losses or updates, and no gradient that training
+Textbook loop: a DataLoader with per-image transforms, `.item()` after every step, contiguous float32, an
+eager unfused
+optimizer. Bare convolutions: every convolution's and matrix product's forward and backward of one iteration,
+each at its own
+shape, in the training's precision and layout, without activations, norms, losses or updates, and no gradient
+that training
 does not need. All in one run, in turns, so that the ratios hold on a machine whose speed drifts, and each
-in a process of its own, since only the training keeps the memory that it frees. On a CPU with one thread it is the processor's
+in a process of its own, since only the training keeps the memory that it frees. On a CPU with one thread it
+is the processor's
 time that is counted, which other programs disturb least.
 """
 
@@ -24,12 +30,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ex3cli.adversarial.kinds import KINDS
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.session import Session
-from ex3cli.gan.steps import Players, critic_step, generator_step
-from ex3cli.training.device import choose_device
-from ex3cli.training.memory import keep_freed_memory
+from ex3cli.gan.results import KINDS
+from ex3cli.gan.training.steps import Networks, critic_step, generator_step
+from ex3cli.gan.training.trainer import GANTrainer
+from ex3cli.training.device import choose_device, keep_freed_memory
 
 CLASSES = 10
 IMAGES = torch.randint(0, 256, (6_000, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -48,17 +53,21 @@ class OneByOne(Dataset[tuple[Tensor, int]]):
 
 def textbook(config: GANConfig, device: torch.device) -> Callable[[], None]:
     """One iteration of the plain loop of the same networks."""
-    session = Session(replace(config, precision="float32"), IMAGES, LABELS, CLASSES, 0, device)
-    players: Players = session.players
-    for network in (players.generator, players.critic):
+    session = GANTrainer(replace(config, precision="float32"), IMAGES, LABELS, CLASSES, 0, device)
+    networks: Networks = session.networks
+    for network in (networks.generator, networks.critic):
         network.to(memory_format=torch.contiguous_format)
-    for name, network in (("generator_optimiser", players.generator), ("critic_optimiser", players.critic)):
-        if config.optimiser == "adam":
+    for name, network in (("generator_optimiser", networks.generator), ("critic_optimiser", networks.critic)):
+        if config.optimizer == "adam":
             betas = (config.beta1, config.beta2)
-            plain: torch.optim.Optimizer = torch.optim.Adam(network.parameters(), config.learning_rate, betas, foreach=False)
+            plain: torch.optim.Optimizer = torch.optim.Adam(
+                network.parameters(), config.learning_rate, betas, foreach=False
+            )
         else:
-            plain = torch.optim.RMSprop(network.parameters(), config.learning_rate, alpha=0.9, eps=1e-10, foreach=False)
-        setattr(players, name, plain)
+            plain = torch.optim.RMSprop(
+                network.parameters(), config.learning_rate, alpha=0.9, eps=1e-10, foreach=False
+            )
+        setattr(networks, name, plain)
     loader = DataLoader(OneByOne(), batch_size=config.batch_size, shuffle=True, drop_last=True)
 
     def endless() -> Iterator[tuple[Tensor, Tensor]]:
@@ -66,16 +75,23 @@ def textbook(config: GANConfig, device: torch.device) -> Callable[[], None]:
             yield from loader
 
     batches, losses = endless(), []
-    newest_share = torch.full((), session.average.newest_share(10**6), device=device)
+    ema_weight = torch.full((), session.ema.weight(10**6), device=device)
 
     def iteration() -> None:
         for _ in range(config.critic_steps):
             real, labels = (each.to(device) for each in next(batches))
-            z, positions = players.latents(session.noise), players.positions(session.noise)
-            loss, gap = critic_step(players, real, labels if players.classes else None, z, positions)
+            z, positions = networks.latents(session.noise), networks.positions(session.noise)
+            loss, gap = critic_step(networks, real, labels if networks.classes else None, z, positions)
             losses.append((loss.item(), gap.item()))
-        losses.append((generator_step(players, players.latents(session.noise), players.labels(session.noise)).item(), 0.0))
-        session.average.update(newest_share)
+        losses.append(
+            (
+                generator_step(
+                    networks, networks.latents(session.noise), networks.labels(session.noise)
+                ).item(),
+                0.0,
+            )
+        )
+        session.ema.update(ema_weight)
 
     return iteration
 
@@ -83,15 +99,15 @@ def textbook(config: GANConfig, device: torch.device) -> Callable[[], None]:
 def ours(config: GANConfig, device: torch.device) -> Callable[[], None]:
     """One iteration of the training."""
     keep_freed_memory()
-    return Session(config, IMAGES, LABELS, CLASSES, 0, device).step
+    return GANTrainer(config, IMAGES, LABELS, CLASSES, 0, device).step
 
 
 def bare(config: GANConfig, device: torch.device) -> Callable[[], None]:
     """The convolutions and matrix products of one iteration, each alone."""
     keep_freed_memory()
-    players = Session(config, IMAGES, LABELS, CLASSES, 0, device).players
+    networks = GANTrainer(config, IMAGES, LABELS, CLASSES, 0, device).networks
     steps = config.critic_steps
-    generator, critic = products(players.generator, players), products(players.critic, players)
+    generator, critic = products(networks.generator, networks), products(networks.critic, networks)
 
     def passes(each: list[Product], count: int, *, weights: bool, first: bool) -> None:
         for _ in range(count):
@@ -148,7 +164,7 @@ class Product:
             self.slope.T @ self.given
 
 
-def products(network: nn.Module, players: Players) -> list[Product]:
+def products(network: nn.Module, networks: Networks) -> list[Product]:
     """Each convolution or linear layer of a network, with what it is given in training."""
     found: list[Product] = []
     kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -157,11 +173,11 @@ def products(network: nn.Module, players: Players) -> list[Product]:
         for layer in network.modules()
         if isinstance(layer, kinds)
     ]
-    count = players.config.batch_size
-    labels = torch.arange(count, device=players.device) % CLASSES if players.classes else None
-    shape = (players.config.latent_size,) if network is players.generator else (1, 28, 28)
-    with torch.no_grad(), players.precision():
-        network(torch.randn(count, *shape, device=players.device), labels)
+    count = networks.config.batch_size
+    labels = torch.arange(count, device=networks.device) % CLASSES if networks.classes else None
+    shape = (networks.config.latent_dim,) if network is networks.generator else (1, 28, 28)
+    with torch.no_grad(), networks.precision():
+        network(torch.randn(count, *shape, device=networks.device), labels)
     for hook in hooks:
         hook.remove()
     return found
@@ -176,7 +192,9 @@ class Worker:
     def __init__(self, loop: str, config: GANConfig, device: torch.device) -> None:
         self.connection, end = multiprocessing.Pipe()
         given = (end, loop, config, device, torch.get_num_threads())
-        self.process: SpawnProcess = multiprocessing.get_context("spawn").Process(target=serve, args=given, daemon=True)
+        self.process: SpawnProcess = multiprocessing.get_context("spawn").Process(
+            target=serve, args=given, daemon=True
+        )
 
     def __enter__(self) -> Self:
         self.process.start()
@@ -225,25 +243,35 @@ def rates(config: GANConfig, seconds: float, device: torch.device) -> dict[str, 
 
 def main() -> None:
     """Print one line for each kind and preset."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each of the three loops")
     parser.add_argument("--preset", action="append", choices=list(GANConfig.presets))
     parser.add_argument("--threads", type=int, default=0, help="0: torch's own choice")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="of ours and bare; without it float32 for auto")
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16"), help="of ours and bare; without it float32 for auto"
+    )
     given = parser.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
     device = choose_device(given.device)
     print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads")
-    print(f"{'preset':8} {'kind':10} {'ours it/s':>10} {'textbook':>10} {'bare':>10} {'× textbook':>11} {'time ÷ bare':>12}")
+    print(
+        f"{'preset':8} {'kind':10} {'ours it/s':>10} {'textbook':>10} {'bare':>10} {'× textbook':>11} "
+        f"{'time ÷ bare':>12}"
+    )
     for preset in given.preset or ["quick", "paper", "wide", "narrow"]:
         for kind in KINDS:
             config = GANConfig.resolve(preset, kind=kind, iterations=1_000_000)
             config = replace(config, precision=given.precision) if given.precision else config
             rate = rates(config, given.seconds, device)
             faster, slower = rate["ours"] / rate["textbook"], rate["bare"] / rate["ours"]
-            figures = f"{rate['ours']:10.2f} {rate['textbook']:10.2f} {rate['bare']:10.2f} {faster:11.2f} {slower:12.2f}"
+            figures = (
+                f"{rate['ours']:10.2f} {rate['textbook']:10.2f} {rate['bare']:10.2f} {faster:11.2f} "
+                f"{slower:12.2f}"
+            )
             print(f"{preset:8} {kind:10} {figures}", flush=True)
 
 

@@ -1,9 +1,12 @@
-"""What scoring and judging cost: `gan eval` of 10,000 images, and a look of the judge in iterations of the training it watches.
+"""What scoring and judging cost: `gan eval` of 10,000 images, and a look of the judge in iterations of the
+training it watches.
 
     python tests/benchmarks/bench_judging.py [--kind dcgan --kind wgan] [--seconds 6] [--threads 2]
 
-Aims: `gan eval` within 60 s on two cores, judging within 5 % of a training's time. A look and the iterations are timed in
-turns in one run, so that their ratio holds on a machine whose speed drifts; the last look of 10,000 images is spread over the
+Aims: `gan eval` within 60 s on two cores, judging within 5 % of a training's time. A look and the iterations
+are timed in
+turns in one run, so that their ratio holds on a machine whose speed drifts; the last look of 10,000 images is
+spread over the
 preset's whole length. On random images: what is in them changes no time.
 """
 
@@ -13,49 +16,54 @@ from pathlib import Path
 
 import torch
 
-from ex3cli.artifacts.store import Store
-from ex3cli.classifier.weights import COMMAND, load_classifier, load_real
+from ex3cli.classifier.inference import COMMAND, load_classifier, load_reference_features
 from ex3cli.gan.config import GANConfig
+from ex3cli.gan.convergence.criteria import Thresholds
+from ex3cli.gan.convergence.monitor import ConvergenceMonitor, EvaluationSetup
 from ex3cli.gan.evaluation import evaluate
-from ex3cli.gan.judge import Bench, Judge
+from ex3cli.gan.image_quality import ReferenceStatistics
 from ex3cli.gan.networks import build
-from ex3cli.gan.scoring import Yardstick
-from ex3cli.gan.session import Session
-from ex3cli.gan.thresholds import Thresholds
+from ex3cli.gan.training.trainer import GANTrainer
+from ex3cli.runs.store import Store
 
 IMAGES = torch.randint(0, 256, (6_000, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(len(IMAGES)) % 10
 
 
-def share(kind: str, bench: Bench, seconds: float) -> None:
+def share(kind: str, bench: EvaluationSetup, seconds: float) -> None:
     """Print a look's cost in iterations, and judging's share of a whole training."""
     config, at = GANConfig.resolve("quick", kind=kind), bench.thresholds
-    session = Session(config, IMAGES, LABELS, 10, 0, torch.device("cpu"))
-    judge = Judge(bench, session, lambda look: None)
+    session = GANTrainer(config, IMAGES, LABELS, 10, 0, torch.device("cpu"))
+    judge = ConvergenceMonitor(bench, session, lambda look: None)
     session.step()
     judge.look(session)
-    spent, iterations, looks, judge.seconds = 0.0, 0, 0, 0.0
-    while spent < seconds or looks < 3:
+    spent, iterations, evaluations, judge.seconds = 0.0, 0, 0, 0.0
+    while spent < seconds or evaluations < 3:
         began = time.perf_counter()
         for _ in range(20):
             session.step()
         spent += time.perf_counter() - began
         iterations += 20
         judge.look(session)
-        looks += 1
-    step, look = spent / iterations, judge.seconds / looks
+        evaluations += 1
+    step, look = spent / iterations, judge.seconds / evaluations
     began = time.perf_counter()
     judge._rule_at_the_end(session)
     last = time.perf_counter() - began
     judging = config.iterations / at.interval * look + last
     total = judging / (config.iterations * step + judging)
-    print(f"{kind}: an iteration {step:.3f} s, a look {look:.2f} s ({look / step:.1f} iterations), the last {last:.1f} s")
+    print(
+        f"{kind}: an iteration {step:.3f} s, a look {look:.2f} s ({look / step:.1f} iterations), the last "
+        f"{last:.1f} s"
+    )
     print(f"  judging takes {total:.1%} of {config.iterations:,} iterations", flush=True)
 
 
 def main() -> None:
     """Print both."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kind", action="append")
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--threads", type=int)
@@ -65,7 +73,11 @@ def main() -> None:
     classifier = Store(Path("nowhere")).find(("classifier", "fashion-mnist"), command=COMMAND)
     print(f"{torch.get_num_threads()} threads")
     for kind in given.kind or ("dcgan", "wgan", "wgan-clip"):
-        bench = Bench(Thresholds.for_kind(kind), load_classifier(classifier), Yardstick(load_real(classifier, "held_out"), 10))
+        bench = EvaluationSetup(
+            Thresholds.for_kind(kind),
+            load_classifier(classifier),
+            ReferenceStatistics(load_reference_features(classifier, "held_out"), 10),
+        )
         share(kind, bench, given.seconds)
     generator = build(GANConfig.resolve("quick"), 10, 0)[0].eval()
     began = time.perf_counter()

@@ -1,4 +1,5 @@
-"""What the runs in a folder cost: taking the newest, and opening each, beside parsing the JSON of their manifests.
+"""What the runs in a folder cost: taking the newest, and opening each, beside parsing the JSON of their
+manifests.
 
 Run it with `python tests/benchmarks/bench_store.py`. It prints one JSON document.
 """
@@ -11,8 +12,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from ex3cli.artifacts.manifest import FILE_NAME, Manifest, now
-from ex3cli.artifacts.store import Store, shipped_reference
+from ex3cli.runs.manifest import FILE_NAME, Manifest, now
+from ex3cli.runs.store import Store, reference_folder
 
 SHELF = ("gan", "digits", "dcgan")
 
@@ -28,14 +29,18 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
 
 
 def measure(runs: int) -> dict[str, float]:
-    """Times in seconds with so many runs on a shelf, and opening them all in units of parsing their JSON."""
-    manifest = Manifest.read(shipped_reference() / "gan" / "fashion-mnist" / "dcgan")
+    """Times in seconds with so many runs on a category, and opening them all in units of parsing
+    their JSON.
+    """
+    manifest = Manifest.read(reference_folder() / "gan" / "fashion-mnist" / "dcgan")
     with TemporaryDirectory() as root:
         store = Store(Path(root), reference=Path(root, "none"))
         for number in range(1, runs + 1):
             folder = Path(root, *SHELF, f"{number:04d}-quick")
             folder.mkdir(parents=True)
-            (folder / FILE_NAME).write_bytes(replace(manifest, shelf=list(SHELF), started=now()).to_bytes())
+            (folder / FILE_NAME).write_bytes(
+                replace(manifest, category=list(SHELF), started=now()).to_bytes()
+            )
         folders = store.folders()
         parse = seconds(lambda: [json.loads((folder / FILE_NAME).read_bytes()) for folder in folders])
         every = seconds(lambda: store.runs())

@@ -1,7 +1,9 @@
 """The paper model's training step, as ratios within one run.
 
-Compares, in turn and many times over, (a) ex3's step, (b) its floor: the bare matrix products of forward and backward plus one
-pass over the optimiser's memory, (c) a textbook loop: DataLoader with ToTensor, default Adam, `.item()` every step. Prints the
+Compares, in turn and many times over, (a) ex3's step, (b) its floor: the bare matrix products of forward and
+backward plus one
+pass over the optimizer's memory, (c) a textbook loop: DataLoader with ToTensor, default Adam, `.item()` every
+step. Prints the
 median of each and the ratios; run it with nothing else on the machine: python tests/benchmarks/bench_vae.py
 """
 
@@ -17,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import VAE
-from ex3cli.vae.trainer import Trainer
+from ex3cli.vae.training import Trainer
 
 ROUNDS, STEPS = 15, 20
 CONFIG = VAEConfig.resolve("paper")
@@ -39,12 +41,17 @@ def ours() -> Callable[[], None]:
 
 
 def floor() -> Callable[[], None]:
-    """The matrix products that no implementation can leave out, and reading 4 and writing 3 floats for each parameter."""
+    """The matrix products that no implementation can leave out, and reading 4 and writing 3 floats for each
+    parameter.
+    """
     model = VAE(CONFIG)
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
     products = []
     for index, layer in enumerate(layers):
-        x, gradient = torch.randn(CONFIG.batch_size, layer.in_features), torch.randn(CONFIG.batch_size, layer.out_features)
+        x, gradient = (
+            torch.randn(CONFIG.batch_size, layer.in_features),
+            torch.randn(CONFIG.batch_size, layer.out_features),
+        )
         weight, needs_input_gradient = layer.weight.detach(), index > 0
         products.append((x, weight, gradient, needs_input_gradient))
     size = sum(parameter.numel() for parameter in model.parameters())
@@ -76,7 +83,7 @@ class Textbook(Dataset[Tensor]):
 def textbook() -> Callable[[], None]:
     """The loop that most notebooks hold."""
     model = VAE(CONFIG)
-    optimiser = torch.optim.Adam(model.parameters(), lr=3e-4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
     loader = DataLoader(Textbook(), batch_size=CONFIG.batch_size, shuffle=True)
     total = 0.0
 
@@ -91,12 +98,14 @@ def textbook() -> Callable[[], None]:
         x = torch.bernoulli(next(stream).flatten(1))
         mu, logvar = model.encoder({"pixels": x})
         z = mu + torch.randn_like(mu) * (logvar / 2).exp()
-        likelihood = -binary_cross_entropy_with_logits(model.decoder(z)["pixels"], x, reduction="sum") / len(x)
+        likelihood = -binary_cross_entropy_with_logits(model.decoder(z)["pixels"], x, reduction="sum") / len(
+            x
+        )
         kl = 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum() / len(x)
         loss = kl - likelihood
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         total += loss.item()
 
     return step
@@ -119,7 +128,10 @@ def main() -> None:
         print(f"{name:>9}: {1e3 * median:6.2f} ms a step, {CONFIG.batch_size / median:8,.0f} images/s")
     for other in ("floor", "textbook"):
         ratios = [a / b for a, b in zip(times["ex3"], times[other], strict=True)]
-        print(f"ex3 / {other}: median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}")
+        print(
+            f"ex3 / {other}: median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to "
+            f"{max(ratios):.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,18 @@
-"""Calibrate the judge at full scale: good trainings of several seeds, and trainings broken on purpose, on real data.
+"""Calibrate the judge at full scale: good trainings of several seeds, and trainings broken on purpose, on
+real data.
 
     python tests/benchmarks/calibrate_judge.py good --kind dcgan --seeds 0 1 2 3 4 --data DATA --artifacts DIR
-    python tests/benchmarks/calibrate_judge.py broken --kind wgan --data DATA --artifacts DIR [--only "dead critic"]
+    python tests/benchmarks/calibrate_judge.py broken --kind wgan --data DATA --artifacts DIR [--only "dead
+    critic"]
 
-`good` prints, for every signal, how near each training came to its threshold; `broken` prints which reason caught which fault,
-and after how many iterations; the exit code is 1 where a good one failed, or a fault was not caught by its own name. Each
-training is a run folder below DIR, so that its sheets can be looked at, and one that is finished there is not made again: a
-calibration of hours can be stopped and taken up, and where the rules have changed since, its stored looks are ruled again. The
+`good` prints, for every signal, how near each training came to its threshold; `broken` prints which reason
+caught which fault,
+and after how many iterations; the exit code is 1 where a good one failed, or a fault was not caught by its
+own name. Each
+training is a run folder below DIR, so that its sheets can be looked at, and one that is finished there is not
+made again: a
+calibration of hours can be stopped and taken up, and where the rules have changed since, its stored looks are
+ruled again. The
 good ones are those that `failure_rates.py` counts. Not part of `make bench`.
 """
 
@@ -22,28 +28,32 @@ from typing import Any
 import torch
 from trained import training
 
-from ex3cli.artifacts.attempts import attempts_of
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
-from ex3cli.classifier.weights import COMMAND, load_classifier, load_real
+from ex3cli.classifier.inference import COMMAND, load_classifier, load_reference_features
 from ex3cli.datasets.registry import ImageDataset, load
-from ex3cli.gan import iteration
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.judge import Bench
+from ex3cli.gan.convergence.callbacks import Failure
+from ex3cli.gan.convergence.criteria import Thresholds, check_failure, final_verdict
+from ex3cli.gan.convergence.monitor import EvaluationSetup
+from ex3cli.gan.image_quality import ReferenceStatistics
+from ex3cli.gan.io import trained_config
 from ex3cli.gan.networks import Generator
-from ex3cli.gan.rules import at_the_end, failing
-from ex3cli.gan.scoring import Yardstick
-from ex3cli.gan.session import Session
-from ex3cli.gan.thresholds import Thresholds
-from ex3cli.gan.training import train
-from ex3cli.gan.watching import Sign
-from ex3cli.gan.weights import trained_config
+from ex3cli.gan.training import trainer as iteration
+from ex3cli.gan.training.attempts import train
+from ex3cli.gan.training.trainer import GANTrainer
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
+from ex3cli.training.attempts import attempts_of
 from ex3cli.training.loop import NON_FINITE
-from ex3cli.training.progress import Silent
+from ex3cli.training.progress import NullProgress
 
 SIGNALS = {  # signal → which way is bad
-    "pixel_spread": min, "least_variety": min, "density": min, "score_gap": min, "generator_gradient": min, "critic_area": max,
-}  # fmt: skip
+    "pixel_std": min,
+    "min_class_variety": min,
+    "density": min,
+    "score_gap": min,
+    "generator_grad_norm": min,
+    "critic_auc": max,
+}
 
 
 class Injects:
@@ -52,9 +62,9 @@ class Injects:
     def __init__(self, at: int) -> None:
         self.every = at
 
-    def look(self, session: Session) -> Sign | None:
+    def look(self, session: GANTrainer) -> Failure | None:
         with torch.no_grad():
-            next(session.players.generator.parameters()).view(-1)[0] = float("nan")
+            next(session.networks.generator.parameters()).view(-1)[0] = float("nan")
         return None
 
     def state(self) -> dict[str, Any]:
@@ -78,10 +88,10 @@ def patched(owner: Any, name: str, value: Any) -> Iterator[None]:
 def feeble(step: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
     """A generator step a thousand times smaller, so that the critic is far too strong."""
 
-    def smaller(players: Any, *drawn: torch.Tensor | None) -> torch.Tensor:
-        for group in players.generator_optimiser.param_groups:
+    def smaller(networks: Any, *drawn: torch.Tensor | None) -> torch.Tensor:
+        for group in networks.generator_optimizer.param_groups:
             group["lr"] *= 1e-3
-        return step(players, *drawn)
+        return step(networks, *drawn)
 
     return smaller
 
@@ -93,14 +103,26 @@ def deaf(keep: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable
 
 
 def faults(kind: str) -> dict[str, dict[str, Any]]:
-    """For each reason a way to bring it about, changed settings, a patch or a spoilt data set; and one whose name is open."""
+    """For each reason a way to bring it about, changed settings, a patch or a spoilt data set; and one whose
+    name is open.
+    """
     return {
         "any (step size too large from the start)": {
             "settings": {"learning_rate": 50 * GANConfig.resolve(kind=kind).learning_rate}
         },
-        "divergence": {"patch": (Session, "_set_step_sizes", runaway(Session._set_step_sizes, 50 if kind == "dcgan" else 10))},
-        "constant output": {"patch": (Generator, "forward", deaf(lambda z, _: torch.zeros(len(z), device=z.device)))},
-        "within-class collapse": {"patch": (Generator, "forward", deaf(lambda z, labels: (labels != 3).to(z.dtype)))},
+        "divergence": {
+            "patch": (
+                GANTrainer,
+                "_set_step_sizes",
+                runaway(GANTrainer._set_step_sizes, 50 if kind == "dcgan" else 10),
+            )
+        },
+        "constant output": {
+            "patch": (Generator, "forward", deaf(lambda z, _: torch.zeros(len(z), device=z.device)))
+        },
+        "within-class collapse": {
+            "patch": (Generator, "forward", deaf(lambda z, labels: (labels != 3).to(z.dtype)))
+        },
         "wrong labels": {"shuffled": True},
         "dead critic": {"kind": "wgan-clip", "settings": {"clip": 1e-12}},
         "non-finite": {"observers": (Injects(1_000),)},
@@ -108,15 +130,16 @@ def faults(kind: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def runaway(keep: Callable[[Session], None], factor: float) -> Callable[[Session], None]:
-    """Step sizes so many times too large from iteration 2,000 on. At 5 a dcgan still converges; at 50 a wgan's generator, whose
+def runaway(keep: Callable[[GANTrainer], None], factor: float) -> Callable[[GANTrainer], None]:
+    """Step sizes so many times too large from iteration 2,000 on. At 5 a dcgan still converges; at 50 a
+    wgan's generator, whose
     steps are larger to begin with, saturates at once, and its output is constant."""
 
-    def larger(session: Session) -> None:
+    def larger(session: GANTrainer) -> None:
         keep(session)
         if session.iteration >= 2_000:
-            for optimiser in (session.players.generator_optimiser, session.players.critic_optimiser):
-                for group in optimiser.param_groups:
+            for optimizer in (session.networks.generator_optimizer, session.networks.critic_optimizer):
+                for group in optimizer.param_groups:
                     group["lr"] *= factor
 
     return larger
@@ -128,60 +151,98 @@ def shuffled(data: ImageDataset) -> ImageDataset:
     return replace(data, train_labels=data.train_labels[order])
 
 
-def broken(store: Store, data: ImageDataset, bench: Bench, config: GANConfig, label: str, seed: int, observers: Any) -> Run:
+def broken(
+    store: Store,
+    data: ImageDataset,
+    bench: EvaluationSetup,
+    config: GANConfig,
+    label: str,
+    seed: int,
+    callbacks: Any,
+) -> Run:
     """The finished training of that fault and seed: made now, unless it is there."""
     for run in store.runs(("gan", data.name, config.kind)):
         if run.manifest.state == "finished" and run.path.name.endswith(f"-{label}-seed{seed}"):
             return run
     run = store.new_run(
-        ("gan", data.name, config.kind), label=f"{label}-seed{seed}", command="gan train",
-        config={"dataset": data.name, "seed": seed, **config.to_dict()}, seed=seed, argv=["calibrate_judge.py"],
-    )  # fmt: skip
-    done = train(config, data, run, Silent(), device=torch.device("cpu"), resume_command="", bench=bench, observers=observers)
-    print(f"  {run.path}: {done.seconds:.0f} s, of which judging {done.judging_seconds / done.seconds:.1%}", flush=True)
+        ("gan", data.name, config.kind),
+        label=f"{label}-seed{seed}",
+        command="gan train",
+        config={"dataset": data.name, "seed": seed, **config.to_dict()},
+        seed=seed,
+        argv=["calibrate_judge.py"],
+    )
+    done = train(
+        config,
+        data,
+        run,
+        NullProgress(),
+        device=torch.device("cpu"),
+        resume_command="",
+        bench=bench,
+        callbacks=callbacks,
+    )
+    print(
+        f"  {run.path}: {done.seconds:.0f} s, of which judging {done.judging_seconds / done.seconds:.1%}",
+        flush=True,
+    )
     return store.open(run.name)
 
 
-def told(run: Run, at: Thresholds) -> str:
+def result(run: Run, at: Thresholds) -> str:
     """The verdict, and the worst that each signal came to after the grace."""
     (attempt,) = attempts_of(run)
-    rows = [row["judged"] for row in run.metrics.rows() if "iteration" in row.get("judged", {})]
+    rows = [row["evaluation"] for row in run.metrics.rows() if "iteration" in row.get("evaluation", {})]
     late = [row for row in rows if row["iteration"] > at.grace and "fid" in row] or rows
-    worst = {name: bad(row[name] for row in late) for name, bad in SIGNALS.items() if all(name in row for row in late)}
+    worst = {
+        name: bad(row[name] for row in late)
+        for name, bad in SIGNALS.items()
+        if all(name in row for row in late)
+    }
     fids = [row["fid"] for row in rows if "fid" in row]
-    ratios = [fid / min(fids[: place + 1]) for place, fid in enumerate(fids) if rows[place]["iteration"] > at.grace]
+    ratios = [
+        fid / min(fids[: place + 1]) for place, fid in enumerate(fids) if rows[place]["iteration"] > at.grace
+    ]
     if ratios:
         worst["fid over its best"] = max(ratios)
     final = {name: value for name, value in attempt.values.items() if isinstance(value, float)}
     numbers = ", ".join(f"{name} {value:.3g}" for name, value in worst.items())
     decided = ", ".join(f"{name} {value:.3g}" for name, value in final.items())
-    verdict = f"{attempt.verdict}, {attempt.reason}, iteration {attempt.iteration:,} ({decided}); worst: {numbers}"
+    verdict = (
+        f"{attempt.verdict}, {attempt.reason}, iteration {attempt.iteration:,} ({decided}); worst: {numbers}"
+    )
     if attempt.reason == NON_FINITE:  # seen in the losses, which are watched at every iteration
         return verdict
     reason, iteration = ruled_again(run, at)
     as_then = (reason, iteration) == (attempt.reason, attempt.iteration)
-    return verdict if as_then else f"{verdict}; by the rules as they are now: {reason}, iteration {iteration:,}"
+    return (
+        verdict if as_then else f"{verdict}; by the rules as they are now: {reason}, iteration {iteration:,}"
+    )
 
 
 def ruled_again(run: Run, at: Thresholds) -> tuple[str | None, int]:
-    """The reason and iteration that today's rules give the looks of a training made before, so far as it went.
+    """The reason and iteration that today's rules give the looks of a training made before, so far as it
+    went.
 
-    The figures are those that were measured then: the critic's area before 2026-11-21 over all classes at once.
+    The figures are those that were measured then: the critic's area before 2026-11-21 over all classes at
+    once.
     """
-    rows = [row["judged"] for row in run.metrics.rows() if "judged" in row]
-    looks = [row for row in rows if "iteration" in row]
+    rows = [row["evaluation"] for row in run.metrics.rows() if "evaluation" in row]
+    evaluations = [row for row in rows if "iteration" in row]
     iterations = trained_config(run).iterations
-    for end in range(1, len(looks) + 1):
-        if sign := failing(looks[:end], at, iterations):
-            return sign.reason, int(looks[end - 1]["iteration"])
+    for end in range(1, len(evaluations) + 1):
+        if sign := check_failure(evaluations[:end], at, iterations):
+            return sign.reason, int(evaluations[end - 1]["iteration"])
     final = [row for row in rows if "iteration" not in row]
-    sign = at_the_end(looks, final[-1], at) if final else None
-    return (sign.reason if sign else None), int(looks[-1]["iteration"])
+    sign = final_verdict(evaluations, final[-1], at) if final else None
+    return (sign.reason if sign else None), int(evaluations[-1]["iteration"])
 
 
 def main() -> int:
     """Run what was asked for; 1 if a good training failed, or a fault was not caught by its own name."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("good", "broken"))
     parser.add_argument("--kind", default="dcgan")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -197,13 +258,18 @@ def main() -> int:
     if given.what == "good":
         for seed in given.seeds:
             at = Thresholds.for_kind(given.kind, **given.thresholds)
-            run = training(given.artifacts, given.kind, dataset=given.dataset, seed=seed, data=given.data, **length)
-            print(f"{given.kind}, seed {seed}: {told(run, at)}", flush=True)
+            run = training(
+                given.artifacts, given.kind, dataset=given.dataset, seed=seed, data=given.data, **length
+            )
+            print(f"{given.kind}, seed {seed}: {result(run, at)}", flush=True)
             wrong += attempts_of(run)[0].reason == NON_FINITE or ruled_again(run, at)[0] is not None
         return int(wrong > 0)
     store, data = Store(given.artifacts), load(given.dataset, given.data)
     classifier = store.find(("classifier", data.name), command=COMMAND)
-    tools = load_classifier(classifier), Yardstick(load_real(classifier, "held_out"), len(data.class_names))
+    tools = (
+        load_classifier(classifier),
+        ReferenceStatistics(load_reference_features(classifier, "held_out"), len(data.class_names)),
+    )
     for reason, fault in faults(given.kind).items():
         if given.only and reason not in given.only:
             continue
@@ -213,8 +279,16 @@ def main() -> int:
         spoilt = shuffled(data) if fault.get("shuffled") else data
         label = "broken-" + reason.replace(" ", "-")
         with patched(*fault.get("patch", (Thresholds, "presets", Thresholds.presets))):
-            run = broken(store, spoilt, Bench(at, *tools), config, label, given.seeds[0], fault.get("observers", ()))
-        print(f"{kind}, made to show {reason!r}: {told(run, at)}", flush=True)
+            run = broken(
+                store,
+                spoilt,
+                EvaluationSetup(at, *tools),
+                config,
+                label,
+                given.seeds[0],
+                fault.get("observers", ()),
+            )
+        print(f"{kind}, made to show {reason!r}: {result(run, at)}", flush=True)
         attempt = attempts_of(run)[0]
         name = attempt.reason if attempt.reason == NON_FINITE else ruled_again(run, at)[0]
         wrong += name is None if reason.startswith("any") else name != reason

@@ -1,6 +1,8 @@
-"""What the limits of `ex3 lab`'s rule notice: real points of each preset, spoilt on purpose, on the training's own ruler.
+"""What the limits of `ex3 lab`'s rule notice: real points of each preset, spoilt on purpose, on the
+training's own ruler.
 
-Run it with `python tests/benchmarks/calibrate_lab.py`; it takes about a minute. `ex3cli/lab/verdict.py` says what it found.
+Run it with `python tests/benchmarks/calibrate_lab.py`; it takes about a minute. `ex3cli/lab/verdict.py` says
+what it found.
 """
 
 import dataclasses
@@ -10,8 +12,7 @@ from functools import partial
 import numpy as np
 
 from ex3cli.lab.distributions import PRESETS, Clusters, Curve, Points
-from ex3cli.lab.measuring import GENERATED, Ruler
-from ex3cli.lab.verdict import HELD
+from ex3cli.lab.evaluation import GENERATED, WINDOW, ReferenceSample
 
 WIDTHS, MOVES = (0.2, 0.3, 0.4, 0.5, 0.7), (0.03, 0.04, 0.05, 0.06)
 
@@ -36,18 +37,21 @@ def without_a_mode(preset: Clusters | Curve, draws: np.random.Generator) -> Poin
     return points
 
 
-def report(ruler: Ruler, what: str, make: Callable[[np.random.Generator], Points]) -> None:
+def report(ruler: ReferenceSample, what: str, make: Callable[[np.random.Generator], Points]) -> None:
     """One line: medians over as many looks as the rule takes."""
-    readings = [ruler.measure(make(np.random.default_rng(seed))) for seed in range(HELD)]
+    readings = [ruler.measure(make(np.random.default_rng(seed))) for seed in range(WINDOW)]
     js = float(np.median([each.js.value for each in readings]))
     w = float(np.median([each.w for each in readings])) - ruler.floor.w
     modes = min(each.modes for each in readings)
-    print(f"{ruler.distribution.name:10} {what:16} JS {js:6.3f}  W {w:+.3f} from its floor  modes {modes}", flush=True)
+    print(
+        f"{ruler.distribution.name:10} {what:16} JS {js:6.3f}  W {w:+.3f} from its floor  modes {modes}",
+        flush=True,
+    )
 
 
 def main() -> None:
     for preset in PRESETS.values():
-        ruler = Ruler(preset, 0)
+        ruler = ReferenceSample(preset, 0)
         report(ruler, "as it is", partial(moved, preset, 0.0))
         report(ruler, "a mode missing", partial(without_a_mode, preset))
         for factor in WIDTHS:

@@ -1,8 +1,11 @@
-"""The trainings that the failure rates are of: every kind, ten seeds, preset quick, one thread each; then their count.
+"""The trainings that the failure rates are of: every kind, ten seeds, preset quick, one thread each; then
+their count.
 
-    python tests/benchmarks/failure_rates.py --artifacts DIR [--data DATA] [--kinds dcgan wgan] [--seeds 0 1 2]
+    python tests/benchmarks/failure_rates.py --artifacts DIR [--data DATA] [--kinds dcgan wgan] [--seeds 0 1
+    2]
 
-One that is finished in DIR is not made again and one that was stopped goes on, so that hours of training can be stopped and
+One that is finished in DIR is not made again and one that was stopped goes on, so that hours of training can
+be stopped and
 taken up. A folder of its own, since `ex3 gan sample` draws from the newest converged training of a folder.
 """
 
@@ -13,12 +16,14 @@ from pathlib import Path
 
 from trained import EX3, training
 
-from ex3cli.adversarial.kinds import KINDS
+from ex3cli.gan.results import KINDS
 
 
 def main() -> int:
     """Train what is not there and count."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--seeds", type=int, nargs="+", default=range(10))
     parser.add_argument("--dataset", default="fashion-mnist")

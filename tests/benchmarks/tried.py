@@ -1,10 +1,14 @@
-"""What was tried to bring the drawn images nearer to real ones: one change each to preset quick, and what it came to.
+"""What was tried to bring the drawn images nearer to real ones: one change each to preset quick, and what it
+came to.
 
     python tests/benchmarks/tried.py --artifacts DIR [--data DATA] [--kinds wgan] [--table]
 
-Seed 0, one attempt, one thread, 2,000 iterations where no length is named. Prints a Markdown table of the figures at the end of
-each training (10,000 drawn images held against training images 50,000-59,999, which the classifier has not learned from, though
-the GAN has). A training that is finished in DIR is not made again and one that was stopped goes on; --table makes none.
+Seed 0, one attempt, one thread, 2,000 iterations where no length is named. Prints a Markdown table of the
+figures at the end of
+each training (10,000 drawn images held against training images 50,000-59,999, which the classifier has not
+learned from, though
+the GAN has). A training that is finished in DIR is not made again and one that was stopped goes on; --table
+makes none.
 """
 
 import argparse
@@ -14,19 +18,18 @@ from typing import Any
 
 from trained import newest, training
 
-from ex3cli.adversarial.kinds import KINDS, NAMES
-from ex3cli.artifacts.attempts import attempts_of
-from ex3cli.markdown import table
-from ex3cli.rounding import half_up
+from ex3cli.gan.results import KINDS, NAMES
+from ex3cli.tables import half_up, table
+from ex3cli.training.attempts import attempts_of
 
 SHORT = 2_000
 Change = tuple[str, dict[str, Any]]
 OF_BOTH: list[Change] = [
     ("as it is", {}),
-    ("no average of the weights", {"average_decay": 0.0}),
-    ("average over 1,000 iterations, not 200", {"average_decay": 0.999}),
-    ("learning rate does not fall", {"decaying_share": 0.0}),
-    ("learning rate falls from the start", {"decaying_share": 1.0}),
+    ("no average of the weights", {"ema_decay": 0.0}),
+    ("average over 1,000 iterations, not 200", {"ema_decay": 0.999}),
+    ("learning rate does not fall", {"lr_decay_fraction": 0.0}),
+    ("learning rate falls from the start", {"lr_decay_fraction": 1.0}),
 ]
 TRIED: dict[str, list[Change]] = {
     "dcgan": [
@@ -37,7 +40,7 @@ TRIED: dict[str, list[Change]] = {
         ("no momentum", {"beta1": 0.0}),
         ("48 channels", {"width": 48}),
         ("16 channels", {"width": 16}),
-        ("auxiliary classifier (0.1 and 0.2)", {"auxiliary_weight": 0.1, "generator_auxiliary_weight": 0.2}),
+        ("auxiliary classifier (0.1 and 0.2)", {"aux_weight": 0.1, "aux_weight_g": 0.2}),
         ("6,000 iterations", {"iterations": 6_000}),
         ("16,000 iterations (bundled)", {"iterations": 16_000}),
         ("16,000 iterations, twice the learning rate", {"iterations": 16_000, "learning_rate": 4e-3}),
@@ -45,32 +48,35 @@ TRIED: dict[str, list[Change]] = {
     "wgan": [
         *OF_BOTH,
         ("half the learning rate", {"learning_rate": 2e-3}),
-        ("critic at the generator's learning rate", {"critic_pace": 1.0}),
+        ("critic at the generator's learning rate", {"critic_lr_ratio": 1.0}),
         ("two critic steps", {"critic_steps": 2}),
         ("no normalisation in the critic, as in the paper", {"critic_norm": "none"}),
         ("48 channels", {"width": 48}),
         ("16 channels", {"width": 16}),
-        ("no auxiliary classifier", {"auxiliary_weight": 0.0, "generator_auxiliary_weight": 0.0}),
-        ("auxiliary classifier, a lighter one (0.1 and 0.03)", {"auxiliary_weight": 0.1, "generator_auxiliary_weight": 0.03}),
+        ("no auxiliary classifier", {"aux_weight": 0.0, "aux_weight_g": 0.0}),
+        (
+            "auxiliary classifier, a lighter one (0.1 and 0.03)",
+            {"aux_weight": 0.1, "aux_weight_g": 0.03},
+        ),
         ("6,000 iterations", {"iterations": 6_000}),
         ("16,000 iterations (bundled)", {"iterations": 16_000}),
         (
             "12,000 iterations, no auxiliary classifier",
-            {"iterations": 12_000, "auxiliary_weight": 0.0, "generator_auxiliary_weight": 0.0},
+            {"iterations": 12_000, "aux_weight": 0.0, "aux_weight_g": 0.0},
         ),
     ],
     "wgan-clip": [
         ("as it is", {}),
-        ("critic at a quarter of the learning rate", {"critic_pace": 0.25}),
-        ("critic at a twentieth", {"critic_pace": 0.05}),
-        ("two critic steps, at a quarter", {"critic_steps": 2, "critic_pace": 0.25}),
-        ("layer normalisation, at a quarter", {"critic_norm": "layer", "critic_pace": 0.25}),
-        ("a bound of 0.03, at a quarter", {"clip": 0.03, "critic_pace": 0.25}),
-        ("a bound of 0.005, at a quarter", {"clip": 0.005, "critic_pace": 0.25}),
-        ("no auxiliary classifier", {"auxiliary_weight": 0.0, "generator_auxiliary_weight": 0.0}),
+        ("critic at a quarter of the learning rate", {"critic_lr_ratio": 0.25}),
+        ("critic at a twentieth", {"critic_lr_ratio": 0.05}),
+        ("two critic steps, at a quarter", {"critic_steps": 2, "critic_lr_ratio": 0.25}),
+        ("layer normalisation, at a quarter", {"critic_norm": "layer", "critic_lr_ratio": 0.25}),
+        ("a bound of 0.03, at a quarter", {"clip": 0.03, "critic_lr_ratio": 0.25}),
+        ("a bound of 0.005, at a quarter", {"clip": 0.005, "critic_lr_ratio": 0.25}),
+        ("no auxiliary classifier", {"aux_weight": 0.0, "aux_weight_g": 0.0}),
         ("6,000 iterations", {"iterations": 6_000}),
         ("12,000 iterations (bundled)", {"iterations": 12_000}),
-        ("12,000 iterations, at a quarter", {"iterations": 12_000, "critic_pace": 0.25}),
+        ("12,000 iterations, at a quarter", {"iterations": 12_000, "critic_lr_ratio": 0.25}),
     ],
 }
 FIGURES = {"label_agreement": 3, "coverage": 3, "fid": 4}
@@ -78,7 +84,9 @@ FIGURES = {"label_agreement": 3, "coverage": 3, "fid": 4}
 
 def main() -> int:
     """Train what is not there, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--dataset", default="fashion-mnist")
     parser.add_argument("--data", type=Path)
@@ -95,9 +103,16 @@ def main() -> int:
             if run is None or run.manifest.state != "finished":
                 continue
             ended = attempts_of(run)[-1]
-            early = f" (given up at {ended.iteration:,}: {ended.reason})" if ended.iteration < settings["iterations"] else ""
-            judged = [row["judged"] for row in run.metrics.rows() if "judged" in row][-1]
-            shown = [str(half_up(judged[name], digits)) if name in judged else "" for name, digits in FIGURES.items()]
+            early = (
+                f" (given up at {ended.iteration:,}: {ended.reason})"
+                if ended.iteration < settings["iterations"]
+                else ""
+            )
+            judged = [row["evaluation"] for row in run.metrics.rows() if "evaluation" in row][-1]
+            shown = [
+                str(half_up(judged[name], digits)) if name in judged else ""
+                for name, digits in FIGURES.items()
+            ]
             rows.append([NAMES[kind], words + early, *shown])
     print(table(["kind", "what was changed", "label agreement", "coverage", "Fréchet distance"], rows))
     return 0

@@ -9,18 +9,23 @@ import numpy as np
 import pytest
 import torch
 
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
 from ex3cli.classifier.config import ClassifierConfig
-from ex3cli.classifier.networks import build
-from ex3cli.classifier.seeing import accuracy_of, confusion, see
-from ex3cli.classifier.trainer import augment, step_size
-from ex3cli.classifier.training import TrainedClassifier, train
-from ex3cli.classifier.weights import load_classifier, load_real, save_weights
+from ex3cli.classifier.inference import (
+    accuracy_of,
+    confusion,
+    load_classifier,
+    load_reference_features,
+    predict,
+    save_weights,
+)
+from ex3cli.classifier.network import build
+from ex3cli.classifier.training import TrainedClassifier, augment, learning_rate_tensor, train
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.errors import ArtifactError, InterruptedTrainingError
-from ex3cli.training.progress import Silent
-from ex3cli.training.seeding import torch_generator
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
+from ex3cli.seeding import torch_generator
+from ex3cli.training.progress import NullProgress
 
 pytestmark = pytest.mark.trains
 
@@ -32,7 +37,7 @@ def digits() -> ImageDataset:
     return load("digits")
 
 
-class StopAfter(Silent):
+class StopAfter(NullProgress):
     """Raises SIGTERM in its own process after some steps."""
 
     def __init__(self, steps: int) -> None:
@@ -48,7 +53,7 @@ class StopAfter(Silent):
 def begin(new_run: Callable[..., Run]) -> Callable[..., Run]:
     def make(**changes: Any) -> Run:
         given = {"dataset": "digits", "seed": 0, **SMALL.to_dict()}
-        return new_run(shelf=("classifier", "digits"), command="classifier train", config=given, **changes)
+        return new_run(category=("classifier", "digits"), command="classifier train", config=given, **changes)
 
     return make
 
@@ -60,7 +65,14 @@ def trained(digits: ImageDataset, tmp_path_factory: pytest.TempPathFactory) -> T
     given = {"dataset": "digits", "seed": 0, **SMALL.to_dict()}
     done = go(
         digits,
-        store.new_run(("classifier", "digits"), label="x", command="classifier train", config=given, seed=0, argv=["ex3"]),
+        store.new_run(
+            ("classifier", "digits"),
+            label="x",
+            command="classifier train",
+            config=given,
+            seed=0,
+            argv=["ex3"],
+        ),
     )
     done.run.finish({})
     return done
@@ -68,23 +80,23 @@ def trained(digits: ImageDataset, tmp_path_factory: pytest.TempPathFactory) -> T
 
 def go(data: ImageDataset, run: Run, progress: Any = None) -> TrainedClassifier:
     cpu = torch.device("cpu")
-    return train(SMALL, data, run, progress or Silent(), seed=0, device=cpu, resume_command="ex3 again")
+    return train(SMALL, data, run, progress or NullProgress(), seed=0, device=cpu, resume_command="ex3 again")
 
 
 def test_it_learns_and_is_kept_as_it_was_measured(digits: ImageDataset, trained: TrainedClassifier) -> None:
     done, run = trained, trained.run
     assert done.test_accuracy > 0.4  # of ten classes; 0.85 to 0.92, by processor
     classifier = load_classifier(run)
-    seen = see(classifier, digits.test_images)
+    seen = predict(classifier, digits.test_images)
     counts = confusion(digits.test_labels.numpy(), seen.said, 10)
     assert np.array_equal(counts, done.test_confusion)
     assert accuracy_of(counts) == done.test_accuracy == (seen.said == digits.test_labels.numpy()).mean()
-    real = load_real(run, "test")
+    real = load_reference_features(run, "test")
     assert np.array_equal(real.labels, digits.test_labels.numpy())
     assert np.abs(real.features - seen.features).max() <= seen.features.max() / 255
-    held_out = load_real(run, "held_out")
+    held_out = load_reference_features(run, "held_out")
     assert np.array_equal(held_out.labels, digits.train_labels[-249:].numpy())
-    seen_held_out = see(classifier, digits.train_images[-249:])
+    seen_held_out = predict(classifier, digits.train_images[-249:])
     assert np.abs(held_out.features - seen_held_out.features).max() <= seen_held_out.features.max() / 255
     assert done.held_out_accuracy == (seen_held_out.said == held_out.labels).mean()
 
@@ -120,7 +132,10 @@ class PowerCutError(Exception):
 
 
 def test_killed_within_an_epoch_it_goes_on_from_its_last_checkpoint(
-    digits: ImageDataset, begin: Callable[..., Run], trained: TrainedClassifier, monkeypatch: pytest.MonkeyPatch
+    digits: ImageDataset,
+    begin: Callable[..., Run],
+    trained: TrainedClassifier,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class PowerCut(StopAfter):
         def advance(self, amount: int = 1, **live: float) -> None:
@@ -143,7 +158,10 @@ def test_killed_within_an_epoch_it_goes_on_from_its_last_checkpoint(
 def test_what_it_sees_does_not_depend_on_the_company(digits: ImageDataset) -> None:
     classifier = build(SMALL, 10, seed=1).eval()
     classifier.scale.fill_(0.3)
-    many, few = see(classifier, digits.test_images[:300]), see(classifier, digits.test_images[280:283].numpy())
+    many, few = (
+        predict(classifier, digits.test_images[:300]),
+        predict(classifier, digits.test_images[280:283].numpy()),
+    )
     np.testing.assert_allclose(many.features[280:283], few.features, rtol=1e-4, atol=1e-6)
     assert many.features.shape == (300, 16)
     assert (many.features >= 0).all()
@@ -162,12 +180,14 @@ def test_augmentation_moves_and_mirrors_whole_images() -> None:
     assert set(places[:, 2].tolist()) == {*range(3, 8), *range(20, 25)}
     mirrored = (places[:, 2] > 14).float().mean().item()
     assert mirrored == pytest.approx(0.5, abs=0.04)
-    assert not (augment(image.expand(500, -1, -1), 2, False, torch_generator(0, "test")).nonzero()[:, 2] > 14).any()
+    assert not (
+        augment(image.expand(500, -1, -1), 2, False, torch_generator(0, "test")).nonzero()[:, 2] > 14
+    ).any()
     assert torch.equal(augment(image, 0, False, torch_generator(0, "test")), image)
 
 
 def test_the_step_size_rises_and_falls_to_nothing() -> None:
-    sizes = [step_size(done / 1000) for done in range(1001)]
+    sizes = [learning_rate_tensor(done / 1000) for done in range(1001)]
     assert sizes[0] == pytest.approx(0.04)
     assert max(sizes) == sizes[250] == pytest.approx(1)
     assert sizes[1000] == pytest.approx(0, abs=1e-12)
@@ -183,13 +203,13 @@ def test_weights_that_do_not_fit_their_manifest_are_refused(begin: Callable[...,
     with pytest.raises(ArtifactError, match="does not fit"):
         load_classifier(store.open(run.name))
     with pytest.raises(ArtifactError, match="no train features"):
-        load_real(store.open(run.name), "train")
+        load_reference_features(store.open(run.name), "train")
 
 
 def test_only_clothes_are_mirrored_unasked_and_a_sixth_is_held_out() -> None:
     config = ClassifierConfig.resolve()
     assert [config.mirrors(name) for name in ("fashion-mnist", "mnist", "digits")] == [True, False, False]
-    assert ClassifierConfig.resolve(mirror="yes").mirrors("mnist")
-    assert not ClassifierConfig.resolve(mirror="no").mirrors("fashion-mnist")
+    assert ClassifierConfig.resolve(flip="yes").mirrors("mnist")
+    assert not ClassifierConfig.resolve(flip="no").mirrors("fashion-mnist")
     assert config.held_out_from(60_000) == 50_000
     assert ClassifierConfig.resolve(epochs=11).is_shortened

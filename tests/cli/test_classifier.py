@@ -6,14 +6,26 @@ from typing import Any
 
 import pytest
 
-from ex3cli.artifacts.store import Store
+from ex3cli.runs.store import Store
 
 pytestmark = pytest.mark.trains
 
 TRAIN = (
-    "classifier", "train", "--dataset", "digits", "--width", 6, "--feature-size", 16, "--epochs", 3, "--batch-size", 64,
-    "--precision", "float32",
-)  # fmt: skip
+    "classifier",
+    "train",
+    "--dataset",
+    "digits",
+    "--width",
+    6,
+    "--feature-size",
+    16,
+    "--epochs",
+    3,
+    "--batch-size",
+    64,
+    "--precision",
+    "float32",
+)
 
 
 @pytest.fixture
@@ -36,13 +48,17 @@ def test_eval_says_what_train_said(ex3: Callable[..., Any], trained: dict[str, A
     assert f"{100 * said['accuracy']:.2f}" in shown
 
 
-def test_a_shortened_classifier_is_not_taken_unasked(ex3: Callable[..., Any], trained: dict[str, Any]) -> None:
+def test_a_shortened_classifier_is_not_taken_unasked(
+    ex3: Callable[..., Any], trained: dict[str, Any]
+) -> None:
     outcome = ex3("classifier", "eval", "--dataset", "digits")
     assert outcome.exit_code == 4
     assert "ex3 classifier train --dataset digits" in outcome.stderr
 
 
-def test_without_the_data_set_the_shipped_one_tells_what_was_recorded(ex3: Callable[..., Any], tmp_path: Path) -> None:
+def test_without_the_data_set_the_shipped_one_tells_what_was_recorded(
+    ex3: Callable[..., Any], tmp_path: Path
+) -> None:
     outcome = ex3("classifier", "eval", "--dataset", "fashion-mnist", "--data", tmp_path, "--json")
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.document["source"].startswith("as recorded")
@@ -52,7 +68,11 @@ def test_without_the_data_set_the_shipped_one_tells_what_was_recorded(ex3: Calla
 
 def test_what_a_class_is_taken_for_fits_its_accuracy(ex3: Callable[..., Any], tmp_path: Path) -> None:
     shown = ex3("classifier", "eval", "--data", tmp_path).stdout
-    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in shown.splitlines() if ", " in line and "│" in line]
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:4]]
+        for line in shown.splitlines()
+        if ", " in line and "│" in line
+    ]
     rows = [row for row in rows if row[2].endswith("times")]
     assert len(rows) == 10
     for name, right, taken in rows:
@@ -62,12 +82,15 @@ def test_what_a_class_is_taken_for_fits_its_accuracy(ex3: Callable[..., Any], tm
     assert ["Shirt", "T-shirt/top"] in [[name, taken.split(",")[0]] for name, _, taken in rows]
 
 
-def test_on_the_real_data_the_shipped_ones_are_what_was_recorded(ex3: Callable[..., Any], real_data: Path) -> None:
+def test_on_the_real_data_the_shipped_ones_are_what_was_recorded(
+    ex3: Callable[..., Any], real_data: Path
+) -> None:
     for name, least in (("fashion-mnist", 0.93), ("mnist", 0.99)):
         recorded = ex3("classifier", "eval", "--dataset", name, "--data", "nowhere", "--json").document
         computed = ex3("classifier", "eval", "--dataset", name, "--data", real_data, "--json").document
         assert computed["accuracy"] >= least
-        assert computed["accuracy"] == pytest.approx(recorded["accuracy"], abs=3e-4)  # other processors round otherwise
+        # other processors round otherwise
+        assert computed["accuracy"] == pytest.approx(recorded["accuracy"], abs=3e-4)
 
 
 def test_what_cannot_be_is_named_with_its_remedy(ex3: Callable[..., Any], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from ex3cli.complexity import timing
 
-TINY = ("--max-length", 64, "--width", 4, "--max-width", 64, "--length", 8, "--budget", 1, "--quiet")
+TINY = ("--max-length", 64, "--width", 4, "--max-width", 64, "--length", 8, "--time-budget", 1, "--quiet")
 
 
 @pytest.fixture(autouse=True)
@@ -29,12 +29,22 @@ def test_json_has_counts_slopes_crossover_depth_and_memory(ex3: Callable[..., An
 def test_the_tables_say_counted_measured_and_law(ex3: Callable[..., Any]) -> None:
     outcome = ex3("complexity", *TINY)
     assert outcome.exit_code == 0, outcome.stderr
-    for text in ("16Nd²", "24Nd² + 4N²d", "equal at all", "predicted N = 4d", "LSTM N, Transformer 1", "In short", "run.json"):
+    for text in (
+        "16Nd²",
+        "24Nd² + 4N²d",
+        "equal at all",
+        "predicted N = 4d",
+        "LSTM N, Transformer 1",
+        "In short",
+        "run.json",
+    ):
         assert text in outcome.stdout
 
 
 @pytest.mark.parametrize("words", [("--max-length", "10"), ("--width", "0"), ("--threads", "0")], ids=str)
-def test_bad_input_is_a_usage_error_that_says_the_range(ex3: Callable[..., Any], words: tuple[str, ...]) -> None:
+def test_bad_input_is_a_usage_error_that_says_the_range(
+    ex3: Callable[..., Any], words: tuple[str, ...]
+) -> None:
     outcome = ex3("complexity", *words)
     assert outcome.exit_code == 2
     assert "of at least" in outcome.stderr

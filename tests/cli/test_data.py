@@ -7,7 +7,11 @@ Ex3 = Callable[..., Any]
 
 def test_lists_what_is_here_and_how_to_get_the_rest(ex3: Ex3, tmp_path: Path) -> None:
     listed = ex3("data", "list", "--data", tmp_path, "--json").document["datasets"]
-    assert {row["name"]: row["here"] for row in listed} == {"fashion-mnist": False, "mnist": False, "digits": True}
+    assert {row["name"]: row["here"] for row in listed} == {
+        "fashion-mnist": False,
+        "mnist": False,
+        "digits": True,
+    }
     assert "ex3 data fetch mnist" in ex3("data", "list", "--data", tmp_path).stdout
 
 
@@ -26,7 +30,9 @@ def test_verify_names_the_folder_once_and_the_files_that_are_wrong(ex3: Ex3, tmp
     told = ex3("data", "verify", "mnist", "--data", tmp_path).stderr.splitlines()[0]
     others = "train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
     assert told == f"error: mnist: in {folder}: train-images-idx3-ubyte altered; {others} missing"
-    assert f"mnist: {tmp_path / 'no'}: no such folder" in ex3("data", "verify", "--data", tmp_path / "no").stderr
+    assert (
+        f"mnist: {tmp_path / 'no'}: no such folder" in ex3("data", "verify", "--data", tmp_path / "no").stderr
+    )
 
 
 def test_digits_need_no_files(ex3: Ex3) -> None:
@@ -63,12 +69,19 @@ def test_the_documents_have_their_keys(ex3: Ex3, tmp_path: Path) -> None:
     assert set(listed) == {"data", "datasets"}
     assert set(listed["datasets"][0]) == {"name", "here", "title", "source", "classes"}
     assert ex3("data", "verify", "digits", "--json").document == {
-        "ok": True, "datasets": [{"dataset": "digits", "ok": True, "files": {}}],
-    }  # fmt: skip
-    assert ex3("data", "fetch", "digits", "--json").document == {"dataset": "digits", "folder": None, "ok": True}
+        "ok": True,
+        "datasets": [{"dataset": "digits", "ok": True, "files": {}}],
+    }
+    assert ex3("data", "fetch", "digits", "--json").document == {
+        "dataset": "digits",
+        "folder": None,
+        "ok": True,
+    }
 
 
-def test_any_folder_name_is_printed_as_it_is_and_on_one_line(ex3: Ex3, tmp_path: Path, real_data: Path) -> None:
+def test_any_folder_name_is_printed_as_it_is_and_on_one_line(
+    ex3: Ex3, tmp_path: Path, real_data: Path
+) -> None:
     folder = tmp_path / "[" / "x]" / ("long" * 40)
     folder.parent.mkdir(parents=True)
     folder.symlink_to(real_data)

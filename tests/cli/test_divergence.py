@@ -37,13 +37,17 @@ def test_the_table_shows_infinity_and_every_file_is_named(ex3: Callable[..., Any
     assert outcome.exit_code == 0, outcome.stderr
     for text in ("∞", "0.6931472", "sorted pairing", "Why Wasserstein is better"):
         assert text in outcome.stdout
-    written = [Path(line.removeprefix("wrote ")) for line in outcome.stdout.splitlines() if line.startswith("wrote ")]
+    written = [
+        Path(line.removeprefix("wrote ")) for line in outcome.stdout.splitlines() if line.startswith("wrote ")
+    ]
     assert written[0].parent.parent.name == "divergence" or written[0].parent.name.startswith("0001")
     assert all(path.is_file() for path in written)
     assert {"run.json", "results.json", "table.csv", "distances.svg"} <= {path.name for path in written}
 
 
-def test_an_interval_has_two_ends_that_differ_and_says_that_it_takes_the_bias_off(ex3: Callable[..., Any]) -> None:
+def test_an_interval_has_two_ends_that_differ_and_says_that_it_takes_the_bias_off(
+    ex3: Callable[..., Any],
+) -> None:
     outcome = ex3("divergence", "--theta", "1000", "--samples", "2000", "--critic-steps", "0", "--quiet")
     assert outcome.exit_code == 0, outcome.stderr
     row = next(line for line in outcome.stdout.splitlines() if "sorted pairing" in line)
@@ -70,19 +74,23 @@ def test_thick_lines_have_finite_answers(ex3: Callable[..., Any]) -> None:
         (("--samples", "1"), "of at least 2"),
         (("--sigma", "0"), "of at least 0.000001"),
         (("--sigma", "-0.1"), "of at least 0.000001"),
-        (("--box", "0"), "of at least 0.000001"),
-        (("--sigma", "0.1", "--box", "0.1"), "exclude each other"),
+        (("--interval", "0"), "of at least 0.000001"),
+        (("--sigma", "0.1", "--interval", "0.1"), "exclude each other"),
     ],
     ids=str,
 )
-def test_bad_input_is_a_usage_error_that_says_the_range(ex3: Callable[..., Any], words: tuple[str, ...], said: str) -> None:
+def test_bad_input_is_a_usage_error_that_says_the_range(
+    ex3: Callable[..., Any], words: tuple[str, ...], said: str
+) -> None:
     outcome = ex3("divergence", *words)
     assert outcome.exit_code == 2
     assert said in outcome.stderr
     assert not Path("artifacts").exists()
 
 
-def test_a_run_that_fails_is_marked_as_failed(ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_fails_is_marked_as_failed(
+    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise MemoryError("no room")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
 
 Ex3 = Callable[..., Any]
 
@@ -69,7 +69,9 @@ def test_an_artifacts_folder_that_cannot_be_written_is_told(ex3: Ex3, tmp_path: 
     assert "--artifacts" in found["artifacts folder"]["remedy"]
 
 
-def test_a_folder_that_may_only_be_read_is_told(ex3: Ex3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_only_be_read_is_told(
+    ex3: Ex3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import os
 
     closed = tmp_path / "artifacts"
@@ -77,9 +79,15 @@ def test_a_folder_that_may_only_be_read_is_told(ex3: Ex3, tmp_path: Path, monkey
     allowed = os.access
     for folder, said in ((closed, "cannot write it"), (closed / "vae", f"cannot write {closed / 'vae'}")):
         with monkeypatch.context() as patched:  # who runs the tests as root may write anywhere
-            patched.setattr(os, "access", lambda path, mode, bad=folder: Path(path) != bad and allowed(path, mode))
+            patched.setattr(
+                os, "access", lambda path, mode, bad=folder: Path(path) != bad and allowed(path, mode)
+            )
             found = findings(ex3)["artifacts folder"]
-            assert (found["ok"], said in found["detail"], "EX3_ARTIFACTS" in found["remedy"]) == (False, True, True)
+            assert (found["ok"], said in found["detail"], "EX3_ARTIFACTS" in found["remedy"]) == (
+                False,
+                True,
+                True,
+            )
     assert findings(ex3)["artifacts folder"]["ok"]
 
 
@@ -104,9 +112,9 @@ def test_without_a_gpu_nothing_is_wrong(ex3: Ex3, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_prints_the_report_is_told(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ex3cli.report.printing.printers", lambda: ["chromium"])
+    monkeypatch.setattr("ex3cli.report.pdf.printers", lambda: ["chromium"])
     assert findings(ex3)["report.pdf"]["detail"] == "by chromium"
-    monkeypatch.setattr("ex3cli.report.printing.printers", lambda: [])
+    monkeypatch.setattr("ex3cli.report.pdf.printers", lambda: [])
     assert "cannot be printed" in findings(ex3)["report.pdf"]["detail"]
 
 
@@ -120,12 +128,14 @@ def test_a_damaged_run_is_named(ex3: Ex3, new_run: Callable[..., Run]) -> None:
     assert found["remedy"] == "see `ex3 runs verify`"
 
 
-def test_a_damaged_shipped_run_can_be_checked_out_again(ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_shipped_run_can_be_checked_out_again(
+    ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a clone of the repository; an installed ex3 has to be installed again."""
     shipped = store.root / "reference"
     (shipped / "toy").mkdir(parents=True)
     (shipped / "toy" / "run.json").write_text("{")
-    monkeypatch.setattr("ex3cli.artifacts.store.shipped_reference", lambda: shipped)
+    monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: shipped)
     assert "reinstall ex3" in findings(ex3)["damaged runs"]["remedy"]
     (store.root.parent / ".git").mkdir()
     told = f"`git checkout artifacts/reference` in {store.root.parent}"
@@ -138,7 +148,9 @@ def test_the_real_data_is_found(ex3: Ex3, real_data: Path) -> None:
     assert findings(ex3, "--data", real_data)["data fashion-mnist"]["ok"]
 
 
-def test_a_torch_that_cannot_be_imported_is_a_finding(ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_torch_that_cannot_be_imported_is_a_finding(
+    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     outcome = ex3("doctor", "--json")
     assert outcome.exit_code == 0, outcome.stderr

@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 
 import ex3cli.cli  # noqa: F401  (registers every command)
-from ex3cli.cli.frame import EXAMPLES
+from ex3cli.cli.command import EXAMPLES
 
-QUICK = {("doctor",), ("doctor", "--json"), ("data", "list"), ("data", "list", "--json"), ("runs", "list"), ("runs", "verify")}
+QUICK = {
+    ("doctor",),
+    ("doctor", "--json"),
+    ("data", "list"),
+    ("data", "list", "--json"),
+    ("runs", "list"),
+    ("runs", "verify"),
+}
 """What takes no time and needs no run of the user's is really run."""
 
 CASES = [(command, example) for command, examples in sorted(EXAMPLES.items()) for example in examples]

@@ -36,9 +36,22 @@ def test_ranges_and_defaults_are_written_as_people_write_them(
 
 def test_a_misunderstood_list_is_explained(ex3: Callable[..., Any]) -> None:
     repeated = ex3(
-        "vae", "train", "--dataset", "digits", "--hidden", 60, "--hidden", 50, "--preset", "paper", "--dry-run", "--json"
+        "vae",
+        "train",
+        "--dataset",
+        "digits",
+        "--hidden",
+        60,
+        "--hidden",
+        50,
+        "--preset",
+        "paper",
+        "--dry-run",
+        "--json",
     )
-    joined = ex3("vae", "train", "--dataset", "digits", "--hidden", "60,50", "--preset", "paper", "--dry-run", "--json")
+    joined = ex3(
+        "vae", "train", "--dataset", "digits", "--hidden", "60,50", "--preset", "paper", "--dry-run", "--json"
+    )
     assert joined.document["settings"]["hidden"] == repeated.document["settings"]["hidden"] == [60, 50]
     wrong = ex3("vae", "train", "--hidden", "60;50", "--dry-run")
     assert wrong.exit_code == 2

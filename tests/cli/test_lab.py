@@ -13,23 +13,34 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ex3cli.artifacts.store import Store
-from ex3cli.cli.frame import Context
+from ex3cli.cli.command import Context
 from ex3cli.lab import drawings
+from ex3cli.runs.store import Store
 
 pytestmark = pytest.mark.trains
 
 # After 40 epochs JS is 0.6 of 0.69 at most, and 0.17 would pass: no processor brings points near so soon.
-SHORT = ("--min-epochs", 40, "--max-epochs", 40, "--look-every", 8, "--max-attempts", 2, "--no-animation", "--quiet")
+SHORT = (
+    "--min-epochs",
+    40,
+    "--max-epochs",
+    40,
+    "--eval-interval",
+    8,
+    "--max-attempts",
+    2,
+    "--no-animation",
+    "--quiet",
+)
 EX3 = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
 def _fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ex3cli.lab.measuring.REAL", 5_000)
-    monkeypatch.setattr("ex3cli.lab.measuring.GENERATED", 2_000)
+    monkeypatch.setattr("ex3cli.lab.evaluation.REAL", 5_000)
+    monkeypatch.setattr("ex3cli.lab.evaluation.GENERATED", 2_000)
     monkeypatch.setattr("ex3cli.lab.training.GENERATED", 2_000)
-    monkeypatch.setattr("ex3cli.lab.measuring.TRANSPORTED", 100)
+    monkeypatch.setattr("ex3cli.lab.evaluation.TRANSPORTED", 100)
 
 
 def test_presets_are_listed_with_those_of_gan_lab_first(ex3: EX3) -> None:
@@ -55,12 +66,21 @@ def test_a_training_that_does_not_converge_says_so_and_is_counted(ex3: EX3, tmp_
     history = run.read_bytes("history.csv").decode().splitlines()
     assert [line.split(",")[0] for line in history] == ["epoch", "0", "8", "16", "24", "32", "40"]
     assert max(len(cell) for line in history[1:] for cell in line.split(",")) <= len("-1.234567e-05")
-    assert {"figures/panel.png", "figures/manifold.png", "page.html", "film.safetensors", "generator.safetensors"} <= written
+    assert {
+        "figures/panel.png",
+        "figures/manifold.png",
+        "page.html",
+        "film.safetensors",
+        "generator.safetensors",
+    } <= written
     assert (tmp_path / "artifacts" / "convergence.json").is_file()
 
 
-def test_a_training_that_converges_shows_bars_and_floors(ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ex3cli.lab.training.converged_at", lambda looks, *_: 8)  # whatever the points are like
+def test_a_training_that_converges_shows_bars_and_floors(
+    ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # whatever the points are like
+    monkeypatch.setattr("ex3cli.lab.training.converged_at", lambda looks, *_: 8)
     draws = np.random.default_rng(0).normal(0.5, 0.15, (3_000, 2))
     lines = "\n".join(f"{x},{y}" for x, y in draws.clip(0.01, 0.99))
     (tmp_path / "cloud.csv").write_text("x,y\n" + lines)
@@ -95,12 +115,14 @@ def test_the_help_says_what_an_epoch_is(ex3: EX3) -> None:
         (("ring", "--loss", "hinge"), 2, "--loss"),
         (("ring", "--batch-size", "0"), 2, "--batch-size"),
         (("ring", "--min-epochs", "500", "--max-epochs", "100"), 2, "above --max-epochs"),
-        (("ring", "--look-every", "5000"), 2, "--look-every at most 4,000"),
-        (("ring", "--look-every", "10", "--max-epochs", "4"), 2, "--max-epochs at least 50"),
-        (("ring", "--generator-rate", "nan"), 2, "out of range"),
+        (("ring", "--eval-interval", "5000"), 2, "--eval-interval at most 4,000"),
+        (("ring", "--eval-interval", "10", "--max-epochs", "4"), 2, "--max-epochs at least 50"),
+        (("ring", "--lr-g", "nan"), 2, "out of range"),
     ],
 )
-def test_a_mistake_gets_its_cause_its_remedy_and_no_run(ex3: EX3, words: tuple[str, ...], code: int, said: str) -> None:
+def test_a_mistake_gets_its_cause_its_remedy_and_no_run(
+    ex3: EX3, words: tuple[str, ...], code: int, said: str
+) -> None:
     outcome = ex3("lab", "train", *words)
     assert outcome.exit_code == code
     assert said in outcome.stderr
@@ -118,7 +140,10 @@ def test_a_short_training_may_have_few_looks_and_its_kl_no_upper_end(ex3: EX3) -
 
 def test_a_training_shorter_than_the_least_says_so_and_is_partial(ex3: EX3, tmp_path: Path) -> None:
     words = ("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1, "--no-animation")
-    assert "shortened: a training takes 5,000 epochs at least; a failure in 3 counts as none" in ex3(*words).stderr
+    assert (
+        "shortened: a training takes 5,000 epochs at least; a failure in 3 counts as none"
+        in ex3(*words).stderr
+    )
     assert Store(tmp_path / "artifacts").open("lab/ring/0001-log").manifest.partial
     assert "shortened" not in ex3(*words, "--min-epochs", 2).stderr
 
@@ -129,11 +154,15 @@ def test_a_drawing_in_white_on_black_is_told_that_its_background_is_learnt(ex3: 
     Image.fromarray(pixels).save(tmp_path / "white-on-black.png")
     Image.fromarray(255 - pixels).save(tmp_path / "black-on-white.png")
     short = ("--max-epochs", 3, "--max-attempts", 1, "--no-animation")
-    assert "90% of its pixels are dark" in ex3("lab", "train", "--points", "white-on-black.png", *short).stderr
+    assert (
+        "90% of its pixels are dark" in ex3("lab", "train", "--points", "white-on-black.png", *short).stderr
+    )
     assert "pixels are dark" not in ex3("lab", "train", "--points", "black-on-white.png", *short).stderr
 
 
-def test_a_signal_at_the_first_line_marks_the_run(ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_at_the_first_line_marks_the_run(
+    ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Context, "note", lambda context, text: signal.raise_signal(signal.SIGINT))
     outcome = ex3("lab", "train", "ring", *SHORT)
     assert outcome.exit_code == 130
@@ -142,19 +171,32 @@ def test_a_signal_at_the_first_line_marks_the_run(ex3: EX3, tmp_path: Path, monk
     assert Store(tmp_path / "artifacts").open("lab/ring/0001-log").manifest.state == "interrupted"
 
 
-def test_the_manifest_has_the_digest_of_what_was_trained_on(ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_manifest_has_the_digest_of_what_was_trained_on(
+    ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of the bytes that were read, whatever the file holds by the time that the run is claimed."""
     content = b"0.1,0.2\n0.8,0.9\n"
     (tmp_path / "a.csv").write_bytes(content)
     plain = drawings.read_points
 
-    def read_points(path: Path) -> drawings.Scatter:
+    def read_points(path: Path) -> drawings.PointCloud:
         read = plain(path)
         path.write_bytes(b"")
         return read
 
     monkeypatch.setattr(drawings, "read_points", read_points)
-    ex3("lab", "train", "--points", "a.csv", "--max-epochs", 3, "--max-attempts", 1, "--no-animation", "--quiet")
+    ex3(
+        "lab",
+        "train",
+        "--points",
+        "a.csv",
+        "--max-epochs",
+        3,
+        "--max-attempts",
+        1,
+        "--no-animation",
+        "--quiet",
+    )
     run = Store(tmp_path / "artifacts").open("lab/points/0001-log")
     assert run.manifest.data == {"a.csv": hashlib.sha256(content).hexdigest()}
 
@@ -163,7 +205,7 @@ def test_every_option_has_its_whole_name_in_a_narrow_help(ex3: EX3, monkeypatch:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERMINAL_WIDTH", "80")
     shown = ex3("lab", "train", "--help").stdout
-    assert "--discriminator-rate" in shown
+    assert "--lr-d" in shown
     assert "…" not in "".join(line[:30] for line in shown.splitlines())
 
 
@@ -176,14 +218,22 @@ def test_every_file_that_holds_no_points_is_refused(ex3: EX3, tmp_path: Path) ->
 
 TINY = ("--max-epochs", 3, "--max-attempts", 1, "--page")
 NAMES = (
-    "a$$b.csv", "x_{1$.csv", "$\\frac$.csv", "[bold]$.csv", "笑脸😀.csv", "a\x1b[31m\nb.csv", "<i>.csv",
+    "a$$b.csv",
+    "x_{1$.csv",
+    "$\\frac$.csv",
+    "[bold]$.csv",
+    "笑脸😀.csv",
+    "a\x1b[31m\nb.csv",
+    "<i>.csv",
     os.fsdecode(b"gr\xfc\xdfe.csv"),
-)  # fmt: skip
+)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_no_name_of_a_file_loses_a_training_or_reaches_the_terminal_raw(ex3: EX3, tmp_path: Path, name: str) -> None:
+def test_no_name_of_a_file_loses_a_training_or_reaches_the_terminal_raw(
+    ex3: EX3, tmp_path: Path, name: str
+) -> None:
     Path(name).write_text("0.1,0.2\n0.8,0.9\n")
     outcome = ex3("lab", "train", "--points", name, *TINY)
     assert outcome.exit_code == 5, outcome.stderr  # after 3 epochs
@@ -220,7 +270,9 @@ def test_a_figure_that_cannot_be_drawn_is_a_note_and_fails_no_training(
 
     monkeypatch.setattr("ex3cli.lab.figures.panel", fail)
     outcome = ex3("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1)
-    assert "the figures could not be made (RuntimeError: no glyph); the results are complete" in outcome.stderr
+    assert (
+        "the figures could not be made (RuntimeError: no glyph); the results are complete" in outcome.stderr
+    )
     run = Store(tmp_path / "artifacts").open("lab/ring/0001-log")
     assert run.manifest.state == "finished"
     assert {"generator.safetensors", "history.csv", "film.safetensors"} <= set(run.manifest.files)
@@ -228,13 +280,17 @@ def test_a_figure_that_cannot_be_drawn_is_a_note_and_fails_no_training(
 
 def test_how_a_file_was_read_is_noted(ex3: EX3, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("0,1\n0.1,0.2\n0.8,0.9\n")
-    outcome = ex3("lab", "train", "--points", "a.csv", "--max-epochs", 3, "--max-attempts", 1, "--no-animation")
+    outcome = ex3(
+        "lab", "train", "--points", "a.csv", "--max-epochs", 3, "--max-attempts", 1, "--no-animation"
+    )
     assert "a.csv: its first line, 0 and 1, is taken for a header" in outcome.stderr
 
 
 def test_a_training_whose_numbers_are_lost_is_advised_smaller_steps(ex3: Callable[..., Any]) -> None:
-    rates = ("--optimiser", "sgd", "--generator-rate", 10, "--discriminator-rate", 10)
-    outcome = ex3("lab", "train", "ring", *rates, "--max-epochs", 500, "--max-attempts", 1, "--no-animation", "--quiet")
+    rates = ("--optimizer", "sgd", "--lr-g", 10, "--lr-d", 10)
+    outcome = ex3(
+        "lab", "train", "ring", *rates, "--max-epochs", 500, "--max-attempts", 1, "--no-animation", "--quiet"
+    )
     assert outcome.exit_code == 5
-    assert "--generator-rate below 10" in outcome.stderr
+    assert "--lr-g below 10" in outcome.stderr
     assert "train longer" not in outcome.stderr

@@ -13,8 +13,8 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
-from ex3cli.cli.frame import Answer, Context
-from ex3cli.cli.output import print_answer, say_error
+from ex3cli.cli.command import Context
+from ex3cli.cli.output import Result, print_error, print_result
 
 ROOT = Path(__file__).parents[2]
 SOURCE = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -94,7 +94,7 @@ def test_a_path_that_is_no_text_is_json_all_the_same() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGTERM")
 def test_sigterm_outside_a_training_says_so_and_ends_with_143(tmp_path: Path) -> None:
     code = "import ex3cli.cli.runs as r, time, sys\nfrom pathlib import Path\n" + (
-        "import ex3cli.artifacts.store as s\n"
+        "import ex3cli.runs.store as s\n"
         "def wait(self):\n    Path('ready').touch()\n    time.sleep(60)\n"
         "s.Store.folders = wait\nfrom ex3cli.cli import main\nsys.argv = ['ex3', 'runs', 'list']\nmain()"
     )
@@ -107,11 +107,15 @@ def test_sigterm_outside_a_training_says_so_and_ends_with_143(tmp_path: Path) ->
     assert err.decode().splitlines()[0] == "error: stopped by SIGTERM"
 
 
-def test_words_of_a_table_are_neither_markup_nor_raw_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_of_a_table_are_neither_markup_nor_raw_control_characters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     table = Table("[bold]name[/bold]", "\x07head", title="[red]title\x1b[0m")
     table.add_row("[green]a\x1b[31m", Text("b\x9b", "red"))
     table.add_row(":smile:", "two\nlines")
-    print_answer(Answer(document={}, show=["[bold]said\x1b", _Nested(table)], files=[Path("c\x1b\n")]), json=False)
+    print_result(
+        Result(document={}, show=["[bold]said\x1b", _Nested(table)], files=[Path("c\x1b\n")]), json=False
+    )
     out = capsys.readouterr().out
     for seen in (
         "[bold]name[/bold]",
@@ -136,6 +140,6 @@ class _Nested:
 
 
 def test_errors_and_notes_show_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
-    say_error("no run a\x1b[31m\nb", "take \x07c", 4, json=False)
+    print_error("no run a\x1b[31m\nb", "take \x07c", 4, json=False)
     Context(argv=[]).note("d\x1b\ne")
     assert capsys.readouterr().err == "error: no run a\\x1b[31m b\n  try: take \\x07c\nd\\x1b\ne\n"

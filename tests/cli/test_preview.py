@@ -10,7 +10,9 @@ from ex3cli.cli.preview import can_preview, half_blocks
 
 
 def shown(images: list[np.ndarray], width: int) -> str:
-    console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", no_color=False, width=200)
+    console = Console(
+        file=io.StringIO(), force_terminal=True, color_system="truecolor", no_color=False, width=200
+    )
     console.print(half_blocks(images, width))
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from ex3cli.cli.progress import Bars, Lines, choose_progress, fitted
-from ex3cli.training.progress import Silent
+from ex3cli.training.progress import NullProgress
 
 
 class Terminal(io.StringIO):
@@ -15,7 +15,7 @@ class Terminal(io.StringIO):
 def test_a_pipe_gets_lines_a_terminal_a_bar_and_quiet_nothing() -> None:
     assert isinstance(choose_progress(False, io.StringIO()), Lines)
     assert isinstance(choose_progress(False, Terminal()), Bars)
-    assert isinstance(choose_progress(True, Terminal()), Silent)
+    assert isinstance(choose_progress(True, Terminal()), NullProgress)
 
 
 def test_lines_say_position_rate_time_left_and_the_live_numbers() -> None:
@@ -86,7 +86,9 @@ def test_a_reader_who_left_does_not_cost_the_training() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
-def test_bar_percent_and_time_left_are_there_at_every_width(capsys: pytest.CaptureFixture[str], width: int) -> None:
+def test_bar_percent_and_time_left_are_there_at_every_width(
+    capsys: pytest.CaptureFixture[str], width: int
+) -> None:
     bars = Bars(width)
     bars.start("training wgan-clip, attempt 2", 1_000, "iterations")
     for _ in range(5):
@@ -105,7 +107,12 @@ def test_live_numbers_give_way_before_the_rate_and_the_bar() -> None:
     numbers = ["critic loss 0.07877", "generator loss 0.001321"]
     wide = fitted(120, "training", "6.5 iterations/s", numbers)
     assert wide == ("training", 24, "6.5 iterations/s", "critic loss 0.07877, generator loss 0.001321")
-    assert fitted(90, "training", "6.5 iterations/s", numbers) == ("training", 24, "6.5 iterations/s", "critic loss 0.07877")
+    assert fitted(90, "training", "6.5 iterations/s", numbers) == (
+        "training",
+        24,
+        "6.5 iterations/s",
+        "critic loss 0.07877",
+    )
     assert fitted(70, "training", "6.5 iterations/s", numbers) == ("training", 24, "6.5 iterations/s", "")
     assert fitted(50, "training", "6.5 iterations/s", numbers) == ("training", 24, "", "")
     assert fitted(30, "training", "6.5 iterations/s", numbers) == ("training", 6, "", "")

@@ -1,4 +1,6 @@
-"""`ex3 report`: the page, the PDF, what is missing, damage; and that it reads what the commands really write."""
+"""`ex3 report`: the page, the PDF, what is missing, damage; and that it reads what the commands
+really write.
+"""
 
 import sys
 from collections.abc import Callable
@@ -8,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ex3cli.artifacts.run import Run
 from ex3cli.cli.report import own_command
-from ex3cli.report import printing
+from ex3cli.report import pdf as printing
+from ex3cli.runs.run import Run
 
 Ex3 = Callable[..., Any]
 
@@ -49,7 +51,9 @@ def test_the_pdf_is_of_a_page_with_pictures_that_pdf_has(ex3: Ex3, monkeypatch: 
     monkeypatch.setitem(sys.modules, "weasyprint", SimpleNamespace(HTML=HTML))
     outcome = ex3("report", "--json")
     assert outcome.document["pdf"] == "artifacts/report/report.pdf"
-    shown, printed = (Path("artifacts/report", name).read_text(encoding="utf-8") for name in ("index.html", "report.pdf"))
+    shown, printed = (
+        Path("artifacts/report", name).read_text(encoding="utf-8") for name in ("index.html", "report.pdf")
+    )
     assert ('src="data:image/webp' in shown, 'src="data:image/webp' in printed) == (True, False)
     assert 'src="data:image/png' in printed
 
@@ -76,24 +80,31 @@ def test_damage_is_named_on_the_page_and_exits_with_four(ex3: Ex3) -> None:
     assert "divergence/0001-lines is damaged, and nothing is put in its place" in text
 
 
-def test_damage_in_a_file_names_the_run_and_missing_still_lists_the_rest(ex3: Ex3, new_run: Callable[..., Run]) -> None:
-    run = new_run(shelf=("divergence",), label="lines", command="divergence", config={"theta": [0.0, 0.5]})
+def test_damage_in_a_file_names_the_run_and_missing_still_lists_the_rest(
+    ex3: Ex3, new_run: Callable[..., Run]
+) -> None:
+    run = new_run(category=("divergence",), label="lines", command="divergence", config={"theta": [0.0, 0.5]})
     run.write_json("results.json", {"results": []})
     run.finish({"family": "lines"})
     Path("artifacts/divergence/0001-lines/results.json").write_text("{}")
     outcome = ex3("report")
     assert outcome.exit_code == 4
     assert "damaged: divergence/0001-lines" in outcome.stdout
-    assert outcome.stdout.count("KL, JS and Wasserstein of two shifted lines") == 1  # the question, and not its state
+    # the question, and not its state
+    assert outcome.stdout.count("KL, JS and Wasserstein of two shifted lines") == 1
     missing = ex3("report", "--missing")
     assert missing.exit_code == 4
     assert "ex3 complexity" in missing.stdout.splitlines()
     assert "damaged: divergence/0001-lines: ex3 runs verify" in missing.stderr
     assert "results.json does not match the SHA-256" in missing.stderr
-    assert {each["where"] for each in ex3("report", "--missing", "--json").document["damaged"]} == {"divergence/0001-lines"}
+    assert {each["where"] for each in ex3("report", "--missing", "--json").document["damaged"]} == {
+        "divergence/0001-lines"
+    }
 
 
-def test_make_runs_the_quick_commands_and_goes_on_after_one_that_fails(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_runs_the_quick_commands_and_goes_on_after_one_that_fails(
+    ex3: Ex3, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran: list[list[str]] = []
 
     class Done:
@@ -118,7 +129,11 @@ def test_it_reads_what_is_shipped_and_what_the_commands_write(ex3: Ex3) -> None:
     assert document["damaged"] == []
     missing = [each["command"] for each in document["missing"]]
     assert {"ex3 gan eval --kind dcgan", "ex3 gan eval --kind wgan-clip"} <= set(missing)
-    assert not [words for words in missing if words == "ex3 gan eval --kind wgan" or words.startswith("ex3 gan compare")]
+    assert not [
+        words
+        for words in missing
+        if words == "ex3 gan eval --kind wgan" or words.startswith("ex3 gan compare")
+    ]
     text = Path("artifacts/report/index.html").read_text(encoding="utf-8")
     assert "M1 on Fashion-MNIST" not in text  # that takes `ex3 vae eval`
     assert text.count("Every recipe on the same draws") == 4  # caption and name of the table of each data set

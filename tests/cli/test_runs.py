@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from ex3cli.artifacts.manifest import Manifest
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
 from ex3cli.cli import runs
+from ex3cli.runs.manifest import Manifest
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
 
 Ex3 = Callable[..., Any]
 
@@ -21,7 +21,11 @@ def run(store: Store, new_run: Callable[..., Run]) -> Run:
 
 
 def test_lists_runs_with_their_state(ex3: Ex3, run: Run) -> None:
-    rows = [row for row in ex3("runs", "list", "--json").document["runs"] if not row["run"].startswith("reference")]
+    rows = [
+        row
+        for row in ex3("runs", "list", "--json").document["runs"]
+        if not row["run"].startswith("reference")
+    ]
     assert rows[0]["run"] == "toy/digits/0001-small"
     assert rows[0]["state"] == "finished"
     assert "0001-small" in ex3("runs", "list").stdout
@@ -52,18 +56,29 @@ def test_names_take_the_room_before_anything_else(
 @pytest.mark.parametrize(
     ("command", "summary", "told"),
     [
-        ("vae eval", {"100": 0.79, "1000": 0.87, "3000": 0.9, "600": 0.86},
-         "100 labels 0.79, 600 labels 0.86, 1000 labels 0.87, 3000 labels 0.9"),
-        ("vae train", {"active_dimensions": 64, "bound_images": 9, "epochs": 15, "test_elbo": 7.25, "svm": {"100": {}}},
-         "test elbo 7.25, active dimensions 64, epochs 15"),
-        ("gan train", {"attempt": 2, "critic_loss": 0.1, "iterations": 60, "reason": None, "verdict": "converged"},
-         "verdict converged, iterations 60, attempt 2"),
+        (
+            "vae eval",
+            {"100": 0.79, "1000": 0.87, "3000": 0.9, "600": 0.86},
+            "100 labels 0.79, 600 labels 0.86, 1000 labels 0.87, 3000 labels 0.9",
+        ),
+        (
+            "vae train",
+            {"active_dimensions": 64, "iwae_images": 9, "epochs": 15, "test_elbo": 7.25, "svm": {"100": {}}},
+            "test elbo 7.25, active dimensions 64, epochs 15",
+        ),
+        (
+            "gan train",
+            {"attempt": 2, "critic_loss": 0.1, "iterations": 60, "reason": None, "verdict": "converged"},
+            "verdict converged, iterations 60, attempt 2",
+        ),
         ("gan train", {"critic_loss": 0.1}, "critic loss 0.1"),
         ("vae compare", {"paper": 0.8, "edges": 0.9}, "edges 0.9, paper 0.8"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
-)  # fmt: skip
-def test_a_summary_tells_what_matters_of_its_command(command: str, summary: dict[str, Any], told: str) -> None:
+)
+def test_a_summary_tells_what_matters_of_its_command(
+    command: str, summary: dict[str, Any], told: str
+) -> None:
     manifest = Manifest(command, [], {}, 0, [], "cpu", 1, {}, {}, None, {}, {}, "", summary=summary)
     assert runs._gist(manifest) == told
 
@@ -108,13 +123,20 @@ def test_an_unknown_run_is_exit_4_with_a_suggestion(ex3: Ex3, run: Run) -> None:
 def test_folders_with_brackets_are_shown_as_they_are(ex3: Ex3, run: Run) -> None:
     odd = run.path.with_name("[red]odd[bold]")
     run.path.rename(odd)
-    for words in (("runs", "list"), ("runs", "verify"), ("runs", "show", f"toy/digits/{odd.name}"), ("doctor",)):
+    for words in (
+        ("runs", "list"),
+        ("runs", "verify"),
+        ("runs", "show", f"toy/digits/{odd.name}"),
+        ("doctor",),
+    ):
         outcome = ex3(*words)
         assert outcome.exit_code == 0, outcome.stderr
     assert "[red]odd[bold]" in ex3("runs", "list").stdout
 
 
-def test_control_characters_in_a_folder_s_name_are_escaped(ex3: Ex3, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_characters_in_a_folder_s_name_are_escaped(
+    ex3: Ex3, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     odd = run.path.rename(run.path.with_name("a\x07b\nc\x1b[31m"))
     monkeypatch.setenv("COLUMNS", "200")
     for words in (("runs", "list"), ("runs", "verify"), ("runs", "show", f"toy/digits/{odd.name}")):
@@ -141,15 +163,21 @@ def test_the_list_says_what_a_run_lacks_and_says_it_once(
     assert line.split("│")[3].strip() == told
 
 
-@pytest.mark.parametrize("words", [("list",), ("verify",), ("show", "reference/vae/mnist")], ids=lambda words: words[0])
-def test_an_artifacts_folder_that_was_named_and_is_not_there_is_exit_4(ex3: Ex3, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "words", [("list",), ("verify",), ("show", "reference/vae/mnist")], ids=lambda words: words[0]
+)
+def test_an_artifacts_folder_that_was_named_and_is_not_there_is_exit_4(
+    ex3: Ex3, words: tuple[str, ...]
+) -> None:
     outcome = ex3("runs", *words, "--artifacts", "typo")
     assert outcome.exit_code == 4
     assert "there is no folder typo" in outcome.stderr
     assert ex3("runs", *words).exit_code == 0  # ./artifacts need not be there
 
 
-def test_a_folder_of_runs_is_verified_and_yours_and_the_shipped_ones_are_counted(ex3: Ex3, run: Run, store: Store) -> None:
+def test_a_folder_of_runs_is_verified_and_yours_and_the_shipped_ones_are_counted(
+    ex3: Ex3, run: Run, store: Store
+) -> None:
     for folder in ("toy", str(run.path.parent), str(run.path.parent.absolute())):
         verified = ex3("runs", "verify", folder)
         assert verified.exit_code == 0
@@ -159,7 +187,9 @@ def test_a_folder_of_runs_is_verified_and_yours_and_the_shipped_ones_are_counted
 
 
 @pytest.mark.parametrize("what", ["missing", "folder"])
-def test_a_run_that_lost_its_manifest_is_listed_and_verified_as_damaged(ex3: Ex3, run: Run, what: str) -> None:
+def test_a_run_that_lost_its_manifest_is_listed_and_verified_as_damaged(
+    ex3: Ex3, run: Run, what: str
+) -> None:
     (run.path / "run.json").unlink()
     if what == "folder":
         (run.path / "run.json").mkdir()

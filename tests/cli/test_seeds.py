@@ -1,4 +1,6 @@
-"""Every seed that one command takes, all take, however large: libraries with seeds of 32 bits get one derived from it."""
+"""Every seed that one command takes, all take, however large: libraries with seeds of 32 bits get one derived
+from it.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +10,9 @@ import pytest
 import typer
 
 import ex3cli.cli
-from ex3cli.streams import seed_of_32_bits
-from ex3cli.vae.mapping import place
-from ex3cli.vae.svm import tuned
+from ex3cli.seeding import seed_of_32_bits
+from ex3cli.vae.few_labels.svm import tuned
+from ex3cli.vae.generate import place
 
 SEEDS = (0, 2**32 - 1, 2**32, 20261128003600, 2**63 - 1)
 ARGUMENTS = {"gan compare": ("--label", "dress"), "vae compare": ("0001-paper",)}

@@ -13,16 +13,27 @@ COMMAND = re.compile(r"(ex3 (?:vae|gan|classifier|lab|runs) [a-z]+(?: [^;`\n]*)?
 SHORT = ("--draws", "2", "--no-baselines")
 
 
-def suggested(text: str, beginning: str) -> list[str]:
+def suggested(text: str, file_prefix: str) -> list[str]:
     """The words after `ex3` of the command in a text that begins so."""
-    found = next(each[1] for each in COMMAND.finditer(text) if each[1].startswith(beginning))
+    found = next(each[1] for each in COMMAND.finditer(text) if each[1].startswith(file_prefix))
     return shlex.split(found)[1:]
 
 
 @pytest.fixture
 def shortened_vae(ex3: Ex3) -> str:
     """What a shortened training prints, in an artifacts folder whose name has a blank."""
-    words = ("--preset", "paper", "--epochs", 1, "--hidden", "20,20", "--latent-size", 4, "--artifacts", "my runs")
+    words = (
+        "--preset",
+        "paper",
+        "--epochs",
+        1,
+        "--hidden",
+        "20,20",
+        "--latent-dim",
+        4,
+        "--artifacts",
+        "my runs",
+    )
     outcome = ex3("vae", "train", "--dataset", "digits", *words)
     assert outcome.exit_code == 0, outcome.stderr
     return str(outcome.stdout)
@@ -36,21 +47,29 @@ def test_the_evaluation_that_a_training_suggests_works(ex3: Ex3, shortened_vae: 
     assert [row["accuracy_std"] is None for row in outcome.document["results"]] == [False] * 3
 
 
-def test_a_number_of_labels_that_was_given_is_refused_before_a_run_is_begun(ex3: Ex3, shortened_vae: str) -> None:
+def test_a_number_of_labels_that_was_given_is_refused_before_a_run_is_begun(
+    ex3: Ex3, shortened_vae: str
+) -> None:
     for command in (("vae", "eval", "--run", "0001-paper"), ("vae", "compare", "0001-paper")):
         outcome = ex3(*command, "--dataset", "digits", "--artifacts", "my runs", "--labels", 3000, *SHORT)
         assert (outcome.exit_code, "give at most 1210" in outcome.stderr) == (2, True)
-        outcome = ex3(*command, "--dataset", "digits", "--artifacts", "my runs", "--labels", 10, "--tune", *SHORT)
+        outcome = ex3(
+            *command, "--dataset", "digits", "--artifacts", "my runs", "--labels", 10, "--tune", *SHORT
+        )
         assert (outcome.exit_code, "--tune needs two" in outcome.stderr) == (2, True)
     assert [each.name for each in Path("my runs/vae/digits").iterdir()] == ["0001-paper"]
 
 
 def test_the_sizes_of_a_comparison_fit_the_data_set_too(ex3: Ex3, shortened_vae: str) -> None:
-    outcome = ex3("vae", "compare", "0001-paper", "--dataset", "digits", "--artifacts", "my runs", *SHORT, "--json")
+    outcome = ex3(
+        "vae", "compare", "0001-paper", "--dataset", "digits", "--artifacts", "my runs", *SHORT, "--json"
+    )
     assert outcome.exit_code == 0, outcome.stderr
 
 
-def test_a_run_that_is_passed_over_is_named_with_the_option_that_takes_it(ex3: Ex3, shortened_vae: str) -> None:
+def test_a_run_that_is_passed_over_is_named_with_the_option_that_takes_it(
+    ex3: Ex3, shortened_vae: str
+) -> None:
     outcome = ex3("vae", "eval", "--dataset", "digits", "--artifacts", "my runs")
     assert outcome.exit_code == 4
     assert "your newest, 0001-paper, was shortened: take it with --run 0001-paper" in outcome.stderr
@@ -71,11 +90,14 @@ def test_images_of_an_unjudged_training_are_drawn_as_the_message_says(ex3: Ex3) 
 def test_a_shipped_run_is_not_taken_for_a_shortened_one_of_yours_without_a_word(
     ex3: Ex3, new_run: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run = new_run(shelf=("gan", "fashion-mnist", "dcgan"), command="gan train")
+    run = new_run(category=("gan", "fashion-mnist", "dcgan"), command="gan train")
     run.finish({}, partial=True)
     outcome = ex3("gan", "sample", "-n", 1)
     assert outcome.exit_code == 0, outcome.stderr
-    assert f"reference/gan/fashion-mnist/dcgan is taken; your newest, {run.path.name}, was shortened" in caplog.text
+    assert (
+        f"reference/gan/fashion-mnist/dcgan is taken; your newest, {run.path.name}, was shortened"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("words", [("--artifacts=~/runs",), ()])

@@ -10,7 +10,9 @@ SIZES = (16, 32, 64, 128, 256)
 
 
 def noisy(law: NDArray[np.float64], noise: float, seed: int = 0, rounds: int = 9) -> NDArray[np.float64]:
-    return np.asarray(law[:, None] * np.exp(noise * np.random.default_rng(seed).normal(size=(len(law), rounds))))
+    return np.asarray(
+        law[:, None] * np.exp(noise * np.random.default_rng(seed).normal(size=(len(law), rounds)))
+    )
 
 
 def generator() -> np.random.Generator:
@@ -61,6 +63,9 @@ def test_crossings_between_sizes_beyond_them_and_nowhere() -> None:
     assert beyond.extrapolated
     assert beyond.low < 1000 < beyond.high
     assert beyond.low > 500
-    assert find_crossing(SIZES, noisy(sizes**2, 0.0), noisy(0.1 * sizes, 0.0), generator()) is None  # above from the start
-    assert find_crossing(SIZES, noisy(sizes, 0.0), noisy(10 * sizes, 0.0), generator()) is None  # never gets nearer
-    assert find_crossing(SIZES, noisy(sizes**1.0001, 0.0), noisy(10 * sizes, 0.0), generator()) is None  # out of all reach
+    # above from the start
+    assert find_crossing(SIZES, noisy(sizes**2, 0.0), noisy(0.1 * sizes, 0.0), generator()) is None
+    # never gets nearer
+    assert find_crossing(SIZES, noisy(sizes, 0.0), noisy(10 * sizes, 0.0), generator()) is None
+    # out of all reach
+    assert find_crossing(SIZES, noisy(sizes**1.0001, 0.0), noisy(10 * sizes, 0.0), generator()) is None

@@ -20,7 +20,8 @@ def test_peak_is_the_most_held_at_once_not_the_sum() -> None:
 @pytest.mark.parametrize(("way", "copies"), [("forward", 2.0), ("training", 3.0)])
 def test_the_matrix_is_held_or_not(way: str, copies: float) -> None:
     matrix, fused = (
-        [measure_peak(f"attention, {kind}", way, length, 16) for length in (1024, 2048)] for kind in ("N² matrix", "fused")
+        [measure_peak(f"attention, {kind}", way, length, 16) for length in (1024, 2048)]
+        for kind in ("N² matrix", "fused")
     )
     assert copies <= matrix[1].matrices < copies + 0.2
     assert fused[1].matrices < 0.2

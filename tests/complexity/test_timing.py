@@ -10,7 +10,7 @@ import torch
 
 from ex3cli.complexity import timing
 from ex3cli.complexity.timing import DIRECTIONS, Point, measure, runner
-from ex3cli.training.progress import Silent
+from ex3cli.training.progress import NullProgress
 
 
 @pytest.fixture(autouse=True)
@@ -20,20 +20,28 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_point_gets_the_same_number_of_rounds() -> None:
     points = [Point(layer, way, 8, 4) for layer in ("lstm", "attention", "transformer") for way in DIRECTIONS]
-    times = measure(points, threads=1, budget=1000.0, seed=0, progress=Silent())
+    times = measure(points, threads=1, time_budget=1000.0, seed=0, progress=NullProgress())
     assert set(times) == set(points)
     assert {seconds.shape for seconds in times.values()} == {(timing.MOST_ROUNDS,)}
     assert all((seconds > 0).all() for seconds in times.values())
 
 
 def test_a_spent_budget_leaves_three_rounds_and_slow_points_out() -> None:
-    quick, slow, slower = Point("lstm", "forward", 8, 4), Point("lstm", "forward", 4000, 64), Point("lstm", "forward", 8000, 64)
-    single = measure([slow], threads=1, budget=1000.0, seed=0, progress=Silent())[slow].min()
-    budget = 15 * single / 20  # the slow point takes 20 times what the budget admits
-    times = measure([quick, slow, slower], threads=1, budget=budget, seed=0, progress=Silent())
+    quick, slow, slower = (
+        Point("lstm", "forward", 8, 4),
+        Point("lstm", "forward", 4000, 64),
+        Point("lstm", "forward", 8000, 64),
+    )
+    single = measure([slow], threads=1, time_budget=1000.0, seed=0, progress=NullProgress())[slow].min()
+    time_budget = 15 * single / 20  # the slow point takes 20 times what the budget admits
+    times = measure(
+        [quick, slow, slower], threads=1, time_budget=time_budget, seed=0, progress=NullProgress()
+    )
     assert set(times) == {quick}
     assert timing.FEWEST_ROUNDS <= len(times[quick]) <= timing.MOST_ROUNDS
-    nothing_left = measure([quick], threads=1, budget=15 * float(times[quick].max()), seed=0, progress=Silent())
+    nothing_left = measure(
+        [quick], threads=1, time_budget=15 * float(times[quick].max()), seed=0, progress=NullProgress()
+    )
     assert all(np.isfinite(each).all() for each in nothing_left.values())
 
 
@@ -46,7 +54,7 @@ def test_training_runs_backward_and_forward_does_not() -> None:
     assert ran == [False, True]
 
 
-class Told(Silent):
+class Told(NullProgress):
     def __init__(self) -> None:
         self.stretches: list[str] = []
 
@@ -56,13 +64,17 @@ class Told(Silent):
 
 def test_the_progress_says_that_the_budget_may_end_the_rounds_early() -> None:
     told = Told()
-    measure([Point("lstm", "forward", 8, 4)], threads=1, budget=20.0, seed=0, progress=told)
+    measure([Point("lstm", "forward", 8, 4)], threads=1, time_budget=20.0, seed=0, progress=told)
     assert told.stretches == ["warming up: 1 points", "timing, as many as 20 s allow: 9 rounds"]
 
 
 def test_no_word_of_a_compiler_reaches_the_user() -> None:
-    """Where there is CUDA but no GPU, torch's Timer warns on stderr at its first import: hence a process of its own."""
+    """Where there is CUDA but no GPU, torch's Timer warns on stderr at its first import: hence a process of
+    its own.
+    """
     code = "from ex3cli.complexity.timing import _timer; _timer()"
     environment = {**os.environ, "CUDA_HOME": "/usr/local", "CUDA_VISIBLE_DEVICES": ""}
-    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert (ended.stdout, ended.stderr) == ("", "")

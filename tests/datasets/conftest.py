@@ -28,5 +28,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    monkeypatch.setitem(registry.SPECS, "fashion-mnist", replace(registry.SPECS["fashion-mnist"], digests=digests))
+    monkeypatch.setitem(
+        registry.SPECS, "fashion-mnist", replace(registry.SPECS["fashion-mnist"], digests=digests)
+    )
     return folder

@@ -13,7 +13,9 @@ from ex3cli.datasets.registry import load
 @given(seed=st.integers(0, 2**32))
 def test_enlarging_is_bilinear_interpolation_up_to_rounding(seed: int) -> None:
     sixteenths = np.random.default_rng(seed).integers(0, 17, (3, 8, 8))
-    exact = interpolate(torch.from_numpy(sixteenths[:, None] * (255 / 16)), scale_factor=3, mode="bilinear")[:, 0].numpy()
+    exact = interpolate(torch.from_numpy(sixteenths[:, None] * (255 / 16)), scale_factor=3, mode="bilinear")[
+        :, 0
+    ].numpy()
     enlarged = enlarge(sixteenths)
     assert enlarged.shape == (3, 28, 28)
     assert np.abs(enlarged[:, 2:-2, 2:-2] - exact).max() <= 0.5 + 1e-9
@@ -39,7 +41,9 @@ def test_digits_are_always_there_and_look_like_the_others() -> None:
 def test_digits_are_the_same_bytes_everywhere() -> None:
     """The digest was taken once; another machine, library version or split would show here."""
     data = load("digits")
-    images = hashlib.sha256(data.train_images.numpy().tobytes() + data.test_images.numpy().tobytes()).hexdigest()
+    images = hashlib.sha256(
+        data.train_images.numpy().tobytes() + data.test_images.numpy().tobytes()
+    ).hexdigest()
     assert images == "c675f9480a1322efe7fb9aad7213dd73137cd3d83399398bd3e21c49d4afaafc"
     tensors = (data.train_images, data.train_labels, data.test_images, data.test_labels)
     content = b"".join(each.numpy().tobytes() for each in tensors)

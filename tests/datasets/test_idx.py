@@ -24,17 +24,26 @@ def test_reads_an_array_in_the_order_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"\0\0\x08", b"\0\0\x08\x01", b"\0\0\x08\0", b"\0\0\x0d\x01\0\0\0\x01\0", b"\1\0\x08\x01\0\0\0\x01\0",
-        b"\0\0\x08\x01\0\0\0\x02\0", b"\0\0\x08\x01\0\0\0\x01\0\0", b"\0\0\x08\x01\xff\xff\xff\xff",
+        b"",
+        b"\0\0\x08",
+        b"\0\0\x08\x01",
+        b"\0\0\x08\0",
+        b"\0\0\x0d\x01\0\0\0\x01\0",
+        b"\1\0\x08\x01\0\0\0\x01\0",
+        b"\0\0\x08\x01\0\0\0\x02\0",
+        b"\0\0\x08\x01\0\0\0\x01\0\0",
+        b"\0\0\x08\x01\xff\xff\xff\xff",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_idx_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="not an idx file"):
         parse(content)
 
 
 @given(content=st.binary(max_size=60) | st.binary(max_size=40).map(lambda tail: FILE[:4] + tail))
-def test_no_content_whatever_is_taken_for_another(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_no_content_whatever_is_taken_for_another(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     path = tmp_path_factory.mktemp("any") / "a"
     path.write_bytes(content)
     if content == FILE:
@@ -45,7 +54,9 @@ def test_no_content_whatever_is_taken_for_another(tmp_path_factory: pytest.TempP
 
 
 @given(position=st.integers(0, len(FILE) - 1), change=st.integers(1, 255))
-def test_one_changed_byte_anywhere_is_found(tmp_path_factory: pytest.TempPathFactory, position: int, change: int) -> None:
+def test_one_changed_byte_anywhere_is_found(
+    tmp_path_factory: pytest.TempPathFactory, position: int, change: int
+) -> None:
     path = tmp_path_factory.mktemp("one") / "a"
     path.write_bytes(FILE[:position] + bytes([FILE[position] ^ change]) + FILE[position + 1 :])
     with pytest.raises(DataError, match=str(path)):
@@ -53,7 +64,9 @@ def test_one_changed_byte_anywhere_is_found(tmp_path_factory: pytest.TempPathFac
 
 
 @given(length=st.integers(0, len(FILE) - 1))
-def test_a_file_cut_anywhere_is_called_truncated(tmp_path_factory: pytest.TempPathFactory, length: int) -> None:
+def test_a_file_cut_anywhere_is_called_truncated(
+    tmp_path_factory: pytest.TempPathFactory, length: int
+) -> None:
     path = tmp_path_factory.mktemp("cut") / "a"
     path.write_bytes(FILE[:length])
     assert examine(path, DIGEST).condition == "truncated"
@@ -66,7 +79,9 @@ def test_a_short_file_of_another_kind_is_altered_and_not_truncated(tmp_path: Pat
     assert examine(tmp_path / "a", DIGEST).condition == "altered"
 
 
-def test_a_folder_in_the_place_of_a_file_is_unreadable_and_a_file_in_the_place_of_a_folder_missing(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_file_is_unreadable_and_a_file_in_the_place_of_a_folder_missing(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     assert examine(tmp_path / "folder", DIGEST).condition == "unreadable"

@@ -14,11 +14,27 @@ CLOTHES = SPECS["fashion-mnist"].class_names
 @pytest.mark.parametrize(
     ("text", "index"),
     [
-        ("dress", 3), ("DRESS", 3), ("dresses", 3), ("T-shirt", 0), ("tshirt", 0), ("T-shirt/top", 0), ("top", 0),
-        ("t shirt", 0), ("shirt", 6), ("ankle boot", 9), ("ankle-boot", 9), ("AnkleBoot", 9), ("9", 9), ("trousers", 1),
-        ("sandals", 5), ("bag", 8), ("boot", 9), ("Boots", 9), ("ankle", 9),
+        ("dress", 3),
+        ("DRESS", 3),
+        ("dresses", 3),
+        ("T-shirt", 0),
+        ("tshirt", 0),
+        ("T-shirt/top", 0),
+        ("top", 0),
+        ("t shirt", 0),
+        ("shirt", 6),
+        ("ankle boot", 9),
+        ("ankle-boot", 9),
+        ("AnkleBoot", 9),
+        ("9", 9),
+        ("trousers", 1),
+        ("sandals", 5),
+        ("bag", 8),
+        ("boot", 9),
+        ("Boots", 9),
+        ("ankle", 9),
     ],
-)  # fmt: skip
+)
 def test_a_class_is_understood_however_it_is_spelt(text: str, index: int) -> None:
     assert parse_label(text, CLOTHES) == index
 
@@ -29,17 +45,26 @@ def test_no_name_of_a_class_is_a_folder() -> None:
 
 @pytest.mark.parametrize(
     ("text", "meant"),
-    [("drss", "Dress"), ("snaeker", "Sneaker"), ("ankel boot", "Ankle boot"), ("bots", "Ankle boot"), ("skirt", "Shirt")],
+    [
+        ("drss", "Dress"),
+        ("snaeker", "Sneaker"),
+        ("ankel boot", "Ankle boot"),
+        ("bots", "Ankle boot"),
+        ("skirt", "Shirt"),
+    ],
 )
 def test_a_near_miss_gets_a_suggestion(text: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_label(text, CLOTHES)
-    assert caught.value.remedy.startswith(f"did you mean {meant!r}? choose one of: 0 T-shirt/top, 1 Trouser, ")
+    assert caught.value.remedy.startswith(
+        f"did you mean {meant!r}? choose one of: 0 T-shirt/top, 1 Trouser, "
+    )
 
 
 def test_a_word_is_a_class_only_where_one_alone_has_it() -> None:
     names = ("Ankle boot", "Rubber boot", "Boot")
-    assert [parse_label(text, names) for text in ("ankle", "rubber", "boot")] == [0, 1, 2]  # a whole name comes first
+    # a whole name comes first
+    assert [parse_label(text, names) for text in ("ankle", "rubber", "boot")] == [0, 1, 2]
     with pytest.raises(UsageError):
         parse_label("boot", names[:2])
 
@@ -51,7 +76,9 @@ def test_one_label_is_taken_and_no_list(text: str) -> None:
     assert "one is taken" in caught.value.remedy
 
 
-@pytest.mark.parametrize("text", ["10", "-", "", "zebra", "Kleid", "99", "-9", "-1", "+3", "0.9", "9s", "s", "es", "²"])
+@pytest.mark.parametrize(
+    "text", ["10", "-", "", "zebra", "Kleid", "99", "-9", "-1", "+3", "0.9", "9s", "s", "es", "²"]
+)
 def test_anything_else_lists_the_classes(text: str) -> None:
     with pytest.raises(UsageError, match="not a class") as caught:
         parse_label(text, CLOTHES)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ex3cli.divergence.classifiers import Classifier, fit_intervals, fit_logistic, held_out_js
 from ex3cli.divergence.closed_forms import BoxLines, Family, GaussianLines, ThinLines
-from ex3cli.divergence.estimates import estimate_js
+from ex3cli.divergence.estimators import Classifier, estimate_js, fit_intervals, fit_logistic, held_out_js
 
 Array = NDArray[np.float64]
 LOG_2 = float(np.log(2))
@@ -37,7 +36,13 @@ def test_intervals_cover_in_95_percent_of_200_draws(family: Family, theta: float
 
 @pytest.mark.parametrize(
     ("family", "theta"),
-    [(ThinLines(), 0.5), (ThinLines(), 0.0), (GaussianLines(0.1), 1.0), (GaussianLines(0.1), 0.0), (BoxLines(0.4), 1.0)],
+    [
+        (ThinLines(), 0.5),
+        (ThinLines(), 0.0),
+        (GaussianLines(0.1), 1.0),
+        (GaussianLines(0.1), 0.0),
+        (BoxLines(0.4), 1.0),
+    ],
     ids=["disjoint", "same", "ten sigma", "zero sigma", "strips apart"],
 )
 def test_no_interval_at_the_ends_of_the_range(family: Family, theta: float) -> None:

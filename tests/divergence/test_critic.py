@@ -6,7 +6,7 @@ import torch
 
 from ex3cli.divergence.closed_forms import ThinLines
 from ex3cli.divergence.critic import CriticResult, softness, train_critic
-from ex3cli.training.progress import Silent
+from ex3cli.training.progress import NullProgress
 
 pytestmark = pytest.mark.trains
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.trains
 def trained(theta: float, steps: int = 200, weight: float = 10.0, seed: int = 0) -> CriticResult:
     generator = np.random.default_rng(5)
     p, q = ThinLines().sample(2000, 0.0, generator), ThinLines().sample(2000, theta, generator)
-    return train_critic(p, q, theta, steps=steps, width=32, weight=weight, seed=seed, progress=Silent())
+    return train_critic(p, q, theta, steps=steps, width=32, weight=weight, seed=seed, progress=NullProgress())
 
 
 @pytest.mark.parametrize(("theta", "weight"), [(-1.0, 10.0), (1.0, 2.0), (50.0, 10.0)])
@@ -44,6 +44,6 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone() -> None:
 
 def test_two_points_and_no_steps_are_enough_to_run() -> None:
     p, q = np.array([[0.0, 0.1], [0.0, 0.9]]), np.array([[1.0, 0.2], [1.0, 0.3]])
-    found = train_critic(p, q, 1.0, steps=0, width=2, weight=10.0, seed=0, progress=Silent())
+    found = train_critic(p, q, 1.0, steps=0, width=2, weight=10.0, seed=0, progress=NullProgress())
     assert found.n == 1
     assert found.curve == []

@@ -1,19 +1,27 @@
-"""The study at a millimetre and at a kilometre: with θ and the thickness in another unit every estimate is what it was."""
+"""The study at a millimetre and at a kilometre: with θ and the thickness in another unit every estimate is
+what it was.
+"""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ex3cli.divergence import estimates
-from ex3cli.divergence.classifiers import fit_intervals, fit_logistic, held_out_js
+from ex3cli.divergence import estimators as estimates
 from ex3cli.divergence.closed_forms import GaussianLines, ThinLines
 from ex3cli.divergence.config import DivergenceConfig
 from ex3cli.divergence.critic import CriticResult, train_critic
-from ex3cli.divergence.estimates import estimate_js, estimate_kl, estimate_w
+from ex3cli.divergence.estimators import (
+    estimate_js,
+    estimate_kl,
+    estimate_w,
+    fit_intervals,
+    fit_logistic,
+    held_out_js,
+)
 from ex3cli.divergence.study import compare
 from ex3cli.errors import UsageError
-from ex3cli.training.progress import Silent
+from ex3cli.training.progress import NullProgress
 
 SCALES = [1e-3, 1e3]
 
@@ -27,14 +35,18 @@ def drawn(scale: float, count: int = 500, theta: float = 1.0) -> tuple[GaussianL
 def test_kl_and_js_are_those_of_the_unit_scale(scale: float) -> None:
     def values(each: float) -> list[float | None]:
         family, p, q = drawn(each)
-        return [found.value for found in (estimate_kl(family, p, q, each) | estimate_js(family, p, q, 8)).values()]
+        return [
+            found.value for found in (estimate_kl(family, p, q, each) | estimate_js(family, p, q, 8)).values()
+        ]
 
     assert values(scale) == pytest.approx(values(1.0), rel=1e-6)
 
 
 @pytest.mark.parametrize("fit", [fit_logistic, fit_intervals], ids=["logistic", "intervals"])
 @pytest.mark.parametrize("scale", SCALES)
-def test_a_classifiers_bound_keeps_its_value_and_its_slope_turns_with_the_unit(scale: float, fit: Any) -> None:
+def test_a_classifiers_bound_keeps_its_value_and_its_slope_turns_with_the_unit(
+    scale: float, fit: Any
+) -> None:
     _, p, q = drawn(1.0)
     plain, scaled = held_out_js(p, q, fit), held_out_js(scale * p, scale * q, fit)
     assert scaled.js.value == pytest.approx(plain.js.value, rel=1e-6)
@@ -73,11 +85,15 @@ def test_few_points_have_no_interval() -> None:
 
 
 def test_the_law_of_the_error_is_that_of_the_shift_at_hand() -> None:
-    near, far = (estimate_w(*drawn(1.0, 100, theta)[:1], *drawn(1.0, 100, theta)[1:], theta) for theta in (0.01, 5.0))
+    near, far = (
+        estimate_w(*drawn(1.0, 100, theta)[:1], *drawn(1.0, 100, theta)[1:], theta) for theta in (0.01, 5.0)
+    )
     assert near["assignment"].note.endswith("√(log n / n)")
     assert far["assignment"].note.endswith("1/n")
     thin, draws = ThinLines(), np.random.default_rng(0)
-    small = estimate_w(thin, thin.sample(100, 0.0, draws), thin.sample(100, 1e-9, draws), 1e-9)["sorted_pairing"]
+    small = estimate_w(thin, thin.sample(100, 0.0, draws), thin.sample(100, 1e-9, draws), 1e-9)[
+        "sorted_pairing"
+    ]
     assert small.note == "samples' exact W, high by order 1/√n"
     assert small.value == pytest.approx(small.bias, rel=1)  # and not 1/(6n|θ|), a million
 
@@ -86,7 +102,9 @@ def test_the_law_of_the_error_is_that_of_the_shift_at_hand() -> None:
 def test_the_critic_learns_in_units_of_the_points(scale: float) -> None:
     def critic(each: float) -> CriticResult:
         _, p, q = drawn(1.0, 100, theta=3.0)
-        return train_critic(each * p, each * q, 3.0, steps=5, width=4, weight=10.0, seed=0, progress=Silent())
+        return train_critic(
+            each * p, each * q, 3.0, steps=5, width=4, weight=10.0, seed=0, progress=NullProgress()
+        )
 
     plain, scaled = critic(1.0), critic(scale)
     assert scaled.value == pytest.approx(scale * plain.value, rel=1e-3, abs=1e-6 * scale)
@@ -94,8 +112,10 @@ def test_the_critic_learns_in_units_of_the_points(scale: float) -> None:
 
 
 def test_a_critic_that_diverges_gives_no_number_and_no_sentence() -> None:
-    config = DivergenceConfig(theta=(1.0,), samples=40, bins=4, critic_steps=3, critic_width=2, penalty=1e300)
-    study = compare(config, 0, Silent())
+    config = DivergenceConfig(
+        theta=(1.0,), samples=40, bins=4, critic_steps=3, critic_width=2, gp_weight=1e300
+    )
+    study = compare(config, 0, NullProgress())
     found = study.results[0].w.estimates["critic"]
     assert found.value is None
     assert "diverged" in found.note
@@ -103,7 +123,8 @@ def test_a_critic_that_diverges_gives_no_number_and_no_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"sigma": 1e-7}, {"box": 1e-300}, {"samples": 10**12}, {"bins": 10**10}, {"critic_width": 10**9}]
+    "wrong",
+    [{"sigma": 1e-7}, {"interval": 1e-300}, {"samples": 10**12}, {"bins": 10**10}, {"critic_width": 10**9}],
 )
 def test_what_could_only_give_wrong_numbers_or_no_end_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="out of range"):

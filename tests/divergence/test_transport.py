@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from ex3cli.divergence import transport
-from ex3cli.metrics.distances import wasserstein_assignment, wasserstein_line
+from ex3cli.metrics.divergences import wasserstein_assignment, wasserstein_line
 
 Array = NDArray[np.float64]
 unit = st.floats(0, 1, allow_subnormal=False)
@@ -25,7 +25,9 @@ def simulated(theta: float, count: int, draws: int, seed: int = 0) -> Array:
     return np.asarray(np.hypot(theta, y_p - y_q).mean(axis=1))
 
 
-@given(st.integers(1, 9).flatmap(lambda n: st.tuples(*[arrays(float, n, elements=unit)] * 2)), st.floats(-3, 3))
+@given(
+    st.integers(1, 9).flatmap(lambda n: st.tuples(*[arrays(float, n, elements=unit)] * 2)), st.floats(-3, 3)
+)
 @settings(max_examples=100)
 def test_sorted_pairing_is_as_good_as_any_assignment(ordinates: tuple[Array, Array], theta: float) -> None:
     y_p, y_q = ordinates
@@ -59,7 +61,9 @@ def test_two_sizes_are_named() -> None:
 def test_bias_law_holds_in_simulation(theta: float, count: int) -> None:
     excess = simulated(theta, count, 4000) - abs(theta)
     error = excess.std() / np.sqrt(len(excess))
-    assert transport.w1_bias(theta, count) == pytest.approx(excess.mean(), abs=3 * error + 2 / count * excess.mean())
+    assert transport.w1_bias(theta, count) == pytest.approx(
+        excess.mean(), abs=3 * error + 2 / count * excess.mean()
+    )
 
 
 def test_bias_has_its_two_limits() -> None:
@@ -105,4 +109,5 @@ def test_slope_is_the_derivative_and_tends_to_sign_theta(size: float, sign: int)
 
 def test_there_is_no_interval_where_floating_point_loses_the_error() -> None:
     assert transport.w1_interval(1e4, 10_000) is not None
-    assert transport.w1_interval(1e6, 10_000) is None  # 0.03/(nθ) is less than the spacing of the numbers there
+    # 0.03/(nθ) is less than the spacing of the numbers there
+    assert transport.w1_interval(1e6, 10_000) is None

@@ -32,7 +32,9 @@ def overlaps() -> Callable[[Figure], list[tuple[str, str]]]:
     def find(figure: Figure) -> list[tuple[str, str]]:
         FigureCanvasAgg(figure).draw()
         found = [
-            (text.get_text(), text.get_window_extent()) for text in _written(figure) if text.get_visible() and text.get_text()
+            (text.get_text(), text.get_window_extent())
+            for text in _written(figure)
+            if text.get_visible() and text.get_text()
         ]
         assert found
         return [(one, other) for (one, box), (other, place) in combinations(found, 2) if box.overlaps(place)]

@@ -1,4 +1,6 @@
-"""The floor is held-out images against test images, of as many as are drawn; the scores are of the very ones `sample` draws."""
+"""The floor is held-out images against test images, of as many as are drawn; the scores are of the very ones
+`sample` draws.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ex3cli.artifacts.store import Store
-from ex3cli.classifier.weights import COMMAND, load_classifier, load_real
+from ex3cli.classifier.inference import COMMAND, load_classifier, load_reference_features
 from ex3cli.errors import UsageError
 from ex3cli.gan import evaluation
 from ex3cli.gan.config import GANConfig
+from ex3cli.gan.image_quality import GenerationMetrics, ReferenceStatistics
 from ex3cli.gan.networks import Generator, build
-from ex3cli.gan.sampling import sample
-from ex3cli.gan.scoring import Scores, Yardstick
+from ex3cli.gan.sampling.draw import sample
+from ex3cli.runs.store import Store
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def generator() -> Generator:
     return build(GANConfig.resolve("quick", width=2), 10, seed=0)[0]
 
 
-def same(one: Scores, other: Scores) -> bool:
+def same(one: GenerationMetrics, other: GenerationMetrics) -> bool:
     return (one.n, one.fid, one.kid, one.coverage, one.density) == (
         other.n,
         other.fid,
@@ -38,17 +40,24 @@ def same(one: Scores, other: Scores) -> bool:
 
 def test_scores_and_floor_are_against_as_many_test_images(classifier: Any, generator: Generator) -> None:
     done = evaluation.evaluate(generator, "dcgan", classifier, 10, count=120, seed=5)
-    test, held_out = load_real(classifier, "test"), load_real(classifier, "held_out")
-    yardstick, asked = Yardstick(test, 10).first(120), np.arange(120) % 10
+    test, held_out = (
+        load_reference_features(classifier, "test"),
+        load_reference_features(classifier, "held_out"),
+    )
+    yardstick, asked = ReferenceStatistics(test, 10).first(120), np.arange(120) % 10
     assert same(done.floor, yardstick.score(held_out.features[:120], held_out.labels[:120], None))
     assert not same(done.floor, yardstick.score(test.features[:120], test.labels[:120], None))
     images = sample(generator, 5, asked.tolist(), 120)
     assert same(done.scores, yardstick.score_images(load_classifier(classifier), images, asked))
-    assert not same(done.scores, evaluation.evaluate(generator, "dcgan", classifier, 10, count=120, seed=6).scores)
+    assert not same(
+        done.scores, evaluation.evaluate(generator, "dcgan", classifier, 10, count=120, seed=6).scores
+    )
 
 
-def test_the_bar_is_that_of_the_kind(classifier: Any, generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    final = {"label_agreement": 0.87, "coverage": 0.75, "least_variety": 0.9}
+def test_the_bar_is_that_of_the_kind(
+    classifier: Any, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = {"label_agreement": 0.87, "coverage": 0.75, "min_class_variety": 0.9}
     monkeypatch.setattr(evaluation, "figures", lambda scores: final)
     reasons = {}
     for kind in ("dcgan", "wgan", "wgan-clip"):
@@ -65,8 +74,10 @@ def test_fewer_images_than_the_bar_is_of_get_no_verdict(classifier: Any, generat
     assert (fewer.is_judged, fewer.shortfall) == (False, None)
 
 
-def test_as_many_as_there_are_is_enough_and_one_more_is_refused(classifier: Any, generator: Generator) -> None:
-    there = min(len(load_real(classifier, name).labels) for name in ("test", "held_out"))
+def test_as_many_as_there_are_is_enough_and_one_more_is_refused(
+    classifier: Any, generator: Generator
+) -> None:
+    there = min(len(load_reference_features(classifier, name).labels) for name in ("test", "held_out"))
     assert evaluation.evaluate(generator, "dcgan", classifier, 10, count=there, seed=0).scores.n == there
     with pytest.raises(UsageError, match=f"-n {there + 1}"):
         evaluation.evaluate(generator, "dcgan", classifier, 10, count=there + 1, seed=0)

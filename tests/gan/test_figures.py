@@ -1,4 +1,6 @@
-"""The figures show every iteration and its running mean, say whose they are, and nothing in them lies on anything else."""
+"""The figures show every iteration and its running mean, say whose they are, and nothing in them lies on
+anything else.
+"""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,10 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ex3cli.adversarial.kinds import KINDS
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.figures import comparison_figure, failure_figure, fullest, loss_figure, running_mean, strip_figure
-from ex3cli.gan.session import LOSSES
+from ex3cli.gan.figures import (
+    comparison_figure,
+    failure_figure,
+    fullest,
+    loss_figure,
+    running_mean,
+    strip_figure,
+)
+from ex3cli.gan.results import KINDS
+from ex3cli.gan.training.trainer import LOSSES
 
 Overlaps = Callable[[Any], list[tuple[str, str]]]
 
@@ -25,7 +34,9 @@ def test_the_running_mean_is_the_mean_of_the_last_values(values: list[float], sp
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_raw_and_smoothed_against_the_iteration(kind: str) -> None:
-    losses = {name: np.linspace(0, place, 200, dtype=np.float32) for place, name in enumerate(LOSSES, start=1)}
+    losses = {
+        name: np.linspace(0, place, 200, dtype=np.float32) for place, name in enumerate(LOSSES, start=1)
+    }
     figure = loss_figure(GANConfig.resolve(kind=kind), losses)
     for axes in figure.axes:
         raw, smooth = axes.get_lines()
@@ -43,7 +54,7 @@ def test_a_title_says_what_the_auxiliary_classifier_adds() -> None:
         return [axes.get_title(loc="left") for axes in loss_figure(GANConfig.resolve(**given), losses).axes]  # type: ignore[arg-type]
 
     assert titles(kind="wgan-clip")[1] == "generator: −E[D(G(z))] + 0.003 × auxiliary cross-entropy"
-    assert titles(auxiliary_weight=0.5)[0].endswith("+ 0.5 × auxiliary cross-entropy")
+    assert titles(aux_weight=0.5)[0].endswith("+ 0.5 × auxiliary cross-entropy")
     assert not any("auxiliary" in each for each in [*titles(), *titles(kind="wgan-clip", conditional=False)])
 
 
@@ -58,7 +69,9 @@ def test_the_legend_of_the_losses_hides_nothing(preset: str, kind: str, overlaps
     assert overlaps(figure) == []
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["each iteration", "mean of the last 4"]
-    assert not any(axes.get_legend() or axes.get_tightbbox().overlaps(legend.get_window_extent()) for axes in figure.axes)
+    assert not any(
+        axes.get_legend() or axes.get_tightbbox().overlaps(legend.get_window_extent()) for axes in figure.axes
+    )
 
 
 def test_titles_say_whose_they_are() -> None:
@@ -73,7 +86,9 @@ def test_titles_say_whose_they_are() -> None:
     ("count", "rows"),
     [(1, [1]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [4, 4]), (10, [5, 5]), (13, [5, 5, 3]), (24, [4] * 6)],
 )
-def test_the_strip_names_every_moment_in_full_rows_or_in_the_middle(count: int, rows: list[int], overlaps: Overlaps) -> None:
+def test_the_strip_names_every_moment_in_full_rows_or_in_the_middle(
+    count: int, rows: list[int], overlaps: Overlaps
+) -> None:
     grids = [(f"epoch {n}", np.zeros((30, 40), dtype=np.uint8)) for n in range(count)]
     figure = strip_figure(GANConfig(), grids)
     assert overlaps(figure) == []
@@ -99,16 +114,20 @@ def inches(figure: Any) -> list[Any]:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 16])
 @pytest.mark.parametrize("names", [["real", "dcgan", "wgan", "wgan-clip"], ["dcgan", "wgan"], ["wgan"]])
-def test_a_panels_images_stand_together_under_its_name(count: int, names: list[str], overlaps: Overlaps) -> None:
+def test_a_panels_images_stand_together_under_its_name(
+    count: int, names: list[str], overlaps: Overlaps
+) -> None:
     images = np.zeros((count, 28, 28), dtype=np.uint8)
     figure: Any = comparison_figure("Dress", [(name, images + place) for place, name in enumerate(names)])
     assert overlaps(figure) == []
-    told = {"real": "real", "dcgan": "DCGAN", "wgan": "WGAN-GP", "wgan-clip": "WGAN (clipping)"}
-    assert [axes.get_title().replace("\n", " ") for axes in figure.axes] == [told[name] for name in names]
+    result = {"real": "real", "dcgan": "DCGAN", "wgan": "WGAN-GP", "wgan-clip": "WGAN (clipping)"}
+    assert [axes.get_title().replace("\n", " ") for axes in figure.axes] == [result[name] for name in names]
     for place, (axes, box) in enumerate(zip(figure.axes, inches(figure), strict=True)):
         sheet = np.asarray(axes.images[0].get_array())
         assert sheet.shape == (28, 28 * count + count - 1)
-        assert [np.unique(sheet[:, 29 * image : 29 * image + 28]).tolist() for image in range(count)] == [[place]] * count
+        assert [np.unique(sheet[:, 29 * image : 29 * image + 28]).tolist() for image in range(count)] == [
+            [place]
+        ] * count
         pixel = box.width / sheet.shape[1]
         assert box.height == pytest.approx(28 * pixel)
         heading = axes.title.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
@@ -128,22 +147,38 @@ def test_what_is_missing_from_a_comparison_is_named_in_full() -> None:
 
 def count_of(failed: int, converged: int, high: float) -> dict[str, Any]:
     rate = {"value": failed / (failed + converged), "low": 0.0, "high": high} if failed + converged else None
-    return {"failed": failed, "converged": converged, "failure_rate": rate, "reasons": {"divergence": failed} if failed else {}}
+    return {
+        "failed": failed,
+        "converged": converged,
+        "failure_rate": rate,
+        "reasons": {"divergence": failed} if failed else {},
+    }
 
 
 @pytest.mark.parametrize(
-    ("high", "end"), [(0.05, 0.3), (0.278, 0.3), (0.3, 0.3), (0.301, 0.4), (0.603, 0.7), (0.95, 1.0), (1.0, 1.0)]
+    ("high", "end"),
+    [(0.05, 0.3), (0.278, 0.3), (0.3, 0.3), (0.301, 0.4), (0.603, 0.7), (0.95, 1.0), (1.0, 1.0)],
 )
-def test_the_axis_of_the_failures_ends_a_little_above_the_longest_interval(high: float, end: float, overlaps: Overlaps) -> None:
-    figure = failure_figure({"dcgan": count_of(1, 9, high), "wgan": count_of(0, 7, 0.01), "wgan-clip": count_of(0, 0, 0.0)})
+def test_the_axis_of_the_failures_ends_a_little_above_the_longest_interval(
+    high: float, end: float, overlaps: Overlaps
+) -> None:
+    figure = failure_figure(
+        {"dcgan": count_of(1, 9, high), "wgan": count_of(0, 7, 0.01), "wgan-clip": count_of(0, 0, 0.0)}
+    )
     assert overlaps(figure) == []
     (axes,) = figure.axes
     assert axes.get_xlim() == pytest.approx((-0.02 * end, 1.02 * end))
-    labels = [text.get_text() for text in axes.get_xticklabels() if -0.01 < text.get_position()[0] < end + 0.01]
+    labels = [
+        text.get_text() for text in axes.get_xticklabels() if -0.01 < text.get_position()[0] < end + 0.01
+    ]
     assert (labels[0], labels[-1]) == ("0 %", f"{100 * end:.0f} %")
     names = [text.get_text() for text in axes.get_yticklabels()]
     assert names == ["WGAN (clipping)\nn = 0", "WGAN-GP\nn = 7", "DCGAN\nn = 10"]
-    assert [text.get_text() for text in axes.texts] == ["none judged", "0 of 7 failed", "1 of 10 failed: 1 divergence"]
+    assert [text.get_text() for text in axes.texts] == [
+        "none judged",
+        "0 of 7 failed",
+        "1 of 10 failed: 1 divergence",
+    ]
     assert [line.get_xdata()[-1] for line in axes.lines if len(line.get_xdata()) == 2] == [0.01, high]  # type: ignore[arg-type,index]
 
 

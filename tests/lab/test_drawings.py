@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ex3cli.errors import DataError
-from ex3cli.lab.drawings import PNG, Scatter, parse, read_points
+from ex3cli.lab.drawings import PNG, PointCloud, parse, read_points
 
 
 def png(path: Path, image: Image.Image) -> Path:
@@ -22,7 +22,7 @@ def png(path: Path, image: Image.Image) -> Path:
     return path
 
 
-def drawn(scatter: Scatter) -> np.ndarray:
+def drawn(scatter: PointCloud) -> np.ndarray:
     return scatter.draw(4_000, np.random.default_rng(0)).points
 
 
@@ -67,16 +67,26 @@ def test_every_kind_of_png_is_read(tmp_path: Path, mode: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.csv", "x,y\n0.1,0.2\n0.8,0.9\n"), ("a.csv", "0.1;0.2\n0.8;0.9"), ("a.txt", "# points\n0.1 0.2\n\n0.8\t0.9\n"),
-        ("german.csv", "x;y\n0,1;0,2\n0,8;0,9\n"), ("german.csv", "0,1;0,2\n0,8;0,9"), ("german.txt", "0,1\t0,2\n0,8\t0,9"),
-        ("german.txt", "0,1 0,2\n0,8 0,9"), ("a.csv", "0.1, 0.2\n0.8,\t0.9"), ("a.csv", '"0.1","0.2"\n"0.8","0.9"'),
-        ("pandas.csv", "0,1\n0.1,0.2\n0.8,0.9\n"), ("pandas.csv", ",0,1\n0,0.1,0.2\n1,0.8,0.9\n"),
-        ("pandas.csv", "0,0.1,0.2\n1,0.8,0.9\n"), ("german.csv", ";x;y\n0;0,1;0,2\n1;0,8;0,9\n"),
+        ("a.csv", "x,y\n0.1,0.2\n0.8,0.9\n"),
+        ("a.csv", "0.1;0.2\n0.8;0.9"),
+        ("a.txt", "# points\n0.1 0.2\n\n0.8\t0.9\n"),
+        ("german.csv", "x;y\n0,1;0,2\n0,8;0,9\n"),
+        ("german.csv", "0,1;0,2\n0,8;0,9"),
+        ("german.txt", "0,1\t0,2\n0,8\t0,9"),
+        ("german.txt", "0,1 0,2\n0,8 0,9"),
+        ("a.csv", "0.1, 0.2\n0.8,\t0.9"),
+        ("a.csv", '"0.1","0.2"\n"0.8","0.9"'),
+        ("pandas.csv", "0,1\n0.1,0.2\n0.8,0.9\n"),
+        ("pandas.csv", ",0,1\n0,0.1,0.2\n1,0.8,0.9\n"),
+        ("pandas.csv", "0,0.1,0.2\n1,0.8,0.9\n"),
+        ("german.csv", ";x;y\n0;0,1;0,2\n1;0,8;0,9\n"),
         ("german.csv", "0;1\n0,1;0,2\n0,8;0,9\n"),
-        ("r.csv", '"","x","y"\n"1",0.1,0.2\n"2",0.8,0.9\n'), ("mac.csv", "x,y\r0.1,0.2\r0.8,0.9"),
-        ("a.json", "[[0.1, 0.2], [0.8, 0.9]]"), ("a.json", '{"points": [{"x": 0.1, "y": 0.2}, {"x": 0.8, "y": 0.9}]}'),
+        ("r.csv", '"","x","y"\n"1",0.1,0.2\n"2",0.8,0.9\n'),
+        ("mac.csv", "x,y\r0.1,0.2\r0.8,0.9"),
+        ("a.json", "[[0.1, 0.2], [0.8, 0.9]]"),
+        ("a.json", '{"points": [{"x": 0.1, "y": 0.2}, {"x": 0.8, "y": 0.9}]}'),
     ],
-)  # fmt: skip
+)
 def test_points_are_read_as_csv_and_json(tmp_path: Path, name: str, content: str) -> None:
     scatter = read_points(text(tmp_path / name, content))
     assert scatter.places.tolist() == [[0.1, 0.2], [0.8, 0.9]]
@@ -95,11 +105,16 @@ def test_what_excel_and_powershell_write_is_read(tmp_path: Path, encoding: str) 
 @pytest.mark.parametrize(
     ("content", "points", "remark"),
     [
-        ("0,1\n0.5,0.5\n0.2,0.5\n", 2, "taken for a header"), ("0,1\n1,1\n0,0\n", 3, "taken for a point"),
-        ("5,0.1,0.2\n", 0, ""), ("0,0.1,0.2\n1,0.2,0.1\n", 2, "counts the lines"), ("0.5,0.5\n0,1\n", 2, ""),
+        ("0,1\n0.5,0.5\n0.2,0.5\n", 2, "taken for a header"),
+        ("0,1\n1,1\n0,0\n", 3, "taken for a point"),
+        ("5,0.1,0.2\n", 0, ""),
+        ("0,0.1,0.2\n1,0.2,0.1\n", 2, "counts the lines"),
+        ("0.5,0.5\n0,1\n", 2, ""),
     ],
-)  # fmt: skip
-def test_what_could_be_taken_in_two_ways_is_remarked(tmp_path: Path, content: str, points: int, remark: str) -> None:
+)
+def test_what_could_be_taken_in_two_ways_is_remarked(
+    tmp_path: Path, content: str, points: int, remark: str
+) -> None:
     path = text(tmp_path / "a.csv", content)
     if not points:
         with pytest.raises(DataError, match="line 1 is no pair"):
@@ -113,14 +128,23 @@ def test_what_could_be_taken_in_two_ways_is_remarked(tmp_path: Path, content: st
 
 def test_the_digits_of_a_point_are_kept(tmp_path: Path) -> None:
     pairs = np.random.default_rng(0).random((500, 2)).tolist()
-    assert read_points(text(tmp_path / "a.csv", "".join(f"{x!r},{y!r}\n" for x, y in pairs))).places.tolist() == pairs
+    assert (
+        read_points(text(tmp_path / "a.csv", "".join(f"{x!r},{y!r}\n" for x, y in pairs))).places.tolist()
+        == pairs
+    )
 
 
-def test_too_many_points_are_refused_before_they_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_points_are_refused_before_they_are_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ex3cli.lab.point_files.MOST_POINTS", 100)
     monkeypatch.setattr(np, "loadtxt", None)
     monkeypatch.setattr(json, "loads", None)
-    for name, content in (("a.csv", "0,1\n" * 102), ("b.csv", "0,1\r" * 201), ("a.json", f"[{'[1,2],' * 101}[1,2]]")):
+    for name, content in (
+        ("a.csv", "0,1\n" * 102),
+        ("b.csv", "0,1\r" * 201),
+        ("a.json", f"[{'[1,2],' * 101}[1,2]]"),
+    ):
         with pytest.raises(DataError, match="too many points"):
             read_points(text(tmp_path / name, content))
 
@@ -139,9 +163,11 @@ def test_grey_paper_counts_as_white(tmp_path: Path) -> None:
 
 def test_a_copy_in_a_run_is_read_as_the_file_was(tmp_path: Path) -> None:
     for path in (
-        text(tmp_path / "a.txt", "0.1 0.2\n0.8 0.9"), text(tmp_path / "b.JSON", "[[0.1, 0.2], [0.8, 0.9]]"),
-        text(tmp_path / "c", "[[0.1, 0.2], [0.8, 0.9]]"), tmp_path / "d.dat",
-    ):  # fmt: skip
+        text(tmp_path / "a.txt", "0.1 0.2\n0.8 0.9"),
+        text(tmp_path / "b.JSON", "[[0.1, 0.2], [0.8, 0.9]]"),
+        text(tmp_path / "c", "[[0.1, 0.2], [0.8, 0.9]]"),
+        tmp_path / "d.dat",
+    ):
         if path.name == "d.dat":
             path.write_bytes(white_png(2))
         read = read_points(path)
@@ -159,7 +185,13 @@ def test_points_outside_of_the_square_are_moved_into_it_in_proportion(tmp_path: 
 
 def huge_png(before: bytes = b"", side: int = 10_000) -> bytes:
     """A PNG that says it is `side` pixels wide and high, after chunks that say otherwise."""
-    return PNG + before + size_chunk(side) + chunk(b"IDAT", zlib.compress(bytes(10_001) * 100)) + chunk(b"IEND", b"")
+    return (
+        PNG
+        + before
+        + size_chunk(side)
+        + chunk(b"IDAT", zlib.compress(bytes(10_001) * 100))
+        + chunk(b"IEND", b"")
+    )
 
 
 def size_chunk(side: int) -> bytes:
@@ -243,7 +275,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "content", "said"), BAD, ids=[name for name, _, _ in BAD])
-def test_a_file_without_a_distribution_gets_one_clear_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_a_file_without_a_distribution_gets_one_clear_line(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError) as caught:
         read_points(tmp_path / name)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ex3cli.lab.objectives import LOSSES
+from ex3cli.lab.mlp import LOSSES
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))

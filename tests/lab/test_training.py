@@ -1,6 +1,7 @@
 """Whole trainings, small: attempts, their count, seeds, and ends.
 
-None asks whether points so few epochs old are near: a convergence takes five looks, and the failing trainings have four. When a
+None asks whether points so few epochs old are near: a convergence takes five looks, and the failing trainings
+have four. When a
 training has converged is tested on readings made by hand, in `test_verdict`.
 """
 
@@ -12,33 +13,33 @@ import numpy as np
 import pytest
 import torch
 
-from ex3cli.artifacts.attempts import AttemptLog
-from ex3cli.artifacts.run import Run
 from ex3cli.errors import InterruptedTrainingError
 from ex3cli.lab import training
 from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import Clusters
 from ex3cli.lab.training import Trained, attempt_seed, train
-from ex3cli.training.progress import Silent
+from ex3cli.runs.run import Run
+from ex3cli.training.attempts import AttemptLog
+from ex3cli.training.progress import NullProgress
 
 pytestmark = pytest.mark.trains
 
 ONE = Clusters("one", "", ((0.5, 0.5),), ((0.15, 0.15),))
-SHORT = {"min_epochs": 60, "max_epochs": 60, "look_every": 20}
+SHORT = {"min_epochs": 60, "max_epochs": 60, "eval_interval": 20}
 
 
 @pytest.fixture
 def fewer_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ex3cli.lab.measuring.REAL", 5_000)
-    monkeypatch.setattr("ex3cli.lab.measuring.GENERATED", 2_000)
+    monkeypatch.setattr("ex3cli.lab.evaluation.REAL", 5_000)
+    monkeypatch.setattr("ex3cli.lab.evaluation.GENERATED", 2_000)
     monkeypatch.setattr("ex3cli.lab.training.GENERATED", 2_000)
-    monkeypatch.setattr("ex3cli.lab.measuring.TRANSPORTED", 100)
+    monkeypatch.setattr("ex3cli.lab.evaluation.TRANSPORTED", 100)
 
 
 def run_of(new_run: Callable[..., Run], **given: object) -> tuple[Run, Trained]:
-    run = new_run(shelf=("lab", "one"), command="lab train")
+    run = new_run(category=("lab", "one"), command="lab train")
     max_attempts = int(str(given.pop("max_attempts", 1)))
-    return run, train(LabConfig.resolve(**given), ONE, run, Silent(), max_attempts=max_attempts)
+    return run, train(LabConfig.resolve(**given), ONE, run, NullProgress(), max_attempts=max_attempts)
 
 
 @pytest.mark.usefixtures("fewer_points")
@@ -62,7 +63,7 @@ def test_a_training_stops_once_it_has_converged_and_the_least_epochs_are_over(
     new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, least: int, end: int
 ) -> None:
     monkeypatch.setattr(training, "converged_at", lambda looks, *_: 40 if looks[-1].epoch >= 120 else None)
-    _, done = run_of(new_run, min_epochs=least, max_epochs=400, look_every=20, max_attempts=3)
+    _, done = run_of(new_run, min_epochs=least, max_epochs=400, eval_interval=20, max_attempts=3)
     assert (done.verdict.converged, done.verdict.epoch, len(done.attempts)) == (True, 40, 1)
     assert done.film.epoch.tolist() == list(range(0, end + 1, 20))
     assert not done.attempts[0].shortened
@@ -78,11 +79,11 @@ def test_the_same_seed_gives_the_same_film(new_run: Callable[..., Run]) -> None:
 @pytest.mark.usefixtures("fewer_points")
 def test_weights_that_are_no_numbers_end_the_attempt(new_run: Callable[..., Run]) -> None:
     wild = {
-        "optimiser": "sgd",
+        "optimizer": "sgd",
         "loss": "least-squares",
-        "discriminator_rate": 1e6,
+        "lr_d": 1e6,
         "max_epochs": 400,
-        "look_every": 50,
+        "eval_interval": 50,
     }
     _, done = run_of(new_run, **wild, min_epochs=1)
     assert done.verdict.reason == "non-finite"
@@ -90,7 +91,9 @@ def test_weights_that_are_no_numbers_end_the_attempt(new_run: Callable[..., Run]
 
 
 @pytest.mark.usefixtures("fewer_points")
-def test_a_signal_marks_the_run_and_says_what_to_do(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_marks_the_run_and_says_what_to_do(
+    new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
     measured: list[int] = []
     plain = training._Course._look
 
@@ -101,9 +104,9 @@ def test_a_signal_marks_the_run_and_says_what_to_do(new_run: Callable[..., Run],
         plain(course, losses)
 
     monkeypatch.setattr(training._Course, "_look", look)
-    run = new_run(shelf=("lab", "one"), argv=["ex3", "lab", "train", "ring", "--points", "my drawing.png"])
+    run = new_run(category=("lab", "one"), argv=["ex3", "lab", "train", "ring", "--points", "my drawing.png"])
     with pytest.raises(InterruptedTrainingError, match="epoch 20") as caught:
-        train(LabConfig.resolve(**SHORT), ONE, run, Silent())
+        train(LabConfig.resolve(**SHORT), ONE, run, NullProgress())
     assert caught.value.exit_code == 143
     assert caught.value.remedy.endswith("the same course: ex3 lab train ring --points 'my drawing.png'")
     assert run.manifest.state == "interrupted"
@@ -113,15 +116,15 @@ def test_a_signal_marks_the_run_and_says_what_to_do(new_run: Callable[..., Run],
 def test_a_signal_while_the_floor_is_measured_marks_the_run(
     new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = training.Ruler
+    plain = training.ReferenceSample
 
-    def ruler(distribution: Clusters, seed: int) -> training.Ruler:
+    def ruler(distribution: Clusters, seed: int) -> training.ReferenceSample:
         signal.raise_signal(signal.SIGINT)
         return plain(distribution, seed)
 
-    monkeypatch.setattr(training, "Ruler", ruler)
-    run = new_run(shelf=("lab", "one"))
+    monkeypatch.setattr(training, "ReferenceSample", ruler)
+    run = new_run(category=("lab", "one"))
     with pytest.raises(InterruptedTrainingError, match="epoch 0") as caught:
-        train(LabConfig.resolve(**SHORT), ONE, run, Silent())
+        train(LabConfig.resolve(**SHORT), ONE, run, NullProgress())
     assert caught.value.exit_code == 130
     assert run.manifest.state == "interrupted"

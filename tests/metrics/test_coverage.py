@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, pdist
 
-from ex3cli.metrics.coverage import Manifold, spread_within
+from ex3cli.metrics.generative import Manifold, spread_within
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.integers(6, 40), st.integers(1, 30))
@@ -30,7 +30,9 @@ def test_a_sample_covers_itself_wholly(shift: float) -> None:
 
 def test_of_the_real_distribution_they_are_what_the_paper_derives() -> None:
     generator = np.random.default_rng(1)
-    coverage, density = Manifold.around(generator.normal(size=(3000, 6))).reach(generator.normal(size=(3000, 6)))
+    coverage, density = Manifold.around(generator.normal(size=(3000, 6))).reach(
+        generator.normal(size=(3000, 6))
+    )
     assert coverage == pytest.approx(1 - 2**-5, abs=0.012)
     assert density == pytest.approx(1, abs=0.05)
 
@@ -43,7 +45,9 @@ def test_half_of_the_data_covers_half_of_it_and_outliers_cover_nothing() -> None
     assert manifold.reach(half).coverage == pytest.approx(0.5, abs=0.02)
     outliers = np.full((500, 2), 1e6)
     assert manifold.reach(np.concatenate([half, outliers])).coverage == manifold.reach(half).coverage
-    assert manifold.reach(np.concatenate([half, outliers])).density == pytest.approx(manifold.reach(half).density * 2 / 3)
+    assert manifold.reach(np.concatenate([half, outliers])).density == pytest.approx(
+        manifold.reach(half).density * 2 / 3
+    )
     assert manifold.reach(outliers) == (0, 0)
 
 
@@ -51,7 +55,9 @@ def test_the_spread_within_a_class_is_the_mean_distance_of_its_pairs() -> None:
     generator = np.random.default_rng(3)
     features, labels = generator.normal(size=(60, 5)), np.repeat([0, 2], 30)
     spread = spread_within(np.concatenate([features, [[9.0] * 5]]), np.append(labels, 3), 4)
-    assert spread[[0, 2]] == pytest.approx([pdist(features[:30]).mean(), pdist(features[30:]).mean()], rel=1e-6)
+    assert spread[[0, 2]] == pytest.approx(
+        [pdist(features[:30]).mean(), pdist(features[30:]).mean()], rel=1e-6
+    )
     assert np.isnan(spread[[1, 3]]).all()
 
 

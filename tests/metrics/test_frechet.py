@@ -6,7 +6,7 @@ import scipy.linalg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ex3cli.metrics.frechet import Gaussian, frechet_distance, gaussian_of
+from ex3cli.metrics.generative import Gaussian, frechet_distance, gaussian_of
 
 
 def covariance(generator: np.random.Generator, size: int) -> np.ndarray:
@@ -49,7 +49,10 @@ def test_fewer_samples_than_dimensions_have_a_distance_too() -> None:
 
 def test_from_samples_it_nears_the_distance_of_their_distributions() -> None:
     generator = np.random.default_rng(1)
-    one, other = gaussian_of(generator.normal(size=(20_000, 4))), gaussian_of(generator.normal(0.5, 2, size=(20_000, 4)))
+    one, other = (
+        gaussian_of(generator.normal(size=(20_000, 4))),
+        gaussian_of(generator.normal(0.5, 2, size=(20_000, 4))),
+    )
     assert frechet_distance(one, other) == pytest.approx(4 * 0.25 + 4 * 1, rel=0.03)
 
 

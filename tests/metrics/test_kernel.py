@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ex3cli.metrics.kernel import balanced, kernel_distance, squared_discrepancy
+from ex3cli.metrics.generative import balanced, kernel_distance, squared_discrepancy
 
 
 def test_it_is_the_mean_over_pairs_written_out() -> None:
@@ -36,7 +36,9 @@ def test_of_equal_distributions_it_is_zero_within_its_error_and_as_often_negativ
 
 
 def test_the_order_of_the_features_does_not_matter() -> None:
-    """All classes in turn make every block the same mixture, which chance does not: unshuffled it is 6 standard errors low."""
+    """All classes in turn make every block the same mixture, which chance does not: unshuffled it is 6
+    standard errors low.
+    """
     generator, centres = np.random.default_rng(7), 3 * np.eye(10)
     values = []
     for _ in range(12):
@@ -49,7 +51,9 @@ def test_the_order_of_the_features_does_not_matter() -> None:
 
 
 def test_as_many_of_each_class_by_design_does_not_seem_nearer() -> None:
-    """Balanced against balanced, at random against balanced: zero within three standard errors; without the labels below."""
+    """Balanced against balanced, at random against balanced: zero within three standard errors; without the
+    labels below.
+    """
     generator, centres = np.random.default_rng(8), 3 * np.eye(10)
     in_turn = np.arange(200) % 10
 
@@ -78,8 +82,12 @@ def test_pairs_of_a_class_are_weighted_as_chance_would() -> None:
     assert squared_discrepancy(x, y, (labels, None)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("counts", "told"), [((5, 5, 5), True), ((5, 6, 5), True), ((5, 7, 5), False), ((4,), True)])
-def test_a_sample_is_balanced_if_its_classes_differ_by_one_at_most(counts: tuple[int, ...], told: bool) -> None:
+@pytest.mark.parametrize(
+    ("counts", "told"), [((5, 5, 5), True), ((5, 6, 5), True), ((5, 7, 5), False), ((4,), True)]
+)
+def test_a_sample_is_balanced_if_its_classes_differ_by_one_at_most(
+    counts: tuple[int, ...], told: bool
+) -> None:
     assert balanced(np.repeat(np.arange(len(counts)), counts)) is told
 
 
@@ -102,7 +110,8 @@ def test_blocks_are_of_whole_turns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "block"), [(np.repeat([0, 1], [90, 10]), 50), (np.arange(100) % 10, 19), (np.arange(100) % 60, 100)]
+    ("labels", "block"),
+    [(np.repeat([0, 1], [90, 10]), 50), (np.arange(100) % 10, 19), (np.arange(100) % 60, 100)],
 )
 def test_labels_that_no_block_can_be_balanced_by_are_refused(labels: np.ndarray, block: int) -> None:
     x = np.random.default_rng(0).normal(size=(100, 3))
@@ -113,7 +122,8 @@ def test_labels_that_no_block_can_be_balanced_by_are_refused(labels: np.ndarray,
 def test_the_standard_error_is_the_scatter_of_the_estimate() -> None:
     generator = np.random.default_rng(4)
     measured = [
-        kernel_distance(generator.normal(size=(600, 3)), generator.normal(0.7, 1, size=(600, 3)), block=100) for _ in range(80)
+        kernel_distance(generator.normal(size=(600, 3)), generator.normal(0.7, 1, size=(600, 3)), block=100)
+        for _ in range(80)
     ]
     scatter = np.std([each.value for each in measured], ddof=1)
     assert np.mean([each.standard_error for each in measured]) == pytest.approx(scatter, rel=0.25)

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
-from ex3cli.report.archive import Archive
 from ex3cli.report.assembly import assemble
 from ex3cli.report.page import render
+from ex3cli.report.source import ResultSource
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
 
 Make = Callable[..., Run]
 
 
 def page(store: Store, **given: str) -> str:
-    archive = Archive(store)
+    archive = ResultSource(store)
     return render(assemble(archive), archive, **given)
 
 
@@ -42,7 +42,7 @@ class Reader(HTMLParser):
 
 
 def test_the_page_to_print_differs_by_its_pictures_alone(store: Store, everything: Path) -> None:
-    archive = Archive(store)
+    archive = ResultSource(store)
     made = assemble(archive)
     shown, printed = (render(made, archive, title="T", for_print=each) for each in (False, True))
     data = re.compile(r'src="data:image/(\w+);[^"]+"')
@@ -77,7 +77,9 @@ def test_the_same_artifacts_give_the_same_bytes(store: Store, everything: Path) 
     assert page(store) == page(store)
 
 
-def test_nothing_that_a_manifest_says_can_be_markup(store: Store, everything: Path, make: Make, plane: Run) -> None:
+def test_nothing_that_a_manifest_says_can_be_markup(
+    store: Store, everything: Path, make: Make, plane: Run
+) -> None:
     bad = '<script>alert("1")</script>\x1b[31m'
     summary = {**plane.manifest.summary, "why": bad}
     given = {"config": {"distribution": bad, "loss": bad}, "converged": True, "figures": ("panel",)}
@@ -102,7 +104,9 @@ def test_how_a_run_was_made_is_told_once(store: Store, everything: Path, generat
     run = generators["dcgan"]
     assert text.count(f"<dd>{run.manifest.digest}</dd>") == 1
     assert text.count(run.manifest.files["attempts.jsonl"]["sha256"]) == 2  # wgan's has the same lines
-    assert re.search(rf"{run.name}: <a href=\"#made-\d+\">as told above</a>, under “Loss against iterations”", text)
+    assert re.search(
+        rf"{run.name}: <a href=\"#made-\d+\">as told above</a>, under “Loss against iterations”", text
+    )
 
 
 def test_a_folded_table_says_its_title_once(store: Store, everything: Path) -> None:
@@ -124,11 +128,15 @@ SCREENS = [(1280, "light"), (390, "light"), (1280, "dark"), (390, "dark")]
 
 
 @pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}-{screen[1]}")
-def opened(request: pytest.FixtureRequest, browser: Any, store: Store, everything: Path, tmp_path: Path) -> Iterator[Any]:
+def opened(
+    request: pytest.FixtureRequest, browser: Any, store: Store, everything: Path, tmp_path: Path
+) -> Iterator[Any]:
     """The page on a screen; everything that is folded is unfolded."""
     width, scheme = request.param
     (tmp_path / "page.html").write_text(page(store, author="Ada"), encoding="utf-8")
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
     tab = context.new_page()
     tab.goto((tmp_path / "page.html").as_uri())
     tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
@@ -141,7 +149,9 @@ def test_nothing_is_wider_than_the_screen(opened: Any) -> None:
 
 
 def test_a_table_that_goes_on_beyond_the_edge_shows_it(opened: Any) -> None:
-    grounds = "[...document.querySelectorAll('.scroll')].map(each => getComputedStyle(each).backgroundAttachment)"
+    grounds = (
+        "[...document.querySelectorAll('.scroll')].map(each => getComputedStyle(each).backgroundAttachment)"
+    )
     assert set(opened.evaluate(grounds)) == {"local, local, scroll, scroll"}
 
 
@@ -150,7 +160,8 @@ def test_on_paper_headings_stay_with_what_follows_and_folds_have_no_marker(opene
     style = "(name, what) => [...document.querySelectorAll(name)].map(each => getComputedStyle(each)[what])"
     for each in ("h2", "h3", ".question", "caption", "summary"):
         assert set(opened.evaluate(f"({style})('{each}', 'breakAfter')")) == {"avoid"}, each
-    assert set(opened.evaluate(f"({style})('summary', 'display')")) == {"block"}  # a list item would have a marker
+    # a list item would have a marker
+    assert set(opened.evaluate(f"({style})('summary', 'display')")) == {"block"}
     assert set(opened.evaluate(f"({style})('table.short', 'breakInside')")) == {"avoid"}
     assert opened.evaluate("document.querySelectorAll('table.short').length") > 5
 

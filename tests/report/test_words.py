@@ -4,7 +4,18 @@ import math
 
 import pytest
 
-from ex3cli.report.words import beside, between, count, duration, fixed, listed, number, percent, remainder, spread
+from ex3cli.report.words import (
+    beside,
+    between,
+    count,
+    duration,
+    fixed,
+    listed,
+    number,
+    percent,
+    remainder,
+    spread,
+)
 
 LEVEL = "level with it (−0.5 points, less than the spread of one draw)"
 
@@ -12,11 +23,23 @@ LEVEL = "level with it (−0.5 points, less than the spread of one draw)"
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (math.inf, "∞"), (-math.inf, "−∞"), (math.nan, "–"), (None, "–"), (-0.25, "−0.25"), (0.693147, "0.6931"), (0.0, "0"),
-        (-0.0, "0"), (1e-5, "1 × 10⁻⁵"), (-6.35e-5, "−6.35 × 10⁻⁵"), (9.99996e-5, "0.0001"), (16000.0, "16,000"),
-        (12345.67, "12,350"), (2.5e12, "2.5 × 10¹²"), (99999.5, "100,000"),
+        (math.inf, "∞"),
+        (-math.inf, "−∞"),
+        (math.nan, "–"),
+        (None, "–"),
+        (-0.25, "−0.25"),
+        (0.693147, "0.6931"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (1e-5, "1 × 10⁻⁵"),
+        (-6.35e-5, "−6.35 × 10⁻⁵"),
+        (9.99996e-5, "0.0001"),
+        (16000.0, "16,000"),
+        (12345.67, "12,350"),
+        (2.5e12, "2.5 × 10¹²"),
+        (99999.5, "100,000"),
     ],
-)  # fmt: skip
+)
 def test_a_number(value: float | None, said: str) -> None:
     assert number(value) == said
 
@@ -24,10 +47,18 @@ def test_a_number(value: float | None, said: str) -> None:
 @pytest.mark.parametrize(
     ("value", "decimals", "said"),
     [
-        (1.0, 3, "1.000"), (-0.00004, 4, "0.0000"), (0.99, 3, "0.990"), (-24.6667, 3, "−24.667"), (1234.5, 1, "1,234.5"),
-        (None, 3, "–"), (math.inf, 3, "∞"), (0.9315, 3, "0.932"), (-0.0005, 3, "−0.001"), (1e300, 3, "1 × 10³⁰⁰"),
+        (1.0, 3, "1.000"),
+        (-0.00004, 4, "0.0000"),
+        (0.99, 3, "0.990"),
+        (-24.6667, 3, "−24.667"),
+        (1234.5, 1, "1,234.5"),
+        (None, 3, "–"),
+        (math.inf, 3, "∞"),
+        (0.9315, 3, "0.932"),
+        (-0.0005, 3, "−0.001"),
+        (1e300, 3, "1 × 10³⁰⁰"),
     ],
-)  # fmt: skip
+)
 def test_a_number_among_its_like(value: float | None, decimals: int, said: str) -> None:
     assert fixed(value, decimals) == said
 
@@ -37,7 +68,12 @@ def test_text_and_table_round_alike_and_error_and_accuracy_make_a_whole() -> Non
         share = each / 10_000  # .9315 and .9705 are among them, which binary numbers round to either side
         assert percent(share, 1) == fixed(100 * float(fixed(share, 3)), 1)
         assert float(percent(share, 1)) + float(remainder(share, 1)) == pytest.approx(100, abs=1e-9)
-    assert (percent(0.9315, 1), percent(0.9705, 1), percent(0.78795), remainder(0.78795)) == ("93.2", "97.1", "78.80", "21.20")
+    assert (percent(0.9315, 1), percent(0.9705, 1), percent(0.78795), remainder(0.78795)) == (
+        "93.2",
+        "97.1",
+        "78.80",
+        "21.20",
+    )
 
 
 def test_the_ends_of_an_interval_differ() -> None:
@@ -49,13 +85,17 @@ def test_the_ends_of_an_interval_differ() -> None:
 @pytest.mark.parametrize(
     ("ours", "said"),
     [(0.85, "5.0 points ahead of it"), (0.75, "5.0 points behind it"), (0.795, LEVEL)],
-)  # fmt: skip
+)
 def test_a_difference_within_the_spread_is_none(ours: float, said: str) -> None:
     assert beside(ours, 0.8, 0.01, "it") == said
 
 
 def test_lists_counts_and_times() -> None:
     assert (listed([]), listed(["a"]), listed(["a", "b", "c"])) == ("", "a", "a, b and c")
-    assert (count(0, "attempt"), count(1, "attempt"), count(1200, "attempt")) == ("no attempt", "1 attempt", "1,200 attempts")
+    assert (count(0, "attempt"), count(1, "attempt"), count(1200, "attempt")) == (
+        "no attempt",
+        "1 attempt",
+        "1,200 attempts",
+    )
     assert (duration(61.4), duration(600), duration(7200)) == ("61 s", "10 min", "2.0 h")
     assert spread(0.12345, 0.001) == "12.35 ± 0.10"

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from ex3cli.artifacts.canonical import digest
-from ex3cli.artifacts.formats import tensors_to_bytes
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
 from ex3cli.errors import ArtifactError
+from ex3cli.runs.formats import tensors_to_bytes
+from ex3cli.runs.jsonio import digest
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
+from ex3cli.seeding import forked_global_rng, torch_generator
 from ex3cli.training.checkpoint import Checkpointer
-from ex3cli.training.seeding import isolated_global_rng, torch_generator
 
 pytestmark = pytest.mark.trains
 
@@ -25,10 +25,16 @@ def test_a_tree_of_everything_comes_back_the_same(new_run: NewRun) -> None:
     shared = torch.arange(6.0).reshape(2, 3)
     tree = {
         "model": {"w": shared, "tied": shared, "b": torch.ones(2, dtype=torch.bfloat16)},
-        "optimiser": {"state": {0: {"step": torch.tensor(3.0)}, 1: {}}, "groups": [{"betas": (0.9, 0.999), "foreach": None}]},
+        "optimizer": {
+            "state": {0: {"step": torch.tensor(3.0)}, 1: {}},
+            "groups": [{"betas": (0.9, 0.999), "foreach": None}],
+        },
         "generator": torch.Generator().manual_seed(3).get_state(),
-        "best": float("inf"), "epoch": 2, "done": False, "name": "µ",
-    }  # fmt: skip
+        "best": float("inf"),
+        "epoch": 2,
+        "done": False,
+        "name": "µ",
+    }
     Checkpointer(run).save(7, tree)
     restored = Checkpointer(run).load()
     assert restored is not None
@@ -36,8 +42,8 @@ def test_a_tree_of_everything_comes_back_the_same(new_run: NewRun) -> None:
     assert step == 7
     assert torch.equal(back["model"]["w"], shared)
     assert back["model"]["b"].dtype == torch.bfloat16
-    assert back["optimiser"]["state"].keys() == {0, 1}
-    assert back["optimiser"]["groups"][0] == {"betas": (0.9, 0.999), "foreach": None}
+    assert back["optimizer"]["state"].keys() == {0, 1}
+    assert back["optimizer"]["groups"][0] == {"betas": (0.9, 0.999), "foreach": None}
     assert torch.equal(back["generator"], tree["generator"])  # type: ignore[arg-type]
     assert (back["best"], back["epoch"], back["done"], back["name"]) == (float("inf"), 2, False, "µ")
 
@@ -130,7 +136,7 @@ def test_a_checkpoint_of_something_else_is_refused(new_run: NewRun) -> None:
         ({"config": {"width": 3}}, "width: 3 there, 2 here"),
         ({"command": "doll train"}, "command: doll train there, toy train here"),
         ({"data": {"images": "0123"}}, "data: "),
-        ({"shelf": ("toy", "mnist")}, "mnist"),
+        ({"category": ("toy", "mnist")}, "mnist"),
         ({}, "started: "),  # the same training, but another run of it
     ],
 )
@@ -162,8 +168,12 @@ def test_a_state_that_does_not_fit_the_training_is_one_clear_line(new_run: NewRu
         Checkpointer(run).restore(Layer(2, 4))
 
 
-@pytest.mark.parametrize("alter", [lambda path: path.write_text("mine"), Path.unlink], ids=["another", "missing"])
-def test_a_file_altered_since_its_checkpoint_is_named(new_run: NewRun, alter: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize(
+    "alter", [lambda path: path.write_text("mine"), Path.unlink], ids=["another", "missing"]
+)
+def test_a_file_altered_since_its_checkpoint_is_named(
+    new_run: NewRun, alter: Callable[[Path], object]
+) -> None:
     run = new_run()
     alter_me = run.write_text("notes/a.txt", "written")
     Checkpointer(run).save(1, {})
@@ -188,26 +198,35 @@ def test_what_was_written_before_the_checkpoint_is_checked_at_the_end_too(new_ru
 
 
 def train(run: Run, steps: int) -> None:
-    """A small training with all that a real one keeps: layers, Adam, dropout's global generator, own generator, history."""
-    with isolated_global_rng(0, "initialisation"):
+    """A small training with all that a real one keeps: layers, Adam, dropout's global generator, own
+    generator, history.
+    """
+    with forked_global_rng(0, "init"):
         model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.BatchNorm1d(16), torch.nn.Linear(16, 1))
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     noise = torch_generator(0, "noise")
     keeper = Checkpointer(run)
     done = 0
     if (restored := keeper.load()) is not None:
         done, tree = restored
         model.load_state_dict(tree["model"])
-        optimiser.load_state_dict(tree["optimiser"])
+        optimizer.load_state_dict(tree["optimizer"])
         noise.set_state(tree["noise"])
     for step in range(done + 1, steps + 1):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = model(torch.randn(16, 8, generator=noise)).square().mean()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         run.metrics.append({"step": step, "loss": loss.item()})
         if step % 7 == 0:
-            keeper.save(step, {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "noise": noise.get_state()})
+            keeper.save(
+                step,
+                {
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "noise": noise.get_state(),
+                },
+            )
     run.write_tensors("weights.safetensors", model.state_dict())
     run.finish({})
 

@@ -30,7 +30,8 @@ def test_a_misspelt_device_gets_a_suggestion() -> None:
 @pytest.mark.parametrize(
     ("seconds", "precision"),
     [
-        ({"float32": 0.0625, "bfloat16": 0.0826}, "float32"),  # a DCGAN where bfloat16 is slow: 16.0 and 12.1 iterations/s
+        # a DCGAN where bfloat16 is slow: 16.0 and 12.1 iterations/s
+        ({"float32": 0.0625, "bfloat16": 0.0826}, "float32"),
         ({"float32": 0.0840, "bfloat16": 0.1190}, "float32"),
         ({"float32": 0.0800, "bfloat16": 0.0400}, "bfloat16"),
         ({"float32": 0.1000, "bfloat16": 0.0980}, "float32"),  # within the noise of a measurement
@@ -62,7 +63,9 @@ class Clock:
 
 def test_a_measurement_leaves_out_the_first_step_and_draws_nothing_from_the_global_generator() -> None:
     clock, before = Clock({"float32": 1 / 32, "bfloat16": 1 / 64}), torch.random.get_rng_state()
-    chosen = measure_precision(clock.make_step, torch.device("cpu"), steps=100_000, budget=30 / 64, clock=clock)
+    chosen = measure_precision(
+        clock.make_step, torch.device("cpu"), steps=100_000, budget=30 / 64, clock=clock
+    )
     assert chosen.precision == "bfloat16"
     assert chosen.seconds == {"float32": 1 / 32, "bfloat16": 1 / 64}
     assert clock.steps == {"float32": 11, "bfloat16": 11}  # ten rounds fill the budget
@@ -78,7 +81,9 @@ def test_a_measurement_leaves_out_the_first_step_and_draws_nothing_from_the_glob
         ({"float32": 0.21, "bfloat16": 13.79}, True),  # AVX2
     ],
 )
-def test_bfloat16_is_emulated_where_its_product_takes_many_times_as_long(product: dict[str, float], emulated: bool) -> None:
+def test_bfloat16_is_emulated_where_its_product_takes_many_times_as_long(
+    product: dict[str, float], emulated: bool
+) -> None:
     assert is_emulated(product) == emulated
 
 
@@ -95,5 +100,7 @@ def test_no_step_is_made_in_bfloat16_where_it_is_emulated(monkeypatch: pytest.Mo
 
 def test_a_short_training_is_measured_by_few_steps() -> None:
     clock = Clock({"float32": 0.01, "bfloat16": 0.02})
-    assert measure_precision(clock.make_step, torch.device("cpu"), steps=10, clock=clock).precision == "float32"
+    assert (
+        measure_precision(clock.make_step, torch.device("cpu"), steps=10, clock=clock).precision == "float32"
+    )
     assert clock.steps == {"float32": 4, "bfloat16": 4}

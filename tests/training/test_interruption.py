@@ -10,7 +10,9 @@ from ex3cli.training.interruption import GracefulStop, Terminated, end_on_signal
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_raises_the_flag_and_its_exit_code(number: int, code: int) -> None:
     if signal.getsignal(number) is signal.SIG_IGN:  # as nohup leaves SIGHUP
         signal.signal(number, signal.SIG_DFL)

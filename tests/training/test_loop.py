@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
 from ex3cli.errors import InterruptedTrainingError, NotConvergedError
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
 from ex3cli.training import loop
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.loop import check_finite, run_training
-from ex3cli.training.progress import Silent
+from ex3cli.training.progress import NullProgress
 
 
 class Counter:
@@ -65,7 +65,7 @@ def go(run: Run, stop_after: int | None = None) -> Counter:
     stop = GracefulStop()
     trainer, checkpoints = Counter(stop, stop_after), Checkpointer(run)
     checkpoints.restore(trainer)
-    run_training(trainer, checkpoints, Silent(), stop, resume_command="ex3 again")
+    run_training(trainer, checkpoints, NullProgress(), stop, resume_command="ex3 again")
     return trainer
 
 

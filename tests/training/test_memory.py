@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from ex3cli.training.memory import keep_freed_memory
+from ex3cli.training.device import keep_freed_memory
 
 
 def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:

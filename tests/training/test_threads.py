@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ex3cli.training.threads import torch_threads
+from ex3cli.training.device import torch_threads
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def test_threads_are_set_and_put_back() -> None:
 PROGRAM = """
 import hashlib, numpy as np, torch
 from threadpoolctl import threadpool_info
-from ex3cli.training.threads import all_threads
+from ex3cli.training.device import all_threads
 
 def digest():
     draws = np.random.default_rng(0).standard_normal((700, 900)).astype(np.float32)
@@ -35,7 +35,8 @@ def digest():
     return hashlib.sha256(product.tobytes() + vectors.tobytes() + layer.numpy().tobytes()).hexdigest()
 
 def counts():
-    return sorted((pool["filepath"], pool["num_threads"]) for pool in threadpool_info()), torch.get_num_threads()
+    pools = sorted((pool["filepath"], pool["num_threads"]) for pool in threadpool_info())
+    return pools, torch.get_num_threads()
 
 with all_threads(1):
     pass  # loads every library
@@ -49,7 +50,12 @@ assert counts() == before
 def test_every_library_computes_in_as_many_threads_whatever_the_environment_says() -> None:
     told = set()
     for omp, blas in (("1", "2"), ("2", "1")):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": omp, "OPENBLAS_NUM_THREADS": blas}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": omp,
+            "OPENBLAS_NUM_THREADS": blas,
+        }
         command = [sys.executable, "-c", PROGRAM]
         told.add(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
     (line,) = told

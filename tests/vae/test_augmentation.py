@@ -1,6 +1,6 @@
 import torch
 
-from ex3cli.training.seeding import torch_generator
+from ex3cli.seeding import torch_generator
 from ex3cli.vae.augmentation import warp
 
 

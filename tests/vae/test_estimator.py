@@ -21,13 +21,17 @@ from ex3cli.vae.networks import VAE
 DATA = registry.load("digits")
 IMAGES = DATA.train_images.flatten(1).numpy()[:200]
 LABELS = DATA.train_labels.numpy()[:200]
-CONFIG = VAEConfig.resolve("edges", width=4, hidden=(16,), latent_size=4, components=20)
+CONFIG = VAEConfig.resolve("edges", width=4, hidden=(16,), latent_dim=4, pca_components=20)
 
 
 @pytest.fixture
 def transformer(store, new_run) -> VAEFeatures:  # type: ignore[no-untyped-def]
     """A run of an untrained model: what the features are worth is another test's matter."""
-    run = new_run(shelf=("vae", "digits"), command="vae train", config={"dataset": "digits", "seed": 0, **CONFIG.to_dict()})
+    run = new_run(
+        category=("vae", "digits"),
+        command="vae train",
+        config={"dataset": "digits", "seed": 0, **CONFIG.to_dict()},
+    )
     model = VAE(CONFIG).eval()
     for name, buffer in model.named_buffers():
         if name.endswith("variance"):  # NaN until it is learned
@@ -38,9 +42,11 @@ def transformer(store, new_run) -> VAEFeatures:  # type: ignore[no-untyped-def]
 
 
 def test_it_gives_the_runs_own_features(transformer: VAEFeatures) -> None:
-    from ex3cli.artifacts.store import Store
+    from ex3cli.runs.store import Store
 
-    stored = features.load_features(Store(Path(transformer.artifacts)).open(transformer.run, ("vae", "digits")))
+    stored = features.load_features(
+        Store(Path(transformer.artifacts)).open(transformer.run, ("vae", "digits"))
+    )
     assert np.allclose(transformer.fit_transform(IMAGES), stored.train[:200], atol=1e-4)
     assert transformer.n_features_in_ == 784
 
@@ -104,6 +110,10 @@ def test_scikit_learns_own_checks_that_apply(transformer: VAEFeatures) -> None:
     assert not others
     passed = {each["check_name"] for each in results if each["status"] == "passed"}
     assert passed >= {
-        "check_estimator_cloneable", "check_no_attributes_set_in_init", "check_parameters_default_constructible",
-        "check_get_params_invariance", "check_set_params", "check_estimator_repr",
-    }  # fmt: skip
+        "check_estimator_cloneable",
+        "check_no_attributes_set_in_init",
+        "check_parameters_default_constructible",
+        "check_get_params_invariance",
+        "check_set_params",
+        "check_estimator_repr",
+    }

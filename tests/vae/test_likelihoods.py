@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Normal
 
-from ex3cli.training.seeding import torch_generator
+from ex3cli.seeding import torch_generator
 from ex3cli.vae.likelihoods import Bernoulli, Gaussian, pixel_likelihood
 
 SAMPLED, GREY_LEVELS = Bernoulli(resampled=True), Bernoulli(resampled=False)
@@ -13,7 +13,9 @@ SAMPLED, GREY_LEVELS = Bernoulli(resampled=True), Bernoulli(resampled=False)
 
 def test_bernoulli_equals_torch_distributions_and_survives_extreme_logits() -> None:
     logits, x = torch.randn(4, 9), torch.randint(0, 2, (4, 9)).float()
-    assert torch.allclose(SAMPLED.log_likelihood(logits, x), TorchBernoulli(logits=logits).log_prob(x).sum(1), atol=1e-5)
+    assert torch.allclose(
+        SAMPLED.log_likelihood(logits, x), TorchBernoulli(logits=logits).log_prob(x).sum(1), atol=1e-5
+    )
     assert SAMPLED.log_likelihood(torch.full((1, 2), 1e4), torch.ones(1, 2)).item() == 0
     assert SAMPLED.log_likelihood(torch.full((1, 1), -200.0), torch.ones(1, 1)).item() == -200
     assert torch.allclose(SAMPLED.mean(logits), TorchBernoulli(logits=logits).mean)
@@ -48,11 +50,15 @@ def test_the_learned_variance_is_the_most_likely_one_and_is_kept_for_later() -> 
     learned.eval()
     kept = Normal(0.0, learned.variance.sqrt())
     assert torch.allclose(learned.log_likelihood(output, 2 * x), kept.log_prob(2 * x).sum(1), rtol=1e-4)
-    assert learned.variance.item() == pytest.approx(x.square().mean().item(), rel=1e-5), "judging learns nothing"
+    assert learned.variance.item() == pytest.approx(x.square().mean().item(), rel=1e-5), (
+        "judging learns nothing"
+    )
 
 
 def test_the_gradient_is_that_of_the_likelihood_at_its_best_variance() -> None:
-    """d/d output of -P/2 log(mean squared error): what follows when the variance is put back into the density."""
+    """d/d output of -P/2 log(mean squared error): what follows when the variance is put back into the
+    density.
+    """
     output = torch.randn(50, 6, requires_grad=True)
     x = torch.randn(50, 6)
     (ours,) = torch.autograd.grad(Gaussian(None).log_likelihood(output, x).mean(), output)

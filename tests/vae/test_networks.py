@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ex3cli.errors import UsageError
-from ex3cli.training.seeding import isolated_global_rng, torch_generator
+from ex3cli.seeding import forked_global_rng, torch_generator
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import VAE, Posterior
 
@@ -11,7 +11,7 @@ GREY = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8, generator=torch_gen
 
 
 def build(preset: str = "paper", **changes: object) -> VAE:
-    with isolated_global_rng(0):
+    with forked_global_rng(0):
         return VAE(VAEConfig.resolve(preset, **changes))
 
 
@@ -29,20 +29,24 @@ def test_paper_is_784_600_600_50_and_back_with_softplus() -> None:
         ("paper", {}, {"pixels": 784}),
         ("pixels", {}, {"pixels": 784}),
         ("edges", {}, {"pixels": 784, "edges": 648}),
-        ("edges", {"architecture": "mlp", "views": ("edges",), "hidden": (32, 16)}, {"edges": 648}),
+        ("edges", {"architecture": "mlp", "inputs": ("edges",), "hidden": (32, 16)}, {"edges": 648}),
     ],
 )
 def test_shapes_at_every_stage(preset: str, changes: dict[str, object], sizes: dict[str, int]) -> None:
     model, config = build(preset, **changes), VAEConfig.resolve(preset, **changes)
     seen = model.observe(GREY, torch_generator(0))
-    assert {view: tuple(x.shape) for view, x in seen.items()} == {view: (3, size) for view, size in sizes.items()}
+    assert {view: tuple(x.shape) for view, x in seen.items()} == {
+        view: (3, size) for view, size in sizes.items()
+    }
     hidden = model.encoder.represent(seen)
     assert hidden.shape == (3, config.hidden[-1])
     posterior = model.encoder.posterior(hidden)
-    assert posterior.mu.shape == posterior.logvar.shape == (3, config.latent_size)
+    assert posterior.mu.shape == posterior.logvar.shape == (3, config.latent_dim)
     assert posterior.logvar.abs().max() == 0, "every posterior starts at unit variance"
     outputs = model.decoder(posterior.sample(torch_generator(0)))
-    assert {view: tuple(x.shape) for view, x in outputs.items()} == {view: (3, size) for view, size in sizes.items()}
+    assert {view: tuple(x.shape) for view, x in outputs.items()} == {
+        view: (3, size) for view, size in sizes.items()
+    }
 
 
 def test_convolutions_see_28_14_and_7_pixels() -> None:
@@ -59,13 +63,14 @@ def test_convolutions_see_28_14_and_7_pixels() -> None:
 
 def test_convolutions_need_pixels() -> None:
     with pytest.raises(UsageError, match="needs the view `pixels`"):
-        VAEConfig.resolve("edges", views=("edges",))
+        VAEConfig.resolve("edges", inputs=("edges",))
 
 
 def test_what_is_expected_needs_no_draw_and_is_the_mean_of_what_is_observed() -> None:
     model, noise = build(), torch_generator(0)
     drawn = torch.stack([model.observe(GREY, noise)["pixels"] for _ in range(400)]).mean(0)
-    assert torch.allclose(drawn, model.expect(GREY)["pixels"], atol=0.13)  # 5 standard deviations of a fair coin
+    # 5 standard deviations of a fair coin
+    assert torch.allclose(drawn, model.expect(GREY)["pixels"], atol=0.13)
     assert torch.equal(model.expect(GREY)["pixels"], GREY.flatten(1).float() / 255)
 
 
@@ -79,7 +84,7 @@ def test_fan_in_initialisation() -> None:
 
 def test_the_papers_text_initialises_tiny() -> None:
     weights = torch.cat(
-        [layer.weight.flatten() for layer in build(initialisation="tiny").modules() if isinstance(layer, nn.Linear)]
+        [layer.weight.flatten() for layer in build(init="tiny").modules() if isinstance(layer, nn.Linear)]
     )
     assert weights.std().item() == pytest.approx(0.001, rel=0.01)
 

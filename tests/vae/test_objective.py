@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
+from ex3cli.vae.elbo import kl_to_standard_normal, log_likelihood
 from ex3cli.vae.likelihoods import Bernoulli, Gaussian
-from ex3cli.vae.objective import kl_to_standard_normal, log_likelihood
 
 
 def test_kl_equals_the_closed_form_of_torch_distributions() -> None:
@@ -16,14 +16,19 @@ def test_kl_equals_the_closed_form_of_torch_distributions() -> None:
 
 
 def test_the_bound_is_below_the_evidence_and_meets_it_at_the_true_posterior() -> None:
-    """A mixture that can be summed: with q equal to the posterior, E[log p(x|z)] - KL is log p(x) (Jensen's inequality)."""
+    """A mixture that can be summed: with q equal to the posterior, E[log p(x|z)] - KL is log p(x) (Jensen's
+    inequality).
+    """
     # p(z) = N(0, 1), p(x|z) = N(z, 1): p(z|x) = N(x/2, 1/2) and log p(x) = log N(x; 0, 2).
     x = 1.3
     log_evidence = Normal(0.0, math.sqrt(2)).log_prob(torch.tensor(x)).item()
 
     def bound(mu: float, variance: float) -> float:
         expected = -0.5 * math.log(2 * math.pi) - 0.5 * ((x - mu) ** 2 + variance)
-        return expected - kl_to_standard_normal(torch.tensor([[mu]]), torch.tensor([[math.log(variance)]])).item()
+        return (
+            expected
+            - kl_to_standard_normal(torch.tensor([[mu]]), torch.tensor([[math.log(variance)]])).item()
+        )
 
     assert bound(x / 2, 0.5) == pytest.approx(log_evidence, abs=1e-6)
     assert bound(0.0, 1.0) < log_evidence

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ex3cli.vae.projection import Projection
+from ex3cli.vae.features import Projection
 
 
 def make(n: int = 400) -> dict[str, np.ndarray]:
@@ -32,7 +32,9 @@ def test_inside_a_block_nothing_is_whitened() -> None:
 
 
 def test_principal_components_keep_distances_as_well_as_can_be() -> None:
-    """Against the singular value decomposition, which scikit-learn and everyone else takes: the same subspace."""
+    """Against the singular value decomposition, which scikit-learn and everyone else takes: the same
+    subspace.
+    """
     blocks = make()
     plain = Projection.fit(blocks, 0).apply(blocks)
     projection = Projection.fit(blocks, 10)
@@ -53,7 +55,9 @@ def test_it_is_stored_and_read_back() -> None:
     projection = Projection.fit(blocks, 6)
     again = Projection.from_tensors(projection.to_tensors())
     assert np.array_equal(again.apply(blocks), projection.apply(blocks))
-    half = {name: tensor.half() if name == "axes" else tensor for name, tensor in projection.to_tensors().items()}
+    half = {
+        name: tensor.half() if name == "axes" else tensor for name, tensor in projection.to_tensors().items()
+    }
     assert np.allclose(Projection.from_tensors(half).apply(blocks), projection.apply(blocks), atol=1e-2)
     assert torch.is_tensor(projection.to_tensors()["mean"])
 

@@ -7,29 +7,35 @@ import numpy as np
 import pytest
 import torch
 
-from ex3cli.artifacts import formats
-from ex3cli.artifacts.run import Run
-from ex3cli.artifacts.store import Store
 from ex3cli.datasets import registry
 from ex3cli.errors import InterruptedTrainingError, NotConvergedError
+from ex3cli.runs import formats
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
 from ex3cli.training.interruption import GracefulStop
-from ex3cli.training.progress import Silent
+from ex3cli.training.progress import NullProgress
 from ex3cli.vae import features, figures, training
-from ex3cli.vae import trainer as trainer_module
+from ex3cli.vae import training as trainer_module
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import Posterior
-from ex3cli.vae.trainer import EpochMeans, Trainer
+from ex3cli.vae.training import EpochMeans, Trainer
 
 pytestmark = pytest.mark.trains
 
 CPU = torch.device("cpu")
-SMALL = VAEConfig.resolve("paper", hidden=(32, 16), latent_size=4, epochs=6, batch_size=50)
+SMALL = VAEConfig.resolve("paper", hidden=(32, 16), latent_dim=4, epochs=6, batch_size=50)
 IMAGES = registry.load("digits").train_images[:425]  # the last minibatch of an epoch is half full
 
 
 def run_training(run: Run, progress: object = None, config: VAEConfig = SMALL) -> training.TrainedVAE:
     trained = training.train(
-        config, IMAGES, run, seed=3, device=CPU, resume_command="ex3 vae train --resume X", progress=progress or Silent()
+        config,
+        IMAGES,
+        run,
+        seed=3,
+        device=CPU,
+        resume_command="ex3 vae train --resume X",
+        progress=progress or NullProgress(),
     )  # type: ignore[arg-type]
     run.write_tensors(features.WEIGHTS, trained.model.state_dict())
     run.finish({})
@@ -40,7 +46,7 @@ def results(run: Run) -> tuple[bytes, bytes]:
     return (run.path / features.WEIGHTS).read_bytes(), (run.path / "metrics.jsonl").read_bytes()
 
 
-class StopAt(Silent):
+class StopAt(NullProgress):
     """Sends this process a signal when the training has taken so many steps."""
 
     def __init__(self, step: int, number: int) -> None:
@@ -72,7 +78,9 @@ def test_the_images_order_and_noise_follow_from_the_seed_alone(new_run: Callable
     assert results(first) == results(second)
 
 
-@pytest.mark.parametrize("step", [1, 9, 13, 18], ids=["first", "end of an epoch", "middle", "end of the second epoch"])
+@pytest.mark.parametrize(
+    "step", [1, 9, 13, 18], ids=["first", "end of an epoch", "middle", "end of the second epoch"]
+)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_resuming_ends_bit_identical(
     new_run: Callable[..., Run], store: Store, step: int, number: int, code: int
@@ -112,7 +120,7 @@ def test_it_does_not_leave_signal_handlers_behind(new_run: Callable[..., Run]) -
 
 def test_stored_features_are_those_of_the_stored_weights(new_run: Callable[..., Run], store: Store) -> None:
     data = registry.load("digits")
-    config = VAEConfig.resolve("edges", width=4, hidden=(16,), latent_size=4, epochs=1, components=9)
+    config = VAEConfig.resolve("edges", width=4, hidden=(16,), latent_dim=4, epochs=1, pca_components=9)
     run = new_run(config={"dataset": "digits", "seed": 3, **config.to_dict()})
     trained = training.train(config, IMAGES, run, seed=3, device=CPU, resume_command="")
     features.save_features(run, trained.model.eval(), data, config, seed=3)
@@ -126,7 +134,9 @@ def test_stored_features_are_those_of_the_stored_weights(new_run: Callable[..., 
     assert stored.test_labels.tolist() == data.test_labels.tolist()
 
 
-def test_an_epoch_without_a_bound_is_read_back_as_a_number_and_drawn_as_a_gap(new_run: Callable[..., Run]) -> None:
+def test_an_epoch_without_a_bound_is_read_back_as_a_number_and_drawn_as_a_gap(
+    new_run: Callable[..., Run],
+) -> None:
     run = new_run()
     for epoch, bound in enumerate((-200.0, math.nan, -math.inf, -100.0), 1):
         run.metrics.append({"epoch": epoch, "elbo": bound, "reconstruction": bound, "active_dimensions": 3})
@@ -148,9 +158,12 @@ def test_a_number_that_is_lost_ends_the_training_at_the_end_of_its_epoch(
 
     monkeypatch.setattr(Trainer, "step", lose)
     run = new_run()
-    with pytest.raises(NotConvergedError, match=f"non-finite: elbo is {number}, reconstruction is {number} in epoch 2"):
+    with pytest.raises(
+        NotConvergedError, match=f"non-finite: elbo is {number}, reconstruction is {number} in epoch 2"
+    ):
         run_training(run)
-    assert next((run.path / "checkpoint").glob("*")).name.startswith("step-0000000009-")  # of the epoch before
+    # of the epoch before
+    assert next((run.path / "checkpoint").glob("*")).name.startswith("step-0000000009-")
 
 
 def test_a_weight_that_is_lost_in_the_last_step_ends_the_training_too(
@@ -175,14 +188,18 @@ def test_active_dimensions_are_those_whose_mean_moves() -> None:
     assert means.row() == {"elbo": -7.0, "reconstruction": -5.0, "kl": 2.0, "active_dimensions": 1}
 
 
-CONVOLUTIONAL = VAEConfig.resolve("edges", width=4, hidden=(16,), latent_size=4, epochs=3, batch_size=53, kl_warm_up=1.5)
+CONVOLUTIONAL = VAEConfig.resolve(
+    "edges", width=4, hidden=(16,), latent_dim=4, epochs=3, batch_size=53, beta_warmup=1.5
+)
 
 
 @pytest.mark.parametrize("step", [4, 9])
 def test_convolutions_schedules_and_warps_resume_bit_identical_too(
     new_run: Callable[..., Run], store: Store, step: int
 ) -> None:
-    """425 images in minibatches of 53: the last single image is left out, since batch normalisation needs two."""
+    """425 images in minibatches of 53: the last single image is left out, since batch normalisation needs
+    two.
+    """
     straight, stopped = new_run(), new_run()
     trained = run_training(straight, config=CONVOLUTIONAL)
     with pytest.raises(InterruptedTrainingError):
@@ -194,25 +211,27 @@ def test_convolutions_schedules_and_warps_resume_bit_identical_too(
 
 
 def test_the_kl_weight_grows_over_its_warm_up() -> None:
-    trainer = Trainer(VAEConfig.resolve("paper", kl_weight=0.5, kl_warm_up=2.0, hidden=(4,)), 10, 0, CPU)
-    assert [trainer.kl_weight(done) for done in (0, 10, 20, 99)] == [0, 0.25, 0.5, 0.5]
-    assert Trainer(VAEConfig.resolve("paper", hidden=(4,)), 10, 0, CPU).kl_weight(0) == 1
+    trainer = Trainer(VAEConfig.resolve("paper", beta=0.5, beta_warmup=2.0, hidden=(4,)), 10, 0, CPU)
+    assert [trainer.beta(done) for done in (0, 10, 20, 99)] == [0, 0.25, 0.5, 0.5]
+    assert Trainer(VAEConfig.resolve("paper", hidden=(4,)), 10, 0, CPU).beta(0) == 1
 
 
 def test_the_learning_rate_rises_then_falls_along_a_cosine() -> None:
-    trainer = Trainer(VAEConfig.resolve("pixels", width=2, hidden=(4,), latent_size=2, epochs=4), 1000, 0, CPU)
+    trainer = Trainer(VAEConfig.resolve("pixels", width=2, hidden=(4,), latent_dim=2, epochs=4), 1000, 0, CPU)
     rates = []
     for done in (0, 199, 2000, 3999):
         trainer._set_learning_rate(done)
-        rates.append(trainer.optimiser.param_groups[0]["lr"] / 1e-3)
+        rates.append(trainer.optimizer.param_groups[0]["lr"] / 1e-3)
     assert rates == pytest.approx([1 / 200, 0.994, 0.5, 0.0], abs=2e-3)
     constant = Trainer(VAEConfig.resolve("paper", hidden=(4,)), 10, 0, CPU)
     constant._set_learning_rate(3)
-    assert constant.optimiser.param_groups[0]["lr"] == 3e-4
+    assert constant.optimizer.param_groups[0]["lr"] == 3e-4
 
 
-def test_the_decoder_explains_the_straight_images_while_the_encoder_sees_warped_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = Trainer(VAEConfig.resolve("pixels", width=2, hidden=(4,), latent_size=2), 10, 0, CPU)
+def test_the_decoder_explains_the_straight_images_while_the_encoder_sees_warped_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainer = Trainer(VAEConfig.resolve("pixels", width=2, hidden=(4,), latent_dim=2), 10, 0, CPU)
     seen: dict[str, torch.Tensor] = {}
     monkeypatch.setattr(trainer_module, "warp", lambda grey, *_: 255 - grey)
     trainer.model.encoder.register_forward_pre_hook(lambda _, given: seen.update(encoder=given[0]["pixels"]))

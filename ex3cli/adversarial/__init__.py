@@ -1,1 +1,0 @@
-"""What the adversarial features share: objectives of GAN and WGAN, gradient penalty, weight clipping."""

@@ -1,0 +1,163 @@
+"""Predictions and features of a trained classifier, and its saved files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ex3cli.classifier.config import ClassifierConfig
+from ex3cli.classifier.network import Classifier
+from ex3cli.datasets.registry import spec
+from ex3cli.errors import ArtifactError
+from ex3cli.runs.run import Run
+
+BATCH = 250
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Features (n, F) float32, class that is said (n,), and its probability (n,)."""
+
+    features: NDArray[np.float32]
+    said: NDArray[np.int64]
+    probability: NDArray[np.float32]
+
+
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """Convolutions of float32 in float32: cuDNN else rounds their factors to TF32, to 10 bits, on the GPUs
+    that have it.
+
+    Not by `torch.backends.cudnn.flags`, which puts what it is not given (whether to use cuDNN at all, whether
+    to look for the
+    fastest algorithm) to defaults of its own, and takes other arguments in each release of torch.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+@torch.inference_mode()
+@single_precision()
+def predict(classifier: Classifier, images: Tensor | NDArray[np.uint8]) -> Predictions:
+    """Look at (n, 28, 28) uint8 images, in single precision, so that every machine sees the same to
+    rounding.
+    """
+    pixels = torch.as_tensor(np.asarray(images) if not isinstance(images, Tensor) else images)
+    device = classifier.head.weight.device
+    features, said, probability = [], [], []
+    classifier.eval()
+    for start in range(0, len(pixels), BATCH):
+        seen = classifier.features(pixels[start : start + BATCH].to(device))
+        best = classifier.head(seen).float().softmax(dim=1).max(dim=1)
+        features.append(seen.cpu())
+        said.append(best.indices.cpu())
+        probability.append(best.values.cpu())
+    return Predictions(torch.cat(features).numpy(), torch.cat(said).numpy(), torch.cat(probability).numpy())
+
+
+def confusion(labels: NDArray[np.int64], said: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """How often each class (rows) is said to be each (columns), (classes, classes)."""
+    counts: NDArray[np.int64] = np.bincount(labels * classes + said, minlength=classes**2).reshape(
+        classes, classes
+    )
+    return counts
+
+
+def accuracy_of(counts: NDArray[Any]) -> float:
+    """The share on the diagonal of a confusion matrix."""
+    return float(np.trace(counts) / counts.sum())
+
+
+COMMAND = "classifier train"
+WEIGHTS_FILE = "weights.safetensors"
+REAL_FILE = "real.safetensors"
+MAX_IMAGES = 10_000  # real images of a kind whose features are kept, at most
+SPLITS = ("held_out", "test")
+
+
+@dataclass(frozen=True)
+class ReferenceFeatures:
+    """Features (n, F) float32 and labels (n,) of real images that the classifier was not trained on."""
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def round_to_half(classifier: Classifier) -> None:
+    """Round every weight to half precision, in place: what is measured is what is kept."""
+    with torch.no_grad():
+        for value in (*classifier.parameters(), *classifier.buffers()):
+            if value.is_floating_point():
+                value.copy_(value.half())
+
+
+def save_weights(run: Run, classifier: Classifier) -> None:
+    """Write the weights, which `round_to_half` has seen to, in half precision."""
+    state = classifier.state_dict()
+    run.write_tensors(
+        WEIGHTS_FILE, {key: each.half() if each.is_floating_point() else each for key, each in state.items()}
+    )
+
+
+def load_classifier(run: Run) -> Classifier:
+    """The classifier of a run, ready to look.
+
+    Raises
+    ------
+    ArtifactError : the file is missing or damaged, or holds another network than the run's configuration
+        says.
+    """
+    config = run.settings(ClassifierConfig)
+    classes = len(spec(run.manifest.config["dataset"]).class_names)
+    classifier = Classifier(config.width, config.feature_size, classes)
+    try:
+        classifier.load_state_dict(run.read_tensors(WEIGHTS_FILE, finite=True))
+    except RuntimeError as error:
+        raise ArtifactError(
+            f"{run.path / WEIGHTS_FILE} does not fit the configuration in its manifest",
+            "train it anew: ex3 classifier train",
+        ) from error
+    return classifier.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def save_reference_features(run: Run, seen: dict[str, tuple[Predictions, Tensor]]) -> None:
+    """Write what was seen in real images: for each split its features, in 256 steps of each feature, and its
+    labels.
+
+    The steps' rounding adds about 1e-5 of a feature's variance; half the size of float16 lets 20,000 images
+    ship.
+    """
+    tensors = {}
+    for split, (each, labels) in seen.items():
+        features = torch.from_numpy(each.features[:MAX_IMAGES])
+        step = features.amax(dim=0).clamp(min=1e-12) / 255
+        tensors[f"{split}_features"] = (features / step).round().to(torch.uint8)
+        tensors[f"{split}_step"] = step
+        tensors[f"{split}_labels"] = labels[:MAX_IMAGES].to(torch.uint8)
+    run.write_tensors(REAL_FILE, tensors)
+
+
+def load_reference_features(run: Run, split: str) -> ReferenceFeatures:
+    """Features of "held_out" images (of the training set) or of "test" images.
+
+    Raises
+    ------
+    ArtifactError : the file is missing, damaged, or holds something else.
+    """
+    stored = run.read_tensors(REAL_FILE)
+    try:
+        features = stored[f"{split}_features"].float() * stored[f"{split}_step"]
+        return ReferenceFeatures(features.numpy(), stored[f"{split}_labels"].long().numpy())
+    except (KeyError, RuntimeError) as error:
+        raise ArtifactError(
+            f"{run.path / REAL_FILE} holds no {split} features", "train it anew: ex3 classifier train"
+        ) from error

@@ -1,0 +1,12 @@
+"""The files of a classifier run that `ex3 runs ship` copies."""
+
+from ex3cli.classifier.inference import REAL_FILE, WEIGHTS_FILE
+from ex3cli.runs.run import Run
+
+RESULT_FILE = "result.json"
+KEPT = (WEIGHTS_FILE, REAL_FILE, RESULT_FILE, "metrics.jsonl")
+
+
+def shipped_files(run: Run) -> dict[str, bytes]:
+    """Everything: the weights are in half precision and the real features in bytes already."""
+    return {name: run.read_bytes(name) for name in KEPT}

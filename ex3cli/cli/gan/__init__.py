@@ -1,0 +1,16 @@
+"""`ex3 gan`: train DCGAN and WGANs until they converge, sample images by class name, evaluate and compare
+them.
+
+One module a command; `select.py` finds runs, `tables.py` renders results.
+"""
+
+import typer
+
+from ex3cli.cli.gan import compare, correlate, evaluate, history, overview, sample, train
+
+app = typer.Typer(
+    help="DCGAN and WGAN: train until converged, sample by class name, evaluate, compare.",
+    no_args_is_help=True,
+)
+for _module in (train, sample, evaluate, compare, history, overview, correlate):
+    app.registered_commands += _module.app.registered_commands

@@ -1,0 +1,100 @@
+"""`ex3 gan eval`: image quality beside the real baseline."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.gan.select import Kind, asked_for, failure_note, recorded
+from ex3cli.cli.output import Result
+
+if TYPE_CHECKING:
+    pass
+
+
+app = typer.Typer()
+
+
+SCORES_FILE = "scores.json"
+
+
+@command(
+    app,
+    "eval",
+    common=("artifacts", "dataset", "run", "seed"),
+    examples=("ex3 gan eval --kind wgan", "ex3 gan eval --kind dcgan -n 2000 --json"),
+)
+def evaluate(
+    context: Context,
+    kind: Kind = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "-n",
+            "--count",
+            min=100,
+            help="Images to score.",
+            rich_help_panel="Output",
+            show_default="10,000, or as many as there are real ones",
+        ),
+    ] = None,
+) -> Result:
+    """Score drawn images by what the classifier sees in them, each figure beside what real images get."""
+    import torch
+
+    from ex3cli.cli.classifier import find_classifier
+    from ex3cli.cli.gan.tables import scores_table
+    from ex3cli.cli.resume import recording
+    from ex3cli.datasets.registry import spec
+    from ex3cli.gan import evaluation
+    from ex3cli.gan.io import load_generator
+
+    names = spec(context.dataset).class_names
+    kind, run = asked_for(context, kind)
+    classifier = find_classifier(context)
+    context.note(f"scoring {run.name} by {classifier.name}")
+    done = evaluation.evaluate(
+        load_generator(run, len(names)), kind, classifier, len(names), count=count, seed=context.seed
+    )
+    scores, floor = done.scores, done.floor
+    document: dict[str, Any] = {
+        "kind": kind,
+        "dataset": context.dataset,
+        "run": run.name,
+        "classifier": classifier.name,
+        "n": scores.n,
+        "fid": scores.fid,
+        "fid_floor": floor.fid,
+        "kid": scores.kid.value,
+        "kid_standard_error": scores.kid.standard_error,
+        "kid_floor": floor.kid.value,
+        "coverage": scores.coverage,
+        "coverage_floor": floor.coverage,
+        "density": scores.density,
+        "density_floor": floor.density,
+        "label_agreement": scores.label_agreement,
+        "classifier_accuracy": classifier.manifest.summary["accuracy"],
+        "class_agreements": None
+        if scores.class_agreements is None
+        else dict(zip(names, scores.class_agreements, strict=True)),
+        "class_shares": dict(zip(names, scores.class_shares, strict=True)),
+        "verdict": ("failed" if done.shortfall else "converged") if done.is_judged else None,
+        "reason": done.shortfall.reason if done.shortfall else None,
+    }
+    category, config = ("gan", context.dataset, "eval", kind), {"kind": kind, "count": scores.n}
+    record = recorded(
+        context, category, "scores", "gan eval", config, [run, classifier], threads=torch.get_num_threads()
+    )
+    with recording(record):
+        record.write_json(SCORES_FILE, document)
+        record.finish({name: document[name] for name in ("fid", "coverage", "label_agreement", "verdict")})
+    title = f"{run.name}: {scores.n:,} images, seed {context.seed}, by {classifier.name}"
+    said = (
+        "Its images pass as converged."
+        if not done.shortfall
+        else f"It falls short of convergence: {done.shortfall.reason}."
+    )
+    if not done.is_judged:
+        said = "No verdict: coverage is higher among fewer images than the bar is of; leave out -n for one."
+    said = " ".join(filter(None, (said, failure_note(run))))
+    return Result(document=document, show=[title, scores_table(document), said], run=record)

@@ -1,0 +1,68 @@
+"""`ex3 gan history`: attempts, failures and their reasons."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.gan.select import recorded
+from ex3cli.cli.output import Result
+from ex3cli.errors import ArtifactError
+
+if TYPE_CHECKING:
+    pass
+
+
+app = typer.Typer()
+
+
+@command(
+    app, "history", common=("artifacts", "dataset"), examples=("ex3 gan history", "ex3 gan history --json")
+)
+def history(context: Context) -> Result:
+    """Count attempts: failed before the first success, failed in all, converged; and say why and when."""
+    from ex3cli.cli.gan.tables import bars, counts_table, differences, every_attempt_table
+    from ex3cli.cli.resume import recording
+    from ex3cli.datasets.registry import spec
+    from ex3cli.gan.analysis.failures import HISTORY_FILE, count_attempts
+    from ex3cli.gan.figures import failure_figure
+    from ex3cli.training.attempts import derive_convergence
+
+    spec(context.dataset)
+    counted = count_attempts(context.store, context.dataset)
+    mine = dict.fromkeys(row["run"] for row in counted.attempts if not row.get("shipped"))
+    if context.artifacts.is_dir() and mine:
+        derive_convergence(context.store)
+    document = {
+        "dataset": context.dataset,
+        "kinds": {kind: each.document() for kind, each in counted.kinds.items()},
+        "difference": counted.difference(),
+        "bars": counted.bars(),
+        "attempts": counted.attempts,
+        "damaged": counted.damaged,
+    }
+    problem = (
+        ArtifactError("; ".join(counted.damaged.values()), "see `ex3 runs verify`")
+        if counted.damaged
+        else None
+    )
+    if not counted.kinds:
+        nothing = f"No attempt has been made yet: ex3 gan train --kind dcgan --dataset {context.dataset}"
+        return Result(document=document, show=[nothing], problem=problem)
+    category, config = ("gan", context.dataset, "history"), {"dataset": context.dataset}
+    record = recorded(
+        context, category, "attempts", "gan history", config, [context.store.open(name) for name in mine]
+    )
+    with recording(record):
+        record.write_json(HISTORY_FILE, document)
+        documents = {kind: each.document() for kind, each in counted.kinds.items()}
+        record.write_figure("figures/failures", failure_figure(documents), svg=True)
+        record.finish(
+            {
+                kind: f"{each['failed']} failed, {each['converged']} converged"
+                for kind, each in documents.items()
+            }
+        )
+    show: list[object] = [f"Attempts at {context.dataset}", counts_table(counted)]
+    show += [bars(counted), *differences(counted), every_attempt_table(counted)]
+    return Result(document=document, show=show, run=record, problem=problem)

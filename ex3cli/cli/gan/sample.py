@@ -1,0 +1,178 @@
+"""`ex3 gan sample`: draw images by class name, or interpolate between classes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.gan.select import Kind, asked_for, failure_note, file_prefix
+from ex3cli.cli.output import Result
+from ex3cli.errors import ArtifactError, UsageError
+from ex3cli.gan.sampling.sheet import check_sheet, check_strip
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ex3cli.gan.networks import Generator
+    from ex3cli.runs.run import Run
+
+
+app = typer.Typer()
+
+
+@command(
+    app,
+    "sample",
+    common=("artifacts", "dataset", "run", "seed"),
+    examples=(
+        "ex3 gan sample --kind wgan --label dress -n 2",
+        "ex3 gan sample --kind dcgan -n 64 --seed 7",
+        'ex3 gan sample --kind wgan --interpolate sandal "ankle boot" --steps 16',
+    ),
+)
+def sample(
+    context: Context,
+    kind: Kind = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="A class by name or number.", show_default="all in turn", rich_help_panel="Input"),
+    ] = None,
+    count: Annotated[
+        int,
+        typer.Option(
+            "-n",
+            "--count",
+            min=1,
+            max=10_000,
+            help="Images; of an interpolation, rows.",
+            rich_help_panel="Output",
+        ),
+    ] = 10,
+    scale: Annotated[
+        int, typer.Option(min=1, max=64, help="Pixels repeated, without blur.", rich_help_panel="Output")
+    ] = 1,
+    between: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--interpolate",
+            metavar="FROM TO",
+            help="One z from one class to another.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(min=2, max=1_000, help="Images of an interpolation.", rich_help_panel="Output")
+    ] = 16,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the images, whose names begin with the kind; with --run also with the run's "
+            "own name, unless it "
+            "is the run that is taken without --run.",
+            show_default="samples/ in --artifacts",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+) -> Result:
+    """Draw images by class name from trained weights; image i of a seed is the same whatever -n is."""
+    from ex3cli.datasets.labels import in_file_names, parse_label
+    from ex3cli.datasets.registry import spec
+
+    names = spec(context.dataset).class_names
+    if between and label:
+        raise UsageError("--label and --interpolate exclude each other", "leave one of them out")
+    if "steps" in context.given and not between:
+        raise UsageError(
+            "--steps has no effect without --interpolate", "leave it out, or say from which class to which"
+        )
+    if between:
+        check_strip(count, steps, scale)
+    else:
+        check_sheet(count, scale)
+    wanted = parse_label(label, names) if label is not None else None
+    way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
+    kind, run = asked_for(context, kind)
+    from ex3cli.gan.io import load_generator
+    from ex3cli.gan.sampling import export as gallery
+
+    generator = load_generator(run, len(names))
+    folder = output or context.artifacts / "samples" / context.dataset
+    document: dict[str, object] = {
+        "kind": kind,
+        "dataset": context.dataset,
+        "run": run.name,
+        "converged": run.manifest.converged,
+        "seed": context.seed,
+    }
+    begin = file_prefix(context, kind, run)
+    size = {"count": count, "seed": context.seed, "scale": scale}
+    if way:
+        ends = (names[way[0]], names[way[1]])
+        stem = folder / f"{begin}-{'-to-'.join(map(in_file_names, ends))}-seed{context.seed}"
+        strip, animation, shown = gallery.save_interpolation(
+            generator, ends, way, steps=steps, stem=stem, **size
+        )
+        document |= {"images": [], "sheet": strip, "animation": animation, "steps": steps}
+        files = [strip, animation]
+    else:
+        stem = (
+            folder
+            / f"{begin}-{in_file_names(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
+        )
+        picked, more = _picked(context, generator, run, wanted, count)
+        drawn = gallery.save_samples(*picked, scale=scale, stem=stem)
+        document |= {"images": drawn.images, "sheet": drawn.sheet, **more}
+        files, shown = [*(each.path for each in drawn.images), drawn.sheet], drawn.pixels
+    summary = f"{kind} from run {run.name}, seed {context.seed}"
+    if "acceptance_rate" in document:
+        share = f"{document['acceptance_rate']:.1%} of {document['drawn']:,} images"
+        summary += f"; {share} were of that class by {document['classifier']}"
+    failed = failure_note(run)
+    return Result(
+        document=document, show=[*_preview(shown), summary, *([failed] if failed else [])], files=files
+    )
+
+
+def _picked(
+    context: Context, generator: "Generator", run: "Run", wanted: int | None, count: int
+) -> "tuple[tuple[NDArray[np.uint8], Sequence[int], tuple[str, ...], list[int] | None], dict[str, object]]":
+    """The images that were asked for, with their indices and labels, and what an unconditional generator took
+    for them.
+    """
+    from ex3cli.cli.classifier import find_classifier
+    from ex3cli.datasets.registry import spec
+    from ex3cli.gan.sampling import export as gallery
+    from ex3cli.gan.sampling.draw import sample as draw
+
+    names = spec(context.dataset).class_names
+    if generator.classes or wanted is None:
+        labels = gallery.class_labels(generator, wanted, count)
+        return (draw(generator, context.seed, labels, count), range(count), names, labels), {}
+    try:
+        classifier = find_classifier(context)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{run.name} is unconditional, so --label needs a trained classifier to choose by, and there is "
+            "none",
+            f"{error.remedy}; or leave out --label, or name a run that was trained with --conditional",
+        ) from error
+    from ex3cli.classifier.inference import load_classifier
+    from ex3cli.gan.sampling.rejection import rejection_sample
+
+    chosen = rejection_sample(
+        generator, load_classifier(classifier), wanted, names[wanted], count=count, seed=context.seed
+    )
+    more = {"classifier": classifier.name, "acceptance_rate": chosen.acceptance_rate, "drawn": chosen.drawn}
+    return (chosen.pixels, chosen.indices, names, [wanted] * count), more
+
+
+def _preview(pixels: "NDArray[np.uint8]") -> list[object]:
+    """The first images in half blocks, if this is a terminal."""
+    from shutil import get_terminal_size
+
+    from ex3cli.cli.preview import can_preview, half_blocks
+
+    return [half_blocks(list(pixels), get_terminal_size().columns)] if can_preview() else []

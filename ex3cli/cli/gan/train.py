@@ -1,0 +1,210 @@
+"""`ex3 gan train`: train until an attempt converges."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ex3cli.cli.classifier import find_classifier
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.gan.select import TRAIN
+from ex3cli.cli.output import Result
+from ex3cli.errors import ArtifactError, UsageError
+from ex3cli.gan.config import GANConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from ex3cli.gan.convergence.monitor import EvaluationSetup
+    from ex3cli.runs.run import Run
+
+
+app = typer.Typer()
+
+
+# unless --max-attempts says otherwise: with unchanged settings the same failure may come for ever
+ATTEMPTS = 3
+
+
+@command(
+    app,
+    "train",
+    config=GANConfig,
+    common=("data", "artifacts", "dataset", "device", "seed"),
+    examples=(
+        "ex3 gan train --kind dcgan --max-attempts 10",
+        "ex3 gan train --kind wgan --preset paper --device cuda",
+        "ex3 gan train --kind wgan-clip --dataset digits --iterations 500",
+    ),
+)
+def train(
+    context: Context,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on with this interrupted run.",
+            rich_help_panel="Training",
+            show_default="start a new run",
+        ),
+    ] = None,
+    max_attempts: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Attempts, each from a new seed, until one converges.",
+            rich_help_panel="Training",
+            show_default="3; of a shortened training 1",
+        ),
+    ] = None,
+) -> Result:
+    """Train a generator against a critic; an attempt that fails to converge is recorded, and another one
+    begins.
+    """
+    import torch
+
+    from ex3cli.training.attempts import derive_convergence
+
+    pass
+    from ex3cli.cli.gan.tables import attempts_table, not_converged
+    from ex3cli.cli.resume import (
+        its_threads,
+        recording,
+        resolve_precision,
+        resume_command,
+        run_settings,
+        same_data,
+        word_after,
+    )
+    from ex3cli.datasets.registry import load
+    from ex3cli.gan.training import attempts as training
+    from ex3cli.training.device import choose_device
+
+    device = choose_device(context.device)
+    run = _resumed(context, resume) if resume else None
+    data = load(context.dataset, context.data)
+    config: GANConfig = context.config
+    if config.batch_size > len(data.train_images):
+        raise UsageError(
+            f"--batch-size {config.batch_size} is more than the {len(data.train_images):,} training images "
+            f"of {data.name}",
+            "make it smaller",
+        )
+    classifier = classifier_for(context, run)
+    if run is None:
+        measured = resolve_precision(
+            context, lambda: training.measured_precision(config, data, context.seed, device)
+        )
+        config = context.config
+        run = context.store.new_run(
+            ("gan", data.name, config.kind),
+            label=config.preset,
+            command=TRAIN,
+            config=run_settings(context),
+            seed=context.seed,
+            argv=context.argv,
+            device=str(device),
+            threads=torch.get_num_threads(),
+            data=data.digests,
+            sources={classifier.name: classifier.manifest.digest} if classifier else {},
+            is_study=config.is_study,
+            summary=measured,
+        )
+    with recording(run), its_threads(run):
+        context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
+        same_data(run, data.digests)
+        again = resume_command(context, TRAIN, run)
+        if max_attempts is None and (began_with := word_after("--max-attempts", run.manifest.argv)):
+            max_attempts = int(began_with)
+        if max_attempts is not None:
+            again += f" --max-attempts {max_attempts}"
+        done = training.train(
+            config,
+            data,
+            run,
+            context.progress,
+            device=device,
+            resume_command=again,
+            max_attempts=max_attempts or (1 if config.is_shortened else ATTEMPTS),
+            bench=evaluation_setup_for(run, classifier, config.kind, device) if classifier else None,
+            decided=lambda: derive_convergence(context.store),
+        )
+    last = done.attempts[-1]
+    document = {
+        "kind": config.kind,
+        "dataset": data.name,
+        "run": run.name,
+        "preset": config.preset,
+        "seed": context.seed,
+        "iterations": done.iterations,
+        "epochs": done.epochs,
+        "partial": run.manifest.partial,
+        "losses": done.losses,
+        "verdict": last.verdict,
+        "reason": last.reason,
+        "failed": sum(each.verdict == "failed" for each in done.attempts),
+        "attempts": done.attempts,
+        "seconds": done.seconds,
+        "judging_seconds": done.judging_seconds,
+    }
+    summary = (
+        f"{config.kind}: {done.iterations:,} iterations, {done.epochs:.1f} epochs of {data.name}, run "
+        f"{run.name}"
+    )
+    problem = not_converged(done.attempts, run.name, config.iterations) if last.verdict == "failed" else None
+    return Result(document=document, show=[summary, attempts_table(done.attempts)], run=run, problem=problem)
+
+
+def _resumed(context: Context, name: str) -> "Run":
+    """The interrupted run of that name, among those of the kind that was asked for first."""
+    from ex3cli.cli.resume import reopen
+
+    if "kind" in context.given:
+        context.given["kind"] = context.config.kind  # wgan for wgan-gp
+    found = context.store.open(name, ("gan", context.dataset, context.config.kind))
+    return reopen(context, str(found.path), command=TRAIN, feature="gan")
+
+
+def classifier_for(context: Context, run: "Run | None") -> "Run | None":
+    """What attempts are judged by: of a resumed run the one that it began with, else what there is; None is
+    said.
+
+    Raises
+    ------
+    ArtifactError : the one that a run began with is gone or has changed.
+    """
+    if run is not None:
+        if not run.manifest.sources:
+            return None
+        ((name, digest),) = run.manifest.sources.items()
+        found = context.store.open(name)
+        if found.manifest.digest != digest:
+            raise ArtifactError(
+                f"{name}, which {run.name} began to be judged by, has changed", "start a new run"
+            )
+        return found
+    try:
+        found = find_classifier(context)
+    except ArtifactError as error:
+        context.note(f"not judged: {error.cause}; {error.remedy}")
+        return None
+    context.note(f"judged by {found.name}")
+    return found
+
+
+def evaluation_setup_for(
+    run: "Run", classifier: "Run", kind: str, device: "torch.device"
+) -> "EvaluationSetup":
+    """The judge's tools, its thresholds written into the run."""
+    from ex3cli.classifier.inference import load_classifier, load_reference_features
+    from ex3cli.datasets.registry import spec
+    from ex3cli.gan.convergence.criteria import Thresholds
+    from ex3cli.gan.convergence.monitor import EvaluationSetup
+    from ex3cli.gan.image_quality import ReferenceStatistics
+
+    thresholds = Thresholds.for_kind(kind)
+    run.write_json("judge.json", {"classifier": classifier.name, "thresholds": thresholds.to_dict()})
+    classes = len(spec(run.manifest.category[1]).class_names)
+    return EvaluationSetup(
+        thresholds,
+        load_classifier(classifier).to(device),
+        ReferenceStatistics(load_reference_features(classifier, "held_out"), classes),
+    )

@@ -1,0 +1,333 @@
+"""`ex3 runs reproduce`: run a stored command again and compare the results."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.options import folder
+from ex3cli.cli.output import Result
+from ex3cli.cli.rerun import Repetition, checked_sources, home_of, sources
+from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
+from ex3cli.runs.manifest import without
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ex3cli.runs.compare import FileDiff
+    from ex3cli.runs.run import Run
+
+app = typer.Typer()  # its command is one of `ex3 runs`
+
+SHIPPED_BY = {
+    "classifier train": "ex3cli.classifier.publish",
+    "vae train": "ex3cli.vae.publish",
+    "vae compare": "ex3cli.vae.publish",
+    "gan train": "ex3cli.gan.io",
+    "gan eval": "ex3cli.gan.io",
+    "gan compare": "ex3cli.gan.io",
+    "gan history": "ex3cli.gan.io",
+    "gan overview": "ex3cli.gan.io",
+}
+"""For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
+
+
+RESULTS = (".json", ".jsonl", ".safetensors", ".skops", ".csv")
+"""Endings of files that hold results; other files show them."""
+
+Into = Annotated[
+    Path | None,
+    typer.Option(
+        parser=folder,
+        metavar="FOLDER",
+        help="Folder for the repetitions, which are kept there.",
+        rich_help_panel="Output",
+        show_default="a temporary folder, removed at the end",
+    ),
+]
+
+
+@command(
+    app,
+    "reproduce",
+    common=("data", "artifacts"),
+    examples=(
+        "ex3 runs reproduce reference/gan/fashion-mnist/dcgan",
+        "ex3 runs reproduce vae/digits/0001-paper --into repeated",
+    ),
+)
+def reproduce(
+    context: Context,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]", help="One run; if left out, every shipped training, the quickest first."
+        ),
+    ] = None,
+    into: Into = None,
+) -> Result:
+    """Make a run again from its settings, seed, threads, device and sources, and compare the two file by
+    file.
+
+    The run may be another person's: it and the runs that it was computed from are read where they lie, and
+    nothing is written
+    there. The repetition is made in this call, in a folder of your own. With --into an interrupted one is
+    resumed by the same
+    command; without RUN, where the work takes hours, finished ones in that folder are taken too.
+
+    With the same versions on the same kind of processor a result is the same bit for bit; of a shipped run,
+    what is shipped of
+    it is compared: weights as float16, losses to three digits. Exit code 0: all files are the same. Exit code
+    4: a file
+    differs, or a run or a source is missing or damaged.
+
+    Digests are not signed: `ex3 runs verify` detects accidents and careless edits, and anyone can write new
+    digests. Only a
+    reproduction, into a folder of your own, tests whether a result comes from its command.
+    """
+    if run is None and into is None:
+        raise UsageError(
+            "all shipped trainings take hours, and a temporary folder would lose them",
+            f"name a folder to keep them in: ex3 runs reproduce --into {shlex.quote(str(context.artifacts))}",
+        )
+    originals, damaged = ([context.store.open(run)], {}) if run else _shipped_trainings(context)
+    with _folder(context, into, originals) as target:
+        return _repeated_and_compared(
+            context, originals, damaged, target, one=run is not None, kept=into is not None
+        )
+
+
+@contextmanager
+def _folder(context: Context, into: Path | None, originals: "Sequence[Run]") -> Iterator[Path]:
+    """The folder for repetitions, which is none of those that the runs lie in.
+
+    Raises
+    ------
+    UsageError : it lies in one of them.
+    """
+    from tempfile import TemporaryDirectory
+
+    if into is None:
+        with TemporaryDirectory(prefix="ex3-repeated-") as name:
+            context.note(f"made again in {name}, which is removed at the end (--into FOLDER keeps it)")
+            yield Path(name)
+        return
+    for original in originals:
+        home = context.store.reference if original.is_reference else home_of(context, original)
+        if into.resolve().is_relative_to(home.resolve()):
+            raise UsageError(
+                f"--into {into} lies in {home}, the folder of {original.name}", "name a folder of its own"
+            )
+    yield into
+
+
+def _repeated_and_compared(
+    context: Context,
+    originals: "Sequence[Run]",
+    damaged: "Mapping[str, Ex3Error]",
+    into: Path,
+    *,
+    one: bool,
+    kept: bool,
+) -> Result:
+    """The answer: a row for each run. Where it is the only one, what keeps it from being repeated
+    is raised.
+    """
+    if not one:
+        hours = sum(map(seconds, originals)) / 3600
+        context.note(
+            f"{len(originals)} trainings, {hours:.1f} hours where they were made; Ctrl-C saves, the same "
+            "command resumes"
+        )
+    rows = [_Row(name, error=error) for name, error in damaged.items()]
+    for original in originals:
+        try:
+            rows.append(_row(context, original, into, takes_finished=not one, kept=kept))
+        except InterruptedTrainingError as error:
+            remedy = (
+                "the same command resumes"
+                if kept
+                else "--into FOLDER keeps what is done, and the same command resumes it"
+            )
+            raise InterruptedTrainingError(error.cause, remedy, error.exit_code - 128) from error
+        except Ex3Error as error:
+            if one:
+                raise
+            context.note(f"{original.name}: {error.cause}")
+            rows.append(_Row(original.name, error=error))
+    return Result(
+        document={"runs": [row.document() for row in rows]}, show=[_table(rows)], problem=_problem(rows)
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What became of one run."""
+
+    run: str
+    repeated: str | None = None
+    differing: "Sequence[FileDiff]" = ()
+    made_with: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    error: Ex3Error | None = None
+
+    def document(self) -> dict[str, Any]:
+        if self.error is not None:
+            return {"run": self.run, "repeated": None, "same": None, "error": self.error.cause}
+        return {
+            "run": self.run,
+            "repeated": self.repeated,
+            "same": not self.differing,
+            "differing": self.differing,
+            "made_with": self.made_with,
+        }
+
+
+def _row(context: Context, original: "Run", into: Path, *, takes_finished: bool, kept: bool) -> _Row:
+    """Make a run again and compare."""
+    from ex3cli.report.words import duration
+
+    found = checked_sources(context, original)
+    line = shlex.join(without(original.manifest.argv))
+    context.note(f"{line} ({duration(seconds(original))} where it was made)")
+    made = Repetition(original, found, into, takes_finished).make(context)
+    differing = sorted((each for each in compare(original, made) if each.condition != "same"), key=_weight)
+    return _Row(
+        original.name, str(made.path) if kept else made.name, differing, circumstances(original, made)
+    )
+
+
+def _weight(likeness: "FileDiff") -> tuple[bool, float, str]:
+    """Its place among differences: results before pictures and pages, what is missing and the largest
+    differences first.
+    """
+    gap, size = likeness.largest_difference, likeness.largest_value
+    share = float("inf") if gap is None else gap / (size or 1)
+    return not likeness.file.endswith(RESULTS), -share, likeness.file
+
+
+def _problem(rows: Sequence[_Row]) -> Ex3Error | None:
+    """What the command ends with: the first run that could not be made, else the differences."""
+    failed = next((row.error for row in rows if row.error is not None), None)
+    differing = [row for row in rows if row.differing]
+    if failed is not None or not differing:
+        return failed
+    causes = [f"{row.run} differs from what its command gives: {row.differing[0].file}" for row in differing]
+    more = [f" and {len(row.differing) - 1} more" if len(row.differing) > 1 else "" for row in differing]
+    same = not any(row.made_with for row in differing)
+    remedy = "it was made with the same versions on the same kind of machine: do not trust it"
+    other = (
+        "see what it was made with: other versions and processors change last digits, and a training "
+        "amplifies that"
+    )
+    return ArtifactError("; ".join(map("".join, zip(causes, more, strict=True))), remedy if same else other)
+
+
+def _table(rows: Sequence[_Row]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("run", "made again as", "the same?", "what differs", "made with, then → now")
+    for row in rows:
+        told = ", ".join(map(_told, row.differing)) or "nothing"
+        apart = (
+            ", ".join(f"{name} {one} → {other}" for name, (one, other) in row.made_with.items()) or "the same"
+        )
+        cells = (row.run, row.repeated or "", "no" if row.differing else "yes", told, apart)
+        if row.error is not None:
+            cells = (row.run, "", "not made", row.error.cause, "")
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def compare(original: "Run", repeated: "Run") -> "list[FileDiff]":
+    """The files of a run against those of its repetition; of a shipped one, against what would be shipped of
+    it.
+    """
+    from ex3cli.runs.compare import compare_files
+
+    old = {name: original.read_bytes(name) for name in original.manifest.files}
+    if original.is_reference:
+        new = import_module(SHIPPED_BY[original.manifest.command]).shipped_files(repeated)
+    else:
+        new = {name: repeated.read_bytes(name) for name in repeated.manifest.files}
+    return compare_files(old, new)
+
+
+def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error]]":
+    """The shipped trainings, the quickest first, and shipped runs that cannot be read, with the reason.
+
+    Raises
+    ------
+    ArtifactError : there are none of either.
+    """
+    from ex3cli.runs.run import reference_name
+
+    store = context.store
+    found: list[Run] = []
+    damaged: dict[str, Ex3Error] = {}
+    for place in store.folders():
+        if place.is_relative_to(store.reference):
+            try:
+                found.append(store.open_folder(place))
+            except ArtifactError as error:
+                damaged[reference_name(place.relative_to(store.reference).parts)] = error
+    trainings = [each for each in found if each.manifest.command.endswith(" train")]
+    if not trainings and not damaged:
+        raise ArtifactError(
+            "there is no shipped training", "name one of `ex3 runs list`, or check out ex3's artifacts"
+        )
+    return sorted(trainings, key=seconds), damaged
+
+
+def seconds(run: "Run") -> float:
+    """How long it took where it was made."""
+    from datetime import datetime
+
+    began, ended = (
+        datetime.fromisoformat(each)
+        for each in (run.manifest.started, run.manifest.ended or run.manifest.started)
+    )
+    return (ended - began).total_seconds()
+
+
+def _told(each: "FileDiff") -> str:
+    if each.largest_difference is None:
+        return f"{each.file} {each.condition}"
+    if each.file.endswith((".json", ".jsonl")):
+        return f"{each.file} most by {each.largest_difference:.2g} of {each.largest_value:.2g}"
+    return f"{each.file} by at most {each.largest_difference:.2g} (values up to {each.largest_value:.2g})"
+
+
+def circumstances(original: "Run", made: "Run") -> dict[str, tuple[str, str]]:
+    """What two runs were made with, where that differs: versions, machine, precision, code, and their
+    sources.
+    """
+    pairs = [_circumstances(original), _circumstances(made)]
+    machine = [each.manifest.machine for each in (original, made)]  # of which manifests of before tell less
+    unknown = machine[0].keys() ^ machine[1].keys()
+    names = dict.fromkeys(name for pair in pairs for name in pair if name not in unknown)
+    told = {name: (pairs[0].get(name, "none"), pairs[1].get(name, "none")) for name in names}
+    return {name: each for name, each in told.items() if each[0] != each[1]}
+
+
+def _circumstances(run: "Run") -> dict[str, str]:
+    from ex3cli.runs.jsonio import digest, to_json
+
+    manifest = run.manifest
+    commit = str((manifest.git or {}).get("commit", ""))[:7]
+    found = {
+        **manifest.versions,
+        **manifest.machine,
+        "device": manifest.device,
+        "threads": str(manifest.threads),
+    }
+    found |= {"precision": str(manifest.summary["precision"])} if "precision" in manifest.summary else {}
+    found |= {"code": commit} if commit else {}
+    found |= {"data": digest(to_json(manifest.data).encode())[:7]} if manifest.data else {}
+    return found | {name: digest[:7] for name, digest in sources(run).items()}

@@ -1,0 +1,150 @@
+"""Fetching a data set: torchvision knows the mirrors and downloads; what it brought is verified before it is
+believed.
+"""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import socket
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ex3cli.datasets.idx import LARGEST
+from ex3cli.datasets.registry import DEFAULT_ROOT, Spec, spec, verify
+from ex3cli.errors import ArtifactError, DataError
+from ex3cli.runs import files
+from ex3cli.runs.files import advice, write_atomically
+
+SILENCE_SECONDS = 60.0
+"""A mirror that says nothing for so long is given up; torchvision itself would wait for ever."""
+
+BY_HAND = (
+    "copy the files from a machine that has them and point --data at their folder, or use --dataset digits"
+)
+
+
+def fetch(name: str, root: Path | None = None, tell: Callable[[str], None] | None = None) -> Path | None:
+    """Bring the files of a data set that are not there, or not right, into `root` (None means ./data); return
+    their folder.
+
+    A `.gz` that lies beside them is unpacked instead of downloaded. A file takes its place in one step and
+    only with the
+    published content, so that a failure or a kill at any moment leaves what was there.
+
+    Parameters
+    ----------
+    tell : gets a line for every file that is brought; None also silences torchvision's own bar on stderr.
+
+    Returns
+    -------
+    The files' folder; None for a data set that needs no files.
+
+    Raises
+    ------
+    UsageError : an unknown name. DataError : torchvision cannot be imported, no mirror answered, what came is
+        not the
+    published content, or the folder cannot be written.
+    """
+    chosen = spec(name)
+    if not chosen.digests:
+        return None
+    base = root or DEFAULT_ROOT
+    folder = base / chosen.folder
+    for found in verify(name, base):
+        if found.condition != "ok":
+            _bring(chosen, folder, found.file, tell)
+    return folder
+
+
+def _bring(chosen: Spec, folder: Path, file: str, tell: Callable[[str], None] | None) -> None:
+    """Put one file in its place, from the `.gz` beside it or from a mirror."""
+    expected, say = chosen.digests[file], tell or (lambda _: None)
+    try:
+        content = _unpacked(folder / f"{file}.gz")
+        if _right(content, expected):
+            say(f"unpacking {folder / file}.gz")
+        else:
+            say(f"downloading {folder / file}")
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as scratch:
+                _download(chosen, file, Path(scratch), bar=tell is not None and sys.stderr.isatty())
+                content = _unpacked(Path(scratch) / f"{file}.gz")
+        if content is None or not _right(content, expected):
+            raise DataError(
+                f"{file} came from the mirror with other content than published",
+                f"run `ex3 data fetch {chosen.name}` again, or {BY_HAND}",
+            )
+        write_atomically(folder / file, content)
+    except (OSError, ArtifactError) as error:
+        reason = (
+            error.cause
+            if isinstance(error, ArtifactError)
+            else f"cannot write {folder}: {error.strerror or error}"
+        )
+        failed = error.__cause__ if isinstance(error, ArtifactError) else error
+        raise DataError(reason, advice(failed, "name another folder with --data")) from error
+
+
+def _unpacked(archive: Path) -> bytes | None:
+    """Content of a `.gz`; None if there is none, it is damaged, or it holds more than any published file."""
+    try:
+        if files.size_of(archive) > LARGEST:
+            return None
+        with gzip.open(archive) as file:
+            content = file.read(LARGEST + 1)
+        return content if len(content) <= LARGEST else None
+    except (OSError, EOFError, zlib.error):  # a damaged header is gzip's own OSError
+        return None
+
+
+def _right(content: bytes | None, expected: str) -> bool:
+    return content is not None and hashlib.sha256(content).hexdigest() == expected
+
+
+def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> None:
+    """Have torchvision download `file`.gz into `scratch`, from the first of its mirrors that serves
+    it whole.
+    """
+    try:
+        from torchvision import datasets
+        from torchvision.datasets.utils import download_url
+    except Exception as error:  # a torchvision built for another torch fails with a RuntimeError
+        raise DataError(
+            f"torchvision, which downloads, cannot be imported: {_first_line(error)}", BY_HAND
+        ) from error
+    known = getattr(datasets, Path(chosen.folder).parts[0])  # torchvision names a folder after the class
+    archive = f"{file}.gz"
+    failures = []
+    for mirror in known.mirrors:
+        try:
+            with _patience(), contextlib.nullcontext() if bar else contextlib.redirect_stderr(io.StringIO()):
+                download_url(f"{mirror}{archive}", str(scratch), archive, md5=dict(known.resources)[archive])
+        except (
+            Exception
+        ) as error:  # urllib, http, sockets, disks and torchvision's own check each raise their own
+            failures.append(f"{mirror}: {_first_line(error)}")
+        else:
+            return
+    raise DataError(
+        f"{archive} could not be downloaded from {'; '.join(failures)}",
+        f"check the network and run it again, or {BY_HAND}",
+    )
+
+
+@contextlib.contextmanager
+def _patience() -> Iterator[None]:
+    """A time limit on sockets that are opened without one."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,1 @@
+"""Several trainings compared: failures, overview, loss against quality."""

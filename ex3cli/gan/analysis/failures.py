@@ -1,0 +1,185 @@
+"""Counts of failed and converged attempts, with intervals and Fisher's exact test."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ex3cli.errors import ArtifactError
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.convergence.criteria import Thresholds
+from ex3cli.gan.io import trained_config
+from ex3cli.gan.results import KINDS
+from ex3cli.metrics.statistics import chance_of_difference, wilson_interval
+from ex3cli.runs.jsonio import to_json
+from ex3cli.runs.manifest import FILE_NAME
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
+from ex3cli.training.attempts import (
+    Attempt,
+    Tally,
+    attempt_from_row,
+    attempts_of,
+    deduplicate,
+    readable_runs,
+    tally,
+)
+
+HISTORY_FILE = "history.json"
+PRIMARY_KINDS = ("dcgan", "wgan")
+
+
+@dataclass(frozen=True)
+class Count:
+    """One kind's."""
+
+    tally: Tally
+    shipped: bool  # none of the user's own is evidence, so the shipped ones are
+
+    def document(self) -> dict[str, Any]:
+        """The tally, and the share of judged attempts that failed with its 95 % Wilson interval.
+
+        A command ends at its first success, so that the share in one alone is biased low (of attempts that
+        fail by half, at
+        most three to a command, it is a third on average). Pooled over many commands it is not.
+        """
+        failed, judged = _share(self.tally)
+        interval = wilson_interval(failed, judged) if judged else None
+        rate = {"value": failed / judged, "low": interval.low, "high": interval.high} if interval else None
+        return {**asdict(self.tally), "failure_rate": rate, "shipped": self.shipped}
+
+
+@dataclass(frozen=True)
+class History:
+    """All kinds that have attempts, every attempt with its run, and folders that cannot be read."""
+
+    kinds: dict[str, Count]
+    attempts: list[dict[str, Any]]
+    damaged: dict[str, str]
+
+    def difference(self) -> dict[str, Any] | None:
+        """The question that people ask, whether DCGAN fails more often than WGAN: both counts, and Fisher's
+        p-value.
+
+        None where nothing has been judged of one of them, or like is not compared with like: the attempts at
+        one are yours and
+        those at the other shipped, or they were not all made with one preset, changed in the same way if at
+        all, and judged by
+        one classifier.
+        """
+        if (
+            len(
+                {
+                    to_json([row.get("settings"), row.get("judge")])
+                    for kind in PRIMARY_KINDS
+                    for row in self._judged(kind)
+                }
+            )
+            > 1
+        ):
+            return None
+        if len({self.kinds[kind].shipped for kind in PRIMARY_KINDS if kind in self.kinds}) > 1:
+            return None
+        shares = {kind: _share(self.kinds[kind].tally) for kind in PRIMARY_KINDS if kind in self.kinds}
+        if len(shares) < len(PRIMARY_KINDS) or not all(judged for _, judged in shares.values()):
+            return None
+        counts = {kind: {"failed": failed, "judged": judged} for kind, (failed, judged) in shares.items()}
+        return {**counts, "p": chance_of_difference(*shares.values())}
+
+    def bars(self) -> dict[str, dict[str, float]]:
+        """What each kind's images must reach to count as converged; a failure rate is of this bar."""
+        return {kind: Thresholds.for_kind(kind).bars for kind in self.kinds}
+
+    def pooled(self) -> dict[str, int]:
+        """Of each kind whose rate is of attempts with several settings, how many these are."""
+        settings = {kind: {to_json(row.get("settings")) for row in self._judged(kind)} for kind in self.kinds}
+        return {kind: len(each) for kind, each in settings.items() if len(each) > 1}
+
+    def _judged(self, kind: str) -> list[dict[str, Any]]:
+        """The attempts that the rate is of."""
+        ours = [row for row in self.attempts if row["kind"] == kind]
+        return [row for row in ours if attempt_from_row(row).counts_toward_rate]
+
+
+def count_attempts(store: Store, dataset: str) -> History:
+    """Count the user's attempts at a data set by kind, repeats once; while none at a kind is evidence, the
+    shipped ones too.
+
+    Studies are left out: their networks are others, and what they came to is told by `overview`.
+    """
+    sound, damaged = readable_runs(store)
+    kinds: dict[str, Count] = {}
+    listed: list[dict[str, Any]] = []
+    for kind in KINDS:
+        category = ["gan", dataset, kind]
+        own = [run for run in sound if run.manifest.category == category and not run.manifest.is_study]
+        unknown = _with_unknown_settings(own)
+        damaged |= unknown
+        mine = sorted((run for run in own if run.name not in unknown), key=lambda run: run.manifest.started)
+        found = deduplicate((run, each) for run in mine for each in attempts_of(run))
+        shipped = [] if any(each.counts_toward_rate for _, each in found) else _shipped(store, dataset, kind)
+        rows = [*({**row, "shipped": True} for row in shipped), *_listed(kind, found)]
+        if rows:
+            kinds[kind] = Count(tally([attempt_from_row(row) for row in rows]), shipped=bool(shipped))
+            listed += rows
+    place = f"gan/{dataset}/"  # and what lies above it may hold runs of it
+    ours = {
+        name: cause
+        for name, cause in damaged.items()
+        if name.startswith(place) or place.startswith(f"{name}/")
+    }
+    return History(kinds, listed, ours)
+
+
+def _with_unknown_settings(runs: Sequence[Run]) -> dict[str, str]:
+    """The runs whose settings this version cannot read, and why."""
+    found = {}
+    for run in runs:
+        try:
+            trained_config(run)
+        except ArtifactError as error:
+            found[run.name] = error.cause
+    return found
+
+
+def _share(tally: Tally) -> tuple[int, int]:
+    """How many failed of how many that were judged."""
+    return tally.failed, tally.failed + tally.converged
+
+
+def _shipped(store: Store, dataset: str, kind: str) -> list[dict[str, Any]]:
+    """The attempts that ex3 ships: those of the shipped history, else those of the shipped training alone."""
+    history = store.reference / "gan" / dataset / "history"
+    if (history / FILE_NAME).is_file():
+        rows = store.open_folder(history).read_json(HISTORY_FILE)["attempts"]
+        return [row for row in rows if row["kind"] == kind]
+    if not (store.reference / "gan" / dataset / kind / FILE_NAME).is_file():
+        return []
+    run = store.open("reference", ("gan", dataset, kind))
+    return _listed(kind, [(run, each) for each in attempts_of(run)])
+
+
+def _listed(kind: str, found: Sequence[tuple[Run, Attempt]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": kind,
+            "run": run.name,
+            "started": run.manifest.started,
+            "settings": _settings(run),
+            "judge": next(iter(run.manifest.sources.values()), None),
+            "commit": (run.manifest.git or {}).get("commit"),
+            **asdict(each),
+        }
+        for run, each in found
+    ]
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """The preset, and what was changed of it: the same for two kinds that differ by no more than
+    their kind.
+    """
+    config = trained_config(run)
+    plain = GANConfig.resolve(config.preset, kind=config.kind)
+    adapted = GANConfig.resolve(config.preset, kind=config.kind, conditional=config.conditional).to_dict()
+    changed = {name: value for name, value in config.to_dict().items() if value != adapted[name]}
+    changed |= {} if config.conditional == plain.conditional else {"conditional": config.conditional}
+    return {"preset": config.preset, **changed}

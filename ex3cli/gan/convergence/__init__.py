@@ -1,0 +1,1 @@
+"""Whether a training has converged."""

@@ -1,0 +1,180 @@
+"""Image files: single samples, sheets, interpolations and animations."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ex3cli.gan.networks import Generator
+from ex3cli.gan.sampling.draw import interpolate
+from ex3cli.gan.sampling.sheet import SHEET_SCALE
+from ex3cli.runs.files import write_atomically
+
+Pixels = NDArray[np.uint8]
+
+PAPER, INK = 255, 0
+GAP = 2
+
+
+def upscale(pixels: Pixels, scale: int) -> Pixels:
+    """(…, H, W) → (…, H·scale, W·scale), each pixel a sharp square."""
+    return pixels.repeat(scale, axis=-2).repeat(scale, axis=-1)
+
+
+def make_grid(rows: Sequence[Sequence[Pixels]], gap: int = GAP) -> Pixels:
+    """Rows of equal (H, W) images as one picture, white between them; shorter rows end in white."""
+    height, width = rows[0][0].shape
+    columns = max(len(row) for row in rows)
+    shape = (len(rows) * (height + gap) - gap, columns * (width + gap) - gap)
+    canvas = np.full(shape, PAPER, dtype=np.uint8)
+    for down, row in enumerate(rows):
+        for across, image in enumerate(row):
+            top, left = down * (height + gap), across * (width + gap)
+            canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def labelled_grid(rows: Sequence[Sequence[Pixels]], names: Sequence[str], gap: int = GAP) -> Pixels:
+    """`make_grid`, with each row's name to its left."""
+    tiled = make_grid(rows, gap)
+    font = ImageFont.load_default()
+    margin = 8 + max(int(font.getlength(name)) for name in names)
+    canvas = Image.new("L", (margin + tiled.shape[1], tiled.shape[0]), PAPER)
+    canvas.paste(Image.fromarray(tiled), (margin, 0))
+    draw = ImageDraw.Draw(canvas)
+    pitch = rows[0][0].shape[0] + gap
+    for place, name in enumerate(names):
+        _, top, _, bottom = font.getbbox(name)
+        draw.text((2, place * pitch + (pitch - gap - int(bottom + top)) // 2), name, fill=INK, font=font)
+    return np.asarray(canvas)
+
+
+def to_png(pixels: Pixels) -> bytes:
+    """An (H, W) grey image as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def from_png(data: bytes) -> Pixels:
+    """The (H, W) pixels of a grey PNG."""
+    return np.asarray(Image.open(io.BytesIO(data)).convert("L"))
+
+
+def to_gif(frames: Sequence[Pixels], milliseconds: int) -> bytes:
+    """Equal (H, W) grey images as an endless animation."""
+    first, *rest = [Image.fromarray(frame) for frame in frames]
+    buffer = io.BytesIO()
+    first.save(buffer, format="GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0)
+    return buffer.getvalue()
+
+
+ROW = 16  # images in a row of a sheet of one class
+MILLISECONDS_A_FRAME = 120
+
+
+@dataclass(frozen=True)
+class SavedImage:
+    """Image `index` of a seed and where it was written."""
+
+    path: Path
+    label: str | None
+    index: int
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """What one drawing wrote."""
+
+    images: tuple[SavedImage, ...]
+    sheet: Path
+    pixels: NDArray[np.uint8]  # (n, 28, 28)
+
+
+def class_labels(generator: Generator, label: int | None, count: int) -> list[int] | None:
+    """Class of each image: the one asked for, else all in turn, so that image i has the same class for every
+    count.
+
+    None of an unconditional generator, whose images are of no class by themselves.
+    """
+    if not generator.classes:
+        return None
+    return [index % generator.classes if label is None else label for index in range(count)]
+
+
+def save_samples(
+    pixels: NDArray[np.uint8],
+    indices: Sequence[int],
+    names: Sequence[str],
+    labels: list[int] | None,
+    *,
+    scale: int,
+    stem: Path,
+) -> SampleSet:
+    """Write each image as `stem`-NNNN.png and all as `stem`-sheet.png.
+
+    Parameters
+    ----------
+    pixels : (n, 28, 28).
+    indices : of each in its seed's sequence, the NNNN.
+    names : of the classes.
+    labels : of each image; None if it has none.
+    scale : how often each pixel is repeated in either direction.
+    stem : folder and beginning of the file names.
+    """
+    drawn = []
+    for place, (index, image) in enumerate(zip(indices, pixels, strict=True)):
+        path = stem.with_name(f"{stem.name}-{index:04d}.png")
+        write_atomically(path, to_png(upscale(image, scale)))
+        drawn.append(SavedImage(path, None if labels is None else names[labels[place]], index))
+    sheet = stem.with_name(f"{stem.name}-sheet.png")
+    rows, titles = _rows(upscale(pixels, max(scale, SHEET_SCALE)), names, labels)
+    write_atomically(sheet, to_png(labelled_grid(rows, titles)))
+    return SampleSet(tuple(drawn), sheet, pixels)
+
+
+def save_interpolation(
+    generator: Generator,
+    names: tuple[str, str],
+    labels: tuple[int, int],
+    *,
+    count: int,
+    steps: int,
+    seed: int,
+    scale: int,
+    stem: Path,
+) -> tuple[Path, Path, NDArray[np.uint8]]:
+    """From one class to another in `steps` images, one row for each of z 0 … count − 1, as `stem`-strip.png
+    and `stem`.gif.
+
+    Returns
+    -------
+    Both paths, and the first row's (steps, 28, 28) pixels.
+    """
+    ways = np.stack([interpolate(generator, seed, index, *labels, steps) for index in range(count)])
+    enlarged = upscale(ways, max(scale, SHEET_SCALE))
+    strip = stem.with_name(f"{stem.name}-strip.png")
+    titles = [f"{names[0]} to {names[1]}", *[""] * (count - 1)]
+    write_atomically(strip, to_png(labelled_grid(list(enlarged), titles)))
+    there = [make_grid([list(frame)]) for frame in enlarged.swapaxes(0, 1)]
+    animation = stem.with_name(f"{stem.name}.gif")
+    write_atomically(animation, to_gif([*there, *there[-2:0:-1]], MILLISECONDS_A_FRAME))
+    return strip, animation, ways[0]
+
+
+def _rows(
+    pixels: NDArray[np.uint8], names: Sequence[str], labels: list[int] | None
+) -> tuple[list[list[NDArray[np.uint8]]], list[str]]:
+    """A row for each class that occurs, in the data set's order; long ones go on below."""
+    rows, titles = [], []
+    present = [None] if labels is None else sorted(set(labels))
+    for each in present:
+        mine = [image for index, image in enumerate(pixels) if labels is None or labels[index] == each]
+        for start in range(0, len(mine), ROW):
+            rows.append(mine[start : start + ROW])
+            titles.append(names[each] if each is not None and start == 0 else "")
+    return rows, titles

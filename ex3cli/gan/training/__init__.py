@@ -1,0 +1,1 @@
+"""Training a GAN: the step, attempts, sample grids."""

@@ -1,0 +1,265 @@
+"""Measurements of generated points, their real baseline, and the convergence rule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from ex3cli.lab.distributions import Distribution, Points
+from ex3cli.metrics import histogram2d as grid
+from ex3cli.metrics.divergences import wasserstein_assignment
+from ex3cli.seeding import numpy_generator
+from ex3cli.training.loop import NON_FINITE
+
+SIDE = 40
+"""Cells along each side of the unit square."""
+REAL, GENERATED = 100_000, 20_000
+"""Points of either kind that are counted in the cells."""
+TRANSPORTED = 500
+"""Points of either kind between which the transport is solved exactly."""
+LABELLED = 4_000
+"""Real points whose mode is known, to which generated points are assigned."""
+FLOOR_DRAWS = 10
+COVERED = 0.25
+"""A mode is covered when at least this part of its due share of points lands on it."""
+FAR = 1e3
+"""Where a point that is no number is put: outside, far from everything."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measurement; KL is of the real from the generated points."""
+
+    kl: grid.Interval  # nats
+    js: grid.Interval  # nats
+    w: float  # in sides of the square, between TRANSPORTED points of each kind
+    outside: float  # share of the generated points outside of the unit square
+    # share of the generated points that are as near to a real one as real points are to each other
+    on_target: float
+    modes: int  # covered
+
+
+@dataclass(frozen=True)
+class RealBaseline:
+    """What fresh real points score in a generator's place, on average over FLOOR_DRAWS draws and at worst."""
+
+    kl: float
+    js: float
+    w: float
+    kl_worst: float
+    js_worst: float
+    w_worst: float
+
+
+class ReferenceSample:
+    """Real points to measure generated ones against, the same for a whole run, and the floor that comes with
+    them.
+
+    Parameters
+    ----------
+    seed : gives the real points, by streams that no training draws from.
+    """
+
+    def __init__(self, distribution: Distribution, seed: int) -> None:
+        self.distribution, self._seed = distribution, seed
+        self.real = distribution.draw(REAL, self._stream("counted")).points
+        self._counts = grid.Counts.of(self.real, SIDE)
+        self._transported = distribution.draw(TRANSPORTED, self._stream("transported")).points
+        labelled = distribution.draw(LABELLED, self._stream("labelled"))
+        self._tree, self._modes = cKDTree(labelled.points), labelled.modes
+        near, _ = self._tree.query(distribution.draw(LABELLED, self._stream("near")).points)
+        self._reach = float(np.quantile(near, 0.995))
+        self._due = self._shares(labelled.modes, LABELLED)
+        self.floor = self._floor()
+
+    def measure(self, points: Points) -> Measurement:
+        """Measure generated points, (n, 2) with n at least TRANSPORTED; what is no number counts as far
+        outside.
+        """
+        points = np.where(np.isfinite(points), points, FAR).clip(-FAR, FAR)
+        counts = grid.Counts.of(points, SIDE)
+        near, nearest = self._tree.query(points)
+        hits = near <= self._reach
+        shares = self._shares(self._modes[nearest[hits]], len(points))
+        return Measurement(
+            kl=grid.kl(self._counts, counts),
+            js=grid.js(self._counts, counts),
+            w=wasserstein_assignment(self._transported, points[:TRANSPORTED]),
+            outside=counts.outside,
+            on_target=float(hits.mean()),
+            modes=int((shares >= COVERED * self._due).sum()),
+        )
+
+    def _shares(self, modes: NDArray[np.int64], total: int) -> NDArray[np.float64]:
+        return np.bincount(modes, minlength=self.distribution.modes) / total
+
+    def _floor(self) -> RealBaseline:
+        draws = [
+            self.distribution.draw(GENERATED, self._stream("floor", draw)).points
+            for draw in range(FLOOR_DRAWS)
+        ]
+        readings = [self.measure(points) for points in draws]
+        columns = (
+            [each.kl.value for each in readings],
+            [each.js.value for each in readings],
+            [each.w for each in readings],
+        )
+        return RealBaseline(
+            *(float(np.mean(each)) for each in columns), *(float(max(each)) for each in columns)
+        )
+
+    def _stream(self, *names: str | int) -> np.random.Generator:
+        return numpy_generator(self._seed, "lab", "ruler", *names)
+
+
+WINDOW = 5
+JS_LIMIT, JS_CHANCE = 0.17, 0.003
+W_LIMIT, W_CHANCE = 0.025, 0.015
+"""The chances: how far one look at the same generator lies from another."""
+RECENT = 20
+"""The looks by which a failure is named."""
+MIN_OSCILLATIONS = 3
+"""So many changes between near and not near among them are an oscillation: fewer are a beginning, an end or a
+slip.
+"""
+DIVERGENCE, MODES, OSCILLATION, DISTANCE = "divergence", "missing modes", "oscillation", "distance"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A reading and when it was taken."""
+
+    epoch: int
+    reading: Measurement
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the looks so far come to; `why` is for a person, `values` are what decided."""
+
+    converged: bool
+    reason: str | None
+    why: str
+    epoch: int
+    values: dict[str, float]
+
+
+def converged_at(looks: Sequence[Look], floor: RealBaseline, modes: int) -> int | None:
+    """The epoch since which every HELD looks in a row satisfy the rule, up to the newest; None where the
+    newest do not.
+    """
+    since = None
+    for stop in range(len(looks), WINDOW - 1, -1):
+        window = looks[stop - WINDOW : stop]
+        if not all(_near(each.reading, modes) for each in window) or _excess(window, floor) > W_LIMIT:
+            break
+        since = window[0].epoch
+    return since
+
+
+def judge(
+    looks: Sequence[Look], floor: RealBaseline, modes: int, since: int | None, *, finite: bool = True
+) -> Verdict:
+    """Say whether and when it converged, or why not.
+
+    Parameters
+    ----------
+    looks : all of one attempt, at least one.
+    modes : how many the distribution has.
+    since : what `converged_at` said when the training ended.
+    finite : whether the weights are still numbers.
+    """
+    recent = looks[-RECENT:]
+    last = looks[-WINDOW:]
+    js, covered = (
+        float(np.median([each.reading.js.value for each in last])),
+        min(each.reading.modes for each in last),
+    )
+    excess, outside = _excess(last, floor), float(np.median([each.reading.outside for each in last]))
+    values = {
+        "js": js,
+        "w": excess + floor.w,
+        "w_floor": floor.w,
+        "modes": float(covered),
+        "of_modes": float(modes),
+    }
+    if since is not None:
+        w = f"W {values['w']:.3f} (floor {floor.w:.3f}, limit {floor.w + W_LIMIT:.3f})"
+        why = (
+            f"over the last {WINDOW} evaluations JS {js:.3f} (limit {JS_LIMIT}), {w}, {covered} of {modes} "
+            "modes"
+        )
+        return Verdict(
+            True,
+            None,
+            f"converged: every evaluation since epoch {since:,} meets the rule; {why}",
+            since,
+            values,
+        )
+    near = _nearness(recent, floor, modes)
+    changes = sum(one != other for one, other in pairwise(near))
+    if not finite:
+        reason, why = NON_FINITE, "a weight is no longer a number"
+    elif outside > 0.5:
+        reason, why, values["outside"] = (
+            DIVERGENCE,
+            f"{outside:.0%} of the points lie outside of the square",
+            outside,
+        )
+    elif all(each.reading.modes < modes for each in last) or (covered < modes and changes < MIN_OSCILLATIONS):
+        reason, why = MODES, _missing(last, modes)
+    elif changes >= MIN_OSCILLATIONS:
+        reason, why = OSCILLATION, _swings(near, changes)
+    else:
+        reason, why = DISTANCE, _distance(last, floor)
+    return Verdict(False, reason, f"not converged, {reason}: {why}", looks[-1].epoch, values)
+
+
+def _near(reading: Measurement, modes: int) -> bool:
+    return reading.modes == modes and reading.js.value <= JS_LIMIT
+
+
+def _nearness(looks: Sequence[Look], floor: RealBaseline, modes: int) -> list[bool]:
+    """Whether each look is near; within chance of a limit it is what the look before it was, so that chance
+    is no change.
+    """
+    answers: list[bool] = []
+    for each in looks:
+        beyond = max(
+            (each.reading.js.value - JS_LIMIT) / JS_CHANCE, (each.reading.w - floor.w - W_LIMIT) / W_CHANCE
+        )  # in the sizes of chance
+        doubtful = abs(beyond) <= 1 and bool(answers)
+        answers.append(each.reading.modes == modes and (answers[-1] if doubtful else beyond <= 0))
+    return answers
+
+
+def _missing(last: Sequence[Look], modes: int) -> str:
+    now, fewest = last[-1].reading.modes, min(each.reading.modes for each in last)
+    if now == fewest:
+        return f"only {now} of {modes} modes are covered"
+    return f"{now} of {modes} modes are covered, but only {fewest} at the worst of the last {len(last)} looks"
+
+
+def _swings(near: Sequence[bool], changes: int) -> str:
+    longest = max((sum(1 for _ in streak) for is_near, streak in groupby(near) if is_near), default=0)
+    return (
+        f"{changes} changes between near enough and not in the last {len(near)} looks, at most {longest} "
+        "near ones in a row"
+    )
+
+
+def _distance(last: Sequence[Look], floor: RealBaseline) -> str:
+    js, excess = max(each.reading.js.value for each in last), _excess(last, floor)
+    few = "" if len(last) == WINDOW else f", of the {WINDOW} that it takes"
+    return (
+        f"JS {js:.3f} at the worst (limit {JS_LIMIT}), W {round(excess, 3) + 0.0:+.3f} from its floor in "
+        "the median "
+        f"(limit {W_LIMIT}) of the last {len(last)} looks{few}"
+    )
+
+
+def _excess(looks: Sequence[Look], floor: RealBaseline) -> float:
+    return float(np.median([each.reading.w for each in looks])) - floor.w

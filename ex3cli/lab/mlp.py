@@ -1,0 +1,267 @@
+"""Small ReLU networks with hand-written gradients, their losses and optimizers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ex3cli import adversarial as objectives
+
+
+class Network:
+    """Linear layers with leaky ReLU between them; all weights and biases lie in one flat vector, their
+    gradients in another.
+
+    Parameters
+    ----------
+    sizes : units of each layer, the input's first.
+    leak : slope of the activation below zero; 0 is ReLU.
+    draws : gives the weights, N(0, 2/((1 + leak²)·fan-in)) (He et al. 2015), the last layer's N(0, 1/fan-in).
+        Biases are zero.
+    """
+
+    def __init__(self, sizes: Sequence[int], negative_slope: float, draws: torch.Generator) -> None:
+        self.sizes, self.negative_slope = tuple(sizes), negative_slope
+        pairs = list(zip(self.sizes, self.sizes[1:], strict=False))
+        self.flat = torch.zeros(sum((inputs + 1) * outputs for inputs, outputs in pairs))
+        self.gradient = torch.zeros_like(self.flat)
+        self.layers, self.layer_gradients = self.views(self.flat), self.views(self.gradient)
+        for index, (weight, _) in enumerate(self.layers):
+            gain = 1.0 if index == len(pairs) - 1 else 2 / (1 + negative_slope**2)
+            weight.copy_(torch.randn(weight.shape, generator=draws) * (gain / len(weight)) ** 0.5)
+
+    def views(self, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Each layer's weight (inputs, outputs) and bias (outputs,), as views of a flat vector."""
+        layers, start = [], 0
+        for inputs, outputs in zip(self.sizes, self.sizes[1:], strict=False):
+            middle = start + inputs * outputs
+            layers.append((flat[start:middle].view(inputs, outputs), flat[middle : middle + outputs]))
+            start = middle + outputs
+        return layers
+
+    def __call__(self, values: Tensor, flat: Tensor | None = None) -> Tensor:
+        """(rows, inputs) → (rows, outputs) with the own weights or those in `flat`, by operations that
+        autograd follows.
+        """
+        *hidden, (weight, bias) = self.layers if flat is None else self.views(flat)
+        for inner_weight, inner_bias in hidden:
+            values = F.leaky_relu(torch.addmm(inner_bias, values, inner_weight), self.negative_slope)
+        return torch.addmm(bias, values, weight)
+
+
+class ForwardBackward:
+    """Forward and backward through a network for a fixed number of rows, in room that is claimed once."""
+
+    def __init__(self, network: Network, rows: int) -> None:
+        self.network = network
+        # of each layer, after its activation
+        self._outputs = [torch.empty(rows, units) for units in network.sizes[1:]]
+        self._slopes = [
+            torch.empty(rows, units) for units in network.sizes
+        ]  # at each layer's output, before its activation
+        self._tangents = [torch.empty(rows, units) for units in network.sizes[1:-1]]
+        self._input = torch.empty(0)
+        self._scratch = torch.empty_like(network.gradient)
+        self._additions = network.views(self._scratch)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(rows, inputs) → (rows, outputs); the next call overwrites what this one returned."""
+        self._input = values
+        network = self.network
+        for (weight, bias), output in zip(network.layers, self._outputs, strict=True):
+            torch.addmm(bias, values, weight, out=output)
+            if output is not self._outputs[-1]:
+                F.leaky_relu_(output, network.negative_slope)
+            values = output
+        return values
+
+    def backward(self, slope: Tensor, *, weights: bool = True, inputs: bool = False) -> Tensor:
+        """Chain a loss's slope at the output, (rows, outputs), back through the last `forward`.
+
+        Writes the network's gradient where `weights` is asked for; returns the slope at the input where
+        `inputs` is.
+        """
+        network = self.network
+        self._slopes[-1].copy_(slope)
+        for index in range(len(network.layers) - 1, -1, -1):
+            slope = self._slopes[index + 1]
+            if weights:
+                into_weight, into_bias = network.layer_gradients[index]
+                torch.mm((self._outputs[index - 1] if index else self._input).t(), slope, out=into_weight)
+                torch.sum(slope, 0, out=into_bias)
+            if index or inputs:
+                torch.mm(slope, network.layers[index][0].t(), out=self._slopes[index])
+            if index:
+                self._damp(self._slopes[index], index - 1)
+        return self._slopes[0]
+
+    def curve(self, direction: Tensor) -> None:
+        """Add ∂/∂weights of Σ direction·∇ₓ(score) to the network's gradient, after `backward` from slopes of
+        one.
+
+        The network is linear in x around each row, so its slope along `direction` is the direction carried
+        forward through
+        the layers, and each weight's share is what arrives before it times the slope behind it; the biases
+        have none.
+        """
+        network = self.network
+        tangent = direction
+        for index, (into_weight, _) in enumerate(self._additions):
+            torch.mm(tangent.t(), self._slopes[index + 1], out=into_weight)
+            if index < len(self._tangents):
+                torch.mm(tangent, network.layers[index][0], out=self._tangents[index])
+                tangent = self._tangents[index]
+                self._damp(tangent, index)
+        for (weight, _), (into_weight, _) in zip(network.layer_gradients, self._additions, strict=True):
+            weight.add_(into_weight)
+
+    def _damp(self, slope: Tensor, layer: int) -> None:
+        """Multiply by the activation's slope: its output has the sign of its input, so the output
+        is enough.
+        """
+        torch.ops.aten.leaky_relu_backward.grad_input(
+            slope, self._outputs[layer], self.network.negative_slope, True, grad_input=slope
+        )
+
+
+class LossGradients(Protocol):
+    """Derivatives of the two losses in (rows, 1) scores, written into `out` of the same shape."""
+
+    def of_discriminator(self, scores: Tensor, out: Tensor) -> Tensor:
+        """Scores of real samples stand in the first half of the rows, of generated ones in the second."""
+        ...
+
+    def of_generator(self, scores: Tensor, out: Tensor) -> Tensor:
+        """Scores of generated samples."""
+        ...
+
+
+class LogSlopes:
+    """Of `objectives.NonSaturating`: −(1 − D(x))/n, D(G(z))/n; −(1 − D(G(z)))/n."""
+
+    def of_discriminator(self, scores: Tensor, out: Tensor) -> Tensor:
+        """See `LossGradients`."""
+        half = len(scores) // 2
+        torch.sigmoid(scores, out=out)
+        out[:half].sub_(1)
+        return out.div_(half)
+
+    def of_generator(self, scores: Tensor, out: Tensor) -> Tensor:
+        """See `LossGradients`."""
+        return torch.sigmoid(scores, out=out).sub_(1).div_(len(scores))
+
+
+class SquareSlopes:
+    """Of `objectives.LeastSquares`: (D(x) − 1)/n, D(G(z))/n; (D(G(z)) − 1)/n."""
+
+    def of_discriminator(self, scores: Tensor, out: Tensor) -> Tensor:
+        """See `LossGradients`."""
+        half = len(scores) // 2
+        torch.div(scores, half, out=out)
+        out[:half].sub_(1 / half)
+        return out
+
+    def of_generator(self, scores: Tensor, out: Tensor) -> Tensor:
+        """See `LossGradients`."""
+        return torch.sub(scores, 1, out=out).div_(len(scores))
+
+
+class WassersteinSlopes:
+    """Of `objectives.Wasserstein`: −1/n, 1/n; −1/n."""
+
+    def of_discriminator(self, scores: Tensor, out: Tensor) -> Tensor:
+        """See `LossGradients`."""
+        half = len(scores) // 2
+        out[:half] = -1 / half
+        out[half:] = 1 / half
+        return out
+
+    def of_generator(self, scores: Tensor, out: Tensor) -> Tensor:
+        """See `LossGradients`."""
+        return out.fill_(-1 / len(scores))
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A pair of losses as the papers write them, and their slopes."""
+
+    objective: objectives.Objective
+    slopes: LossGradients
+    probability: bool  # whether sigmoid(score) is the discriminator's D
+
+
+LOSSES = {
+    "log": Loss(objectives.NonSaturating(), LogSlopes(), True),
+    "least-squares": Loss(objectives.LeastSquares(), SquareSlopes(), False),
+    "wgan-gp": Loss(objectives.Wasserstein(), WassersteinSlopes(), False),
+    "wgan-clip": Loss(objectives.Wasserstein(), WassersteinSlopes(), False),
+}
+
+
+_EPSILON = 1e-8
+
+
+class Update(Protocol):
+    """Moves weights downhill, in place."""
+
+    def step(self, weights: Tensor, gradient: Tensor) -> None:
+        """One step along −gradient."""
+        ...
+
+
+class SGD:
+    """w ← w − η·g, what GAN Lab starts with."""
+
+    def __init__(self, weights: Tensor, learning_rate: float) -> None:
+        self.learning_rate = learning_rate
+
+    def step(self, weights: Tensor, gradient: Tensor) -> None:
+        """See `Update`."""
+        weights.add_(gradient, alpha=-self.learning_rate)
+
+
+class Adam:
+    """Kingma and Ba 2015 (arXiv 1412.6980), algorithm 1."""
+
+    def __init__(self, weights: Tensor, learning_rate: float, beta1: float, beta2: float) -> None:
+        self.learning_rate, self.beta1, self.beta2, self.steps = learning_rate, beta1, beta2, 0
+        self.mean, self.square, self.scale = (torch.zeros_like(weights) for _ in range(3))
+
+    def step(self, weights: Tensor, gradient: Tensor) -> None:
+        """See `Update`."""
+        self.steps += 1
+        self.mean.lerp_(gradient, 1 - self.beta1)
+        self.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
+        correction = (1 - self.beta2**self.steps) ** 0.5
+        torch.sqrt(self.square, out=self.scale).add_(_EPSILON * correction)
+        weights.addcdiv_(
+            self.mean, self.scale, value=-self.learning_rate * correction / (1 - self.beta1**self.steps)
+        )
+
+
+class RMSProp:
+    """Tieleman and Hinton 2012: w ← w − η·g/√(mean of g²); what Arjovsky et al. 2017 take with weight
+    clipping.
+    """
+
+    def __init__(self, weights: Tensor, learning_rate: float, decay: float) -> None:
+        self.learning_rate, self.decay = learning_rate, decay
+        self.square, self.scale = torch.zeros_like(weights), torch.empty_like(weights)
+
+    def step(self, weights: Tensor, gradient: Tensor) -> None:
+        """See `Update`."""
+        self.square.mul_(self.decay).addcmul_(gradient, gradient, value=1 - self.decay)
+        torch.sqrt(self.square, out=self.scale).add_(_EPSILON)
+        weights.addcdiv_(gradient, self.scale, value=-self.learning_rate)
+
+
+def make_optimizer(name: str, weights: Tensor, learning_rate: float, beta1: float, beta2: float) -> Update:
+    """The optimizer of that name for a buffer like `weights`; RMSProp's memory is `beta2`."""
+    if name == "sgd":
+        return SGD(weights, learning_rate)
+    if name == "adam":
+        return Adam(weights, learning_rate, beta1, beta2)
+    return RMSProp(weights, learning_rate, beta2)

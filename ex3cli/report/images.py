@@ -1,0 +1,76 @@
+"""Figures of runs, encoded for the page."""
+
+import base64
+import io
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ex3cli.report.document import Figure
+from ex3cli.runs.formats import WIDEST
+
+if TYPE_CHECKING:
+    from ex3cli.report.source import ResultSource
+    from ex3cli.runs.run import Run
+
+LARGEST_SVG = 130_000
+"""Bytes; a larger drawing is shown as a picture, so that the page stays one that can be mailed."""
+_SIZE = re.compile(rb'<svg[^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"')
+
+
+def figure(
+    archive: "ResultSource", run: "Run", name: str, *, alt: str, caption: str, pixelated: bool = False
+) -> Figure:
+    """A figure of a run: its line art where that is small, else its picture.
+
+    Parameters
+    ----------
+    name : without ending, such as "figures/losses".
+    """
+    vector = run.manifest.files.get(f"{name}.svg")
+    if vector is not None and vector["size"] <= LARGEST_SVG:
+        data = archive.bytes(run, f"{name}.svg")
+        if (found := _SIZE.search(data)) is not None:
+            width, height = (round(float(each)) for each in found.groups())
+            return Figure(data, "svg+xml", alt, caption, width, height, pixelated)
+    data = archive.bytes(run, f"{name}.png")
+    return Figure(data, "png", alt, caption, *_shown_size(data, pixelated), pixelated)
+
+
+def uri(figure: Figure, *, for_print: bool = False) -> str:
+    """The figure as a data URI: line art as it is, a picture re-encoded without visible loss.
+
+    For print it is the run's own picture: WebP is no format that PDF has, so that whoever prints it stores
+    the bare pixels,
+    lossy as they are, in far more space.
+    """
+    if figure.format == "png" and not for_print:
+        return _smaller(figure.data, (figure.width, figure.height), figure.pixelated)
+    return _uri(figure.format, figure.data)
+
+
+def _shown_size(data: bytes, pixelated: bool) -> tuple[int, int]:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as picture:
+        width, height = picture.size
+    return (width, height) if pixelated or width <= WIDEST else (WIDEST, round(height * WIDEST / width))
+
+
+@lru_cache(maxsize=64)
+def _smaller(data: bytes, size: tuple[int, int], pixelated: bool) -> str:
+    """A PNG of that size in the smaller format; it takes a while, so that no picture is encoded twice."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as picture:
+        flat = picture.convert("RGB")
+    if flat.size != size:
+        flat = flat.resize(size, Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    flat.save(out, "WEBP", quality=88, method=6, lossless=pixelated)
+    smaller = out.getvalue()
+    return _uri("webp", smaller) if len(smaller) < len(data) else _uri("png", data)
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

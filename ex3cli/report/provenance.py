@@ -1,0 +1,52 @@
+"""How a result was made: command, seed, versions, sources."""
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from ex3cli.report.document import Making
+from ex3cli.report.words import duration, option, seconds_between
+
+if TYPE_CHECKING:
+    from ex3cli.runs.run import Run
+
+LEFT_OPEN = {
+    ("vae", "features"): "the training's own",
+    ("vae", "penalty"): "chosen",
+    ("vae", "gamma"): "chosen",
+    ("vae", "jobs"): "every processor",
+}
+"""What an evaluation's 0 or nothing stands for: settings that were not given, and that it found itself."""
+
+
+def making(run: "Run") -> Making:
+    """Command, seed, versions, digests and time of a run."""
+    manifest = run.manifest
+    seconds = seconds_between(manifest.started, manifest.ended)
+    git = manifest.git or {}
+    commit = f"{git.get('commit', 'unknown')}{' with changes' if git.get('dirty') else ''}"
+    lines = [
+        ("command", shlex.join(manifest.argv)),
+        ("seed", str(manifest.seed)),
+        (
+            "when",
+            f"{manifest.started[:19].replace('T', ' ')} UTC"
+            + (f", {duration(seconds)}" if seconds is not None else ""),
+        ),
+        (
+            "where",
+            f"{manifest.device}, {manifest.threads} thread{'' if manifest.threads == 1 else 's'}, "
+            f"{manifest.machine.get('system', '?')} {manifest.machine.get('processor', '?')}",
+        ),
+        ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
+        ("commit", commit),
+        ("settings", ", ".join(_setting(manifest.command, *each) for each in manifest.config.items())),
+    ]
+    lines += [("data, SHA-256", f"{name}: {digest}") for name, digest in manifest.data.items()]
+    lines += [("made from", f"{name}: {digest}") for name, digest in manifest.sources.items()]
+    lines.append(("manifest", manifest.digest))
+    return Making(run.name, lines)
+
+
+def _setting(command: str, name: str, value: Any) -> str:
+    told = option(value) if value else LEFT_OPEN.get((command.split()[0], name), option(value))
+    return f"{name} = {told}"

@@ -1,0 +1,232 @@
+"""DCGAN and WGAN: scores beside those of real images, and images side by side."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ex3cli.gan.results import NAMES
+from ex3cli.report.document import MissingResult, Part, Table
+from ex3cli.report.images import figure
+from ex3cli.report.provenance import making
+from ex3cli.report.source import MissingError, ResultSource, derived_from
+from ex3cli.report.words import fixed, listed, percent
+
+if TYPE_CHECKING:
+    from ex3cli.runs.run import Run
+
+DATASET = "fashion-mnist"
+LABEL = "dress"
+TRAIN, EVALUATE, COMPARE = "gan train", "gan eval", "gan compare"
+ASKED = ("dcgan", "wgan")
+"""The kinds that the exercise asks for; the third is shown where it has been trained."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What `ex3 gan eval` said of a generator."""
+
+    kind: str
+    run: "Run"
+    trained: "Run"
+    document: dict[str, Any]
+
+
+def trained(archive: ResultSource, kind: str) -> "Run":
+    """The generator that every command would take."""
+    return archive.taken(("gan", DATASET, kind), TRAIN, untrained(archive, kind), must_converge=True)
+
+
+def untrained(archive: ResultSource, kind: str) -> MissingResult:
+    """What is missing where there is no generator of a kind."""
+    command = archive.command("ex3", "gan", "train", "--kind", kind)
+    return MissingResult(
+        f"a trained {NAMES[kind]}", "there is none, not even a shipped one", command, quick=False
+    )
+
+
+def kinds(archive: ResultSource) -> list[str]:
+    """The kinds asked for, and others that have a training or attempts."""
+    return [kind for kind in NAMES if kind in ASKED or archive.of(("gan", DATASET, kind), TRAIN)]
+
+
+def scored(archive: ResultSource, kind: str) -> Scored:
+    """The newest scores of that very generator."""
+    run = trained(archive, kind)
+    words = archive.command("ex3", "gan", "eval", "--kind", kind)
+    gap = MissingResult(f"scores of {NAMES[kind]}", f"{run.name} has not been scored here", words)
+    found = archive.newest(
+        ("gan", DATASET, "eval"),
+        EVALUATE,
+        gap,
+        lambda each: each.manifest.config["kind"] == kind and derived_from(each, run),
+    )
+    return Scored(kind, found, run, archive.json(found, "scores.json"))
+
+
+def all_scored(archive: ResultSource) -> tuple[list[Scored], list[MissingResult]]:
+    """The scores of every kind, and what is missing of them; a kind beyond those asked for is not missed."""
+    found, gaps = [], []
+    for kind in kinds(archive):
+        try:
+            found.append(scored(archive, kind))
+        except MissingError as missing:
+            gaps += [missing.gap] if kind in ASKED or missing.gap.quick or missing.gap.damaged else []
+    return found, gaps
+
+
+MEASURES = (
+    ("Fréchet distance of features", "fid", "fid_floor", 4),
+    ("KID × 1,000", "kid", "kid_floor", 2),
+    ("coverage", "coverage", "coverage_floor", 3),
+    ("density", "density", "density_floor", 3),
+    ("label agreement", "label_agreement", "classifier_accuracy", 3),
+)
+
+
+def scores_table(found: list[Scored], caption: str = "Generated images beside real ones") -> Table:
+    """Each figure beside its floor: what real images get."""
+    rows = []
+    for name, key, floor, digits in MEASURES:
+        if all(each.document[key] is None for each in found):  # nobody asked these for a class
+            continue
+        scale = 1000 if key == "kid" else 1
+        cells = [_scaled(each.document[key], scale, digits) for each in found]
+        if key == "kid":
+            errors = [each.document["kid_standard_error"] for each in found]
+            cells = [
+                f"{cell} ± {_scaled(error, scale, 2)}" if error else cell
+                for cell, error in zip(cells, errors, strict=True)
+            ]
+        floors = list(dict.fromkeys(_scaled(each.document[floor], scale, digits) for each in found))
+        rows.append([name, *cells, " / ".join(floors)])
+    rows.append(["would pass as converged", *(_passes(each) for each in found), ""])
+    drawn = list(dict.fromkeys(f"{each.document['n']:,}" for each in found))
+    seeds = list(dict.fromkeys(str(each.run.manifest.seed) for each in found))
+    classifiers = list(dict.fromkeys(each.document["classifier"] for each in found))
+    note = (
+        f"{listed(drawn)} images drawn with seed {listed(seeds)}, judged by {listed(classifiers)}. The last "
+        "column is what "
+        "real training images score against the test images; for label agreement it is the classifier's own "
+        "accuracy. "
+        "Small Fréchet distance and KID are good, and coverage, density and agreement near the last column."
+    )
+    return Table(caption, ["", *(NAMES[each.kind] for each in found), "real"], rows, note)
+
+
+def _scaled(value: float | None, scale: int, decimals: int) -> str:
+    return fixed(None if value is None else scale * value, decimals)
+
+
+def _passes(each: Scored) -> str:
+    if each.document["verdict"] is None:
+        return "too few images to say"
+    return "yes" if each.document["verdict"] == "converged" else f"no: {each.document['reason']}"
+
+
+def _verdict(document: dict[str, Any]) -> str:
+    """Whether the images pass the judge's bar, which is of as many as there are real ones."""
+    if document["verdict"] is None:
+        return f"{document['n']:,} images are too few to say whether it passes as converged."
+    if document["verdict"] == "converged":
+        return "It passes as converged."
+    return f"It falls short of what counts as converged: {document['reason']}."
+
+
+def in_words(found: list[Scored]) -> list[str]:
+    """The answer to which GAN draws better, as far as the scores bear it out."""
+    said = []
+    for each in found:
+        document = each.document
+        seen = (
+            f"{percent(document['label_agreement'], 1)} % are seen as the class that was asked for"
+            if document["label_agreement"] is not None
+            else "it takes no class"
+        )
+        said.append(
+            f"{NAMES[each.kind]}: of the images drawn {seen} (of real ones "
+            f"{percent(document['classifier_accuracy'], 1)} %); "
+            f"{percent(document['coverage'], 1)} % of the real images have a drawn one near (real: "
+            f"{percent(document['coverage_floor'], 1)} %). {_verdict(document)}"
+        )
+    if len(found) > 1:
+        names = {
+            key: min(found, key=lambda each: sign * (each.document[key] or 0)).kind
+            for key, sign in (("fid", 1), ("coverage", -1))
+        }
+        best = list(dict.fromkeys(NAMES[kind] for kind in names.values()))
+        said.append(
+            f"{best[0]} is nearer to the real images both by the Fréchet distance and by coverage."
+            if len(best) == 1
+            else f"By the Fréchet distance {best[0]} is nearer to the real images, by coverage {best[1]}."
+        )
+    return said
+
+
+def quality(archive: ResultSource) -> Part:
+    """The scores."""
+    found, gaps = all_scored(archive)
+    tables = [scores_table(found), _classes(found)] if found else []
+    return Part(
+        "How good they are", in_words(found), tables, makings=[making(each.run) for each in found], gaps=gaps
+    )
+
+
+def _classes(found: list[Scored]) -> Table:
+    names = list(found[0].document["class_shares"])
+    rows = []
+    for name in names:
+        by_class = [(each.document["class_agreements"] or {}).get(name) for each in found]
+        rows.append([name, *(fixed(value, 3) for value in by_class)])
+    headings = ["class asked for", *(NAMES[each.kind] for each in found)]
+    return Table("Label agreement by class", headings, rows, folded=True)
+
+
+def side_by_side(archive: ResultSource) -> Part:
+    """Two images of each kind beside two real ones of the same class."""
+    command = archive.command("ex3", "gan", "compare", "--label", LABEL)
+    gap = MissingResult(
+        "two images of each kind beside two real ones", "none was drawn by the generators taken now", command
+    )
+    sources = []
+    for kind in ASKED:
+        sources.append(trained(archive, kind))
+    run = _best_comparison(archive, sources, gap)
+    document = archive.json(run, "comparison.json")
+    drawn = [NAMES.get(each["panel"], each["panel"]) for each in document["panels"]]
+    number_of = max(len(each["indices"]) for each in document["panels"])
+    shown = figure(
+        archive,
+        run,
+        "figures/comparison",
+        pixelated=True,
+        alt=f"Images of the class {document['label']}: {number_of} each of {listed(drawn)}.",
+        caption=f"{document['label']}: {number_of} each of {listed(drawn)}, seed {document['seed']}, not "
+        "picked by hand.",
+    )
+    gaps = []
+    for each in document["missing"]:
+        what = NAMES.get(each["panel"], each["panel"]) + " images"
+        gaps.append(MissingResult(what, each["cause"], f"{each['remedy']}; then: {command}", quick=False))
+    commands = [
+        (
+            "Draw new ones",
+            archive.command("ex3", "gan", "sample", "--kind", kind, "--label", LABEL, "-n", "2"),
+        )
+        for kind in ASKED
+    ]
+    return Part("Side by side", figures=[shown], commands=commands, makings=[making(run)], gaps=gaps)
+
+
+def _best_comparison(archive: ResultSource, sources: "list[Run]", gap: MissingResult) -> "Run":
+    """Of the comparisons of these generators one with real images, which take the data set; the user's before
+    a shipped one.
+    """
+    category = ("gan", DATASET, "comparison")
+    archive.check(category, gap)
+    runs = [run for run in archive.of(category, COMPARE) if run.manifest.state == "finished"]
+    runs = [run for run in runs if all(derived_from(run, source) for source in sources)]
+    if not runs:
+        raise MissingError(gap)
+    return max(
+        runs,
+        key=lambda run: (not run.manifest.summary["missing"], not run.is_reference, run.manifest.started),
+    )

@@ -1,0 +1,1 @@
+"""Run folders: manifests, verified files, and the store. Knows no model."""

@@ -1,0 +1,216 @@
+"""Files: reads whose size and kind are checked first, and writes that appear whole or not at all."""
+
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from filelock import FileLock
+
+from ex3cli.errors import ArtifactError
+
+CHUNK = 1 << 20  # bytes in memory at a time
+
+
+def size_of(path: Path) -> int:
+    """Size in bytes of a regular file, or of one that a link names.
+
+    Raises
+    ------
+    OSError : there is none, it cannot be reached, or it is a folder, a pipe or a device.
+    """
+    status = os.stat(path)  # noqa: PTH116
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return status.st_size
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """A file's bytes, `CHUNK` of them at a time; an `OSError` as in `size_of`."""
+    size_of(path)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def read(path: Path, limit: int) -> bytes:
+    """The bytes of a file that has `limit` of them at most; an `OSError` for a larger one, and as in
+    `size_of`.
+    """
+    size = size_of(path)
+    if size > limit:
+        raise OSError(errno.EFBIG, f"{size:,} bytes, where at most {limit:,} are expected")
+    with path.open("rb") as file:
+        return file.read(limit)
+
+
+TEMPORARY = ".tmp"
+"""Ending of a file that has not got its name yet; after a kill it may stay behind."""
+
+ELSEWHERE = "name another folder with --artifacts (or EX3_ARTIFACTS)"
+UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
+"""Error numbers by which a file system, such as a network or FUSE mount, tells that it has no such operation.
+"""
+
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "make the folder writable"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), "move what stands in its place away"),
+    errno.ENAMETOOLONG: "shorten its path",
+}
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` in one step that survives a crash, a kill and a full disk.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name in one
+    `os.replace`;
+    then the folder itself is flushed, or a power cut could undo the rename.
+
+    Raises
+    ------
+    ArtifactError : the disk is full or the folder cannot be written; the old file is untouched.
+    """
+    write_together({path: data})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Replace several files, none before all their bytes are on the disk, in the order given: what names the
+    others last.
+
+    Raises
+    ------
+    ArtifactError : the disk is full or a folder cannot be written; every old file is untouched.
+    """
+    waiting: dict[Path, Path] = {}
+    path = Path()
+    try:
+        for path, data in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            waiting[path] = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+            with waiting[path].open("xb") as file:
+                file.write(data)
+                file.flush()
+                flush(file.fileno())
+        for path, temporary in waiting.items():
+            temporary.replace(path)
+        for folder in {path.parent for path in waiting}:
+            sync_folder(folder)
+    except BaseException as error:
+        for temporary in waiting.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from error
+        raise
+
+
+def flush(handle: int) -> None:
+    """Flush an open file or folder to the disk, where the file system can.
+
+    Raises
+    ------
+    OSError : the flush failed, such as for a full disk.
+    """
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        note_once(
+            f"note: this file system cannot flush ({error.strerror}): a power cut may undo what was written "
+            "last"
+        )
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's own entries to the disk, where the system can (Windows cannot open a folder)."""
+    with contextlib.suppress(PermissionError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            flush(handle)
+        finally:
+            os.close(handle)
+
+
+def take(lock: FileLock) -> None:
+    """Acquire a lock, where the file system has locks.
+
+    Raises
+    ------
+    Timeout : someone else holds it. OSError : the lock's file cannot be written.
+    """
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:  # the latter from older versions of filelock
+        if isinstance(error, OSError) and error.errno not in UNSUPPORTED:
+            raise
+        why = error.strerror if isinstance(error, OSError) else "not implemented"
+        note_once(
+            f"note: this file system has no locks ({why}): let no two commands write the same run at once"
+        )
+
+
+@cache
+def note_once(text: str) -> None:
+    """Log a warning, which goes to stderr, once in a process."""
+    logging.getLogger("ex3cli").warning(text)
+
+
+def trial(folder: Path) -> dict[str, OSError]:
+    """Do in a folder what every command needs, and clean up; of what the file system cannot do, the error by
+    its name.
+    """
+    failed: dict[str, OSError] = {}
+
+    def attempt(what: str, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except OSError as error:
+            failed[what] = error
+        except NotImplementedError:  # from older versions of filelock
+            failed[what] = OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    scratch = folder / f".trial.{secrets.token_hex(4)}{TEMPORARY}"
+    old, new, lock = scratch / "old", scratch / "new", FileLock(scratch / "lock", timeout=0)
+    attempt("make a folder", scratch.mkdir)
+    if failed:
+        return failed
+    try:
+        attempt("write a file", lambda: [each.write_bytes(b"ex3") for each in (old, new)])
+        attempt("replace a file", lambda: new.replace(old))
+        attempt("lock a file", lock.acquire)
+        for what, path in (("flush a file", old), ("flush a folder", scratch)):
+            attempt(what, lambda path=path: _flush_once(path))  # type: ignore[misc]
+        lock.release()
+        attempt("remove a file", old.unlink)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return failed
+
+
+def _flush_once(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def cannot_write(path: Path, error: OSError) -> ArtifactError:
+    """The two lines for every failure to write below the artifacts folder."""
+    return ArtifactError(f"cannot write {path}: {error.strerror or error}", advice(error, ELSEWHERE))
+
+
+def advice(error: BaseException | None, elsewhere: str) -> str:
+    """What to do about a failure to write, by its kind; `elsewhere` says how to name another folder."""
+    first = _ADVICE.get(getattr(error, "errno", None) or 0)
+    return f"{first}, or {elsewhere}" if first else elsewhere

@@ -1,0 +1,194 @@
+"""`run.json`, the manifest: settings, versions, digests of files and sources, and a digest of itself."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, Self, get_args
+
+from ex3cli.errors import ArtifactError
+from ex3cli.runs import files
+from ex3cli.runs.files import write_atomically
+from ex3cli.runs.jsonio import digest, spell, to_json
+
+FILE_NAME = "run.json"
+SCHEMA = 2
+MOST_BYTES = 16_000_000  # of a manifest; one of many files has some 100,000
+WHOLE_NUMBERS = range(-(2**63), 2**64)  # what a seed, a count or a size may be
+State = Literal["running", "interrupted", "failed", "finished"]
+PLACES = ("--artifacts", "--data", "--resume", "--output")
+"""Options of a command line that say where, which is somewhere else on another machine or the next time."""
+
+
+def without(argv: Sequence[str], options: Sequence[str] = PLACES) -> list[str]:
+    """A command line without options that take one word each, and without those words."""
+    following = {place + 1 for place, word in enumerate(argv) if word in options}
+    kept = [word for place, word in enumerate(argv) if place not in following]
+    return [word for word in kept if word.partition("=")[0] not in options]
+
+
+@dataclass
+class Manifest:
+    """Everything needed to trust a run and to repeat it; `files` maps each file to its size in bytes and
+    SHA-256.
+    """
+
+    command: str  # the command that made it, such as "vae train"
+    category: list[str]  # feature, data set, kind: the folders above the run
+    config: dict[str, Any]
+    seed: int
+    argv: list[str]
+    device: str
+    threads: int
+    versions: dict[str, str]
+    machine: dict[str, str]
+    git: dict[str, Any] | None
+    data: dict[str, str]  # data file -> SHA-256 of its content
+    sources: dict[str, str]  # run it was computed from -> that run's manifest digest
+    started: str  # UTC, ISO 8601
+    state: State = "running"
+    partial: bool = False  # shortened by the user, so never taken unasked
+    converged: bool | None = None  # of trainings that can fail to
+    note: str = ""
+    ended: str | None = None
+    summary: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    @property
+    def is_study(self) -> bool:
+        """Whether it answers a question of its own, such as what width does: never taken unasked, whatever it
+        came to.
+        """
+        return self.summary.get("study") is True
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is finished, at its full length, and no study: only such a run is taken unasked."""
+        return self.state == "finished" and not self.partial and not self.is_study
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical form of everything else."""
+        return digest(to_json(asdict(self), indent=None).encode())
+
+    def _is_well_formed(self) -> bool:
+        """Whether every field has its type: a digest proves that the words are unchanged, not that they make
+        sense.
+        """
+        texts = (self.command, self.device, self.started, self.note, self.ended or "")
+        dictionaries = (self.config, self.summary, self.git or {})
+        of_texts = (self.versions, self.machine, self.data, self.sources)
+        return (
+            all(isinstance(words, list) for words in (self.argv, self.category))
+            and all(isinstance(text, str) for text in (*texts, *self.argv, *self.category))
+            and all(isinstance(each, dict) for each in (*dictionaries, *of_texts, self.files))
+            and all(isinstance(text, str) for each in of_texts for text in each.values())
+            and all(type(number) is int and number >= 0 for number in (self.seed, self.threads, self.schema))
+            and self.state in get_args(State)
+            and type(self.partial) is bool
+            and (self.converged is None or type(self.converged) is bool)
+            and all(
+                _names_a_file(name) and _is_fingerprint(recorded) for name, recorded in self.files.items()
+            )
+        )
+
+    def to_bytes(self) -> bytes:
+        """The file's only spelling: canonical JSON, digest included."""
+        return (to_json({**asdict(self), "digest": self.digest}) + "\n").encode()
+
+    def write(self, folder: Path) -> None:
+        """Replace the folder's manifest atomically."""
+        write_atomically(folder / FILE_NAME, self.to_bytes())
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read and verify a run's manifest.
+
+        Raises
+        ------
+        ArtifactError : missing, unreadable, of another schema, or with one byte other than it was written.
+        """
+        path = folder / FILE_NAME
+        try:
+            stored = files.read(path, MOST_BYTES)
+        except OSError as error:
+            raise _damaged(path, f"cannot be read ({error.strerror})") from error
+        try:
+            content = json.loads(stored, parse_int=_whole_number)
+            if type(content["schema"]) is int and content["schema"] != SCHEMA:
+                raise _of_other_schema(path, content)
+            # Comparing whole files and not parsed values: a changed blank must not pass either.
+            intact = (spell(content) + "\n").encode() == stored
+            recorded = content.pop("digest")
+            intact &= digest(spell(content, indent=None).encode()) == recorded
+            manifest = cls(**content)
+            if content.keys() != vars(manifest).keys() or not manifest._is_well_formed():
+                raise TypeError
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise _damaged(path, "is damaged: it is no manifest of this ex3") from None
+        if not intact:
+            raise _damaged(path, "is damaged: its content does not match its digest")
+        return manifest
+
+
+def _whole_number(digits: str) -> int:
+    number = int(digits)
+    if number not in WHOLE_NUMBERS:
+        raise ValueError(digits)
+    return number
+
+
+def now() -> str:
+    """The present moment, UTC, to the microsecond: runs sort by it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def is_inside(relative: str) -> bool:
+    """Whether a file's name, as a manifest holds it, stays inside the run's folder."""
+    parts = PurePosixPath(relative).parts
+    return (
+        bool(parts)
+        and ".." not in parts
+        and not relative.startswith("/")
+        and "\\" not in relative
+        and "\0" not in relative
+    )
+
+
+def _names_a_file(name: str) -> bool:
+    return is_inside(name) and name != FILE_NAME
+
+
+def _is_fingerprint(recorded: Any) -> bool:
+    return (
+        isinstance(recorded, dict)
+        and recorded.keys() == {"size", "sha256"}
+        and type(recorded["size"]) is int
+        and isinstance(recorded["sha256"], str)
+    )
+
+
+def _of_other_schema(path: Path, content: dict[str, Any]) -> ArtifactError:
+    """The error for a manifest that another version of ex3 wrote: which one, and what makes the run anew."""
+    cause = f"{path} has schema {content['schema']}, and this ex3 reads {SCHEMA}"
+    if isinstance(written_by := dict(content.get("versions") or {}).get("ex3"), str):
+        cause += f": ex3 {written_by} wrote it"
+    words = content.get("argv")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return ArtifactError(cause, "use the version of ex3 that wrote it, or name another run with --run")
+    return ArtifactError(
+        cause, f"make the run anew: {shlex.join(words)} (see its --help for renamed options)"
+    )
+
+
+class DamagedManifestError(ArtifactError):
+    """It is not what was written."""
+
+
+def _damaged(path: Path, how: str) -> DamagedManifestError:
+    return DamagedManifestError(
+        f"{path} {how}", "restore it from a copy, move that run folder away, or name another run with --run"
+    )

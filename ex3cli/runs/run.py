@@ -1,0 +1,411 @@
+"""One run folder: written by the training that claimed it, verified by everyone who reads it."""
+
+import contextlib
+import json
+import os
+import platform
+import shlex
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from filelock import FileLock, Timeout
+
+from ex3cli.config import Config
+from ex3cli.errors import ArtifactError, UsageError
+from ex3cli.runs import files, formats
+from ex3cli.runs import formats as packing
+from ex3cli.runs import jsonio as metrics_log
+from ex3cli.runs.files import TEMPORARY, cannot_write, take, write_atomically
+from ex3cli.runs.jsonio import digest, jsonable, to_json
+from ex3cli.runs.manifest import FILE_NAME, Manifest, is_inside, now
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+Kind = TypeVar("Kind", bound=Config)
+
+LOCK_NAME = ".lock"
+WRITER_NAME = ".writer"  # who holds the lock, for whoever waits for it
+CHECKPOINT_FOLDER = "checkpoint"
+REFERENCE = "reference"  # the folder of the shipped runs, and what they are called
+
+
+def reference_name(category: Sequence[str], name: str | None = None) -> str:
+    """What the shipped run of a category is called, or one of a name of its own beside it."""
+    return "/".join([REFERENCE, *category, *([] if name is None else [name])])
+
+
+class Run:
+    """A run folder and its manifest.
+
+    `Store.new_run` and `reopen` give one that may be written; `Store.find` and `Store.open` give one to read,
+    and every byte
+    that `read_*` returns has matched the manifest's SHA-256 first.
+    """
+
+    def __init__(self, path: Path, name: str, manifest: Manifest) -> None:
+        self.path = path
+        self.name = name
+        self.manifest = manifest
+        self.metrics = metrics_log.MetricsLog(path)
+        self.written: dict[str, dict[str, Any]] = {}  # size and SHA-256 of each file that this training wrote
+
+    @cached_property
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / LOCK_NAME, timeout=0)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the run is one that ex3 ships."""
+        return self.name == REFERENCE or self.name.startswith(f"{REFERENCE}/")
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a state to resume from; a finished run needs none."""
+        return self.manifest.state != "finished" and any((self.path / CHECKPOINT_FOLDER).glob("[!.]*"))
+
+    # Writing
+    # --------------------------------------------------------------------------------------------------------
+
+    def claim(self) -> Self:
+        """Hold the folder against a second writer; a killed process lets go of it by dying."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            take(self._lock)
+            (self.path / WRITER_NAME).write_text(
+                f"process {os.getpid()} on {platform.node()}, since {now()[:19]} UTC"
+            )
+        except Timeout:
+            raise ArtifactError(
+                f"{self.path} is being written by another ex3{self._writer()}",
+                "wait for it, or start a new run; if that process is no more, remove "
+                f"{self.path / LOCK_NAME}",
+            ) from None
+        except OSError as error:
+            self._lock.release()
+            raise cannot_write(self.path, error) from error
+        return self
+
+    def _writer(self) -> str:
+        """In brackets who claimed the folder last, where that is known."""
+        try:
+            said = files.read(self.path / WRITER_NAME, 1_000).decode()
+        except (OSError, UnicodeDecodeError):
+            return ""
+        return f" ({said})" if said.isprintable() and said else ""
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """`claim` for the length of a block."""
+        self.claim()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def reopen(self, config: Mapping[str, Any]) -> Self:
+        """Take up an unfinished run again, under the same configuration.
+
+        Raises
+        ------
+        UsageError : the run is finished, or `config` differs; every difference is named.
+        ArtifactError : another process is at it, or a file that was recorded when it stopped has changed
+            since.
+        """
+        self._check_resumable(config)
+        self.claim()
+        try:
+            # before the claim another process may have brought it further
+            self.manifest = Manifest.read(self.path)
+            self._check_resumable(config)
+            self._check_unchanged()
+            for leftover in self.path.rglob(f".*{TEMPORARY}"):  # of writes that a kill cut short
+                leftover.unlink()
+            # Files are recorded when a run stops; from here on they change, and an old record would call them
+            # altered.
+            self.manifest = replace(self.manifest, state="running", ended=None, note="", files={})
+            self.manifest.write(self.path)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _check_resumable(self, config: Mapping[str, Any]) -> None:
+        if self.manifest.state == "finished":
+            raise UsageError(
+                f"{self.name} is finished: there is nothing to resume",
+                "leave out --resume to start a new run",
+            )
+        stored, given = self.manifest.config, jsonable(config)
+        differing = sorted(key for key in stored.keys() | given.keys() if stored.get(key) != given.get(key))
+        if differing:
+            changes = ", ".join(
+                f"{key}: {stored.get(key)!r} there, {given.get(key)!r} now" for key in differing
+            )
+            raise UsageError(
+                f"{self.name} was started under another configuration ({changes})", "resume it unchanged"
+            )
+
+    def _check_unchanged(self) -> None:
+        recorded = {} if self.manifest.state == "running" else self.verify()
+        for relative, condition in recorded.items():
+            if condition != "ok":
+                raise self._damaged(
+                    self.path / relative, f"is {condition}: it is not what the run left when it stopped"
+                )
+
+    def write_bytes(self, relative: str, data: bytes) -> Path:
+        """Write one file of the run atomically."""
+        path = self._inside(relative)
+        write_atomically(path, data)
+        self.written[relative] = _fingerprint(data)
+        return path
+
+    def write_text(self, relative: str, text: str) -> Path:
+        """Write UTF-8 text."""
+        return self.write_bytes(relative, text.encode())
+
+    def write_json(self, relative: str, value: Any) -> Path:
+        """Write canonical JSON (see `canonical.jsonable`)."""
+        return self.write_text(relative, to_json(value) + "\n")
+
+    def write_csv(self, relative: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+        """Write a table."""
+        return self.write_bytes(relative, formats.csv_to_bytes(header, rows))
+
+    def write_tensors(self, relative: str, tensors: "dict[str, Tensor]") -> Path:
+        """Write named tensors as safetensors."""
+        return self.write_bytes(relative, formats.tensors_to_bytes(tensors))
+
+    def write_estimator(self, relative: str, estimator: Any) -> Path:
+        """Write a fitted scikit-learn estimator as skops."""
+        return self.write_bytes(relative, formats.estimator_to_bytes(estimator))
+
+    def write_figure(self, relative: str, figure: "Figure", *, svg: bool = False) -> list[Path]:
+        """Write `relative`.png, and .svg for line art."""
+        kinds = ("png", "svg") if svg else ("png",)
+        return [
+            self.write_bytes(f"{relative}.{kind}", formats.figure_to_bytes(figure, kind)) for kind in kinds
+        ]
+
+    def read_written(self, relative: str) -> bytes:
+        """The bytes of a file that this training wrote.
+
+        Raises
+        ------
+        ArtifactError : the file is gone, or its bytes have changed since.
+        """
+        path = self._inside(relative)
+        try:
+            data = files.read(path, self.written[relative]["size"])
+        except FileNotFoundError:
+            raise _altered(path, "is missing") from None
+        except OSError as error:
+            raise _altered(path, f"cannot be read ({error.strerror})") from error
+        if _fingerprint(data) != self.written[relative]:
+            raise _altered(path, "is damaged: it is not what the training wrote")
+        return data
+
+    def check_written(self) -> None:
+        """Compare every file that this training wrote with its digest, see `read_written`."""
+        for relative in self.written:
+            self.read_written(relative)
+
+    def finish(
+        self, summary: Mapping[str, Any], *, partial: bool = False, converged: bool | None = None
+    ) -> None:
+        """Seal the run: drop its checkpoint, record every file's size and SHA-256, say what it came to."""
+        self.metrics.check()
+        self.check_written()
+        self._close(
+            "finished",
+            partial=partial,
+            converged=converged,
+            summary=jsonable({**self.manifest.summary, **summary}),
+        )
+        self._tidy()
+
+    def mark(self, state: str, note: str = "") -> None:
+        """Record that the run was `interrupted` or has `failed`, and why; it can still be resumed.
+
+        What is finished stays finished: a run that was sealed before the signal or the failure came is left
+        as it is.
+        """
+        if self._is_sealed():
+            self._tidy()
+        else:
+            self._close(state, note=note)
+
+    def _is_sealed(self) -> bool:
+        """Whether the manifest on the disk says `finished`, and take it up; a signal may come before `_close`
+        knows of it.
+        """
+        with contextlib.suppress(ArtifactError):
+            there = Manifest.read(self.path)
+            if there.state == "finished":
+                self.manifest = there
+                return True
+        return False
+
+    def _close(self, state: str, **changes: Any) -> None:
+        try:
+            files = {relative: packing.fingerprint(self.path / relative) for relative in self._present()}
+        except OSError as error:
+            raise cannot_write(self.path / FILE_NAME, error) from error
+        closed = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
+        closed.write(self.path)
+        self.manifest = closed
+        self._lock.release()
+
+    def _tidy(self) -> None:
+        """Remove what a sealed run needs no more; what cannot be removed does not undo the seal."""
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self.path / CHECKPOINT_FOLDER)
+        self._lock.release()
+
+    # Reading
+    # --------------------------------------------------------------------------------------------------------
+
+    def read_bytes(self, relative: str) -> bytes:
+        """Return a file's bytes after they have matched the manifest.
+
+        Raises
+        ------
+        ArtifactError : the run has no such file, or its bytes are not those that were written.
+        """
+        recorded = self.manifest.files.get(relative)
+        path = self._inside(relative)
+        if recorded is None:
+            raise ArtifactError(f"{self.name} has no file {relative}", f"see `ex3 runs show {self.name}`")
+        try:
+            return packing.read(path, recorded)
+        except OSError as error:
+            raise self._damaged(path, f"cannot be read ({error.strerror})") from error
+        except packing.OtherContentError:
+            raise self._damaged(packing.place(path), "does not match the SHA-256 in its manifest") from None
+
+    def read_json(self, relative: str) -> Any:
+        """A JSON file, verified."""
+        try:
+            return json.loads(self.read_bytes(relative))
+        except (ValueError, RecursionError):
+            raise self._damaged(self._inside(relative), "is not JSON") from None
+
+    def read_history(self) -> list[dict[str, Any]]:
+        """The rows of `metrics.jsonl`, verified, in order; none where the run has none."""
+        name = metrics_log.FILE_NAME
+        if name not in self.manifest.files:
+            return []
+        try:
+            return metrics_log.rows_of(self.read_bytes(name))
+        except (ValueError, RecursionError):
+            raise self._damaged(self._inside(name), "does not hold a JSON object on each line") from None
+
+    def read_tensors(self, relative: str, *, finite: bool = False) -> "dict[str, Tensor]":
+        """A safetensors file's tensors, verified; a pickle in its place is refused unread.
+
+        With `finite`, as weights and features have to be, a file that holds NaN or an infinity is damage too.
+        """
+        tensors = formats.tensors_from_bytes(self.read_bytes(relative), self.path / relative)
+        bad = next((name for name, each in tensors.items() if finite and not each.isfinite().all()), None)
+        if bad is not None:
+            raise self._damaged(self._inside(relative), f"holds numbers that are not finite, in {bad}")
+        return tensors
+
+    def settings(self, kind: type[Kind]) -> Kind:
+        """The settings that the run was made with, without its data set and seed.
+
+        Raises
+        ------
+        ArtifactError : its manifest has a setting or a value that this version of ex3 does not know.
+        """
+        try:
+            return kind.from_dict(
+                {key: each for key, each in self.manifest.config.items() if key not in ("dataset", "seed")}
+            )
+        except UsageError as error:
+            raise ArtifactError(
+                f"{self.path / FILE_NAME}: {error.cause}",
+                "use the version of ex3 that wrote it, or name another run with --run",
+            ) from error
+
+    def read_estimator(self, relative: str) -> Any:
+        """A skops file's estimator, verified; a pickle in its place is refused unread."""
+        return formats.estimator_from_bytes(self.read_bytes(relative), self.path / relative)
+
+    def verify(self) -> dict[str, str]:
+        """Each file's condition, by the name that it is stored under.
+
+        "ok", "altered", "missing", "unreadable", or "unknown" for one that no manifest names.
+        """
+        conditions = {}
+        for relative, recorded in self.manifest.files.items():
+            path = self._inside(relative)
+            stored = packing.place(path).relative_to(self.path).as_posix()
+            try:
+                packing.check(path, recorded)
+                conditions[stored] = "ok"
+            except packing.OtherContentError:
+                conditions[stored] = "altered"
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                conditions[stored] = "missing"
+            except OSError:
+                conditions[stored] = "unreadable"
+        if self.manifest.state == "finished":
+            conditions |= {extra: "unknown" for extra in self._present() if extra not in conditions}
+        return dict(sorted(conditions.items()))
+
+    # --------------------------------------------------------------------------------------------------------
+
+    def _present(self) -> list[str]:
+        """Files of this run, apart from the manifest, the checkpoint and runs nested below."""
+        nested = {found.parent for found in self.path.rglob(FILE_NAME)} - {self.path}
+        present = []
+        for path in sorted(self.path.rglob("*")):
+            relative = path.relative_to(self.path)
+            hidden = relative.name.startswith(".") or relative.parts[0] in (CHECKPOINT_FOLDER, FILE_NAME)
+            if path.is_file() and not hidden and not nested.intersection(path.parents):
+                present.append(relative.as_posix())
+        return present
+
+    def _inside(self, relative: str) -> Path:
+        if not is_inside(relative):
+            raise ArtifactError(
+                f"{relative!r} lies outside the run folder {self.path}", "name a file inside it"
+            )
+        return self.path / relative
+
+    def _damaged(self, path: Path, how: str) -> ArtifactError:
+        again = (
+            restore_hint(self.path)
+            if self.is_reference
+            else f"make it again: {shlex.join(self.manifest.argv)}"
+        )
+        return ArtifactError(f"{path} {how}", f"restore it from a copy, or {again}")
+
+
+def restore_hint(shipped: Path) -> str:
+    """What brings a file back that ships with ex3, for an error's remedy; `shipped` is the folder of it, or
+    one above.
+    """
+    for folder in (shipped, *shipped.parents):
+        if (
+            folder.name == REFERENCE
+            and folder.parent.name == "artifacts"
+            and (folder.parents[1] / ".git").exists()
+        ):
+            return f"`git checkout artifacts/{REFERENCE}` in {folder.parents[1]}"
+    return "reinstall ex3"
+
+
+def _altered(path: Path, how: str) -> ArtifactError:
+    return ArtifactError(f"{path} {how}", "restore it from a copy and resume, or start a new run")
+
+
+def _fingerprint(data: bytes) -> dict[str, Any]:
+    return {"size": len(data), "sha256": digest(data)}

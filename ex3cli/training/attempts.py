@@ -1,0 +1,253 @@
+"""Attempts at a training: `attempts.jsonl` in a run's folder, and `convergence.json`, their counts over all
+runs.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ex3cli.errors import ArtifactError
+from ex3cli.runs import files
+from ex3cli.runs.files import cannot_write, take, write_atomically
+from ex3cli.runs.jsonio import from_jsonable, to_json
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
+
+FILE_NAME = "attempts.jsonl"
+MOST_BYTES = 64_000_000  # of that file; an attempt has some 500
+CONVERGENCE_FILE = "convergence.json"
+LOCK_NAME = ".convergence.lock"
+VERDICTS = ("converged", "failed", "unjudged")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a training and how it ended; an attempt still under way has none."""
+
+    attempt: int  # 1 is the first
+    seed: int
+    verdict: str  # one of VERDICTS; unjudged where nothing could judge it
+    reason: str | None  # of a failed one, by name
+    iteration: int  # where it ended
+    values: dict[str, Any] = field(default_factory=dict)  # what decided
+    shortened: bool = False  # by the user, to less than its preset's length
+
+    @property
+    def counts_toward_rate(self) -> bool:
+        """Whether it says something of how often a training fails: it was judged, and had its preset's whole
+        length.
+        """
+        return self.verdict != "unjudged" and not self.shortened
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What attempts add up to. Shortened and unjudged ones are told apart and are not among the failed or
+    converged.
+    """
+
+    failed_before_first_success: int | None  # None while nothing has converged
+    failed: int
+    converged: int
+    unjudged: int
+    shortened: int
+    reasons: dict[str, int]  # of the failed
+
+
+def describe_verdict(verdict: str, reason: str | None) -> str:
+    """`converged`, or `failed: low coverage`."""
+    return verdict if reason is None else f"{verdict}: {reason}"
+
+
+class AttemptLog:
+    """`attempts.jsonl`: each attempt is entered once, when it is decided, and never changed.
+
+    A training keeps its attempts in its checkpoints and writes the file from them (`restore`); others read
+    the file.
+
+    Parameters
+    ----------
+    write : writes bytes to a path of the folder; a run's `write_bytes` also keeps the digest.
+    """
+
+    def __init__(self, folder: Path, write: Callable[[str, bytes], object] | None = None) -> None:
+        self.path = folder / FILE_NAME
+        self._write = write or (lambda _, data: write_atomically(self.path, data))
+        self._known: list[Attempt] | None = None
+
+    def entries(self) -> list[Attempt]:
+        """The decided attempts, in order: the restored and recorded ones, or those of the file.
+
+        Raises
+        ------
+        ArtifactError : a line that is no attempt, or a number that is out of turn.
+        """
+        if self._known is not None:
+            return list(self._known)
+        try:
+            data = files.read(self.path, MOST_BYTES)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ArtifactError(
+                f"{self.path} cannot be read ({error.strerror})", "make it readable"
+            ) from error
+        return parse(data, self.path)
+
+    def record(self, attempt: Attempt) -> None:
+        """Enter the next decided attempt, atomically and on the disk before this returns.
+
+        Raises
+        ------
+        ArtifactError : it is not the next one, which would lose or double an attempt; or the disk is full.
+        """
+        entries = self.entries()
+        if attempt.attempt != len(entries) + 1 or attempt.verdict not in VERDICTS:
+            raise ArtifactError(
+                f"{self.path} has {len(entries)} attempts, so {attempt} is not the next", "start a new run"
+            )
+        self._write_all([*entries, attempt])
+
+    def restore(self, entries: Sequence[Attempt]) -> None:
+        """Begin with the attempts that a checkpoint holds, whatever the file holds, which is written anew."""
+        self._known = []
+        if entries:
+            self._write_all(entries)
+
+    def _write_all(self, entries: Sequence[Attempt]) -> None:
+        lines = [to_json(asdict(each), indent=None) + "\n" for each in entries]
+        self._write(FILE_NAME, "".join(lines).encode())
+        if self._known is not None:
+            self._known = list(entries)
+
+
+def parse(data: bytes, path: Path) -> list[Attempt]:
+    """The attempts that the bytes of an `attempts.jsonl` tell; `path` is named in errors."""
+    known = {each.name for each in fields(Attempt)}
+    entries: list[Attempt] = []
+    try:
+        for line in data.decode().splitlines():
+            stored = json.loads(line, object_hook=from_jsonable)
+            entry = Attempt(**{key: value for key, value in stored.items() if key in known})
+            if entry.verdict not in VERDICTS or entry.attempt != len(entries) + 1:
+                raise ValueError(line)
+            entries.append(entry)
+    except (ValueError, TypeError, AttributeError):
+        raise ArtifactError(
+            f"{path} is damaged: line {len(entries) + 1} is not the next attempt",
+            "restore it from a copy, or start a new run",
+        ) from None
+    return entries
+
+
+def attempt_from_row(row: Mapping[str, Any]) -> Attempt:
+    """The attempt that a row tells which holds an attempt's fields among others, as those of a history do."""
+    return Attempt(**{each.name: row[each.name] for each in fields(Attempt)})
+
+
+def attempts_of(run: Run) -> list[Attempt]:
+    """The decided attempts of any run; of one that is not under way right now, only if its digest matches."""
+    if FILE_NAME not in run.manifest.files or run.manifest.state == "running":
+        return AttemptLog(run.path).entries()
+    return parse(run.read_bytes(FILE_NAME), run.path / FILE_NAME)
+
+
+def deduplicate(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt]]:
+    """Each attempt once, in the place of the first: one of the same settings, seed, device and threads is
+    that training again.
+
+    Where it was judged by another classifier than before, the newer verdict counts; one that nobody judged
+    undoes none.
+    """
+    kept: dict[tuple[str, int], tuple[Run, Attempt]] = {}
+    for run, attempt in found:
+        settings = {name: value for name, value in run.manifest.config.items() if name != "seed"}
+        if settings.get("precision") == "auto":  # in runs of before; now the manifest holds what it came to
+            settings["precision"] = run.manifest.summary.get("precision", "auto")
+        what = (
+            to_json([run.manifest.category, settings, run.manifest.device, run.manifest.threads]),
+            attempt.seed,
+        )
+        earlier = kept.get(what)
+        judged_anew = (
+            attempt.verdict != "unjudged" and earlier and earlier[0].manifest.sources != run.manifest.sources
+        )
+        if earlier is None or judged_anew:
+            kept[what] = (run, attempt)
+    return list(kept.values())
+
+
+def tally(attempts: Iterable[Attempt]) -> Tally:
+    """Count attempts, given in the order in which they were made."""
+    every = list(attempts)
+    counted = [each for each in every if not each.shortened]
+    verdicts = [each.verdict for each in counted if each.counts_toward_rate]
+    first = verdicts.index("converged") if "converged" in verdicts else None
+    reasons = Counter(each.reason or "unnamed" for each in counted if each.verdict == "failed")
+    return Tally(
+        failed_before_first_success=first,
+        failed=verdicts.count("failed"),
+        converged=verdicts.count("converged"),
+        unjudged=sum(each.verdict == "unjudged" for each in counted),
+        shortened=len(every) - len(counted),
+        reasons=dict(sorted(reasons.items())),
+    )
+
+
+def tally_by_category(runs: Iterable[Run]) -> dict[str, Tally]:
+    """The count of each category, such as "gan/fashion-mnist/dcgan", over the runs that hold attempts, the
+    oldest run first.
+
+    An attempt that was made again counts once: see `deduplicate`.
+    """
+    categories: dict[str, list[Attempt]] = {}
+    ordered = sorted(runs, key=lambda run: (run.manifest.started, run.name))
+    for made, attempt in deduplicate((run, each) for run in ordered for each in attempts_of(run)):
+        categories.setdefault("/".join(made.manifest.category), []).append(attempt)
+    return {category: tally(entries) for category, entries in sorted(categories.items())}
+
+
+def derive_convergence(store: Store) -> Path:
+    """Write `convergence.json` anew from every run in the user's artifacts folder.
+
+    Call it after an attempt has been recorded. Under a lock, so that of two trainings that end together the
+    one that writes
+    last has read what both recorded. A damaged run cannot stop another's count: it is named in the file,
+    under `damaged`.
+    """
+    path = store.root / CONVERGENCE_FILE
+    try:
+        lock = FileLock(store.root / LOCK_NAME)
+        take(lock)
+        try:
+            sound, damaged = readable_runs(store)
+            counts = {category: asdict(count) for category, count in tally_by_category(sound).items()}
+            write_atomically(
+                path, (to_json({"schema": 1, "categories": counts, "damaged": damaged}) + "\n").encode()
+            )
+        finally:
+            lock.release()
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path
+
+
+def readable_runs(store: Store) -> tuple[list[Run], dict[str, str]]:
+    """The user's runs whose manifest and attempts are sound, and for each other folder what is
+    wrong with it.
+    """
+    sound, damaged = [], {}
+    for folder in store.folders():
+        if folder.is_relative_to(store.reference):
+            continue
+        try:
+            attempts_of(run := store.open_folder(folder))
+            sound.append(run)
+        except ArtifactError as error:
+            damaged[folder.relative_to(store.root).as_posix()] = error.cause
+    return sound, damaged

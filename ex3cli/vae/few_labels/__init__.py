@@ -1,0 +1,1 @@
+"""Classification from few labels: SVM, label spreading, baselines, the paper's table."""

@@ -1,0 +1,226 @@
+"""Transductive classification: spread labels over unlabelled images, then refit the SVM."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import cg
+from scipy.special import log_softmax
+from sklearn.neighbors import NearestNeighbors
+from sklearn.svm import SVC
+
+from ex3cli.datasets.splits import stratified_sample, validation_split
+from ex3cli.seeding import numpy_generator
+from ex3cli.training.progress import NullProgress, Progress
+from ex3cli.vae.config import EvaluationConfig
+from ex3cli.vae.features import Features
+from ex3cli.vae.few_labels.fits import Fit, params_for
+from ex3cli.vae.few_labels.svm import SVMParams
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+NEIGHBOURS = 15
+ALPHA = 0.99
+"""Share of a node's label that comes from its neighbours; 0.99 is Zhou et al.'s."""
+SHARES = (0.1, 0.2, 0.3, 0.5, 0.7)
+"""How much the inductive SVM's votes count against the graph's in the pseudo-labels: the grid that is chosen
+from.
+"""
+N_PSEUDO_LABELS = 6000
+"""Pseudo-labelled images; random ones, since keeping the surest only moves them away from the border."""
+LABELLED_WEIGHT = 4.0
+"""A labelled image counts as four pseudo-labelled ones."""
+DRAWS = 2
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How pseudo-labels are made for one number of labels; `share` None: they did not help, the inductive SVM
+    is kept.
+    """
+
+    share: float | None
+    accuracy: float  # where it was chosen
+    inductive: float  # of the inductive SVM, on the same images
+
+
+def neighbour_graph(x: NDArray[np.float32], neighbours: int = NEIGHBOURS, jobs: int = 0) -> sparse.csr_matrix:
+    """The normalised graph D^-1/2 W D^-1/2 (n, n) of points x (n, D).
+
+    W_ij = exp(-4 d_ij² / d_i²) for the nearest neighbours j of i, where d_i is the distance of the last of
+    them (a width that
+    adapts to the density; Calder et al. 2020, "Poisson learning", section 4), the larger of both directions.
+    """
+    n = len(x)
+    count = min(neighbours, n - 1)
+    distances, found = (
+        NearestNeighbors(n_neighbors=count, algorithm="brute", n_jobs=jobs or -1).fit(x).kneighbors()
+    )
+    width = np.maximum(distances[:, -1:], 1e-12)
+    weights = np.exp(-4 * (distances / width) ** 2).ravel()
+    one_way = sparse.csr_matrix((weights, found.ravel(), np.arange(0, n * count + 1, count)), shape=(n, n))
+    both = one_way.maximum(one_way.T)
+    scale = sparse.diags(1 / np.sqrt(np.asarray(both.sum(axis=1)).ravel()))
+    return (scale @ both @ scale).tocsr()
+
+
+def spread(
+    graph: sparse.csr_matrix, positions: Labels, labels: Labels, classes: int, *, balanced: bool = True
+) -> Array:
+    """Each node's share of each class, (n, classes), rows summing to one.
+
+    Solves (I - alpha S) F = Y, the limit of F ← alpha S F + Y; Zhou et al. 2004, "Learning with local and
+    global consistency".
+    With `balanced`, every class is given the same total mass first (class mass normalisation; Zhu et al.
+    2003), since all
+    classes are known to be equally frequent and a class in a dense region would flood its neighbours.
+    """
+    n = graph.shape[0]
+    system = sparse.identity(n, format="csr") - ALPHA * graph
+    mass = np.empty((n, classes))
+    for each in range(classes):
+        given = np.zeros(n)
+        given[positions[labels == each]] = 1.0
+        mass[:, each] = cg(system, given, rtol=1e-8, maxiter=1000)[0]
+    mass = np.maximum(mass, 1e-12)
+    if balanced:
+        mass /= mass.sum(axis=0)
+    return np.asarray(mass / mass.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def pseudo_labels(shares: Array, votes: Array, share: float) -> Labels:
+    """The class of each of m nodes, (m,): the geometric mean of the graph's shares and the SVM's, weighted by
+    `share`.
+
+    Parameters
+    ----------
+    shares : (m, classes), what the graph says.
+    votes : (m, classes), the SVM's one-against-one votes with their margins, scikit-learn's
+        `decision_function`; their
+        softmax stands for probabilities.
+    """
+    mixed: Labels = ((1 - share) * np.log(shares) + share * log_softmax(votes, axis=1)).argmax(axis=1)
+    return mixed
+
+
+def transductive_fit(
+    graph: sparse.csr_matrix,
+    choices: Mapping[int, SVMParams],
+    spreadings: Mapping[int, Selection],
+    config: EvaluationConfig,
+    seed: int,
+) -> Fit:
+    """The SVM on spread labels, as chosen for each number of labels."""
+
+    def fit(features: Features, chosen: Labels, labels: Labels) -> SVC:
+        choice = params_for(choices, config, len(chosen))
+        inductive = choice.svm(features.train[chosen]).fit(features.train[chosen], labels)
+        share = spreadings[len(chosen)].share
+        if share is None:
+            return inductive
+        shares = spread(graph, chosen, labels, len(inductive.classes_))
+        names = [int(each) for each in chosen[:5]]  # a stream for each draw, whatever its number
+        return _refit(
+            features.train,
+            choice,
+            inductive,
+            shares,
+            share,
+            chosen,
+            labels,
+            numpy_generator(seed, "spread", *names),
+        )
+
+    return fit
+
+
+def choose(
+    features: Features,
+    graph: sparse.csr_matrix,
+    choices: Mapping[int, SVMParams],
+    config: EvaluationConfig,
+    seed: int,
+    progress: Progress | None = None,
+) -> dict[int, Selection]:
+    """For each number of labels the share of the SVM's votes, or that spreading does not help there.
+
+    As with C and gamma, labels are drawn from the training images that are kept for choosing and scored on
+    the rest of them:
+    first the pseudo-labels themselves, for each share, then the SVM that is refitted with the best one,
+    against the
+    inductive one.
+    """
+    listener = progress if progress is not None else NullProgress()
+    tasks = [(size, draw) for size in sorted(set(config.labels), reverse=True) for draw in range(DRAWS)]
+    listener.start("choosing how labels spread", len(tasks), "draws")
+    found: dict[int, list[dict[float | None, float]]] = {size: [] for size in config.labels}
+    parallel = Parallel(n_jobs=config.jobs or -1, prefer="threads", return_as="generator_unordered")
+    work = (
+        delayed(_trial)(features, graph, params_for(choices, config, size), size, draw, seed)
+        for size, draw in tasks
+    )
+    for size, scores in parallel(work):
+        found[size].append(scores)
+        listener.advance(1, labels=size)
+    listener.stop()
+    return {size: _decide(trials) for size, trials in found.items()}
+
+
+def _trial(
+    features: Features, graph: sparse.csr_matrix, choice: SVMParams, size: int, draw: int, seed: int
+) -> tuple[int, dict[float | None, float]]:
+    """Accuracy on the held images that are not drawn: of the inductive SVM (None), and of one refitted for
+    each share.
+    """
+    held = validation_split(len(features.train_labels))
+    smallest = int(np.bincount(features.train_labels[held]).min())
+    classes = len(np.unique(features.train_labels))
+    fitting = min(size, smallest // 2 * classes)  # a small data set has fewer to choose on than to draw from
+    chosen = stratified_sample(features.train_labels, fitting, seed, draw, candidates=held)
+    rest = np.setdiff1d(held, chosen)
+    labels, truth = features.train_labels[chosen], features.train_labels[rest]
+    inductive = choice.svm(features.train[chosen]).fit(features.train[chosen], labels)
+    shares = spread(graph, chosen, labels, classes)
+    scores: dict[float | None, float] = {None: float(inductive.score(features.train[rest], truth))}
+    for share in SHARES:
+        rng = numpy_generator(seed, "spread", "choosing", draw)
+        svm = _refit(features.train, choice, inductive, shares, share, chosen, labels, rng)
+        scores[share] = float(svm.score(features.train[rest], truth))
+    return size, scores
+
+
+def _decide(trials: list[dict[float | None, float]]) -> Selection:
+    means = {share: float(np.mean([trial[share] for trial in trials])) for share in trials[0]}
+    best = max(means, key=lambda share: means[share])
+    return Selection(best, means[best], means[None])
+
+
+def _refit(
+    x: NDArray[np.float32],
+    choice: SVMParams,
+    inductive: SVC,
+    shares: Array,
+    share: float,
+    chosen: Labels,
+    labels: Labels,
+    rng: np.random.Generator,
+) -> SVC:
+    """One SVM on the labelled images and on random others under the labels that graph and inductive SVM give
+    them.
+    """
+    others = rng.permutation(np.setdiff1d(np.arange(len(x)), chosen))[:N_PSEUDO_LABELS]
+    said = inductive.classes_[pseudo_labels(shares[others], _votes(inductive, x[others]), share)]
+    points, targets = np.concatenate([chosen, others]), np.concatenate([labels, said])
+    weights = np.repeat([LABELLED_WEIGHT, 1.0], [len(chosen), len(others)])
+    fitted: SVC = choice.svm(x[points]).fit(x[points], targets, sample_weight=weights)
+    return fitted
+
+
+def _votes(svm: SVC, x: NDArray[np.float32]) -> Array:
+    """(m, classes); scikit-learn gives one column for two classes."""
+    votes = svm.decision_function(x)
+    return np.stack([-votes, votes], axis=1) if votes.ndim == 1 else np.asarray(votes)

@@ -1,0 +1,102 @@
+"""The analysis as a whole, on tiny sizes: what it covers, writes and says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ex3cli.complexity import timing
+from ex3cli.complexity.analysis import analyse, run_analysis
+from ex3cli.complexity.config import ComplexityConfig
+from ex3cli.complexity.fitting import Crossing
+from ex3cli.complexity.results import Analysis, series
+from ex3cli.errors import UsageError
+from ex3cli.runs.run import Run
+from ex3cli.training.progress import NullProgress
+
+TINY: dict[str, Any] = {"max_length": 64, "width": 4, "max_width": 64, "length": 8, "time_budget": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "SHORTEST_BLOCK", 1e-5)
+    monkeypatch.setattr(timing, "MOST_ROUNDS", 3)
+
+
+def test_the_sweeps_are_halvings_and_their_tails_declared() -> None:
+    config = ComplexityConfig()
+    assert config.lengths == (64, 128, 256, 512, 1024, 2048, 4096)
+    assert config.widths == (32, 64, 128, 256, 512)
+    assert ComplexityConfig(max_length=100).lengths == (12, 25, 50, 100)
+
+
+def test_it_counts_times_fits_and_says() -> None:
+    found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
+    assert all(each.counted == each.formula for each in found.counts)
+    assert {(each.length, each.width) for each in found.counts} >= {(64, 4), (8, 64)}
+    assert len(found.fits) == 12
+    assert {each.slope.tail for each in found.fits} == {(8, 16, 32, 64), (16, 32, 64)}
+    laws = {(each.layer, each.against): each.slope.law for each in found.fits}
+    assert laws["lstm", "length"] == pytest.approx(1)
+    assert laws["lstm", "width"] == pytest.approx(2)
+    assert laws["attention", "length"] == pytest.approx(2)
+    assert laws["attention", "width"] == pytest.approx(1)
+    assert 1 < laws["transformer", "length"] < 2
+    assert found.predicted == 16
+    assert found.depths["lstm"] == [(8, 8), (32, 32), (128, 128)]
+    sizes, seconds = series(found.config, found.times, "lstm", "forward", "length")
+    assert sizes == (8, 16, 32, 64)
+    assert seconds.shape == (4, 3)
+    text = " ".join(found.explanation)
+    for fact in ("16Nd²", "24Nd² + 4N²d", "N = 16 for d = 4", "8, 32, 128 products", "6, 6, 6"):
+        assert fact in text
+
+
+def test_a_disagreement_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
+    times = {point: np.full(3, 1.0) for point in found.times}  # a clock that no size moves
+    monkeypatch.setattr("ex3cli.complexity.analysis.measure", lambda *_, **__: times)
+    flat = analyse(ComplexityConfig(**TINY), 0, NullProgress())
+    assert not any(each.slope.agrees for each in flat.fits)
+    assert flat.crossings == {"forward": None, "training": None}
+    text = " ".join(flat.explanation)
+    assert "Where the clock disagrees" in text
+    assert "lstm, forward, against N: 0.00 measured, 1.00 by count" in text.replace("-0.00", "0.00")
+    assert "do not cross" in text
+
+
+def test_an_extrapolated_crossing_is_called_so() -> None:
+    found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
+    far = Analysis(**{**vars(found), "crossings": {"forward": Crossing(160.0, 100.0, 200.0, True)}})
+    assert "would cross, by extrapolation, at N ≈ 160 (100 to 200), 10.0 times the prediction" in " ".join(
+        far.explanation
+    )
+
+
+def test_it_writes_tables_and_figures(new_run: Callable[..., Run]) -> None:
+    run = new_run(category=("complexity",))
+    found = run_analysis(ComplexityConfig(**TINY), run, 0, NullProgress())
+    names = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.suffix}
+    figures = {f"figures/{name}.{kind}" for name in ("time", "operations-memory") for kind in ("png", "svg")}
+    assert {*figures, "results.json", "slopes.csv", "times.csv", "explanation.txt"} <= names
+    lines = (run.path / "times.csv").read_text().splitlines()
+    assert len(lines) == 1 + sum(len(each) for each in found.times.values())
+    assert "N = 4d" in (run.path / "figures/time.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_length": 63},
+        {"width": 0},
+        {"max_width": 10},
+        {"length": 1},
+        {"threads": 0},
+        {"time_budget": 0.0},
+    ],
+    ids=str,
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="out of range"):
+        ComplexityConfig(**wrong)

@@ -1,0 +1,364 @@
+"""Each way to fail is caught by its own name in trainings broken on purpose, and every evaluation is kept.
+
+How far a short training gets is chance: of the same 80 iterations, two of seven processors and versions reach
+a bar that the
+other five miss. So no test asks for it. `test_rules` holds the rules against recorded figures; the trainings
+here are held to
+what follows from how each was broken. Where that leaves a margin, the farthest that any of the seven came to
+the line is given.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from ex3cli.classifier.inference import load_classifier, load_reference_features
+from ex3cli.datasets.registry import ImageDataset, load
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.convergence.callbacks import Failure
+from ex3cli.gan.convergence.criteria import Thresholds, check_failure, final_verdict, unmet_criterion
+from ex3cli.gan.convergence.evaluation import pixel_std
+from ex3cli.gan.convergence.monitor import ConvergenceMonitor, EvaluationSetup
+from ex3cli.gan.image_quality import ReferenceStatistics
+from ex3cli.gan.networks import Generator
+from ex3cli.gan.training import trainer as iteration
+from ex3cli.gan.training.attempts import AttemptRunner, Trained, train
+from ex3cli.gan.training.trainer import GANTrainer
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
+from ex3cli.training.progress import NullProgress
+
+pytestmark = pytest.mark.trains
+
+
+@pytest.fixture(scope="module")
+def bench(digits_classifier: Path) -> EvaluationSetup:
+    run = Store(digits_classifier).find(("classifier", "digits"), command="classifier train")
+    at = Thresholds(
+        interval=20,
+        images=200,
+        final_images=249,
+        grace=30,
+        critic_looks=3,
+        min_agreement=0.5,
+        min_coverage=0.35,
+    )
+    return EvaluationSetup(
+        at, load_classifier(run), ReferenceStatistics(load_reference_features(run, "held_out"), 10)
+    )
+
+
+@pytest.fixture(scope="module")
+def digits() -> ImageDataset:
+    return load("digits")
+
+
+@pytest.fixture
+def go(new_run: Callable[..., Run], bench: EvaluationSetup, digits: ImageDataset) -> Callable[..., Trained]:
+    def make(
+        kind: str = "dcgan",
+        data: ImageDataset = digits,
+        callbacks: tuple[Any, ...] = (),
+        bench: EvaluationSetup = bench,
+        **changes: Any,
+    ) -> Trained:
+        plain = {
+            "width": 8,
+            "batch_size": 32,
+            "iterations": 120,
+            "learning_rate": 0.01,
+            "precision": "float32",
+        }
+        chosen = GANConfig.resolve("quick", kind=kind, **{**plain, **changes})
+        run = new_run(category=("gan", "digits", kind), command="gan train", config=chosen.to_dict(), seed=4)
+        return train(
+            chosen,
+            data,
+            run,
+            NullProgress(),
+            device=torch.device("cpu"),
+            resume_command="",
+            bench=bench,
+            callbacks=callbacks,
+        )
+
+    return make
+
+
+def decided(done: Trained) -> tuple[str, str | None]:
+    (attempt,) = done.attempts
+    return attempt.verdict, attempt.reason
+
+
+LENIENT = {
+    "grace": 1000,
+    "max_fid_ratio": 1e9,
+    "min_agreement": 0.0,
+    "min_class_agreement": 0.0,
+    "min_class_variety": 0.0,
+    "min_coverage": 0.0,
+}
+"""Lines that every training of numbers is within."""
+
+
+@pytest.mark.parametrize(
+    ("bar", "verdict", "reason"),
+    [(0.0, "converged", None), (1.1, "failed", "low coverage")],
+    ids=["no bar", "no way over it"],
+)
+def test_every_evaluation_is_kept_and_the_last_one_decides(
+    go: Callable[..., Trained],
+    bench: EvaluationSetup,
+    store: Store,
+    bar: float,
+    verdict: str,
+    reason: str | None,
+) -> None:
+    at = replace(bench.thresholds, **LENIENT | {"min_coverage": bar})
+    done = go(iterations=80, bench=replace(bench, thresholds=at))
+    (attempt,) = done.attempts
+    assert (attempt.verdict, attempt.reason, attempt.iteration) == (verdict, reason, 80)
+    assert store.open(done.run.name).manifest.converged is (reason is None)
+    *evaluations, final = [row["evaluation"] for row in done.run.metrics.rows() if "evaluation" in row]
+    assert [check["iteration"] for check in evaluations] == [20, 40, 60, 80]
+    assert all(math.isfinite(value) for check in (*evaluations, final) for value in check.values())
+    assert all(check_failure(evaluations[:end], at, 80) is None for end in range(1, 5))
+    sign = final_verdict(evaluations, final, at)
+    assert (sign.reason if sign else None) == reason
+    expected = (
+        sign.values
+        if sign
+        else {**evaluations[-1], **{name: final[name] for name in final if name != "images"}}
+    )
+    assert attempt.values == expected
+    assert final["images"] == 249
+    assert final["fid_as_evaluated"] != final["fid"]  # of 200, as the looks
+    assert 0 < done.judging_seconds < done.seconds
+
+
+def test_a_generator_that_ignores_z_has_constant_output(
+    go: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Generator.forward
+    monkeypatch.setattr(Generator, "forward", lambda self, z, labels=None: whole(self, z * 0, labels))
+    assert decided(done := go()) == ("failed", "constant output")
+    assert done.iterations == 40
+
+
+def test_a_class_of_one_image_is_a_collapse(
+    go: Callable[..., Trained], bench: EvaluationSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little the others are like real images, of which `test_rules` asks more: a density of 0.16 came
+    close to 0.10.
+    """
+    alike_at_any_density = replace(bench, thresholds=replace(bench.thresholds, min_density=0.0))
+    whole = Generator.forward
+    monkeypatch.setattr(
+        Generator,
+        "forward",
+        lambda self, z, labels=None: whole(self, z * (labels != 3).to(z.dtype)[:, None], labels),
+    )
+    assert decided(done := go(bench=alike_at_any_density)) == ("failed", "within-class collapse")
+    assert done.iterations == 60
+
+
+def test_shuffled_labels_are_wrong_labels(go: Callable[..., Trained], digits: ImageDataset) -> None:
+    """The agreement is 0.12 at most, and 0.30 would pass; the density at iteration 60 is 0.35 or more; 0.10
+    is noise.
+    """
+    order = torch.randperm(len(digits.train_labels), generator=torch.Generator().manual_seed(0))
+    shuffled = replace(digits, train_labels=digits.train_labels[order])
+    assert decided(done := go(data=shuffled)) == ("failed", "wrong labels")
+    assert done.iterations == 60  # half-way
+
+
+def test_a_critic_clipped_to_nothing_is_dead(go: Callable[..., Trained]) -> None:
+    assert decided(done := go("wgan-clip", weight_clip=1e-12)) == ("failed", "dead critic")
+    assert done.iterations == 40
+
+
+def test_a_critic_far_too_strong_wins(
+    go: Callable[..., Trained], bench: EvaluationSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The generator's steps are a thousandth of the critic's: its distance changes by 3 % at most; a gain is
+    a fifth.
+    """
+    at = replace(bench.thresholds, critic_gain=0.2)
+    step = iteration.generator_step
+
+    def feeble(networks: Any, *drawn: torch.Tensor | None) -> torch.Tensor:
+        for group in networks.generator_optimizer.param_groups:
+            group["lr"] *= 1e-3
+        return step(networks, *drawn)
+
+    monkeypatch.setattr(iteration, "generator_step", feeble)
+    assert decided(done := go(iterations=220, bench=replace(bench, thresholds=at))) == (
+        "failed",
+        "critic wins",
+    )
+    assert done.iterations == 80  # three looks after the one of grace
+
+
+@pytest.mark.parametrize("network", ["generator", "critic"])
+def test_a_number_that_is_none_is_found(go: Callable[..., Trained], network: str) -> None:
+    class Injects:
+        interval = 30
+
+        def check(self, session: GANTrainer) -> Failure | None:
+            with torch.no_grad():
+                next(getattr(session.networks, network).parameters()).view(-1)[0] = float("nan")
+            return None
+
+        def state(self) -> dict[str, Any]:
+            return {}
+
+        def restore(self, state: dict[str, Any]) -> None:
+            pass
+
+    assert decided(done := go(callbacks=(Injects(),))) == ("failed", "non-finite")
+    assert done.iterations == 40  # ten after it was injected
+
+
+def test_judging_changes_nothing_in_the_training(
+    go: Callable[..., Trained], new_run: Callable[..., Run]
+) -> None:
+    judged = go(iterations=30)
+    alone = go(iterations=30, bench=None)
+    assert alone.attempts[0].verdict == "unjudged"
+    for file in ("generator.safetensors", "networks.safetensors", "losses.safetensors"):
+        assert (judged.run.path / file).read_bytes() == (alone.run.path / file).read_bytes(), file
+
+
+def test_an_unconditional_generator_is_judged_by_the_classes_it_draws(
+    go: Callable[..., Trained], bench: EvaluationSetup
+) -> None:
+    for max_class_kl, verdict in (
+        (-1.0, "failed"),
+        (10.0, "converged"),
+    ):  # a KL of ten classes is 0 to log 10
+        at = replace(bench.thresholds, **LENIENT | {"min_class_share": 0.0, "max_class_kl": max_class_kl})
+        (attempt,) = go(conditional=False, iterations=20, bench=replace(bench, thresholds=at)).attempts
+        assert (attempt.verdict, "label_agreement" in attempt.values) == (verdict, False)
+        assert set(attempt.values) >= {"min_class_share", "class_kl"}
+
+
+GOOD = {
+    "weights": 1.0,
+    "score_gap": 1.0,
+    "pixel_std": 0.9,
+    "critic_auc": 0.9,
+    "min_class_variety": 0.9,
+    "coverage": 0.9,
+    "density": 0.9,
+}
+
+
+CHOSEN = GANConfig.resolve("quick", width=2, batch_size=16, iterations=12)
+
+
+class Told(ConvergenceMonitor):
+    """A judge that is told its figures: a Fréchet distance for each look."""
+
+    fids = (1.0, 2.5, 2.5, 2.5)
+
+    def __init__(self, report: Callable[..., None]) -> None:
+        self.bench: Any = SimpleNamespace(thresholds=Thresholds(grace=0, interval=3, divergence_looks=3))
+        self.report, self.interval, self.evaluations, self.seconds = report, 3, [], 0.0
+
+    def _measure(self, session: GANTrainer) -> dict[str, float]:
+        return {**GOOD, "iteration": float(session.iteration), "fid": self.fids[session.iteration // 3 - 1]}
+
+
+@pytest.mark.parametrize(
+    ("coverage", "verdict", "reason"), [(0.9, "converged", None), (0.1, "failed", "low coverage")]
+)
+def test_at_the_end_an_attempt_has_converged_unless_it_falls_short(
+    digits: ImageDataset, new_run: Callable[..., Run], coverage: float, verdict: str, reason: str | None
+) -> None:
+    class AtTheEnd(Told):
+        fids = (1.0, 1.0, 1.0, 1.0)
+
+        def _rule_at_the_end(self, session: GANTrainer) -> Failure | None:
+            self.evaluations[-1] = {**self.evaluations[-1], "label_agreement": 0.95, "coverage": coverage}
+            return unmet_criterion(self.evaluations[-1], self.bench.thresholds)
+
+    bench: Any = SimpleNamespace(judge=lambda session, report: AtTheEnd(report))
+    course = AttemptRunner(CHOSEN, digits, new_run(), 1, torch.device("cpu"), bench, (), NullProgress())
+    while not course.over:
+        course.step()
+    entry = course.entry()
+    assert (entry.verdict, entry.reason, entry.iteration) == (verdict, reason, 12)
+    assert entry.values == (course.judge.values if course.judge and not reason else {"coverage": coverage})
+
+
+def test_a_judge_taken_up_again_counts_the_looks_before(
+    digits: ImageDataset, new_run: Callable[..., Run]
+) -> None:
+    bench: Any = SimpleNamespace(judge=lambda session, report: Told(report))
+    courses = [
+        AttemptRunner(CHOSEN, digits, new_run(seed=4), 1, torch.device("cpu"), bench, (), NullProgress())
+        for _ in range(2)
+    ]
+    for _ in range(9):
+        courses[0].step()
+    assert not courses[0].over
+    courses[1].restore(courses[0].state())
+    for _ in range(3):
+        courses[1].step()
+    entry = courses[1].entry()
+    assert (entry.verdict, entry.reason, entry.values) == (
+        "failed",
+        "divergence",
+        {"fid": 2.5, "best_fid": 1.0},
+    )
+
+
+def test_an_attempt_that_is_far_worse_at_its_end_than_it_was_has_not_converged(
+    digits: ImageDataset, new_run: Callable[..., Run], bench: EvaluationSetup
+) -> None:
+    class Falls(Told):
+        fids = (1.0, 1.0, 1.0, 1.0)
+
+        def __init__(self, report: Callable[..., None]) -> None:
+            super().__init__(report)
+            self._small = bench.real.first(100)
+            self.bench = replace(
+                bench,
+                thresholds=Thresholds(
+                    grace=0,
+                    interval=3,
+                    min_agreement=0,
+                    min_class_agreement=0,
+                    min_class_variety=0,
+                    min_coverage=0,
+                ),
+            )
+
+    seats: Any = SimpleNamespace(judge=lambda session, report: Falls(report))
+    course = AttemptRunner(CHOSEN, digits, new_run(), 1, torch.device("cpu"), seats, (), NullProgress())
+    while not course.over:
+        course.step()
+    entry = course.entry()
+    assert (entry.verdict, entry.reason, entry.values["best_fid"]) == ("failed", "divergence", 1.0)
+    # of the last images, of a generator that is twelve iterations old: 31 or more
+    assert entry.values["fid"] > 10
+
+
+def test_an_unconditional_generator_s_spread_is_held_against_that_of_all_real_images(
+    digits: ImageDataset, bench: EvaluationSetup
+) -> None:
+    def spread(conditional: bool) -> float:
+        chosen = replace(CHOSEN, conditional=conditional)
+        session = GANTrainer(chosen, digits.train_images, digits.train_labels, 10, 0, torch.device("cpu"))
+        return ConvergenceMonitor(bench, session, lambda check: None)._real_pixel_spread
+
+    images, labels = digits.train_images.numpy(), digits.train_labels.numpy()
+    assert spread(conditional=True) == pytest.approx(pixel_std(images[:2000], labels[:2000]))
+    assert spread(conditional=False) == pytest.approx(pixel_std(images[:2000], None))
+    assert spread(conditional=False) > spread(conditional=True)

@@ -1,0 +1,46 @@
+"""A share and its percentage are rounded alike, as they are written."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ex3cli.tables import half_up, mean_and_spread
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "scale", "text"),
+    [
+        (0.9315, 3, 0, "0.932"),
+        (0.9315, 1, 2, "93.2"),
+        (0.9705, 3, 0, "0.971"),
+        (-0.0004, 3, 0, "0.000"),
+        (2.5, 0, 0, "3"),
+        (-2.5, 0, 0, "-3"),
+        (1250.0, -2, 0, "1300"),
+        (1e-7, 3, 2, "0.000"),
+        (0.0, 2, 0, "0.00"),
+        (1.0, 2, 2, "100.00"),
+    ],
+)
+def test_half_up_as_written(value: float, decimals: int, scale: int, text: str) -> None:
+    assert f"{half_up(value, decimals, scale):f}" == text
+
+
+@given(st.integers(0, 10**6), st.integers(0, 4))
+def test_a_percentage_is_its_share_with_the_point_moved(millionths: int, decimals: int) -> None:
+    share = millionths / 10**6
+    assert half_up(share, decimals, scale=2) == half_up(share, decimals + 2).scaleb(2)
+    assert abs(half_up(share, decimals) - Decimal(millionths).scaleb(-6)) <= Decimal(5).scaleb(-decimals - 1)
+
+
+def test_a_single_value_has_no_spread() -> None:
+    assert mean_and_spread(0.85, 0.004) == "85.00 ± 0.40"
+    assert mean_and_spread(0.85, 0.0) == "85.00 ± 0.00"
+    assert mean_and_spread(0.85, None) == "85.00"
+
+
+def test_an_accuracy_and_its_error_add_up_as_they_are_written() -> None:
+    assert mean_and_spread(0.80255, 0.001) == "80.26 ± 0.10"
+    assert mean_and_spread(0.80255, 0.001, rest=True) == "19.74 ± 0.10"

@@ -1,0 +1,168 @@
+"""No attempt is lost, doubled or changed, and the counts are what the lines say."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from ex3cli.errors import ArtifactError
+from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
+from ex3cli.training.attempts import (
+    LOCK_NAME,
+    Attempt,
+    AttemptLog,
+    Tally,
+    attempts_of,
+    derive_convergence,
+    tally,
+)
+
+
+def attempt(number: int = 1, verdict: str = "failed", reason: str | None = None, **more: Any) -> Attempt:
+    return Attempt(number, 7 * number, verdict, reason, 100, **more)
+
+
+def test_an_attempt_is_read_back_as_it_was_recorded(tmp_path: Path) -> None:
+    log, first = AttemptLog(tmp_path), attempt(reason="divergence", values={"fid": 12.5})
+    assert log.entries() == []
+    log.record(first)
+    log.record(second := attempt(2, "converged", shortened=True))
+    assert AttemptLog(tmp_path).entries() == [first, second]
+
+
+@pytest.mark.parametrize("wrong", [attempt(1), attempt(3), replace(attempt(2), verdict="perhaps")])
+def test_an_attempt_out_of_turn_is_refused_and_changes_nothing(tmp_path: Path, wrong: Attempt) -> None:
+    (log := AttemptLog(tmp_path)).record(attempt(1))
+    before = log.path.read_bytes()
+    with pytest.raises(ArtifactError, match="is not the next"):
+        log.record(wrong)
+    assert log.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"attempt":1}', '{"attempt":2,"verdict":"failed"}', "\xff"])
+def test_a_line_that_is_no_attempt_is_named(tmp_path: Path, line: str) -> None:
+    log = AttemptLog(tmp_path)
+    log.path.write_bytes(line.encode("latin-1") + b"\n")
+    with pytest.raises(ArtifactError, match=r"attempts\.jsonl is damaged: line 1"):
+        log.entries()
+
+
+def test_lines_written_before_shortened_was_told_apart_still_count(tmp_path: Path) -> None:
+    log = AttemptLog(tmp_path)
+    log.path.write_text(
+        '{"attempt":1,"iteration":9000,"reason":null,"seed":0,"values":{},"verdict":"unjudged"}\n'
+    )
+    assert log.entries() == [Attempt(1, 0, "unjudged", None, 9000)]
+
+
+def test_what_failed_before_the_first_success_is_counted_apart() -> None:
+    made = [
+        attempt(1, reason="divergence"),
+        attempt(2, reason="constant output"),
+        attempt(1, "unjudged"),
+        attempt(1, "converged", shortened=True),
+        attempt(3, "converged"),
+        attempt(1, reason="divergence"),
+        attempt(2, "converged"),
+        attempt(1, reason="wrong labels", shortened=True),
+        attempt(1, "unjudged", shortened=True),
+    ]
+    assert tally(made) == Tally(
+        2, 3, 2, unjudged=1, shortened=3, reasons={"constant output": 1, "divergence": 2}
+    )
+    assert tally(made[:2]).failed_before_first_success is None
+    assert tally(made[4:]).failed_before_first_success == 0
+
+
+def test_convergence_adds_up_all_runs_from_the_oldest_on(store: Store, new_run: Callable[..., Run]) -> None:
+    older, newer, other = new_run(), new_run(config={"width": 3}), new_run(category=("toy", "digits", "b"))
+    AttemptLog(newer.path).record(attempt(1, "converged"))
+    AttemptLog(older.path).record(attempt(1, reason="divergence"))
+    AttemptLog(other.path).record(attempt(1, "converged"))
+    older.finish({}, converged=False)
+    counted = json.loads(derive_convergence(store).read_text())
+    assert counted["categories"]["toy/digits"] == {
+        "failed_before_first_success": 1,
+        "failed": 1,
+        "converged": 1,
+        "unjudged": 0,
+        "shortened": 0,
+        "reasons": {"divergence": 1},
+    }
+    assert counted["categories"]["toy/digits/b"]["failed_before_first_success"] == 0
+    assert counted["damaged"] == {}
+
+
+def test_the_oldest_run_is_the_one_that_began_first_whatever_its_name(
+    store: Store, new_run: Callable[..., Run]
+) -> None:
+    for day, verdicts in (
+        (7, ("failed", "converged")),
+        (3, ("failed", "failed")),
+        (5, ("failed", "converged")),
+    ):
+        run = new_run(config={"width": day})
+        run.manifest.started = f"2026-11-{day:02d}T12:00:00+00:00"
+        run.manifest.write(run.path)
+        for number, verdict in enumerate(verdicts, 1):
+            AttemptLog(run.path).record(attempt(number, verdict))
+    counted = json.loads(derive_convergence(store).read_text())["categories"]["toy/digits"]
+    assert (counted["failed_before_first_success"], counted["failed"], counted["converged"]) == (3, 4, 2)
+
+
+def test_a_damaged_run_is_named_and_does_not_stop_the_count(
+    store: Store, new_run: Callable[..., Run]
+) -> None:
+    sound, altered, torn = new_run(), new_run(), new_run()
+    for run in (sound, altered, torn):
+        AttemptLog(run.path).record(attempt(1, "converged"))
+    altered.finish({})
+    log = AttemptLog(altered.path).path
+    log.write_text(log.read_text().replace("converged", "failed"))
+    (torn.path / "run.json").write_text("{")
+    with pytest.raises(ArtifactError, match="does not match"):
+        attempts_of(store.open(altered.name))
+    counted = json.loads(derive_convergence(store).read_text())
+    assert counted["categories"]["toy/digits"]["converged"] == 1
+    assert set(counted["damaged"]) == {"toy/digits/0002-small", "toy/digits/0003-small"}
+
+
+def test_two_trainings_that_end_together_are_both_counted(store: Store, new_run: Callable[..., Run]) -> None:
+    runs = [new_run(config={"width": width}) for width in range(12)]
+
+    def end(run: Run) -> None:
+        AttemptLog(run.path).record(attempt(1, "converged"))
+        derive_convergence(store)
+
+    threads = [threading.Thread(target=end, args=(run,)) for run in runs]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert (
+        json.loads((store.root / "convergence.json").read_text())["categories"]["toy/digits"]["converged"]
+        == 12
+    )
+
+
+def test_a_count_waits_for_the_one_under_way_and_then_reads(
+    store: Store, new_run: Callable[..., Run]
+) -> None:
+    run = new_run()
+    with FileLock(store.root / LOCK_NAME):  # as another training that is counting
+        later = threading.Thread(target=derive_convergence, args=(store,))
+        later.start()
+        later.join(0.3)
+        assert later.is_alive()
+        AttemptLog(run.path).record(attempt(1, "converged"))
+    later.join()
+    assert (
+        json.loads((store.root / "convergence.json").read_text())["categories"]["toy/digits"]["converged"]
+        == 1
+    )
