@@ -234,7 +234,9 @@ def test_threads_seed_settings_and_precision_are_those_of_the_manifest(
     monkeypatch.setattr(repeating.Repetition, "_prepare", prepare)
     before = torch.get_num_threads()
     with pytest.raises(Stop):
-        repeating.Repetition(original, [], tmp_path / "into").make(Context(argv=[], program=typer.main.get_command(app)))
+        repeating.Repetition(original, [], tmp_path / "into").make(
+            Context(argv=[], program=typer.main.get_command(app))
+        )
     assert torch.get_num_threads() == before
     assert (seen["threads"], seen["seed"], seen["dataset"], seen["device"]) == (2, 3, "digits", "cpu")
     assert seen["artifacts"] == tmp_path / "into"
@@ -285,7 +287,9 @@ def test_every_shipped_training_is_carried_out_with_its_settings(
         sources = repeating.checked_sources(Context(argv=[], program=typer.main.get_command(app)), run)
         assert {each.name for each in sources} == set(repeating.sources(run))
         with pytest.raises(ArtifactError, match="seen"):
-            repeating.Repetition(run, sources, tmp_path / "into").make(Context(argv=[], program=typer.main.get_command(app)))
+            repeating.Repetition(run, sources, tmp_path / "into").make(
+                Context(argv=[], program=typer.main.get_command(app))
+            )
         config = json.loads(json.dumps(seen.pop().to_dict()))
         stored = {
             name: value
