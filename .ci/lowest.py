@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # also torchvision and torch-fidelity; and tools that no test imports
-LEFT_OUT = re.compile("torch|ruff|mypy|build")
+LEFT_OUT = re.compile("torch|ruff|mypy|build|nbclient|ipykernel")
 
 
 def main(folder: Path) -> int:

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FEATURES = ("divergence", "complexity", "lab", "vae", "gan")
 LAYERS = [
-    {"__main__"},
+    {"__main__", "api"},
     {"cli"},
     {"report"},
     set(FEATURES),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ex3cli.classifier.inference import load_classifier, load_reference_features
 from ex3cli.errors import UsageError
@@ -43,21 +44,38 @@ def evaluate(
     ------
     UsageError : there are not as many real images.
     """
-    test, held_out = (
-        load_reference_features(classifier, "test"),
-        load_reference_features(classifier, "held_out"),
-    )
-    there = min(len(test.labels), len(held_out.labels))
-    if count is not None and count > there:
+    available = available_real_images(classifier)
+    if count is not None and count > available:
         raise UsageError(
-            f"-n {count:,} is more than the {there:,} real images to compare with", f"give at most {there}"
+            f"-n {count:,} is more than the {available:,} real images to compare with",
+            f"give at most {available}",
         )
-    full = min(MOST, there)
+    full = min(MOST, available)
     n = full if count is None else count
-    yardstick = ReferenceStatistics(test, classes).first(n)
-    floor = yardstick.score(held_out.features[:n], held_out.labels[:n], None)
-    asked = np.arange(n) % classes if generator.classes else None
-    images = sample(generator, seed, None if asked is None else asked.tolist(), n)
-    scores = yardstick.score_images(load_classifier(classifier), images, asked)
+    labels = np.arange(n) % classes if generator.classes else None
+    images = sample(generator, seed, None if labels is None else labels.tolist(), n)
+    scores, real = compare_with_real(images, labels, classifier, classes)
     shortfall = unmet_criterion(figures(scores), Thresholds.for_kind(kind)) if n == full else None
-    return Evaluation(scores, floor, shortfall, is_judged=n == full)
+    return Evaluation(scores, real, shortfall, is_judged=n == full)
+
+
+def available_real_images(classifier: Run) -> int:
+    """How many test and held-out training images a classifier's run has features of, the smaller number."""
+    return min(len(load_reference_features(classifier, split).labels) for split in ("test", "held_out"))
+
+
+def compare_with_real(
+    images: NDArray[np.uint8], labels: NDArray[np.int64] | None, classifier: Run, classes: int
+) -> tuple[GenerationMetrics, GenerationMetrics]:
+    """Metrics of n images, and of n real training images, both against n real test images.
+
+    Parameters
+    ----------
+    images : (n, 28, 28) uint8, of any origin; at most `available_real_images`.
+    labels : (n,) the classes that they should be of; None without label agreement.
+    """
+    n = len(images)
+    reference = ReferenceStatistics(load_reference_features(classifier, "test"), classes).first(n)
+    held_out = load_reference_features(classifier, "held_out")
+    real = reference.score(held_out.features[:n], held_out.labels[:n], None)
+    return reference.score_images(load_classifier(classifier), images, labels), real

@@ -1,6 +1,5 @@
 """`ex3 gan sample`: draw images by class name, or interpolate between classes."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ex3cli.gan.networks import Generator
     from ex3cli.runs.run import Run
 
 
@@ -95,8 +93,10 @@ def sample(
     wanted = parse_label(label, names) if label is not None else None
     way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
     kind, run = asked_for(context, kind)
+    from ex3cli.classifier.inference import load_classifier
     from ex3cli.gan.io import load_generator
-    from ex3cli.gan.sampling import export as gallery
+    from ex3cli.gan.sampling.export import save_interpolation
+    from ex3cli.gan.sampling.sample_set import draw_samples
 
     generator = load_generator(run, len(names))
     folder = output or context.artifacts / "samples" / context.dataset
@@ -112,9 +112,7 @@ def sample(
     if way:
         ends = (names[way[0]], names[way[1]])
         stem = folder / f"{begin}-{'-to-'.join(map(in_file_names, ends))}-seed{context.seed}"
-        strip, animation, shown = gallery.save_interpolation(
-            generator, ends, way, steps=steps, stem=stem, **size
-        )
+        strip, animation, shown = save_interpolation(generator, ends, way, steps=steps, stem=stem, **size)
         document |= {"images": [], "sheet": strip, "animation": animation, "steps": steps}
         files = [strip, animation]
     else:
@@ -122,10 +120,23 @@ def sample(
             folder
             / f"{begin}-{in_file_names(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
         )
-        picked, more = _picked(context, generator, run, wanted, count)
-        drawn = gallery.save_samples(*picked, scale=scale, stem=stem)
-        document |= {"images": drawn.images, "sheet": drawn.sheet, **more}
-        files, shown = [*(each.path for each in drawn.images), drawn.sheet], drawn.pixels
+        samples = draw_samples(
+            generator,
+            names,
+            wanted,
+            count=count,
+            seed=context.seed,
+            load_classifier=lambda: load_classifier(_classifier_for(context, run)),
+        )
+        saved = samples.save(stem, scale=scale)
+        document |= {"images": saved.images, "sheet": saved.sheet}
+        if samples.drawn is not None:
+            document |= {
+                "classifier": _classifier_for(context, run).name,
+                "acceptance_rate": samples.acceptance_rate,
+                "drawn": samples.drawn,
+            }
+        files, shown = [*(each.path for each in saved.images), saved.sheet], samples.images
     summary = f"{kind} from run {run.name}, seed {context.seed}"
     if "acceptance_rate" in document:
         share = f"{document['acceptance_rate']:.1%} of {document['drawn']:,} images"
@@ -136,37 +147,18 @@ def sample(
     )
 
 
-def _picked(
-    context: Context, generator: "Generator", run: "Run", wanted: int | None, count: int
-) -> "tuple[tuple[NDArray[np.uint8], Sequence[int], tuple[str, ...], list[int] | None], dict[str, object]]":
-    """The images that were asked for, with their indices and labels, and what an unconditional generator took
-    for them.
-    """
+def _classifier_for(context: Context, run: "Run") -> "Run":
+    """The classifier that accepts images of an unconditional generator."""
     from ex3cli.cli.classifier import find_classifier
-    from ex3cli.datasets.registry import spec
-    from ex3cli.gan.sampling import export as gallery
-    from ex3cli.gan.sampling.draw import sample as draw
 
-    names = spec(context.dataset).class_names
-    if generator.classes or wanted is None:
-        labels = gallery.class_labels(generator, wanted, count)
-        return (draw(generator, context.seed, labels, count), range(count), names, labels), {}
     try:
-        classifier = find_classifier(context)
+        return find_classifier(context)
     except ArtifactError as error:
         raise ArtifactError(
-            f"{run.name} is unconditional, so --label needs a trained classifier to choose by, and there is "
+            f"{run.name} is unconditional: --label needs a trained classifier to select images, and there is "
             "none",
             f"{error.remedy}; or leave out --label, or name a run that was trained with --conditional",
         ) from error
-    from ex3cli.classifier.inference import load_classifier
-    from ex3cli.gan.sampling.rejection import rejection_sample
-
-    chosen = rejection_sample(
-        generator, load_classifier(classifier), wanted, names[wanted], count=count, seed=context.seed
-    )
-    more = {"classifier": classifier.name, "acceptance_rate": chosen.acceptance_rate, "drawn": chosen.drawn}
-    return (chosen.pixels, chosen.indices, names, [wanted] * count), more
 
 
 def _preview(pixels: "NDArray[np.uint8]") -> list[object]:

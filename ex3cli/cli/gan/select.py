@@ -1,6 +1,7 @@
 """Which runs a `gan` command takes."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -88,18 +89,23 @@ def asked_for(context: Context, kind: str | None) -> "tuple[str, Run]":
 
 
 def find_generator(context: Context, kind: str, name: str | None = None) -> "Run":
-    """The training of a kind: that of the name, else your newest converged one, else the shipped one."""
+    """The training of a kind: the named one, else your newest converged one, else the bundled one."""
     from ex3cli.cli.classifier import find_classifier
 
     make = f"ex3 gan train --kind {kind} --dataset {context.dataset}"
+    find = partial(
+        context.store.find, ("gan", context.dataset, kind), command=TRAIN, name=name, must_converge=True
+    )
     try:
-        find_classifier(context)
-    except MissingRunError:  # and what nobody can judge is not taken unasked
-        make = f"ex3 classifier train --dataset {context.dataset}, which judges, and then {make}"
-    except ArtifactError:
-        pass  # damaged: whoever needs it says so
-    category = ("gan", context.dataset, kind)
-    run = context.store.find(category, command=TRAIN, name=name, make=make, must_converge=True)
+        run = find(make=make)
+    except MissingRunError:
+        try:
+            find_classifier(context)
+        except MissingRunError:  # without a classifier no training can be evaluated, so none is a default
+            return find(make=f"ex3 classifier train --dataset {context.dataset}, then {make}")
+        except ArtifactError:
+            pass  # a damaged classifier is named by the command that needs it
+        raise
     check_draws(run)
     return run
 

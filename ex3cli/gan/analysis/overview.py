@@ -19,7 +19,8 @@ from ex3cli.gan.figures import draw_loss, loss_titles
 from ex3cli.gan.io import LOSSES_FILE, load_generator, trained_config
 from ex3cli.gan.results import KINDS, NAMES
 from ex3cli.gan.sampling.draw import sample
-from ex3cli.gan.sampling.export import class_labels, make_grid
+from ex3cli.gan.sampling.export import make_grid
+from ex3cli.gan.sampling.sample_set import class_labels
 from ex3cli.gan.training.trainer import LOSSES
 from ex3cli.runs.manifest import without
 from ex3cli.runs.run import Run

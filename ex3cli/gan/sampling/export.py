@@ -87,34 +87,22 @@ class SavedImage:
 
 
 @dataclass(frozen=True)
-class SampleSet:
-    """What one drawing wrote."""
+class SavedImages:
+    """The files of one sample: an image each, and the sheet of all."""
 
     images: tuple[SavedImage, ...]
     sheet: Path
-    pixels: NDArray[np.uint8]  # (n, 28, 28)
 
 
-def class_labels(generator: Generator, label: int | None, count: int) -> list[int] | None:
-    """Class of each image: the one asked for, else all in turn, so that image i has the same class for every
-    count.
-
-    None of an unconditional generator, whose images are of no class by themselves.
-    """
-    if not generator.classes:
-        return None
-    return [index % generator.classes if label is None else label for index in range(count)]
-
-
-def save_samples(
+def save_images(
     pixels: NDArray[np.uint8],
     indices: Sequence[int],
     names: Sequence[str],
-    labels: list[int] | None,
+    labels: Sequence[int] | None,
     *,
     scale: int,
     stem: Path,
-) -> SampleSet:
+) -> SavedImages:
     """Write each image as `stem`-NNNN.png and all as `stem`-sheet.png.
 
     Parameters
@@ -126,15 +114,22 @@ def save_samples(
     scale : how often each pixel is repeated in either direction.
     stem : folder and beginning of the file names.
     """
-    drawn = []
+    saved = []
     for place, (index, image) in enumerate(zip(indices, pixels, strict=True)):
         path = stem.with_name(f"{stem.name}-{index:04d}.png")
         write_atomically(path, to_png(upscale(image, scale)))
-        drawn.append(SavedImage(path, None if labels is None else names[labels[place]], index))
+        saved.append(SavedImage(path, None if labels is None else names[labels[place]], index))
     sheet = stem.with_name(f"{stem.name}-sheet.png")
+    write_atomically(sheet, sheet_png(pixels, names, labels, scale=scale))
+    return SavedImages(tuple(saved), sheet)
+
+
+def sheet_png(
+    pixels: NDArray[np.uint8], names: Sequence[str], labels: Sequence[int] | None, *, scale: int = 1
+) -> bytes:
+    """A PNG of (n, 28, 28) images: a row for each class that occurs, with its name."""
     rows, titles = _rows(upscale(pixels, max(scale, SHEET_SCALE)), names, labels)
-    write_atomically(sheet, to_png(labelled_grid(rows, titles)))
-    return SampleSet(tuple(drawn), sheet, pixels)
+    return to_png(labelled_grid(rows, titles))
 
 
 def save_interpolation(
@@ -167,7 +162,7 @@ def save_interpolation(
 
 
 def _rows(
-    pixels: NDArray[np.uint8], names: Sequence[str], labels: list[int] | None
+    pixels: NDArray[np.uint8], names: Sequence[str], labels: Sequence[int] | None
 ) -> tuple[list[list[NDArray[np.uint8]]], list[str]]:
     """A row for each class that occurs, in the data set's order; long ones go on below."""
     rows, titles = [], []
