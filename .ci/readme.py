@@ -40,7 +40,7 @@ from pathlib import Path
 from typing import Any
 
 from ex3cli.datasets.registry import spec
-from ex3cli.gan.results import NAMES
+from ex3cli.gan.kinds import NAMES
 from ex3cli.gan.tables import scores_table, trainings_table
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store, reference_folder

@@ -5,7 +5,7 @@ Gulrajani et al. 2017
 (1704.00028).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import torch
@@ -63,6 +63,13 @@ class Wasserstein:
     def generator_loss(self, fake: Tensor) -> Tensor:
         """−E[D(G(z))]."""
         return -fake.mean()
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    "non-saturating": NonSaturating(),
+    "least-squares": LeastSquares(),
+    "wasserstein": Wasserstein(),
+}
 
 
 def gradient_penalty(

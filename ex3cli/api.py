@@ -25,10 +25,10 @@ from ex3cli.config import Config
 from ex3cli.datasets import labels as class_labels
 from ex3cli.datasets.registry import spec
 from ex3cli.errors import ArtifactError, Ex3Error, UsageError
-from ex3cli.gan.config import canonical_kind
 from ex3cli.gan.evaluation import available_real_images, compare_with_real
 from ex3cli.gan.image_quality import GenerationMetrics
 from ex3cli.gan.io import load_generator as load_network
+from ex3cli.gan.kinds import canonical_kind
 from ex3cli.gan.networks import Generator as GeneratorNetwork
 from ex3cli.gan.sampling.sample_set import SampleSet, draw_samples
 from ex3cli.runs.run import Run

@@ -7,7 +7,7 @@ fields, the manifest stores the resolved values, and a resumed run compares them
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from types import UnionType
 from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
@@ -26,7 +26,7 @@ def option(
     why: str,
     *,
     panel: str = "Model",
-    choices: tuple[str, ...] = (),
+    choices: Collection[str] = (),
     minimum: float | None = None,
     maximum: float | None = None,
     exclusive: bool = False,

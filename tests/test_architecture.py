@@ -23,7 +23,7 @@ LAYERS = [
     {"escaping"},
     {"errors"},
 ]
-SHOWN = ("results", "tables")
+SHOWN = ("results", "tables", "kinds")
 LEVEL = {name: len(LAYERS) - index for index, names in enumerate(LAYERS) for name in names}
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

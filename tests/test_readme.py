@@ -17,7 +17,7 @@ import typer
 
 import ex3cli.cli
 from ex3cli.gan.convergence.criteria import Thresholds
-from ex3cli.gan.results import NAMES
+from ex3cli.gan.kinds import NAMES
 from ex3cli.report.assembly import assemble
 from ex3cli.report.source import ResultSource
 from ex3cli.runs.store import Store, reference_folder

@@ -1,1 +1,5 @@
-"""DCGAN and WGAN on small grey images: the paper's networks, trained, resumed, sampled by class name."""
+"""DCGAN, WGAN and their kin: train until converged, sample, evaluate, compare. `register` adds a kind."""
+
+from ex3cli.gan.kinds import Kind, register
+
+__all__ = ["Kind", "register"]

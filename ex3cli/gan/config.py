@@ -1,65 +1,18 @@
-"""How each kind of GAN is trained by preset, each choice with its reason. Imports nothing heavy."""
+"""Settings of a GAN training and its presets; the kinds are in `gan/kinds.py`. Imports nothing heavy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from ex3cli.config import Config, option
-from ex3cli.errors import UsageError, did_you_mean
-from ex3cli.gan.results import KINDS
+from ex3cli.errors import UsageError
+from ex3cli.gan.kinds import DEFAULT_KIND, KINDS, canonical_kind
 
-# The optimizers of Gulrajani et al. 2017, appendix, for each of their kinds.
-PAPER_TRAINING: Mapping[str, Mapping[str, Any]] = {
-    "dcgan": {"optimizer": "adam", "learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999, "critic_steps": 1},
-    "wgan": {
-        "optimizer": "adam",
-        "learning_rate": 1e-4,
-        "beta1": 0.5,
-        "beta2": 0.9,
-        "critic_steps": 5,
-        "critic_norm": "none",
-    },
-    "wgan-clip": {"optimizer": "rmsprop", "learning_rate": 5e-5, "critic_steps": 5},
-}
-
-# What `quick` changes for two CPU cores: one critic step, and ten to forty times the papers' learning rates,
-# which fall to zero
-# over the second half. The measurements are in artifacts/reference/README.md: "What was tried" and "How the
-# settings of `quick`
-# were chosen".
-QUICK_TRAINING: Mapping[str, Mapping[str, Any]] = {
-    "dcgan": {"iterations": 6_000, "learning_rate": 2e-3},
-    "wgan": {
-        "iterations": 6_000,
-        "learning_rate": 4e-3,
-        "critic_lr_ratio": 0.5,
-        "beta1": 0.0,
-        "critic_steps": 1,
-        "critic_norm": "layer",
-        "aux_weight": 0.1,
-        "aux_weight_g": 0.2,
-    },
-    "wgan-clip": {
-        "iterations": 6_000,
-        "learning_rate": 2e-3,
-        "critic_steps": 1,
-        "critic_lr_ratio": 0.1,
-        "class_weight_clip": 0.1,
-        "aux_weight": 0.05,
-        "aux_weight_g": 0.003,
-    },
-}
 QUICK: Mapping[str, Any] = {"ema_decay": 0.995, "lr_decay_fraction": 0.5, "precision": "auto"}
 
-# `wide` and `narrow` measure the effect of the width; otherwise they are trained as `quick` is. Without class
-# conditioning the
-# clipped critic needs a wider bound: with 0.01 it does not learn.
+# `wide` and `narrow` measure the effect of the width; otherwise they are trained as `quick` is.
 COMPACT: Mapping[str, Any] = {"network": "compact", "latent_dim": 100, "conditional": False}
 STUDIES = ("wide", "narrow")
-COMPACT_TRAINING = {**QUICK_TRAINING, "wgan-clip": {**QUICK_TRAINING["wgan-clip"], "weight_clip": 0.05}}
-
-
-ALIASES = {"wgan-gp": "wgan"}
 
 
 @dataclass(frozen=True)
@@ -72,12 +25,6 @@ class GANConfig(Config):
         "wide": {**QUICK, **COMPACT, "width": 64},
         "narrow": {**QUICK, **COMPACT, "width": 32},
     }
-    by_kind: ClassVar[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
-        "quick": QUICK_TRAINING,
-        "wide": COMPACT_TRAINING,
-        "narrow": COMPACT_TRAINING,
-    }
-
     preset: str = "quick"
     kind: str = option(
         "dcgan",
@@ -99,8 +46,8 @@ class GANConfig(Config):
     critic_norm: str = option(
         "batch",
         "Normalisation in the critic, after its second and third convolution; for wgan layer or, as in the "
-        "paper, none.",
-        choices=("batch", "layer", "none"),
+        "paper, none; spectral: no normalisation of maps, spectral norm of every weight.",
+        choices=("batch", "layer", "none", "spectral"),
     )
     width: int = option(
         32,
@@ -200,9 +147,9 @@ class GANConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.kind == "wgan" and self.critic_norm == "batch":
+        if self._constraint == "gradient penalty" and self.critic_norm == "batch":
             raise UsageError(
-                "--critic-norm batch mixes the images of a batch, but wgan's gradient penalty is of each "
+                "--critic-norm batch mixes the images of a batch, but the gradient penalty is of each "
                 "image alone",
                 "take layer or none",
             )
@@ -212,7 +159,7 @@ class GANConfig(Config):
         """As `Config.resolve`, with the kind's own optimizer and length below what is given."""
         kind = given.get("kind")
         return super().resolve(
-            preset, **{**given, "kind": canonical_kind(KINDS[0] if kind is None else kind)}
+            preset, **{**given, "kind": canonical_kind(DEFAULT_KIND if kind is None else kind)}
         )
 
     @classmethod
@@ -228,7 +175,7 @@ class GANConfig(Config):
     def ineffective(self) -> Mapping[str, str]:
         """See `Config.ineffective`."""
         why = {}
-        if self.kind != "wgan":
+        if self._constraint != "gradient penalty":
             why["gp_weight"] = f"{self.kind} has no gradient penalty"
         if self.optimizer != "adam":
             why["beta1"] = why["beta2"] = "it is Adam's, and the optimizer is RMSProp"
@@ -237,7 +184,7 @@ class GANConfig(Config):
             why |= {name: reason for name, reason in reasons.items() if getattr(self, name) > 0}
         elif self.aux_weight_g > 0 and not self.has_auxiliary:
             why["aux_weight_g"] = "without --aux-weight no classifier is trained"
-        if self.kind != "wgan-clip":
+        if self._constraint != "weight clipping":
             why |= dict.fromkeys(("weight_clip", "class_weight_clip"), f"{self.kind} bounds no weights")
         return why
 
@@ -271,6 +218,10 @@ class GANConfig(Config):
         return super().from_dict(stored)
 
     @property
+    def _constraint(self) -> str:
+        return KINDS[self.kind].constraint if self.kind in KINDS else "none"
+
+    @property
     def has_auxiliary(self) -> bool:
         """Whether the critic carries an auxiliary classifier."""
         return self.conditional and self.aux_weight > 0
@@ -287,14 +238,5 @@ class GANConfig(Config):
 
     @classmethod
     def _of_preset(cls, preset: str, kind: str) -> dict[str, Any]:
-        own = cls.by_kind.get(preset, {}).get(kind, {})
-        return {**PAPER_TRAINING[kind], **cls.presets[preset], **own, "preset": preset, "kind": kind}
-
-
-def canonical_kind(name: str) -> str:
-    """`wgan-gp` is `wgan`, case aside; anything else that is not a kind is a `UsageError`."""
-    lowered = name.strip().lower().replace("_", "-")
-    kind = ALIASES.get(lowered, lowered)
-    if kind not in KINDS:
-        raise UsageError(f"--kind {name!r} is not known", did_you_mean(name, (*KINDS, *ALIASES)))
-    return kind
+        own = KINDS[kind]
+        return {**own.paper, **cls.presets[preset], **own.of_preset(preset), "preset": preset, "kind": kind}

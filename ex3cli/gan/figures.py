@@ -13,24 +13,9 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.results import NAMES
+from ex3cli.gan.kinds import KINDS, NAMES
 from ex3cli.gan.sampling.export import Pixels, make_grid
 
-PANELS = {
-    "dcgan": (
-        ("critic_loss", "discriminator: −log D(x) − log(1 − D(G(z)))  [nats]"),
-        ("generator_loss", "generator: −log D(G(z))  [nats]"),
-    ),
-    "wgan": (
-        ("score_gap", "Wasserstein estimate: E[D(x)] − E[D(G(z))]"),
-        ("generator_loss", "generator: −E[D(G(z))]"),
-        ("critic_loss", "critic: −estimate + gradient penalty"),
-    ),
-    "wgan-clip": (
-        ("score_gap", "Wasserstein estimate, up to the critic's scale"),
-        ("generator_loss", "generator: −E[D(G(z))]"),
-    ),
-}
 # inches, in the comparison: side of an image, between two panels, for the title
 IMAGE, GAP, TITLE = 1.3, 0.36, 0.36
 
@@ -64,7 +49,7 @@ def _called(config: GANConfig) -> str:
 
 def loss_titles(config: GANConfig) -> dict[str, str]:
     """The losses to show of a training, what matters most first, each with its formula."""
-    return {name: title + _auxiliary_part(config, name) for name, title in PANELS[config.kind]}
+    return {name: title + _auxiliary_part(config, name) for name, title in KINDS[config.kind].losses}
 
 
 def _auxiliary_part(config: GANConfig, name: str) -> str:

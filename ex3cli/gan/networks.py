@@ -24,6 +24,7 @@ arXiv 1610.09585).
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.init import init_dcgan, init_he_uniform
@@ -130,7 +131,7 @@ class Critic(nn.Module):
     width : D above.
     classes : 0 for an unconditional one.
     network : "cifar" or "compact".
-    norm : "batch", "layer" or "none", after the second and the third convolution.
+    norm : "batch", "layer", or none for any other word, after the second and the third convolution.
     auxiliary : whether it carries a classifier.
     """
 
@@ -207,7 +208,21 @@ def build(config: GANConfig, classes: int, seed: int, *attempt: str | int) -> tu
     with forked_global_rng(seed, "first weights", *attempt):
         draw(generator)
         draw(critic)
+    if config.critic_norm == "spectral":
+        normalize_spectrally(critic, seed)
     return generator, critic
+
+
+def normalize_spectrally(critic: Critic, seed: int) -> None:
+    """Divide each weight of the critic's score by its largest singular value.
+
+    Miyato et al. 2018 (arXiv 1802.05957): one step of power iteration in each forward pass. The auxiliary
+    classifier needs no Lipschitz bound and keeps its weights.
+    """
+    layers = [*critic.downs, critic.score, *([] if critic.embedding is None else [critic.embedding])]
+    with forked_global_rng(seed, "power iteration"):
+        for layer in layers:
+            spectral_norm(layer)
 
 
 def build_generator(config: GANConfig, classes: int) -> Generator:

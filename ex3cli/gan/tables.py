@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ex3cli.gan.results import NAMES
+from ex3cli.gan.kinds import NAMES
 from ex3cli.tables import half_up, table
 from ex3cli.training.attempts import describe_verdict
 

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.results import KINDS
+from ex3cli.gan.kinds import KINDS
 from ex3cli.gan.training.steps import Networks, critic_step, generator_step
 from ex3cli.gan.training.trainer import GANTrainer
 from ex3cli.training.device import choose_device, keep_freed_memory

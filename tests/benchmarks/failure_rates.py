@@ -16,7 +16,7 @@ from pathlib import Path
 
 from trained import EX3, training
 
-from ex3cli.gan.results import KINDS
+from ex3cli.gan.kinds import KINDS
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 from trained import newest, training
 
-from ex3cli.gan.results import KINDS, NAMES
+from ex3cli.gan.kinds import KINDS, NAMES
 from ex3cli.tables import half_up, table
 from ex3cli.training.attempts import attempts_of
 

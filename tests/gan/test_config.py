@@ -169,9 +169,9 @@ def test_a_manifest_from_before_the_critics_norm_was_a_setting_means_what_it_mea
 
 def test_help_shows_the_default_of_each_kind() -> None:
     words = GANConfig.default_text()
-    assert words["learning_rate"] == "dcgan 0.002, wgan 0.004, wgan-clip 0.002"
-    assert words["critic_norm"] == "dcgan batch, wgan layer, wgan-clip batch"
-    assert words["beta1"] == "dcgan 0.5, wgan 0.0"  # RMSProp has none
+    assert words["learning_rate"] == "dcgan 0.002, wgan 0.004, wgan-clip 0.002, lsgan 0.001"
+    assert words["critic_norm"] == "dcgan batch, wgan layer, wgan-clip batch, lsgan batch"
+    assert words["beta1"] == "dcgan 0.5, wgan 0.0, lsgan 0.5"  # RMSProp has none
     assert (words["class_weight_clip"], words["weight_clip"], words["gp_weight"]) == ("0.1", "0.01", "10.0")
     assert (words["batch_size"], words["iterations"]) == ("64", "6000")
     assert "kind" not in words

@@ -9,6 +9,7 @@ from torch import nn
 
 from ex3cli.adversarial import gradient_penalty
 from ex3cli.gan.config import GANConfig
+from ex3cli.gan.kinds import KINDS
 from ex3cli.gan.networks import (
     ConditionalBatchNorm2d,
     Critic,
@@ -17,7 +18,6 @@ from ex3cli.gan.networks import (
     build_critic,
     build_generator,
 )
-from ex3cli.gan.results import KINDS
 
 CLASSES = 10
 LABELS = torch.tensor([0, 3, 9])

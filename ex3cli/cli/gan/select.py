@@ -8,8 +8,8 @@ import typer
 
 from ex3cli.cli.command import Context
 from ex3cli.errors import ArtifactError, MissingRunError, UsageError, did_you_mean
-from ex3cli.gan.config import GANConfig, canonical_kind
-from ex3cli.gan.results import KINDS
+from ex3cli.gan.config import GANConfig
+from ex3cli.gan.kinds import KINDS, canonical_kind
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run

@@ -8,7 +8,7 @@ from ex3cli.errors import ArtifactError
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.criteria import Thresholds
 from ex3cli.gan.io import trained_config
-from ex3cli.gan.results import KINDS
+from ex3cli.gan.kinds import KINDS, PRIMARY_KINDS
 from ex3cli.metrics.statistics import chance_of_difference, wilson_interval
 from ex3cli.runs.jsonio import to_json
 from ex3cli.runs.manifest import FILE_NAME
@@ -25,7 +25,6 @@ from ex3cli.training.attempts import (
 )
 
 HISTORY_FILE = "history.json"
-PRIMARY_KINDS = ("dcgan", "wgan")
 
 
 @dataclass(frozen=True)

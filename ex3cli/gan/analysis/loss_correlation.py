@@ -19,7 +19,7 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.evaluation import load_evaluations
 from ex3cli.gan.figures import fullest
 from ex3cli.gan.io import LOSSES_FILE, trained_config
-from ex3cli.gan.results import NAMES
+from ex3cli.gan.kinds import KINDS, NAMES, Estimate
 from ex3cli.runs.run import Run
 from ex3cli.training.attempts import attempts_of, describe_verdict
 
@@ -33,11 +33,6 @@ CELL = 4.2  # inches, the side of a training's cell
 EDGES = {"left": 0.13, "right": 0.97, "bottom": 0.11, "top": 0.85, "hspace": 0.28}
 RING: dict[str, Any] = {"marker": "o", "markersize": 10, "markerfacecolor": "none"}
 DECAY: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 1}
-ESTIMATES = {
-    "dcgan": "Jensen-Shannon estimate: log 2 − discriminator's loss / 2  [nats]",
-    "wgan": "Wasserstein estimate: E[D(x)] − E[D(G(z))]",
-    "wgan-clip": "Wasserstein estimate, up to the critic's scale",
-}
 FALLS, TURNS, ENDS = "falls", "turns", "ends"
 
 
@@ -119,7 +114,7 @@ class AttemptRunner:
             "iterations": int(self.iterations[-1]),
             "partial": self.run.manifest.partial,
             "verdict": self.verdict,
-            "estimate": ESTIMATES[config.kind],
+            "estimate": estimate_title(config),
             "looks": len(self.iterations),
             "finding": self.finding,
             "correlation": self.correlation(),
@@ -161,13 +156,18 @@ def read(run: Run) -> AttemptRunner:
     ArtifactError : a file of it is damaged.
     """
     config, attempts = trained_config(run), attempts_of(run)
-    if config.kind == "dcgan" and config.has_auxiliary:
+    estimate = KINDS[config.kind].estimate
+    if estimate is None:
+        raise NotComparableError(
+            f"the loss of {run.name}, a {NAMES[config.kind]}, estimates no distance", "name another training"
+        )
+    if estimate.loss == "critic_loss" and config.has_auxiliary:
         raise NotComparableError(
             f"the loss of {run.name} holds that of an auxiliary classifier too", "name another training"
         )
     looks = load_evaluations(run, attempts[-1].attempt) if attempts else []
     looks = [look for look in looks if "iteration" in look and math.isfinite(look.get("fid", math.nan))]
-    values = _estimates(run, config)
+    values = _estimates(run, estimate)
     ends = np.array(
         [int(look["iteration"]) for look in looks if look["iteration"] <= len(values)], dtype=np.int64
     )
@@ -183,18 +183,20 @@ def read(run: Run) -> AttemptRunner:
     return AttemptRunner(run, config, verdict, ends[sound], estimates[sound], distances[sound])
 
 
-def _estimates(run: Run, config: GANConfig) -> NDArray[np.float64]:
-    """(iterations,) what the critic estimated.
+def estimate_title(config: GANConfig) -> str:
+    """What the critic of a kind estimates, for an axis; "" if its loss estimates no distance."""
+    estimate = KINDS[config.kind].estimate
+    return "" if estimate is None else estimate.title
 
-    Of the best discriminator the loss is log 4 − 2 JS (Goodfellow et al. 2014, theorem 1), of any other one
-    more.
-    """
-    name = "critic_loss" if config.kind == "dcgan" else "score_gap"
+
+def _estimates(run: Run, estimate: Estimate) -> NDArray[np.float64]:
+    """(iterations,) what the critic estimated."""
     losses = run.read_tensors(LOSSES_FILE) if LOSSES_FILE in run.manifest.files else {}
-    if name not in losses:
+    if estimate.loss not in losses:
         raise NotComparableError(f"the losses of {run.name} are not stored", "name another training")
-    values: NDArray[np.float64] = losses[name].numpy().astype(np.float64)
-    return math.log(2) - values / 2 if config.kind == "dcgan" else values
+    values: NDArray[np.float64] = losses[estimate.loss].numpy().astype(np.float64)
+    converted: NDArray[np.float64] = estimate.of_loss(values)
+    return converted
 
 
 def correlation_figure(courses: Sequence[AttemptRunner]) -> Figure:
@@ -230,7 +232,7 @@ def _draw(cell: SubFigure, course: AttemptRunner) -> None:
     )
     # Placed in all cells alike, so that their edges stand in one line whatever their labels are.
     upper, lower = cell.subplots(2, 1, sharex=True, gridspec_kw=EDGES)
-    _plot(upper, course, course.estimates, ESTIMATES[config.kind], BLUE)
+    _plot(upper, course, course.estimates, estimate_title(config), BLUE)
     place = course.iterations[course.lowest], course.estimates[course.lowest]
     upper.plot(*place, linestyle="none", markeredgecolor=BLUE, **RING)
     _plot(lower, course, course.distances, "Fréchet distance of the images", VERMILLION)

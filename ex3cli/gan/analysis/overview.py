@@ -17,7 +17,7 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.evaluation import load_evaluations
 from ex3cli.gan.figures import draw_loss, loss_titles
 from ex3cli.gan.io import LOSSES_FILE, load_generator, trained_config
-from ex3cli.gan.results import KINDS, NAMES
+from ex3cli.gan.kinds import KINDS, NAMES
 from ex3cli.gan.sampling.draw import sample
 from ex3cli.gan.sampling.export import make_grid
 from ex3cli.gan.sampling.sample_set import class_labels
@@ -91,7 +91,7 @@ def latest_per_preset(runs: Iterable[Run]) -> list[Run]:
     for run in sorted(runs, key=lambda run: (run.manifest.started, run.name)):
         config = trained_config(run)
         if run.manifest.state == "finished":
-            newest[presets.index(config.preset), KINDS.index(config.kind)] = run
+            newest[presets.index(config.preset), list(KINDS).index(config.kind)] = run
     return [newest[place] for place in sorted(newest)]
 
 

@@ -1,26 +1,20 @@
 """When a training has failed or converged: thresholds with their evidence, and pure rules on evaluations."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from ex3cli.config import Config, option
 from ex3cli.gan.convergence.callbacks import Failure
 from ex3cli.gan.convergence.evaluation import Evaluation
+from ex3cli.gan.kinds import KINDS
 from ex3cli.training.loop import NON_FINITE
 
 
 @dataclass(frozen=True)
 class Thresholds(Config):
     """When an attempt has failed, and when it has converged. `for_kind` gives a kind its own."""
-
-    by_kind: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "dcgan": {},
-        "wgan": {},
-        # its critic heeds the class less: ten good trainings have .897 to .912
-        "wgan-clip": {"min_agreement": 0.85},
-    }
 
     interval: int = option(
         400,
@@ -122,7 +116,7 @@ class Thresholds(Config):
     @classmethod
     def for_kind(cls, kind: str, **given: Any) -> Self:
         """The thresholds of dcgan, wgan or wgan-clip, with every given value put over them."""
-        return cls(**{**cls.by_kind[kind], **given})
+        return cls(**{**KINDS[kind].criteria, **given})
 
 
 CONSTANT_OUTPUT = "constant output"

@@ -6,14 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ex3cli.adversarial import NonSaturating, Objective, Wasserstein, clip_weights, gradient_penalty_between
+from ex3cli.adversarial import OBJECTIVES, clip_weights, gradient_penalty_between
 from ex3cli.gan.config import GANConfig
+from ex3cli.gan.kinds import KINDS
 from ex3cli.gan.networks import Critic, Generator
-
-
-def get_objective(kind: str) -> Objective:
-    """What a kind minimises."""
-    return NonSaturating() if kind == "dcgan" else Wasserstein()
 
 
 @dataclass
@@ -47,7 +43,7 @@ class Networks:
         """(B, 1, 1, 1) draws between 0, a real image, and 1, a generated one; None where no slope is
         penalised.
         """
-        if self.config.kind != "wgan":
+        if KINDS[self.config.kind].constraint != "gradient penalty":
             return None
         return torch.rand(self.config.batch_size, 1, 1, 1, generator=noise, device=self.device)
 
@@ -82,7 +78,7 @@ def critic_step(
         fake = networks.generator(z, labels).float()
     with networks.precision():
         (real_scores, said), fake_scores = critic.judge(real, labels), critic(fake, labels)
-        loss = get_objective(config.kind).critic_loss(real_scores, fake_scores)
+        loss = OBJECTIVES[KINDS[config.kind].objective].critic_loss(real_scores, fake_scores)
         loss = loss + _auxiliary_loss(said, labels, config.aux_weight)
         if positions is not None:
             loss = loss + gradient_penalty_between(
@@ -91,7 +87,7 @@ def critic_step(
     networks.critic_optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     networks.critic_optimizer.step()
-    if config.kind == "wgan-clip":
+    if KINDS[config.kind].constraint == "weight clipping":
         _clip(critic, config)
     return loss.detach(), (real_scores.mean() - fake_scores.mean()).detach()
 
@@ -106,7 +102,7 @@ def generator_step(networks: Networks, z: Tensor, labels: Tensor | None) -> Tens
     try:
         with networks.precision():
             scores, said = networks.critic.judge(networks.generator(z, labels).float(), labels)
-            loss = get_objective(networks.config.kind).generator_loss(scores)
+            loss = OBJECTIVES[KINDS[networks.config.kind].objective].generator_loss(scores)
             loss = loss + _auxiliary_loss(said, labels, networks.config.aux_weight_g)
         networks.generator_optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ex3cli.gan.results import NAMES
+from ex3cli.gan.kinds import NAMES
 from ex3cli.report.document import Figure, Part
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making

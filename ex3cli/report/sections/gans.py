@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.gan.results import NAMES
+from ex3cli.gan.kinds import NAMES
 from ex3cli.report.document import MissingResult, Part, Table
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making

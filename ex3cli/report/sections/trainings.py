@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.gan.results import NAMES
+from ex3cli.gan.kinds import NAMES
 from ex3cli.report.document import Figure, Making, MissingResult, Part, Table
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making

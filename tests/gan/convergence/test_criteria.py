@@ -9,7 +9,7 @@ import pytest
 
 from ex3cli.gan.convergence import criteria as rules
 from ex3cli.gan.convergence.criteria import Thresholds, check_failure, final_verdict, unmet_criterion
-from ex3cli.gan.results import KINDS
+from ex3cli.gan.kinds import KINDS
 
 AT = Thresholds(
     grace=100,
@@ -354,4 +354,4 @@ def test_every_threshold_says_why_and_every_reason_what_it_means() -> None:
     assert all(len(each.metadata["why"]) > 20 for each in fields(Thresholds))
     named = {value for name, value in vars(rules).items() if name.isupper() and isinstance(value, str)}
     assert named - {rules.FID_AS_LOOKED} == set(rules.REASONS)
-    assert set(Thresholds.by_kind) == set(KINDS)
+    assert all(set(kind.criteria) <= {each.name for each in fields(Thresholds)} for kind in KINDS.values())

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.results import KINDS
+from ex3cli.gan.kinds import KINDS
 from ex3cli.gan.training.steps import Networks, critic_step, generator_step
 from ex3cli.gan.training.trainer import GANTrainer, normalize
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.results import KINDS
+from ex3cli.gan.kinds import KINDS
 from ex3cli.gan.training import steps
 from ex3cli.gan.training import trainer as iteration
 from ex3cli.gan.training import trainer as sessions

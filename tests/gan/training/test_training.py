@@ -13,7 +13,7 @@ from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.errors import InterruptedTrainingError
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.callbacks import Failure, averaged_samples
-from ex3cli.gan.results import KINDS
+from ex3cli.gan.kinds import KINDS
 from ex3cli.gan.training.attempts import AttemptRunner, train
 from ex3cli.gan.training.trainer import LOSSES, GANTrainer
 from ex3cli.runs.run import Run
