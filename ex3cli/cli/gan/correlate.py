@@ -31,16 +31,13 @@ def correlate(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="Trainings to ask of; if left out, of each kind the one that every command takes, the best "
-            "of preset paper "
-            "and your newest of each preset; with --preset the newest of these.",
+            help="Trainings to analyze.",
+            show_default="default run, best `paper` run and your latest runs of each kind",
         ),
     ] = None,
     preset: Presets = None,
 ) -> Result:
-    """Ask whether the loss tells how good the images are: the critic's estimate beside their distance, look
-    by look.
-    """
+    """Measure how well the critic's loss predicts image quality: its rank correlation with FID."""
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.loss_correlation import FID_NOISE, NotComparableError, correlation_figure, read
