@@ -122,7 +122,9 @@ def train(
             device=device,
             resume_command=again,
             max_attempts=max_attempts or (1 if config.is_shortened else ATTEMPTS),
-            bench=evaluation_setup_for(run, classifier, config.kind, device) if classifier else None,
+            evaluation_setup=evaluation_setup_for(run, classifier, config.kind, device)
+            if classifier
+            else None,
             decided=lambda: derive_convergence(context.store),
         )
     last = done.attempts[-1]
