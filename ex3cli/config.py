@@ -1,9 +1,7 @@
-"""Configuration: dataclasses whose fields carry their help text and range, so that each default stands in one
-place.
+"""Configuration dataclasses whose fields carry default, help text and range.
 
 A feature's `config.py` declares a frozen dataclass of `option(...)` fields. The command line makes its
-options from these
-fields, the manifest stores the resolved values, and a resumed run compares them.
+options from these fields, the manifest stores the resolved values, and a resumed run compares them.
 """
 
 import sys
@@ -16,14 +14,12 @@ from ex3cli.errors import UsageError, did_you_mean
 
 LARGEST = sys.float_info.max
 LARGEST_SEED = 2**63 - 1
-"""A manifest stores the seed in 64 bits with a sign. No library is given it: each gets one that `seeding`
-derives from it.
-"""
+"""A manifest stores the seed as a signed 64-bit integer; `seeding` derives the seeds of libraries from it."""
 
 
 def option(
     default: Any,
-    why: str,
+    help: str,
     *,
     panel: str = "Model",
     choices: Collection[str] = (),
@@ -32,21 +28,21 @@ def option(
     exclusive: bool = False,
     switch: str = "",
 ) -> Any:
-    """Declare one field of a settings dataclass.
+    """Return a dataclass field that becomes a command-line option.
 
     Parameters
     ----------
-    default : its value when nobody says otherwise.
-    why : one line, shown by `--help`: what it is, in which unit, and why this default.
-    panel : heading in `--help`: Model, Training or Output.
-    choices : the allowed words, for a text field.
+    default : its default value.
+    help : what the option does, in at most 15 words. The reason for the default goes into a comment.
+    panel : heading in `--help`: Model, Training or, for rarely used options, Advanced.
+    choices : the allowed values of a text field.
     minimum, maximum : the allowed range of a number (of each number, for a tuple).
     exclusive : the minimum itself is not allowed.
-    switch : names of a yes-or-no option where `--x/--no-x` reads badly, such as
+    switch : names of a boolean option where `--x/--no-x` reads badly, such as
         "--conditional/--unconditional".
     """
     metadata = {
-        "why": why,
+        "help": help,
         "panel": panel,
         "choices": choices,
         "minimum": minimum,
@@ -66,47 +62,50 @@ class Config:
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
-        for each in fields(self):
-            if "why" in each.metadata:
-                _check(each.name, getattr(self, each.name), hints[each.name], each.metadata)
+        for declared in fields(self):
+            if "help" in declared.metadata:
+                _check(declared.name, getattr(self, declared.name), hints[declared.name], declared.metadata)
 
     @classmethod
     def resolve(cls, preset: str | None = None, **given: Any) -> Self:
-        """Return the preset's values with every given value that is not None put over them.
+        """Return the preset's values, overridden by the given values that are not None.
 
         Raises
         ------
-        UsageError : an unknown preset, a value outside its choices or range, or one that would not be read.
+        UsageError : an unknown preset, a value outside its choices or range, or an option without effect.
         """
         if preset is not None and preset not in cls.presets:
             raise UsageError(f"unknown preset {preset!r}", did_you_mean(preset, cls.presets))
         chosen = {name: value for name, value in given.items() if value is not None}
         resolved = cls(**{**cls.base(preset or next(iter(cls.presets), ""), chosen), **chosen})
-        for name, why in resolved.ineffective().items():
+        for name, reason in resolved.ineffective().items():
             if name in chosen:
-                raise UsageError(f"{option_name(name)} has no effect here: {why}", "leave it out")
+                raise UsageError(f"{option_name(name)} has no effect: {reason}", "leave it out")
         return resolved
 
     @classmethod
     def base(cls, preset: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What a preset says of the settings that are not given, which may depend on those that are."""
+        """The preset's values, which may depend on the given ones."""
         return cls.presets.get(preset, {})
 
     def ineffective(self) -> Mapping[str, str]:
-        """Settings that the others leave without effect, each with the reason: to give one of them is a
-        mistake.
-        """
+        """Options that have no effect with the other settings, with the reason. Passing one is an error."""
         return {}
 
     @classmethod
     def default_text(cls) -> Mapping[str, str]:
-        """How `--help` shows the defaults that are not one value."""
+        """Text that `--help` shows for defaults that depend on other options."""
         return {}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """Rebuild from `to_dict`, turning JSON's lists back into tuples; unknown keys are a `UsageError`."""
-        known = {each.name for each in fields(cls)}
+        """Rebuild a configuration from `to_dict`; lists become tuples.
+
+        Raises
+        ------
+        UsageError : `stored` has an unknown key.
+        """
+        known = {declared.name for declared in fields(cls)}
         unknown = sorted(set(stored) - known)
         if unknown:
             raise UsageError(f"{cls.__name__} has no setting {unknown[0]!r}", did_you_mean(unknown[0], known))
@@ -122,18 +121,18 @@ class Config:
 
 
 def declared_options(cls: type[Config]) -> dict[str, tuple[Any, Any, Mapping[str, Any]]]:
-    """For each declared field: its type, its default in the default preset, and its metadata."""
+    """The type, the default (of the default preset) and the metadata of each declared field."""
     hints = get_type_hints(cls)
     base = next(iter(cls.presets.values()), {})
-    declared: dict[str, tuple[Any, Any, Mapping[str, Any]]] = {}
-    for each in fields(cls):
-        if "why" in each.metadata and each.default is not MISSING:
-            declared[each.name] = (hints[each.name], base.get(each.name, each.default), each.metadata)
-    return declared
+    return {
+        declared.name: (hints[declared.name], base.get(declared.name, declared.default), declared.metadata)
+        for declared in fields(cls)
+        if "help" in declared.metadata and declared.default is not MISSING
+    }
 
 
 def option_name(name: str) -> str:
-    """The option of a setting on the command line."""
+    """The command-line option of a field."""
     return "--" + name.replace("_", "-")
 
 
@@ -143,9 +142,7 @@ def is_tuple_type(hint: Any) -> bool:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value, from Python or from a manifest, has its field's type; a whole number is a float, a
-    boolean no number.
-    """
+    """Whether a value has its field's type. An int is accepted as a float; a bool is not a number."""
     if is_tuple_type(hint):
         return isinstance(value, tuple) and all(_fits(one, get_args(hint)[0]) for one in value)
     if get_origin(hint) in (Union, UnionType):
@@ -159,11 +156,12 @@ def _check(name: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> None:
     option = option_name(name)
     if not _fits(value, hint):
         raise UsageError(
-            f"{option} {value!r} is of the wrong type", f"give {getattr(hint, '__name__', hint)}"
+            f"{option} {value!r} has the wrong type",
+            f"give a value of type {getattr(hint, '__name__', hint)}",
         )
     for one in value if isinstance(value, tuple) else (value,):
         if rule["choices"] and one not in rule["choices"]:
-            raise UsageError(f"{option} {one!r} is not known", did_you_mean(str(one), rule["choices"]))
+            raise UsageError(f"{option} {one!r} is unknown", did_you_mean(str(one), rule["choices"]))
         if isinstance(one, bool) or not isinstance(one, int | float):
             continue
         low, high = rule["minimum"], rule["maximum"]
@@ -177,7 +175,7 @@ def _check(name: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> None:
 
 
 def plain_number(value: float) -> str:
-    """A limit as a person writes it: 1,000,000 and 0.001, not 1e+06 and 1e-03."""
+    """A number in plain notation: 1,000,000 and 0.001 instead of 1e+06 and 1e-03."""
     if isinstance(value, int):
         return f"{value:,}"
     if value and abs(value) < 1e-6:

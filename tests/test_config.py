@@ -51,7 +51,7 @@ def test_a_value_out_of_range_says_the_range(given: dict[str, object], said: str
 
 
 def test_a_given_value_that_would_not_be_read_is_refused() -> None:
-    with pytest.raises(UsageError, match="--rate has no effect here: it is of the log loss"):
+    with pytest.raises(UsageError, match="--rate has no effect: it is of the log loss"):
         Toy.resolve(loss="least-squares", rate=0.5)
     assert Toy.resolve(loss="least-squares").rate == 0.1
     assert Toy.resolve(loss="log", rate=0.5).rate == 0.5
@@ -76,7 +76,7 @@ def test_the_stored_form_gives_the_same_settings_back() -> None:
     ],
 )
 def test_a_stored_value_of_the_wrong_type_is_refused_by_name(stored: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=f"--{next(iter(stored))} .* is of the wrong type"):
+    with pytest.raises(UsageError, match=f"--{next(iter(stored))} .* has the wrong type"):
         Toy.from_dict(stored)
 
 

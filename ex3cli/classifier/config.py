@@ -15,72 +15,71 @@ class ClassifierConfig(Config):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"clothes": {}, "digits": {"width": 16, "epochs": 6}}
 
     preset: str = "clothes"
+    # 24 gives a quarter of a million weights; digits need fewer.
     width: int = option(
         24,
-        "Channels of the first convolution: 24 gives a quarter of a million weights; digits need fewer.",
+        "Channels of the first convolution.",
+        panel="Advanced",
         minimum=1,
     )
+    # Few enough for a covariance estimate from 1,000 images.
     feature_size: int = option(
         64,
-        "Features an image, which the Fréchet distance, the kernel distance and coverage are computed from; "
-        "few enough for "
-        "their covariance to be known from 1,000 images.",
+        "Dimensions of the features that FID, KID and coverage use.",
+        panel="Advanced",
         minimum=2,
         maximum=4096,
     )
-    epochs: int = option(
-        12, "Passes over the training images; digits need half as many.", panel="Training", minimum=1
-    )
-    batch_size: int = option(256, "Images a step.", panel="Training", minimum=2)
+    epochs: int = option(12, "Passes over the training images.", panel="Training", minimum=1)
+    batch_size: int = option(256, "Images per batch.", panel="Training", minimum=2)
     learning_rate: float = option(
         0.2,
-        "Highest step size of SGD with Nesterov momentum; it rises over the first quarter of the training "
-        "and falls to 0.",
+        "Peak learning rate; it rises over the first quarter, then falls to 0.",
         panel="Training",
         minimum=0,
         exclusive=True,
     )
-    momentum: float = option(0.9, "Of the steps.", panel="Training", minimum=0, maximum=0.9999)
-    weight_decay: float = option(5e-4, "Pull of every weight towards 0.", panel="Training", minimum=0)
+    momentum: float = option(0.9, "Nesterov momentum.", panel="Advanced", minimum=0, maximum=0.9999)
+    weight_decay: float = option(5e-4, "Weight decay of SGD.", panel="Advanced", minimum=0)
+    # Some labels of Fashion-MNIST are wrong.
     label_smoothing: float = option(
         0.1,
-        "Share of each label spread over all classes: labels of clothes are sometimes wrong.",
-        panel="Training",
+        "Fraction of each label spread over all classes.",
+        panel="Advanced",
         minimum=0,
         maximum=0.9,
     )
     translate: int = option(
         2,
-        "Pixels that an image may be moved in each direction while training.",
-        panel="Training",
+        "Maximum random shift in pixels (augmentation).",
+        panel="Advanced",
         minimum=0,
         maximum=14,
     )
     flip: str = option(
         "auto",
-        "Whether images are mirrored while training: auto mirrors clothes and no digits.",
-        panel="Training",
+        "Random horizontal flips (augmentation); auto flips Fashion-MNIST only.",
+        panel="Advanced",
         choices=("auto", "yes", "no"),
     )
     ema_decay: float = option(
         0.998,
-        "Of the running average of the weights, which is what is kept.",
-        panel="Training",
+        "Decay of the moving average (EMA) of the weights, which is saved.",
+        panel="Advanced",
         minimum=0,
         maximum=0.99999,
     )
+    # The last images. Their features are the reference for evaluations during GAN training.
     held_out: float = option(
         1 / 6,
-        "Share of the training images, the last ones, that is never trained on; its features are what "
-        "generated images are "
-        "judged by during a training.",
-        panel="Training",
+        "Fraction of the training images held out for validation.",
+        panel="Advanced",
         minimum=0.01,
         maximum=0.5,
     )
     precision: str = option(
         "auto",
-        "Precision of convolutions in training; auto times a few steps in each and takes the faster.",
+        "Precision of convolutions; auto times both and picks the faster.",
         panel="Training",
         choices=("auto", "float32", "bfloat16"),
     )

@@ -57,10 +57,10 @@ class Trainer:
         steps: int,
         pixels: tuple[float, float],
         flip: bool,
-        half: bool,
+        use_bf16: bool,
     ) -> None:
         self.config, self.seed, self.device, self.steps = config, seed, device, steps
-        self.flip, self.half = flip, half
+        self.flip, self.use_bf16 = flip, use_bf16
         self.model = build(config, classes, seed).to(device)
         self.model.mean.fill_(pixels[0])
         self.model.scale.fill_(pixels[1])
@@ -84,7 +84,7 @@ class Trainer:
             self.flip,
             torch_generator(self.seed, "classifier", "augment", number),
         )
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.use_bf16):
             logits = self.model(varied)
         loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
@@ -268,9 +268,9 @@ def _trainer(
 ) -> Trainer:
     grey = images.float() / 255
     pixels = (float(grey.mean()), float(grey.std()))
-    flip, half = config.mirrors(data.name), config.precision == "bfloat16"
+    flip, use_bf16 = config.mirrors(data.name), config.precision == "bfloat16"
     return Trainer(
-        config, len(data.class_names), seed, device, steps=steps, pixels=pixels, flip=flip, half=half
+        config, len(data.class_names), seed, device, steps=steps, pixels=pixels, flip=flip, use_bf16=use_bf16
     )
 
 

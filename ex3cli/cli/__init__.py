@@ -1,8 +1,7 @@
-"""Arguments in, tables and pictures out: the only floor that parses or prints.
+"""The command line: the only package that parses arguments and prints.
 
-One module a command group, of the group's name. Modules here import nothing heavy: a command imports its
-feature when it
-runs, so that `ex3 --help` is instant.
+Each command group has a module of its name. The modules import their features inside functions, so that
+`ex3 --help` starts fast.
 """
 
 import sys
@@ -24,7 +23,7 @@ GROUPS = ("doctor", "data", "divergence", "complexity", "lab", "classifier", "va
 app = typer.Typer(
     name="ex3",
     cls=PlainGroup,
-    help="Distances between distributions, M1 with few labels, DCGAN and WGAN: every number from a seed.",
+    help="Reproducible experiments: divergences, LSTM and Transformer cost, M1 with few labels, GANs.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,7 +57,7 @@ for _group in GROUPS:
 def main() -> None:
     """Run the command line.
 
-    A command line that cannot be parsed gets the two lines of every other error: its cause and what to do.
+    A parsing error is printed like any other error: a line of cause and a line of remedy.
     """
     prepare_streams()
     end_on_signals()
@@ -87,7 +86,7 @@ def _explain_usage(error: Any) -> None:
 
 
 def _command_of(words: Sequence[str]) -> str:
-    """The command that a command line is for, or the group; an option without its value does not say."""
+    """The command or group that a command line names."""
     known: Any = typer.main.get_command(app)
     path = ["ex3"]
     for word in words:

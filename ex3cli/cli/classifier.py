@@ -1,4 +1,4 @@
-"""`ex3 classifier`: train and test the classifier that generated images are judged by."""
+"""`ex3 classifier`: train and test the classifier that evaluates generated images."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
     from ex3cli.runs.run import Run
 
-app = typer.Typer(
-    help="The classifier that generated images are judged by, and sampled with.", no_args_is_help=True
-)
+app = typer.Typer(help="The classifier that evaluates generated images.", no_args_is_help=True)
 
 TRAIN = "classifier train"
 
@@ -35,12 +33,10 @@ def train(
     context: Context,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Go on with an interrupted run.", rich_help_panel="Training"),
+        typer.Option(metavar="RUN", help="Interrupted run to resume.", rich_help_panel="Training"),
     ] = None,
 ) -> Result:
-    """Train on the training images but the last sixth; keep the weights, and what they see in the other real
-    images.
-    """
+    """Train a classifier; the last sixth of the training images is held out for validation."""
     import torch
 
     from ex3cli.classifier import training
@@ -117,7 +113,7 @@ def train(
     examples=("ex3 classifier eval", "ex3 classifier eval --dataset mnist --json"),
 )
 def evaluate(context: Context) -> Result:
-    """Say which share of the test images a trained classifier labels right, class by class."""
+    """Measure a classifier's test accuracy, overall and per class."""
     from ex3cli.datasets import registry
 
     names = registry.spec(context.dataset).class_names

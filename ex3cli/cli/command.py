@@ -1,10 +1,11 @@
-"""The frame around every command: common options, the result, errors and exit codes."""
+"""What all commands share: options, configuration, result, errors and exit codes."""
 
 import ast
 import contextlib
 import inspect
 import logging
 import os
+import re
 import shlex
 import tempfile
 import textwrap
@@ -16,10 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 import typer
 
 from ex3cli.cli.options import (
+    ADVANCED,
     COMMON,
     OUTPUT,
     PlainCommand,
     keyword,
+    panel_of,
     settings_parameters,
     several,
     shared_parameters,
@@ -40,12 +43,12 @@ PARSING_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer's own base of the errors of a command line, which it does not export."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {}
-"""Every command's examples, by module and function, as its help shows them; a test runs each."""
+"""The examples of each command, by module and function. `--help` shows them and a test runs them."""
 
 
 @dataclass
 class Context:
-    """What the common options came to; fields that a command did not ask for keep their defaults."""
+    """The common options of a command, and its services. Options that a command lacks keep their default."""
 
     argv: list[str]
     data: Path | None = None
@@ -59,21 +62,21 @@ class Context:
     config: Any = None
     # what the user or the environment set, by parameter name
     given: dict[str, Any] = field(default_factory=dict)
-    began: str = field(default_factory=now)  # when the command did
-    program: Any = None  # the whole command line, in which `call` finds another command
-    looks_in: "Store | None" = None  # instead of the user's artifacts folder and the shipped runs
+    began: str = field(default_factory=now)  # start time of the command
+    program: Any = None  # the group of all commands, for `call`
+    looks_in: "Store | None" = None  # replaces the store of the artifacts folder and the bundled runs
     _progress: "Progress | None" = field(default=None, repr=False)
 
     @property
     def store(self) -> "Store":
-        """The user's artifacts folder and the shipped runs."""
+        """The runs in the artifacts folder and the bundled runs."""
         from ex3cli.runs.store import Store
 
         return self.looks_in or Store(self.artifacts, began=self.began)
 
     @property
     def progress(self) -> "Progress":
-        """The listener for long work."""
+        """The progress display."""
         from ex3cli.cli.progress import choose_progress
 
         if self._progress is None:
@@ -81,31 +84,30 @@ class Context:
         return self._progress
 
     def end_progress(self) -> None:
-        """Give the terminal back, also when the work ended early."""
+        """Stop the progress display."""
         if self._progress is not None:
             self._progress.stop()
 
     def listen_with(self, outer: "Context") -> None:
-        """Show progress and notes as the command does that this one is a part of."""
+        """Use the progress display and --quiet of the calling command."""
         self.quiet, self._progress = outer.quiet, outer.progress
 
     def note(self, text: str) -> None:
-        """Tell a person something beside the answer, on stderr: which run was taken, what to do next."""
+        """Print a note to stderr, such as the run in use or the next step."""
         if not self.quiet:
-            with contextlib.suppress(OSError):  # nobody reads stderr
+            with contextlib.suppress(OSError):  # stderr is closed
                 typer.echo(printable(text, lines=True), err=True)
 
     @contextlib.contextmanager
     def optional(self, what: str) -> Iterator[None]:
-        """Go on where `what`, which only shows results, cannot be made: one note, and nothing that is done is
-        lost.
-        """
+        """Replace an unexpected error in the block by a note: `what` only displays results."""
         try:
             yield
-        except Ex3Error:  # the disk is full: what follows fails too
+        except Ex3Error:  # a full disk would make the next step fail too
             raise
         except Exception as error:
-            self.note(f"{what} could not be made ({type(error).__name__}: {error}); the results are complete")
+            cause = f"{type(error).__name__}: {error}"
+            self.note(f"{what} could not be created ({cause}); the results are complete")
 
 
 def command(
@@ -116,15 +118,16 @@ def command(
     common: Sequence[str] = (),
     examples: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
-    """Make a command of a function `(context, *own parameters) -> Result`.
+    """Return a decorator that registers a function `(context, *own parameters) -> Result` as a command.
 
     Parameters
     ----------
-    app : the group it belongs to.
-    name : its name in the group; a module with one command of its own name gives that command (`ex3 doctor`).
-    config : each of its settings becomes an option, and the resolved instance is `context.config`.
-    common : which of `options.COMMON` it takes.
-    examples : command lines that its help shows and a test runs.
+    app : the group of the command.
+    name : its name in the group. A group whose only command has the group's name becomes that command
+        (`ex3 doctor`).
+    config : each of its fields becomes an option; the resolved instance is `context.config`.
+    common : names of options in `options.COMMON`.
+    examples : command lines for the help; a test runs them.
     """
 
     def register(function: Function) -> Function:
@@ -152,10 +155,12 @@ def command(
                 {key: _at_home(value) for key, value in given.items()},
             )
 
-        run_command.__signature__ = inspect.Signature([*parameters, *shared_parameters(common, parameters)])  # type: ignore[attr-defined]
+        parameters += shared_parameters(common, parameters)
+        parameters.sort(key=lambda parameter: panel_of(parameter) == ADVANCED)  # --help shows them last
+        run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run_command.__annotations__ = {}
         EXAMPLES[f"{function.__module__}.{function.__name__}"] = tuple(examples)
-        help_text = description(function)
+        help_text = re.sub(r"(?<!\n)\n(?!\n)", " ", description(function))  # unwrap the paragraphs
         epilog = "Examples: \n\n" + "\n\n".join(f"$ {example}" for example in examples)
         app.command(name, cls=PlainCommand, help=help_text, epilog=epilog)(run_command)
         return function
@@ -164,7 +169,7 @@ def command(
 
 
 def description(function: Callable[..., Any]) -> str:
-    """A function's docstring, from the source where `python -OO` leaves it out."""
+    """A function's docstring; under `python -OO`, it is read from the source."""
     if function.__doc__ is not None:
         return inspect.getdoc(function) or ""
     definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
@@ -173,39 +178,38 @@ def description(function: Callable[..., Any]) -> str:
 
 @dataclass
 class _Call:
-    """A command that another one carries out in its place: it answers and prints nothing."""
+    """A command called by another command: its result is returned instead of printed."""
 
     prepare: Callable[[Context, type[Config] | None], Mapping[str, Any]]
-    answer: Result | None = None
+    result: Result | None = None
 
 
 def call(
     program: Any, words: Sequence[str], prepare: Callable[[Context, type[Config] | None], Mapping[str, Any]]
 ) -> Result:
-    """The answer of `ex3 WORDS`, carried out in this process and not printed.
+    """Run `ex3 WORDS` in this process and return its result without printing it.
 
     Parameters
     ----------
-    program : the group of all commands, a context's `program`.
-    words : a command line without `ex3`, as a manifest's `argv` keeps it.
-    prepare : gets the command's context, to change it, and the class of its settings; returns values for
-        parameters of the
-        command's own.
+    program : the group of all commands (`Context.program`).
+    words : a command line without `ex3`, in the form of a manifest's `argv`.
+    prepare : takes the command's context, which it may change, and its configuration class; returns values
+        for the command's own parameters.
 
     Raises
     ------
-    UsageError : it is no command line of today's ex3.
+    UsageError : this version of ex3 cannot parse the command line.
     Ex3Error : the command fails.
     """
-    made = _Call(prepare)
+    called = _Call(prepare)
     try:
-        program.main(list(words), prog_name="ex3", standalone_mode=False, obj=made)
+        program.main(list(words), prog_name="ex3", standalone_mode=False, obj=called)
     except PARSING_ERROR as error:
         cause = f"{shlex.join(['ex3', *words])}: {error.format_message()}"  # type: ignore[attr-defined]
         raise UsageError(cause, "see its --help") from None
-    if made.answer is None:
-        raise UsageError(f"{shlex.join(['ex3', *words])} is no command that makes a run", "see `ex3 --help`")
-    return made.answer
+    if called.result is None:
+        raise UsageError(f"{shlex.join(['ex3', *words])} does not create a run", "see `ex3 --help`")
+    return called.result
 
 
 def _run(
@@ -215,52 +219,48 @@ def _run(
     ctx: typer.Context,
     given: dict[str, Any],
 ) -> None:
-    """Resolve the configuration, call the command, print its answer; turn every failure into its lines and
-    exit code.
-    """
+    """Resolve the configuration, call the command and print its result, or its error and exit code."""
     if isinstance(ctx.obj, _Call):
         context = _context(config, ctx, given)
         values = {key: given[key] for key in own} | dict(ctx.obj.prepare(context, config))
-        ctx.obj.answer = function(context, **values)
+        ctx.obj.result = function(context, **values)
         return
-    answered = False
+    printed = False
     try:
         context = _context(config, ctx, given)
         logging.getLogger("ex3cli").setLevel(logging.ERROR if context.quiet else logging.WARNING)
         ensure_scratch(context.artifacts)
         if given["dry_run"]:
-            answer = _resolved(context, given, config)
+            result = _resolved(context, given, config)
         else:
             try:
-                answer = function(context, **{key: given[key] for key in own})
+                result = function(context, **{key: given[key] for key in own})
             finally:
                 context.end_progress()
-        read = print_result(answer, json=context.json)
-        answered = True
-        if answer.problem is not None:
-            raise answer.problem
+        read = print_result(result, json=context.json)
+        printed = True
+        if result.problem is not None:
+            raise result.problem
         if not read:
             raise typer.Exit(EXIT_SIGPIPE)
     except (KeyboardInterrupt, Exception) as error:
         line = shlex.join(given_words(ctx))
         raise typer.Exit(
-            print_failure(error, line=line, debug=given["debug"], json=given["json"] and not answered)
+            print_failure(error, line=line, debug=given["debug"], json=given["json"] and not printed)
         ) from None
 
 
 CLEARABLE = ("author", "title")
-"""Options for which an empty text means something: forget the one that is kept."""
+"""Options that accept an empty text: it clears the stored value."""
 
 
 def ensure_scratch(artifacts: Path) -> None:
-    """Where no folder for temporary files can be written, put them, and Matplotlib's cache with them, beside
-    the runs.
-    """
+    """If no temporary folder is writable, use the artifacts folder for temporary files."""
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
-        above = next(each for each in (artifacts.absolute(), *artifacts.absolute().parents) if each.is_dir())
-        os.environ["TMPDIR"] = tempfile.tempdir = str(above)
+        folders = (artifacts.absolute(), *artifacts.absolute().parents)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(next(path for path in folders if path.is_dir()))
 
 
 def _context(config: type[Config] | None, ctx: typer.Context, given: dict[str, Any]) -> Context:
@@ -268,7 +268,7 @@ def _context(config: type[Config] | None, ctx: typer.Context, given: dict[str, A
         if value == "" and name not in CLEARABLE:
             raise UsageError(
                 f"{name.replace('_', '-')} is empty",
-                "give it a value (an unset shell variable?) or leave it out",
+                "give a value (is a shell variable unset?) or leave it out",
             )
     context = Context(argv=given_words(ctx), given=_given(ctx, given), program=ctx.find_root().command)
     for key in given.keys() & {*COMMON, "json", "quiet"}:
@@ -284,7 +284,7 @@ def _context(config: type[Config] | None, ctx: typer.Context, given: dict[str, A
 
 
 def given_words(ctx: typer.Context) -> list[str]:
-    """The command line that was given, without what only concerns printing: the manifest's `argv`."""
+    """The command line without options that only concern printing; a manifest stores it as `argv`."""
     words = ["ex3", *ctx.command_path.split()[1:]]
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(str(parameter.name))
@@ -294,29 +294,27 @@ def given_words(ctx: typer.Context) -> list[str]:
         if parameter.param_type_name == "option" and parameter.nargs > 1:  # one option of several words
             words += [parameter.opts[0], *map(str, value or ())]
             continue
-        for each in value if isinstance(value, list | tuple) else [value]:
+        for item in value if isinstance(value, list | tuple) else [value]:
             if parameter.param_type_name == "argument":
-                words.append(str(each))
-            elif isinstance(each, bool):
-                words.append((parameter.opts if each else parameter.secondary_opts)[0])
+                words.append(str(item))
+            elif isinstance(item, bool):
+                words.append((parameter.opts if item else parameter.secondary_opts)[0])
             else:
-                words += [parameter.opts[0], str(each)]
+                words += [parameter.opts[0], str(item)]
     return words
 
 
 def _at_home(value: Any) -> Any:
-    """A path in which ~ is the user's home, as where a shell does not expand it (--data=~/x,
-    EX3_ARTIFACTS='~/x').
-    """
+    """Expand ~ in a path that the shell did not expand (--data=~/x, EX3_ARTIFACTS='~/x')."""
     if isinstance(value, list | tuple):
         return type(value)(map(_at_home, value))
     if isinstance(value, Path | str) and str(value).split("/")[0] == "~":
-        return type(value)(os.path.expanduser(value))  # noqa: PTH111 - leaves a ~ as it is where there is no home
+        return type(value)(os.path.expanduser(value))  # noqa: PTH111 - keeps ~ if there is no home
     return value
 
 
 def _given(ctx: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that were set and not left at their defaults; repeated options as tuples."""
+    """The parameters set by the user or the environment; repeated options as tuples."""
     sources = {name: ctx.get_parameter_source(name) for name in values}
     chosen = {
         name: values[name]
@@ -327,7 +325,7 @@ def _given(ctx: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolved(context: Context, given: dict[str, Any], config: type[Config] | None) -> Result:
-    """The answer of `--dry-run`."""
+    """The result of `--dry-run`."""
     from rich.table import Table
     from rich.text import Text
 

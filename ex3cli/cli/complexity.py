@@ -1,4 +1,4 @@
-"""`ex3 complexity`: what an LSTM layer and a Transformer layer cost."""
+"""`ex3 complexity`: the cost of an LSTM layer and of a Transformer layer."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,7 @@ WAYS = {"forward": "forward", "training": "forward + backward"}
     examples=("ex3 complexity", "ex3 complexity --max-length 8192 --width 64"),
 )
 def complexity(context: Context) -> Result:
-    """Compare an LSTM layer, O(N·d²), with a Transformer layer, O(N²·d): operations counted, time and memory
-    measured.
-    """
+    """Compare the cost of an LSTM layer, O(N·d²), and a Transformer layer, O(N²·d): FLOPs, time, memory."""
     from ex3cli.cli.resume import recording
     from ex3cli.complexity.analysis import run_analysis
 

@@ -1,4 +1,4 @@
-"""`ex3 data`: which data sets there are, fetching them, and whether their files are the published ones."""
+"""`ex3 data`: list, download and verify the data sets."""
 
 from typing import Annotated
 
@@ -7,12 +7,12 @@ import typer
 from ex3cli.cli.command import Context, command
 from ex3cli.cli.output import Result
 
-app = typer.Typer(help="List, fetch and verify the data sets.", no_args_is_help=True)
+app = typer.Typer(help="List, download and verify the data sets.", no_args_is_help=True)
 
 
 @command(app, "list", common=("data",), examples=("ex3 data list", "ex3 data list --json"))
 def list_data(context: Context) -> Result:
-    """List the data sets and whether they are here."""
+    """List the data sets and show which ones are present."""
     from rich.table import Table
 
     from ex3cli.datasets import registry
@@ -62,11 +62,12 @@ def fetch(
 def verify(
     context: Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One data set; all of them if left out.")
+        str | None, typer.Argument(metavar="[NAME]", help="Data set.", show_default="all data sets")
     ] = None,
 ) -> Result:
-    """Compare each file with the published SHA-256 of its uncompressed content; a difference is
-    exit code 3.
+    """Check each file against the published SHA-256. A mismatch exits with code 3.
+
+    The digest is of the uncompressed content.
     """
     from rich.table import Table
     from rich.text import Text

@@ -39,8 +39,9 @@ NAMES = {
     ),
 )
 def divergence(context: Context) -> Result:
-    """Compare KL, JS and Wasserstein of P = {x = 0, y ~ U(0,1)} and Q = {x = θ, y ~ U(0,1)}: exact,
-    estimated, drawn.
+    """Compare KL, JS and Wasserstein distance of two parallel line segments: exact values and estimates.
+
+    P = {x = 0, y ~ U(0,1)} and Q = {x = θ, y ~ U(0,1)}.
     """
     from ex3cli.cli.resume import recording
     from ex3cli.divergence.study import run_study

@@ -1,4 +1,4 @@
-"""`ex3 doctor`: what this installation has, what it lacks, and how to get it."""
+"""`ex3 doctor`: check this installation."""
 
 import os
 import shutil
@@ -14,14 +14,12 @@ from ex3cli.cli.output import Result
 app = typer.Typer()
 
 ROOM = 100_000_000
-"""Bytes on the disk of the artifacts folder below which it is as good as full: room for a few checkpoints and
-figures.
-"""
+"""Minimum free bytes on the disk of the artifacts folder: enough for a few checkpoints and figures."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's table; `remedy` is empty where nothing is wrong."""
+    """One row of the table. `remedy` is empty if there is nothing to do."""
 
     what: str
     ok: bool
@@ -31,7 +29,7 @@ class Finding:
 
 @command(app, "doctor", common=("data", "artifacts"), examples=("ex3 doctor", "ex3 doctor --json"))
 def doctor(context: Context) -> Result:
-    """Say what is here and what is missing: versions, devices, data sets, runs, the artifacts folder."""
+    """Check versions, devices, data sets, runs and the artifacts folder."""
     from rich.table import Table
     from rich.text import Text
 
@@ -44,10 +42,13 @@ def doctor(context: Context) -> Result:
         _printer(),
     ]
     table = Table("", "found", "what to do", title="ex3 doctor")
-    for each in findings:
-        mark = Text("✓ ", "green") if each.ok else Text("– ", "yellow")
-        table.add_row(mark + Text(each.what), Text(each.detail), Text(each.remedy))
-    document = {"ok": all(each.ok for each in findings), "findings": [asdict(each) for each in findings]}
+    for finding in findings:
+        mark = Text("✓ ", "green") if finding.ok else Text("– ", "yellow")
+        table.add_row(mark + Text(finding.what), Text(finding.detail), Text(finding.remedy))
+    document = {
+        "ok": all(finding.ok for finding in findings),
+        "findings": [asdict(finding) for finding in findings],
+    }
     return Result(document=document, show=[table])
 
 
@@ -57,13 +58,11 @@ def _libraries() -> Iterator[Finding]:
     found = versions()
     yield Finding("ex3", True, ", ".join(f"{name} {version}" for name, version in found.items()))
     try:
-        import torchvision  # noqa: F401  (whether it can be imported is the question)
-    except (
-        Exception
-    ) as error:  # a build that does not match torch's fails with a RuntimeError, not an ImportError
+        import torchvision  # noqa: F401
+    except Exception as error:  # a build for another torch raises a RuntimeError
         remedy = (
-            "needed by `ex3 data fetch` alone: install the torchvision of your torch, or copy the files "
-            "into --data"
+            "needed for `ex3 data fetch` only: install the torchvision that matches torch, or copy the files "
+            "to --data"
         )
         yield Finding("torchvision", False, f"cannot be imported: {_first_line(error)}", remedy)
 
@@ -75,7 +74,7 @@ def _first_line(error: Exception) -> str:
 def _devices() -> Iterator[Finding]:
     try:
         import torch
-    except Exception as error:  # a damaged build is what a doctor is called for
+    except Exception as error:
         yield Finding(
             "torch", False, f"cannot be imported: {_first_line(error)}", "pip install --force-reinstall torch"
         )
@@ -86,12 +85,12 @@ def _devices() -> Iterator[Finding]:
     )
     try:
         cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
-    except Exception as error:  # a driver that does not answer
+    except Exception as error:
         yield Finding(
             "cuda",
             False,
             f"cannot be used: {_first_line(error)}",
-            "--device cpu works; mend the driver for the GPU",
+            "use --device cpu, or repair the GPU driver",
         )
         return
     if cuda:
@@ -108,8 +107,8 @@ def _data(root: Path | None) -> Iterator[Finding]:
     for name in registry.names():
         conditions = registry.verify(name, root)
         wrong = registry.complaint(name, conditions, root)
-        detail = wrong or f"{len(conditions)} files verified" if conditions else "ships with scikit-learn"
-        remedy = f"ex3 data fetch {name}, or point --data (EX3_DATA) at it" if wrong else ""
+        detail = wrong or f"{len(conditions)} files verified" if conditions else "included in scikit-learn"
+        remedy = f"ex3 data fetch {name}, or set --data (EX3_DATA) to its folder" if wrong else ""
         yield Finding(f"data {name}", not wrong, detail, remedy)
 
 
@@ -118,30 +117,29 @@ def _runs(context: Context) -> Iterator[Finding]:
     from ex3cli.runs.run import restore_hint
 
     store = context.store
-    shipped = mine = 0
+    bundled = mine = 0
     bad: list[str] = []
     restore = ""
     for folder in store.folders():
         try:
             run = store.open_folder(folder)
-            wrong = [f"{run.name}/{file} {said}" for file, said in run.verify().items() if said != "ok"]
-            shipped, mine = shipped + run.is_reference, mine + (not run.is_reference)
+            conditions = run.verify().items()
+            wrong = [f"{run.name}/{file} {condition}" for file, condition in conditions if condition != "ok"]
+            bundled, mine = bundled + run.is_reference, mine + (not run.is_reference)
         except ArtifactError as error:
             wrong = [error.cause]
         if wrong and folder.is_relative_to(store.reference):
             restore = f"{restore_hint(store.reference)}; "
         bad += wrong
-    lacking = "" if shipped else restore_hint(store.reference)
-    yield Finding("shipped runs", shipped > 0, f"{shipped} in {store.reference}", lacking)
+    missing = "" if bundled else restore_hint(store.reference)
+    yield Finding("bundled runs", bundled > 0, f"{bundled} in {store.reference}", missing)
     yield Finding("your runs", True, f"{mine} in {context.artifacts}")
     if bad:
         yield Finding("damaged runs", False, "; ".join(bad), f"{restore}see `ex3 runs verify`")
 
 
 def _artifacts(root: Path) -> Finding:
-    """Whether runs could be written: the nearest folder that exists decides, what can be done in it, and its
-    disk.
-    """
+    """Whether runs can be written to a folder; if it does not exist yet, to the nearest one above it."""
     from ex3cli.runs.files import ELSEWHERE, UNSUPPORTED, advice, trial
 
     nearest = next(
@@ -149,41 +147,41 @@ def _artifacts(root: Path) -> Finding:
     )
     here = nearest == root.absolute()
     categories = (
-        sorted(each for each in nearest.iterdir() if each.is_dir())
+        sorted(path for path in nearest.iterdir() if path.is_dir())
         if here and os.access(nearest, os.R_OK | os.X_OK)
         else []
     )
+    reference = root.absolute() / "reference"  # may be read-only
     closed = [
-        each for each in (nearest, *categories) if not each.is_dir() or not os.access(each, os.W_OK | os.X_OK)
+        path
+        for path in (nearest, *categories)
+        if path != reference and not (path.is_dir() and os.access(path, os.W_OK | os.X_OK))
     ]
-    # what is shipped need not be written
-    closed = [each for each in closed if each != root.absolute() / "reference"]
-    detail = f"{root.resolve()}{'' if here else ', made when first needed'}"
+    detail = f"{root.resolve()}{'' if here else ', created when first needed'}"
     if closed:
         detail += f": cannot write {closed[0].resolve() if closed[0] != root.absolute() else 'it'}"
         return Finding("artifacts folder", False, detail, f"make it writable, or {ELSEWHERE}")
     free = shutil.disk_usage(nearest).free
     if free < ROOM:
-        detail += f": its disk is full, or nearly ({free / 1e6:,.0f} MB free)"
-        return Finding("artifacts folder", False, detail, f"free some space, or {ELSEWHERE}")
+        detail += f": the disk is almost full ({free / 1e6:,.0f} MB free)"
+        return Finding("artifacts folder", False, detail, f"free some disk space, or {ELSEWHERE}")
     failed = trial(nearest)
     if failed:
         detail += ": cannot " + ", ".join(
             f"{what} ({error.strerror or error})" for what, error in failed.items()
         )
-    # which commands do without where there is no such thing
-    spared = ("lock a file", "flush a file", "flush a folder")
+    optional = ("lock a file", "flush a file", "flush a folder")  # unsupported by some file systems
     harmful = [
-        error for what, error in failed.items() if what not in spared or error.errno not in UNSUPPORTED
+        error for what, error in failed.items() if what not in optional or error.errno not in UNSUPPORTED
     ]
     if harmful:
         return Finding("artifacts folder", False, detail, advice(harmful[0], ELSEWHERE))
-    without = "commands work without; let no two of them write the same run at once" if failed else ""
-    return Finding("artifacts folder", True, detail, without)
+    caution = "commands still work; do not write one run from two commands at once" if failed else ""
+    return Finding("artifacts folder", True, detail, caution)
 
 
 def _printer() -> Finding:
-    """Whether `ex3 report` can print its page; nothing else needs it."""
+    """Whether `ex3 report` can write a PDF."""
     from ex3cli.report.pdf import HOW_TO_PRINT, printers
 
     names = printers()

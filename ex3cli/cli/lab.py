@@ -1,4 +1,4 @@
-"""`ex3 lab`: GAN Lab offline: a small GAN on points in the plane, measured, drawn and replayed."""
+"""`ex3 lab`: GAN Lab offline. Trains, measures and animates small GANs on two-dimensional points."""
 
 import math
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ex3cli.lab.training import Trained
 
 app = typer.Typer(
-    help="A small GAN on points in the plane: train it, measure it, watch it.", no_args_is_help=True
+    help="GANs on two-dimensional points: train, measure and animate them.", no_args_is_help=True
 )
 
 TRAIN = "lab train"
@@ -26,7 +26,7 @@ ATTEMPTS = 3
 
 @command(app, "presets", examples=("ex3 lab presets", "ex3 lab presets --json"))
 def presets(context: Context) -> Result:
-    """List the distributions that `ex3 lab train` knows by name."""
+    """List the built-in distributions."""
     from rich.table import Table
 
     from ex3cli.lab.distributions import PRESETS
@@ -52,35 +52,36 @@ def presets(context: Context) -> Result:
 def train(
     context: Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[PRESET]", help="One of `ex3 lab presets`.", show_default="ring")
+        str | None,
+        typer.Argument(metavar="[PRESET]", help="Distribution from `ex3 lab presets`.", show_default="ring"),
     ] = None,
     points: Annotated[
         Path | None,
         typer.Option(
-            help="A drawing (PNG, dark is density), or points as CSV or JSON.", rich_help_panel="Input"
+            help="Distribution from a file: a drawing (PNG, dark = dense) or points (CSV, JSON).",
+            rich_help_panel="Input",
         ),
     ] = None,
     max_attempts: Annotated[
         int,
         typer.Option(
-            min=1, help="Attempts, each from a new seed, until one converges.", rich_help_panel="Training"
+            min=1, help="Maximum attempts; each starts from a new seed.", rich_help_panel="Training"
         ),
     ] = ATTEMPTS,
     page: Annotated[
         bool,
         typer.Option(
-            "--page", help="Write a page of HTML that replays the training.", rich_help_panel="Output"
+            "--page", help="Write an HTML page that replays the training.", rich_help_panel="Output"
         ),
     ] = False,
     animation: Annotated[
-        bool, typer.Option(help="Write the training as a GIF.", rich_help_panel="Output")
+        bool, typer.Option(help="Write an animated GIF of the training.", rich_help_panel="Output")
     ] = True,
 ) -> Result:
-    """Train a small GAN until it has converged, at least 5,000 epochs; one that fails is counted and tried
-    from a new seed.
+    """Train a small GAN until it converges; failed attempts are recorded.
 
-    An epoch is GAN Lab's: --d-steps of the discriminator (2), each on a batch of its own, then
-    --g-steps of the generator (1). It is no pass over a data set.
+    As in GAN Lab, an epoch is --d-steps updates of the discriminator followed by --g-steps updates of the
+    generator. Each update uses a new batch.
     """
     from ex3cli.cli.resume import recording
     from ex3cli.lab import export as outputs

@@ -1,4 +1,4 @@
-"""The options that mean the same in every command, and options made from a feature's settings."""
+"""Options shared by all commands, and options made from a feature's configuration."""
 
 import inspect
 import types
@@ -26,10 +26,9 @@ Parameter = inspect.Parameter
 
 
 def folder(text: str) -> Path:
-    """A folder's path, with the user's home for `~`, which a shell leaves in `--data=~/x` and in quoted
-    variables.
+    """Parse a folder's path and expand `~`, which a shell keeps in `--data=~/x` and in quoted variables.
 
-    An empty text, which a shell makes of a variable that is not set, is none.
+    An empty text (an unset shell variable) is an error.
     """
     if not text:
         raise typer.BadParameter("the path is empty")
@@ -39,13 +38,13 @@ def folder(text: str) -> Path:
         raise typer.BadParameter(f"{text!r}: {error}") from None
 
 
-TRAINING = "Training"  # heading in --help
+TRAINING, ADVANCED = "Training", "Advanced"  # headings in --help
 
 
 def whole_number(low: float | None = None, high: float | None = None) -> Callable[[Any], int]:
-    """A parser of whole numbers in a range, whose errors write the range as people do."""
+    """Return a parser of whole numbers in a range; its errors write the range in plain notation."""
 
-    def parse(text: Any) -> int:  # a default, which is a number already, comes here too
+    def parse(text: Any) -> int:  # a default is an int already
         try:
             value = int(text)
         except ValueError:
@@ -61,7 +60,7 @@ def _seed(panel: str) -> tuple[Any, Any]:
     option = typer.Option(
         parser=whole_number(0, LARGEST_SEED),
         metavar="<int>",
-        help="Seed of every random number.",
+        help="Random seed.",
         rich_help_panel=panel,
     )
     return Annotated[int, option], 0
@@ -75,7 +74,7 @@ COMMON: dict[str, tuple[Any, Any]] = {
                 parser=folder,
                 metavar="FOLDER",
                 envvar="EX3_DATA",
-                help="Folder of the data sets, in torchvision's layout.",
+                help="Data folder in torchvision's layout.",
                 show_default="./data",
                 rich_help_panel="Input",
             ),
@@ -84,7 +83,10 @@ COMMON: dict[str, tuple[Any, Any]] = {
     ),
     "dataset": (
         Annotated[
-            str, typer.Option(help="fashion-mnist, mnist or digits (always there).", rich_help_panel="Input")
+            str,
+            typer.Option(
+                help="fashion-mnist, mnist or digits (included in scikit-learn).", rich_help_panel="Input"
+            ),
         ],
         "fashion-mnist",
     ),
@@ -92,15 +94,15 @@ COMMON: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(
-                help="Which run to use: a name from `ex3 runs list`, a path, or `reference`.",
-                show_default="your newest complete one, else the shipped one",
+                help="Run to use: a name from `ex3 runs list`, a path, or `reference` (bundled).",
+                show_default="your latest complete run, else the bundled one",
                 rich_help_panel="Input",
             ),
         ],
         None,
     ),
     "device": (
-        Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=TRAINING)],
+        Annotated[str, typer.Option(help="Device: auto, cpu, cuda or mps.", rich_help_panel=TRAINING)],
         "auto",
     ),
     "seed": _seed(TRAINING),
@@ -111,7 +113,7 @@ COMMON: dict[str, tuple[Any, Any]] = {
                 parser=folder,
                 metavar="FOLDER",
                 envvar="EX3_ARTIFACTS",
-                help="Folder for runs, written and read.",
+                help="Folder of the runs.",
                 rich_help_panel="Output",
             ),
         ],
@@ -125,12 +127,12 @@ OUTPUT: dict[str, tuple[Any, Any]] = {
         False,
     ),
     "quiet": (
-        Annotated[bool, typer.Option("--quiet", help="No progress and no notes.", rich_help_panel="Output")],
+        Annotated[bool, typer.Option("--quiet", help="Hide progress and notes.", rich_help_panel="Output")],
         False,
     ),
     "debug": (
         Annotated[
-            bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Output")
+            bool, typer.Option("--debug", help="Print tracebacks of errors.", rich_help_panel="Output")
         ],
         False,
     ),
@@ -138,7 +140,7 @@ OUTPUT: dict[str, tuple[Any, Any]] = {
         Annotated[
             bool,
             typer.Option(
-                "--dry-run", help="Print the resolved configuration and stop.", rich_help_panel="Output"
+                "--dry-run", help="Print the resolved configuration and exit.", rich_help_panel="Output"
             ),
         ],
         False,
@@ -147,38 +149,35 @@ OUTPUT: dict[str, tuple[Any, Any]] = {
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help gives switches no type, and --help a place among the other output options."""
+    """A command whose help omits the type of switches and lists --help among the output options."""
 
     def get_params(self, ctx: Any) -> Any:
-        """All arguments and options, --help the last."""
+        """All arguments and options; --help is the last."""
         parameters = without_types(super().get_params(ctx))
         parameters[-1].rich_help_panel = "Output"
         return parameters
 
 
 class PlainGroup(TyperGroup):
-    """A group of commands whose help gives switches no type."""
+    """A group of commands whose help omits the type of switches."""
 
     def get_params(self, ctx: Any) -> Any:
-        """All options, --help the last."""
+        """All options; --help is the last."""
         return without_types(super().get_params(ctx))
 
 
 def without_types(parameters: Any) -> Any:
-    """The parameters, with nothing in the column of types for switches, which take no value."""
-    for each in parameters:
-        if getattr(each, "is_flag", False):
-            each.metavar = ""
+    """The parameters, with an empty type column for switches."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
     return parameters
 
 
 def keyword(name: str, annotation: Any, default: Any) -> Parameter:
-    """One keyword-only parameter of a command; the help of a whole number shows its range as people
-    write it.
-    """
-    option = next(
-        (each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, OptionInfo)), None
-    )
+    """A keyword-only parameter of a command. The help of a whole number ends with its range."""
+    metadata = getattr(annotation, "__metadata__", ())
+    option = next((item for item in metadata if isinstance(item, OptionInfo)), None)
     if option is not None and (option.min is not None or option.max is not None):
         option, limits = copy(option), {"minimum": option.min, "maximum": option.max, "exclusive": False}
         option.help = f"{option.help}{_range(limits)}"
@@ -189,29 +188,22 @@ def keyword(name: str, annotation: Any, default: Any) -> Parameter:
 
 
 def shared_parameters(names: Iterable[str], beside: Iterable[Parameter] = ()) -> list[Parameter]:
-    """The named common options, then those that every command has.
+    """The named common options, then the output options of every command.
 
-    `beside` are the command's other options: where none of them, nor --device, is of training, --seed stands
-    with the input.
+    `beside` are the command's other options. If no option belongs to the Training panel, --seed is shown in
+    the Input panel.
     """
     names = tuple(names)
     kinds = {name: COMMON[name] for name in names} | OUTPUT
-    if "seed" in kinds and "device" not in kinds and TRAINING not in {_panel(each) for each in beside}:
+    if "seed" in kinds and "device" not in kinds and TRAINING not in {panel_of(other) for other in beside}:
         kinds["seed"] = _seed("Input")
     return [keyword(name, *kind) for name, kind in kinds.items()]
 
 
-def _panel(parameter: Parameter) -> str | None:
-    return next(
-        (
-            getattr(each, "rich_help_panel", None)
-            for each in getattr(parameter.annotation, "__metadata__", ())
-        ),
-        None,
-    )
-
-
-SEVERAL = "Several: separated by commas, or the option repeated."
+def panel_of(parameter: Parameter) -> str | None:
+    """The heading of a parameter in `--help`."""
+    metadata = getattr(parameter.annotation, "__metadata__", ())
+    return next((getattr(item, "rich_help_panel", None) for item in metadata), None)
 
 
 def several(name: str, kind: type, texts: Iterable[str]) -> tuple[Any, ...]:
@@ -219,10 +211,10 @@ def several(name: str, kind: type, texts: Iterable[str]) -> tuple[Any, ...]:
 
     Raises
     ------
-    UsageError : one of them is no `kind`.
+    UsageError : a text has a value of another type than `kind`.
     """
     values = []
-    for word in (each.strip() for text in texts for each in text.split(",")):
+    for word in (part.strip() for text in texts for part in text.split(",")):
         try:
             values.append(kind(word))
         except ValueError:
@@ -230,19 +222,19 @@ def several(name: str, kind: type, texts: Iterable[str]) -> tuple[Any, ...]:
             example = {int: "600,600", float: "0.5,1"}.get(kind, "a,b")
             cause = f"{option_name(name)}: {word!r} is not {wanted}"
             raise UsageError(
-                cause, f"separate values by commas, as in {option_name(name)} {example}"
+                cause, f"separate values with commas, as in {option_name(name)} {example}"
             ) from None
     return tuple(values)
 
 
 def settings_parameters(config: type[Config]) -> list[Parameter]:
-    """One option for each setting, its help, panel and default taken from the dataclass.
+    """An option for each field of a configuration, with its help, panel and default.
 
-    The option's own default is None, so that a preset's value is told apart from one that the user gave.
+    The option's own default is None, which distinguishes a preset's value from one on the command line.
     """
     parameters = []
     if config.presets:
-        words = f"Settings that belong together: {', '.join(config.presets)}."
+        words = f"Preset that sets the other defaults: {', '.join(config.presets)}."
         option = typer.Option(help=words + _default(next(iter(config.presets))), rich_help_panel="Model")
         parameters.append(keyword("preset", Annotated[str | None, option], None))
     for name, (hint, default, metadata) in declared_options(config).items():
@@ -252,13 +244,13 @@ def settings_parameters(config: type[Config]) -> list[Parameter]:
             plain = name.replace("_", "-")
             shown = (names or [f"{plain}/no-{plain}"])[0].split("/")[0 if default else 1].removeprefix("--")
         elif isinstance(default, tuple):
-            shown = ",".join(str(each) for each in default) or "none"
+            shown = ",".join(map(str, default)) or "none"
         elif isinstance(default, float):
             shown = config.default_text().get(name) or plain_number(default)
         else:
             shown = config.default_text().get(name) or ("none" if default is None else str(default))
-        several = f" {SEVERAL}" if is_tuple_type(hint) else ""
-        words = metadata["why"] + several + choices + _range(metadata) + _default(shown)
+        several = " Comma-separated." if is_tuple_type(hint) else ""
+        words = metadata["help"] + several + choices + _range(metadata) + _default(shown)
         metavar = ",".join(2 * [get_args(hint)[0].__name__]) if is_tuple_type(hint) else None
         option = typer.Option(*names, help=words, rich_help_panel=metadata["panel"], metavar=metavar)
         parameters.append(keyword(name, Annotated[_option_type(hint) | None, option], None))
@@ -266,9 +258,7 @@ def settings_parameters(config: type[Config]) -> list[Parameter]:
 
 
 def _default(shown: str) -> str:
-    """The default as Typer prints it; Typer's own wording would put a preset's value in brackets of
-    its own.
-    """
+    """The default in Typer's format, without Typer's extra brackets around a text."""
     return f" [dim]\\[default: {shown}][/dim]"
 
 
@@ -280,11 +270,9 @@ def _range(metadata: Mapping[str, Any]) -> str:
 
 
 def _option_type(hint: Any) -> Any:
-    """The type that Typer parses: `tuple[float, ...]` is a repeated option of texts (see `several`), `X |
-    None` is X.
-    """
+    """The type that Typer parses: a list of texts for a tuple (see `several`), X for `X | None`."""
     if is_tuple_type(hint):
         return list[str]
     if get_origin(hint) in (Union, types.UnionType):
-        return next(each for each in get_args(hint) if each is not type(None))
+        return next(member for member in get_args(hint) if member is not type(None))
     return hint

@@ -1,4 +1,4 @@
-"""`ex3 runs reproduce`: run a stored command again and compare the results."""
+"""`ex3 runs reproduce`: repeat a run and compare the results."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,9 +46,9 @@ Into = Annotated[
     typer.Option(
         parser=folder,
         metavar="FOLDER",
-        help="Folder for the repetitions, which are kept there.",
+        help="Folder in which to keep the repeated runs.",
         rich_help_panel="Output",
-        show_default="a temporary folder, removed at the end",
+        show_default="a temporary folder",
     ),
 ]
 
@@ -67,29 +67,25 @@ def reproduce(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]", help="One run; if left out, every shipped training, the quickest first."
+            metavar="[RUN]",
+            help="Run to reproduce.",
+            show_default="all bundled trainings, the fastest first",
         ),
     ] = None,
     into: Into = None,
 ) -> Result:
-    """Make a run again from its settings, seed, threads, device and sources, and compare the two file by
-    file.
+    """Repeat a run with its stored settings and compare the files.
 
-    The run may be another person's: it and the runs that it was computed from are read where they lie, and
-    nothing is written
-    there. The repetition is made in this call, in a folder of your own. With --into an interrupted one is
-    resumed by the same
-    command; without RUN, where the work takes hours, finished ones in that folder are taken too.
+    The repetition uses the stored settings, seed, threads, device and source runs, and is written to a folder
+    of your own; the original folder is only read. After an interruption, the same command with --into resumes
+    the repetition. Without RUN, finished repetitions in that folder are reused.
 
-    With the same versions on the same kind of processor a result is the same bit for bit; of a shipped run,
-    what is shipped of
-    it is compared: weights as float16, losses to three digits. Exit code 0: all files are the same. Exit code
-    4: a file
-    differs, or a run or a source is missing or damaged.
+    Results are bit-identical with the same versions on the same kind of processor. For a bundled run the
+    bundled files are compared: weights as float16, losses to three digits. Exit code 0: all files are the
+    same. Exit code 4: a file differs, or a run or a source run is missing or damaged.
 
-    Digests are not signed: `ex3 runs verify` detects accidents and careless edits, and anyone can write new
-    digests. Only a
-    reproduction, into a folder of your own, tests whether a result comes from its command.
+    `ex3 runs verify` detects accidental changes only, because digests are not signed. A reproduction tests
+    whether a result comes from its command.
     """
     if run is None and into is None:
         raise UsageError(

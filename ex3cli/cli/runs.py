@@ -1,4 +1,4 @@
-"""`ex3 runs`: what is in the artifacts folder, and whether it is still what was written."""
+"""`ex3 runs`: list, show, verify, reproduce and bundle run folders."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -37,15 +37,13 @@ TELLING = {
 
 RunArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="RUN", help="A name from `ex3 runs list` or its beginning, a path, or `reference/…`."
-    ),
+    typer.Argument(metavar="RUN", help="Run: a name from `ex3 runs list` (or its beginning), or a path."),
 ]
 
 
 @command(app, "list", common=("artifacts",), examples=("ex3 runs list", "ex3 runs list --json"))
 def list_runs(context: Context) -> Result:
-    """List every run, yours and the shipped ones; damaged ones are named, not hidden."""
+    """List all runs, yours and the bundled ones, including damaged runs."""
     from rich.text import Text
 
     from ex3cli.errors import ArtifactError
@@ -97,7 +95,7 @@ def list_runs(context: Context) -> Result:
     ),
 )
 def show(context: Context, run: RunArgument) -> Result:
-    """Show a run's manifest: command, configuration, seed, versions, data, files."""
+    """Show the manifest of a run: command, configuration, seed, versions, data and files."""
     from rich.table import Table
 
     _check_folder(context)
@@ -143,13 +141,13 @@ def verify(
     context: Context,
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="One run, or a folder of runs; all of them if left out."),
+        typer.Argument(metavar="[RUN]", help="A run, or a folder of runs.", show_default="all runs"),
     ] = None,
 ) -> Result:
-    """Compare every file of a run with the SHA-256 in its manifest; a difference is exit code 4.
+    """Check each file of a run against the SHA-256 in its manifest. A mismatch exits with code 4.
 
-    This detects accidents and careless edits. The digests are not signed, so anyone can write new ones: only
-    `ex3 runs reproduce`, into a folder of your own, tests whether a result comes from its command.
+    This detects accidental changes only, because the digests are not signed. To test whether a result comes
+    from its command, use `ex3 runs reproduce` with a folder of your own.
     """
     from rich.table import Table
     from rich.text import Text
@@ -249,23 +247,21 @@ def ship(
         typer.Option(
             "--as",
             metavar="NAME",
-            show_default="the one that commands take unasked",
+            show_default="replace the default run",
             rich_help_panel="Output",
-            help="Ship it beside that of its kind: one that no command draws from or scores unless it is "
-            "named.",
+            help="Bundle under this name, next to the default run.",
         ),
     ] = None,
     record: Annotated[
         bool,
         typer.Option(
             "--record",
-            help="Of a GAN's training only its losses and attempts, from which it can be repeated; with "
-            "--as.",
+            help="Bundle only the losses and attempts of a GAN training; requires --as.",
             rich_help_panel="Output",
         ),
     ] = False,
 ) -> Result:
-    """For maintainers: make a finished run a shipped one, rounded and reduced to what is needed offline."""
+    """For maintainers: bundle a finished run with ex3, rounded and reduced to the files needed offline."""
     from importlib import import_module
 
     from ex3cli.errors import UsageError

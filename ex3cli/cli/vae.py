@@ -1,4 +1,4 @@
-"""`ex3 vae`: train the variational autoencoder, and judge its features with few labels."""
+"""`ex3 vae`: train the variational autoencoder and evaluate its features with few labels."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ex3cli.vae.few_labels.evaluate import Evaluation
 
 app = typer.Typer(
-    help="M1: a variational autoencoder's features and an SVM with few labels.", no_args_is_help=True
+    help="M1: an SVM with few labels on the features of a variational autoencoder.", no_args_is_help=True
 )
 
 TRAIN, EVALUATE, COMPARE = "vae train", "vae eval", "vae compare"
@@ -26,7 +26,7 @@ Resume = Annotated[
     str | None,
     typer.Option(
         metavar="RUN",
-        help="Go on with an interrupted run, bit-identical on the CPU.",
+        help="Interrupted run to resume.",
         rich_help_panel="Training",
     ),
 ]
@@ -44,7 +44,7 @@ Resume = Annotated[
     ),
 )
 def train(context: Context, resume: Resume = None) -> Result:
-    """Train on all training images, without their labels; writes weights, features, bounds and figures."""
+    """Train a VAE on all training images without labels; write weights, features, bounds and figures."""
     import torch
 
     from ex3cli.cli.resume import (
@@ -120,7 +120,7 @@ def train(context: Context, resume: Resume = None) -> Result:
     ),
 )
 def evaluate(context: Context) -> Result:
-    """Train an SVM (RBF kernel) on the features of few labelled images; test it on all test images."""
+    """Train an RBF-kernel SVM on the VAE features of few labeled images; test it on all test images."""
     import torch
 
     from ex3cli.cli.resume import recording
@@ -182,10 +182,10 @@ def compare(
     context: Context,
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Trainings; several seeds of one recipe show its spread."),
+        typer.Argument(metavar="RUN...", help="VAE trainings, such as several seeds of one preset."),
     ],
 ) -> Result:
-    """Judge several trainings on the same draws, beside the baselines; needs the data set."""
+    """Compare several trainings and the baselines on the same label sets; requires the data set."""
     import torch
 
     from ex3cli.cli.resume import recording

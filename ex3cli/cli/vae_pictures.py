@@ -30,10 +30,10 @@ COMMON = ("data", "dataset", "run", "seed", "artifacts")
 def reconstruct(
     context: Context,
     pairs: Annotated[
-        int, typer.Option(min=1, max=20, help="Test images a class.", rich_help_panel="Output")
+        int, typer.Option(min=1, max=20, help="Test images per class.", rich_help_panel="Output")
     ] = 2,
 ) -> Result:
-    """Draw test images above and their reconstructions below, a column a class; needs the data set."""
+    """Draw test images and their reconstructions, one column per class; requires the data set."""
     import torch
 
     from ex3cli.cli.resume import recording
@@ -73,10 +73,11 @@ def reconstruct(
 def sample(
     context: Context,
     count: Annotated[
-        int, typer.Option("-n", "--count", min=1, max=400, help="Images.", rich_help_panel="Output")
+        int,
+        typer.Option("-n", "--count", min=1, max=400, help="Number of images.", rich_help_panel="Output"),
     ] = 64,
 ) -> Result:
-    """Draw images from the prior; image i of a seed is the same whatever -n is."""
+    """Generate images from the prior. Image i depends only on the seed and i."""
     from ex3cli.cli.resume import recording
     from ex3cli.vae import figures as picture_figures
     from ex3cli.vae import generate as pictures
@@ -98,24 +99,24 @@ def latent(
     label: Annotated[
         str | None,
         typer.Option(
-            help="Move dimensions of the first test image of this class; needs the data set.",
-            show_default="a sample of the prior",
+            help="Traverse from the first test image of this class; requires the data set.",
+            show_default="traverse from a sample of the prior",
             rich_help_panel="Input",
         ),
     ] = None,
     dimensions: Annotated[
-        int, typer.Option(min=1, max=64, help="Rows of the traversal.", rich_help_panel="Output")
+        int, typer.Option(min=1, max=64, help="Latent dimensions to traverse.", rich_help_panel="Output")
     ] = 10,
     steps: Annotated[
-        int, typer.Option(min=2, max=31, help="Columns of the traversal.", rich_help_panel="Output")
+        int, typer.Option(min=2, max=31, help="Images per dimension.", rich_help_panel="Output")
     ] = 11,
     points: Annotated[
-        int, typer.Option(min=10, max=10_000, help="Test images on the map.", rich_help_panel="Output")
+        int, typer.Option(min=10, max=10_000, help="Test images in the map.", rich_help_panel="Output")
     ] = 2000,
 ) -> Result:
-    """Draw a map of the test images' latents with class names, and what each latent dimension does.
+    """Draw a t-SNE map of the latent space and a traversal of latent dimensions.
 
-    Without the data set the map is of what a run stores: the features that its SVM is given.
+    Without the data set, the map shows the stored features of the run.
     """
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec

@@ -13,28 +13,30 @@ class ComplexityConfig(Config):
 
     max_length: int = option(
         4096,
-        "Longest sequence N; seven lengths are measured, each half of the next.",
+        "Longest sequence N; seven lengths are measured, each half the next.",
         minimum=64,
         maximum=65536,
     )
     width: int = option(64, "Model width d while N varies.", minimum=4, maximum=4096)
     max_width: int = option(
         512,
-        "Largest model width d; five widths are measured, each half of the next.",
+        "Largest model width d; five widths are measured, each half the next.",
         minimum=64,
         maximum=8192,
     )
     length: int = option(256, "Sequence length N while d varies.", minimum=8, maximum=65536)
+    # One thread is least disturbed by other processes.
     threads: int = option(
         1,
-        "Threads of torch while timing: one compares the work itself and is least disturbed.",
-        panel="Training",
+        "torch threads during timing.",
+        panel="Advanced",
         minimum=1,
     )
+    # 3 to 9 rounds.
     time_budget: float = option(
         30.0,
-        "Seconds for timing: more give more rounds (3 to 9), and admit slower points.",
-        panel="Training",
+        "Seconds for timing; a larger budget adds rounds and slower sizes.",
+        panel="Advanced",
         minimum=0,
         exclusive=True,
     )

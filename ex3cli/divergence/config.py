@@ -17,43 +17,48 @@ class DivergenceConfig(Config):
 
     theta: tuple[float, ...] = option(
         (0.0, 0.25, 0.5, 0.75, 1.0),
-        "Shift θ of the second line, of either sign.",
+        "Shifts θ of the second line.",
         minimum=-1e6,
         maximum=1e6,
     )
     sigma: float | None = option(
         None,
-        "Thicken the lines: x gets normal noise of this standard deviation.",
+        "Thicken the lines: Gaussian noise in x with this standard deviation.",
         minimum=THINNEST,
         maximum=1e6,
     )
     interval: float | None = option(
-        None, "Thicken the lines: x is uniform over a strip of this width.", minimum=THINNEST, maximum=1e6
+        None,
+        "Thicken the lines: uniform noise in x over an interval of this width.",
+        minimum=THINNEST,
+        maximum=1e6,
     )
+    # The costlier estimators use the first few.
     samples: int = option(
         10_000,
-        "Points drawn from each distribution; costlier estimates use the first few.",
+        "Points sampled from each distribution.",
         panel="Training",
         minimum=2,
         maximum=100_000_000,
     )
+    # The sampling bias grows with their number.
     bins: int = option(
         32,
-        "Cells on each axis of the JS histogram: its sampling bias grows with their number.",
-        panel="Training",
+        "Histogram bins per axis (JS estimate).",
+        panel="Advanced",
         minimum=2,
         maximum=1_000_000,
     )
     critic_steps: int = option(
-        400, "Training steps of the Wasserstein critic; 0 leaves it out.", panel="Training", minimum=0
+        400, "Training steps of the Wasserstein critic; 0 omits the critic.", panel="Training", minimum=0
     )
     critic_width: int = option(
-        64, "Units in each of the critic's two hidden layers.", panel="Training", minimum=1, maximum=4096
+        64, "Units in each of the critic's two hidden layers.", panel="Advanced", minimum=1, maximum=4096
     )
     gp_weight: float = option(
         10.0,
-        "Weight λ of the critic's gradient penalty, the paper's.",
-        panel="Training",
+        "Gradient penalty weight λ of the critic.",
+        panel="Advanced",
         minimum=0,
         exclusive=True,
     )

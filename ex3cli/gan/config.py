@@ -1,4 +1,4 @@
-"""Settings of a GAN training and its presets; the kinds are in `gan/kinds.py`. Imports nothing heavy."""
+"""Configuration of GAN trainings: presets for each kind. Imports nothing heavy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from ex3cli.gan.kinds import DEFAULT_KIND, KINDS, canonical_kind
 
 QUICK: Mapping[str, Any] = {"ema_decay": 0.995, "lr_decay_fraction": 0.5, "precision": "auto"}
 
-# `wide` and `narrow` measure the effect of the width; otherwise they are trained as `quick` is.
+# `wide` and `narrow` measure the effect of the width and are otherwise trained like `quick`.
 COMPACT: Mapping[str, Any] = {"network": "compact", "latent_dim": 100, "conditional": False}
 STUDIES = ("wide", "narrow")
 
 
 @dataclass(frozen=True)
 class GANConfig(Config):
-    """One adversarial training. `preset` and `kind` fill in what is not given."""
+    """Configuration of one GAN training. `preset` and `kind` set the defaults."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "quick": QUICK,
@@ -28,119 +28,118 @@ class GANConfig(Config):
     preset: str = "quick"
     kind: str = option(
         "dcgan",
-        "dcgan; wgan (gradient penalty, also called wgan-gp); wgan-clip (weight clipping).",
+        "dcgan, wgan (gradient penalty, alias wgan-gp) or wgan-clip (weight clipping).",
         choices=KINDS,
     )
+    # cifar: without residual blocks, cropped to 28×28.
     network: str = option(
         "cifar",
-        "cifar: the CIFAR-10 network of Gulrajani et al. without residual blocks, cropped to 28×28; "
-        "compact: 4×4 kernels.",
+        "Architecture: cifar (CIFAR-10 network of Gulrajani et al. 2017) or compact (4×4 kernels).",
+        panel="Advanced",
         choices=("cifar", "compact"),
     )
     conditional: bool = option(
         True,
-        "Whether the generator is told the class (class-conditional BatchNorm) and judged on it "
-        "(projection).",
+        "Condition on the class: conditional BatchNorm in the generator, projection in the critic.",
         switch="--conditional/--unconditional",
     )
+    # After the second and third convolution. The paper uses none for wgan.
     critic_norm: str = option(
         "batch",
-        "Normalisation in the critic, after its second and third convolution; for wgan layer or, as in the "
-        "paper, none; spectral: no normalisation of maps, spectral norm of every weight.",
+        "Normalization of the critic; wgan requires layer, none or spectral (of the weights).",
+        panel="Advanced",
         choices=("batch", "layer", "none", "spectral"),
     )
+    # 32 trains on two CPU cores; the CIFAR-10 code of the paper has 128 and suggests 64.
     width: int = option(
         32,
-        "Base number of channels: 32 trains on two cores; the paper's CIFAR-10 code has 128 and suggests 64.",
+        "Base number of channels.",
         minimum=1,
         maximum=1024,
     )
-    latent_dim: int = option(128, "Size of z ~ N(0, 1), as in the paper.", minimum=1, maximum=4096)
-    iterations: int = option(
-        6_000, "Generator updates; paper: 200,000.", panel="Training", minimum=1, maximum=10_000_000
-    )
-    batch_size: int = option(
-        64, "Images in a step, as in the paper.", panel="Training", minimum=2, maximum=10_000
-    )
+    latent_dim: int = option(128, "Dimensions of z ~ N(0, I).", minimum=1, maximum=4096)
+    iterations: int = option(6_000, "Generator updates.", panel="Training", minimum=1, maximum=10_000_000)
+    batch_size: int = option(64, "Images per batch.", panel="Training", minimum=2, maximum=10_000)
     critic_steps: int = option(
         1,
-        "Critic updates to each of the generator; in paper 5 for the WGANs.",
+        "Critic updates per generator update.",
         panel="Training",
         minimum=1,
         maximum=100,
     )
+    # The WGAN paper trains the clipped critic with RMSProp, because momentum destabilizes it.
     optimizer: str = option(
         "adam",
-        "Adam, or RMSProp: for weight clipping, since momentum upsets it.",
-        panel="Training",
+        "Optimizer of both networks.",
+        panel="Advanced",
         choices=("adam", "rmsprop"),
     )
     learning_rate: float = option(
         2e-3,
-        "Step size; in paper 2e-4, 1e-4 for wgan, 5e-5 for wgan-clip.",
+        "Learning rate of the generator.",
         panel="Training",
         minimum=0,
         exclusive=True,
     )
+    # Two time-scale update rule (Heusel et al. 2017).
     critic_lr_ratio: float = option(
         1.0,
-        "The critic's step size over the generator's: two time scales (Heusel et al. 2017).",
-        panel="Training",
+        "Learning rate of the critic, as a multiple of the generator's.",
+        panel="Advanced",
         minimum=0,
         exclusive=True,
     )
-    beta1: float = option(0.5, "Adam's momentum; in paper 0.5.", panel="Training", minimum=0, maximum=0.9999)
+    beta1: float = option(
+        0.5, "Adam: decay rate of the first moment.", panel="Advanced", minimum=0, maximum=0.9999
+    )
     beta2: float = option(
-        0.999, "Adam's memory of squared gradients.", panel="Training", minimum=0, maximum=0.99999
+        0.999, "Adam: decay rate of the second moment.", panel="Advanced", minimum=0, maximum=0.99999
     )
     lr_decay_fraction: float = option(
         0.0,
-        "Share of the iterations, at the end, over which the step size falls to zero.",
-        panel="Training",
+        "Final fraction of the training over which the learning rate falls to 0.",
+        panel="Advanced",
         minimum=0,
         maximum=1,
     )
-    gp_weight: float = option(
-        10.0, "λ of the gradient penalty (wgan), as in the paper.", panel="Training", minimum=0
-    )
+    gp_weight: float = option(10.0, "Gradient penalty weight λ (wgan).", panel="Training", minimum=0)
     weight_clip: float = option(
         0.01,
-        "Bound on the critic's weights (wgan-clip), without those of --class-weight-clip.",
+        "Clipping bound of the critic's weights (wgan-clip).",
         panel="Training",
         minimum=0,
         exclusive=True,
     )
+    # With the bound of the other weights the class has almost no effect.
     class_weight_clip: float = option(
         0.01,
-        "Bound on the critic's weights for the class (wgan-clip, conditional); at that of the others it is "
-        "hardly heeded.",
-        panel="Training",
+        "Clipping bound of the class-projection weights (wgan-clip).",
+        panel="Advanced",
         minimum=0,
         exclusive=True,
     )
     aux_weight: float = option(
         0.0,
-        "Weight, in the critic's loss, of a classifier of real images on its own features (conditional); 0: "
-        "there is none.",
-        panel="Training",
+        "Weight of the auxiliary classification loss in the critic (AC-GAN); 0 disables it.",
+        panel="Advanced",
         minimum=0,
     )
     aux_weight_g: float = option(
         0.0,
-        "Weight, in the generator's loss, of that classifier's cross-entropy on drawn images.",
-        panel="Training",
+        "Weight of the auxiliary classification loss in the generator.",
+        panel="Advanced",
         minimum=0,
     )
     ema_decay: float = option(
         0.999,
-        "Of the running average of generator weights that images are drawn from.",
-        panel="Training",
+        "Decay of the moving average (EMA) of generator weights, which sampling uses.",
+        panel="Advanced",
         minimum=0,
         maximum=0.99999,
     )
     precision: str = option(
         "float32",
-        "Precision of convolutions; auto times a few iterations in each and takes the faster.",
+        "Precision of convolutions; auto times both and picks the faster.",
         panel="Training",
         choices=("auto", "float32", "bfloat16"),
     )
@@ -149,14 +148,14 @@ class GANConfig(Config):
         super().__post_init__()
         if self._constraint == "gradient penalty" and self.critic_norm == "batch":
             raise UsageError(
-                "--critic-norm batch mixes the images of a batch, but the gradient penalty is of each "
-                "image alone",
-                "take layer or none",
+                "--critic-norm batch makes critic scores depend on the whole batch, which a per-image "
+                "gradient penalty does not allow",
+                "choose layer or none",
             )
 
     @classmethod
     def resolve(cls, preset: str | None = None, **given: Any) -> Self:
-        """As `Config.resolve`, with the kind's own optimizer and length below what is given."""
+        """Like `Config.resolve`, with defaults that depend on the kind."""
         kind = given.get("kind")
         return super().resolve(
             preset, **{**given, "kind": canonical_kind(DEFAULT_KIND if kind is None else kind)}
@@ -164,7 +163,7 @@ class GANConfig(Config):
 
     @classmethod
     def base(cls, preset: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """See `Config.base`: the kind's own training, and no auxiliary classifier where none can be."""
+        """The preset's values for the kind, without the auxiliary classifier where it is disabled."""
         base = cls._of_preset(preset, given["kind"])
         if not given.get("conditional", base.get("conditional", True)):
             base |= {"aux_weight": 0.0, "aux_weight_g": 0.0}
@@ -174,42 +173,39 @@ class GANConfig(Config):
 
     def ineffective(self) -> Mapping[str, str]:
         """See `Config.ineffective`."""
-        why = {}
+        reasons = {}
         if self._constraint != "gradient penalty":
-            why["gp_weight"] = f"{self.kind} has no gradient penalty"
+            reasons["gp_weight"] = f"{self.kind} has no gradient penalty"
         if self.optimizer != "adam":
-            why["beta1"] = why["beta2"] = "it is Adam's, and the optimizer is RMSProp"
+            reasons["beta1"] = reasons["beta2"] = "it belongs to Adam, and the optimizer is RMSProp"
         if not self.conditional:
-            reasons = dict.fromkeys(("class_weight_clip", "aux_weight", "aux_weight_g"), "no class is told")
-            why |= {name: reason for name, reason in reasons.items() if getattr(self, name) > 0}
+            for name in ("class_weight_clip", "aux_weight", "aux_weight_g"):
+                if getattr(self, name) > 0:
+                    reasons[name] = "the model is unconditional"
         elif self.aux_weight_g > 0 and not self.has_auxiliary:
-            why["aux_weight_g"] = "without --aux-weight no classifier is trained"
+            reasons["aux_weight_g"] = "without --aux-weight there is no auxiliary classifier"
         if self._constraint != "weight clipping":
-            why |= dict.fromkeys(("weight_clip", "class_weight_clip"), f"{self.kind} bounds no weights")
-        return why
+            reasons |= dict.fromkeys(("weight_clip", "class_weight_clip"), f"{self.kind} clips no weights")
+        return reasons
 
     @classmethod
     def default_text(cls) -> Mapping[str, str]:
-        """See `Config.default_text`: of each kind that reads a setting, where they differ in the default
-        preset.
-        """
-        kinds = [cls.resolve(kind=kind) for kind in KINDS]
-        words = {}
+        """The defaults of the default preset; of each kind that uses the option, if they differ."""
+        configs = [cls.resolve(kind=kind) for kind in KINDS]
+        texts = {}
         for name in cls().to_dict().keys() - {"kind"}:
-            values = {each.kind: getattr(each, name) for each in kinds if name not in each.ineffective()}
-            parts = (
-                [f"{kind} {value}" for kind, value in values.items()]
-                if len(set(values.values())) > 1
-                else values.values()
-            )
-            words[name] = ", ".join(str(each) for each in dict.fromkeys(parts))
-        return words
+            values = {
+                config.kind: getattr(config, name) for config in configs if name not in config.ineffective()
+            }
+            if len(set(values.values())) > 1:
+                texts[name] = ", ".join(f"{kind} {value}" for kind, value in values.items())
+            else:
+                texts[name] = str(next(iter(values.values())))
+        return texts
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """As `Config.from_dict`; a manifest from before there was `critic_norm` means what its kind and
-        network had then.
-        """
+        """Like `Config.from_dict`; infers `critic_norm` for manifests from before that option."""
         if "critic_norm" not in stored and stored.get("kind") == "wgan":
             stored = {
                 **stored,
@@ -228,12 +224,12 @@ class GANConfig(Config):
 
     @property
     def is_study(self) -> bool:
-        """Whether it asks what width does, so that no command draws from it unasked."""
+        """Whether it studies the effect of the width. Such a run is never a default run."""
         return self.preset in STUDIES
 
     @property
     def is_shortened(self) -> bool:
-        """Whether it trains for fewer iterations than its preset, so that its run is partial."""
+        """Whether it trains for fewer iterations than its preset; the run is then partial."""
         return self.iterations < int(self._of_preset(self.preset, self.kind).get("iterations", 0))
 
     @classmethod

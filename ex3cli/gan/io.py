@@ -49,10 +49,10 @@ LOSSES_FILE = "losses.safetensors"  # (iterations,) each
 MILLISECONDS_A_FRAME = 600
 
 
-def save_results(run: Run, session: GANTrainer, grids: SampleGrids) -> None:
+def save_results(run: Run, trainer: GANTrainer, grids: SampleGrids) -> None:
     """Write weights, the loss of every iteration, and the figures."""
-    run.write_tensors(GENERATOR_FILE, session.ema.model.state_dict())
-    networks = {"generator": session.networks.generator, "critic": session.networks.critic}
+    run.write_tensors(GENERATOR_FILE, trainer.ema.model.state_dict())
+    networks = {"generator": trainer.networks.generator, "critic": trainer.networks.critic}
     run.write_tensors(
         NETWORKS_FILE,
         {
@@ -61,9 +61,9 @@ def save_results(run: Run, session: GANTrainer, grids: SampleGrids) -> None:
             for key, value in player.state_dict().items()
         },
     )
-    losses = dict(zip(LOSSES, session.losses.unbind(dim=1), strict=True))
+    losses = dict(zip(LOSSES, trainer.losses.unbind(dim=1), strict=True))
     run.write_tensors(LOSSES_FILE, losses)
-    config = session.config
+    config = trainer.config
     run.write_figure(
         "figures/losses", loss_figure(config, {name: each.numpy() for name, each in losses.items()}), svg=True
     )

@@ -174,7 +174,7 @@ class Critic(nn.Module):
         """
         return self._score(self.features(images)[-1].flatten(1), labels)
 
-    def judge(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def scores_and_logits(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """As `forward`; and the auxiliary classifier's logits, (B, classes) in single precision, None if
         there is none.
         """

@@ -15,119 +15,127 @@ class LabConfig(Config):
 
     loss: str = option(
         "log",
-        "`log` is Goodfellow's, the generator maximising log D; `least-squares` Mao's; `wgan-gp` and "
-        "`wgan-clip` estimate W.",
+        "GAN loss: log (non-saturating), least-squares, wgan-gp or wgan-clip.",
         choices=LOSSES,
     )
+    # gaussian is GAN Lab's N(0.5, 0.25²).
     noise: str = option(
         "gaussian",
-        "`gaussian`: N(.5, .25²) cut off at two standard deviations, as GAN Lab's; `uniform` on [0, 1].",
+        "Distribution of z: gaussian (truncated at two standard deviations) or uniform on [0, 1].",
         choices=NOISES,
     )
-    latent_dim: int = option(
-        2, "Dimensions of the noise; the manifold is drawn for 1 and 2.", minimum=1, maximum=64
-    )
+    latent_dim: int = option(2, "Dimensions of z; the manifold is drawn for 1 and 2.", minimum=1, maximum=64)
     generator_layers: int = option(2, "Hidden layers of the generator.", minimum=1, maximum=10)
+    # With 8 in both networks, as in GAN Lab, the ring took 3,900 epochs instead of 2,300.
     generator_units: int = option(
         32,
-        "Units of each; with 8 in both nets, as in GAN Lab, the ring took 3,900 epochs instead of 2,300.",
+        "Units per hidden layer of the generator.",
         minimum=1,
         maximum=1024,
     )
     discriminator_layers: int = option(2, "Hidden layers of the discriminator.", minimum=1, maximum=10)
+    # With 64, an epoch takes 1.5 times as long.
     discriminator_units: int = option(
-        32, "Units of each; with 64 an epoch takes half as long again.", minimum=1, maximum=1024
+        32, "Units per hidden layer of the discriminator.", minimum=1, maximum=1024
     )
+    # GAN Lab uses ReLU.
     negative_slope: float = option(
-        0.2, "Slope of the activations below zero; 0 is ReLU, as in GAN Lab.", minimum=0, maximum=1
+        0.2, "Negative slope of LeakyReLU; 0 gives ReLU.", panel="Advanced", minimum=0, maximum=1
     )
+    # GAN Lab defaults to sgd with a learning rate of 0.1; ring and disjoint diverged with it.
     optimizer: str = option(
         "adam",
-        "GAN Lab begins with `sgd` at rates of 0.1, at which ring and disjoint blew up here.",
+        "Optimizer of both networks.",
         panel="Training",
         choices=OPTIMISERS,
     )
+    # With the discriminator's learning rate the ring's JS was 0.19 instead of 0.12.
     lr_g: float = option(
         3e-4,
-        "Learning rate; slower than the discriminator's: at equal rates the ring's JS was .19 instead of "
-        ".12.",
+        "Learning rate of the generator.",
         panel="Training",
         minimum=0,
         exclusive=True,
     )
-    lr_d: float = option(1e-3, "Learning rate.", panel="Training", minimum=0, exclusive=True)
+    lr_d: float = option(
+        1e-3, "Learning rate of the discriminator.", panel="Training", minimum=0, exclusive=True
+    )
+    # With 0.5 the ring's JS was 0.17 instead of 0.12.
     beta1: float = option(
         0.0,
-        "Adam's first decay; with .5 the ring's JS was .17 instead of .12.",
-        panel="Training",
+        "Adam: decay rate of the first moment.",
+        panel="Advanced",
         minimum=0,
         maximum=0.9999,
     )
     beta2: float = option(
-        0.99, "Adam's second decay, and RMSProp's only one.", panel="Training", minimum=0, maximum=0.999999
+        0.99,
+        "Adam: decay rate of the second moment; RMSProp: of squared gradients.",
+        panel="Advanced",
+        minimum=0,
+        maximum=0.999999,
     )
+    # γ/2·E‖∇D‖² on real points, in the networks' coordinates. Without it, as in GAN Lab, W on disjoint stayed
+    # 0.03 above its floor for 10,000 epochs.
     r1_gamma: float = option(
         0.1,
-        "γ of the penalty γ/2·E‖∇D‖² on real points (R1) with `log` and `least-squares`, in the networks' "
-        "coordinates; without "
-        "it (0, as GAN Lab) the disjoint clouds' W stayed .03 above its floor for 10,000 epochs.",
-        panel="Training",
+        "R1 penalty weight γ (losses log and least-squares).",
+        panel="Advanced",
         minimum=0,
     )
+    # With 10, the paper's value for images, gaussians did not converge in 10,000 epochs.
     gp_weight: float = option(
         0.1,
-        "λ of `wgan-gp`; with 10, the paper's for images, gaussians did not converge in 10,000 epochs.",
-        panel="Training",
+        "Gradient penalty weight λ (wgan-gp).",
+        panel="Advanced",
         minimum=0,
     )
+    # The paper's value for images is 0.01.
     weight_clip: float = option(
         0.1,
-        "Bound on each weight with `wgan-clip`; .01 is the paper's, for images.",
-        panel="Training",
+        "Clipping bound of the critic's weights (wgan-clip).",
+        panel="Advanced",
         minimum=0,
         exclusive=True,
     )
+    # GAN Lab: 150, and every batch is sampled anew.
     batch_size: int = option(
         150,
-        "Points a batch, each batch drawn anew (GAN Lab: 150).",
+        "Points per batch.",
         panel="Training",
         minimum=1,
         maximum=10_000,
     )
-    d_steps: int = option(
-        2, "Updates of the discriminator an epoch.", panel="Training", minimum=1, maximum=100
-    )
-    g_steps: int = option(1, "Updates of the generator an epoch.", panel="Training", minimum=1, maximum=100)
+    d_steps: int = option(2, "Discriminator updates per epoch.", panel="Training", minimum=1, maximum=100)
+    g_steps: int = option(1, "Generator updates per epoch.", panel="Training", minimum=1, maximum=100)
+    # The networks circle around the solution; the average approaches it. Without the average the ring had not
+    # settled at epoch 5,900; with it, at 2,300.
     ema_decay: float = option(
         0.998,
-        "Decay an epoch of the running mean of the generator's weights, which is what is drawn and judged: "
-        "the players circle "
-        "around the solution, the mean does not. 0 takes the weights as they are: the ring had not settled "
-        "at epoch 5,900, but "
-        "at 2,300 with the mean.",
-        panel="Training",
+        "Decay of the moving average (EMA) of generator weights; 0 disables it.",
+        panel="Advanced",
         minimum=0,
         maximum=0.999999,
     )
+    # As in GAN Lab, an epoch is the discriminator's updates followed by the generator's.
     min_epochs: int = option(
         5_000,
-        "An epoch is GAN Lab's: the discriminator's updates, then the generator's. At least these many.",
+        "Minimum number of epochs.",
         panel="Training",
         minimum=1,
     )
     max_epochs: int = option(
         20_000,
-        "An attempt that has not converged by then has failed.",
+        "Epochs after which an attempt without convergence has failed.",
         panel="Training",
         minimum=1,
         maximum=10_000_000,
     )
+    # Convergence requires five consecutive evaluations that meet the criterion.
     eval_interval: int = option(
         100,
-        "Epochs between two looks: KL, JS and W, and a frame of the animation. Patience is in looks: it has "
-        "converged when "
-        "five in a row say so.",
-        panel="Output",
+        "Epochs between evaluations (KL, JS, W) and animation frames.",
+        panel="Advanced",
         minimum=1,
     )
 

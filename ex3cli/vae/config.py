@@ -36,122 +36,117 @@ class VAEConfig(Config):
 
     architecture: str = option(
         "convolutional",
-        "Convolutions with batch normalisation see that pixels are neighbours; `mlp` is the paper's "
-        "softplus network.",
+        "convolutional (with batch normalization) or mlp (the paper's fully connected softplus network).",
         choices=("convolutional", "mlp"),
     )
     inputs: tuple[str, ...] = option(
         ("pixels", "edges"),
-        "What the encoder sees and the decoder explains: the pixels, their histograms of oriented "
-        "gradients, or both; edges "
-        "are what tells clothes apart.",
+        "What the VAE encodes and reconstructs: pixels, edges (HOG descriptors) or both.",
         choices=VIEWS,
     )
     hidden: tuple[int, ...] = option(
         (512,),
-        "Units of each fully connected hidden layer of the encoder, mirrored in the decoder (paper: "
-        "600,600).",
+        "Units of each fully connected hidden layer of the encoder; the decoder mirrors them.",
         minimum=1,
         maximum=65536,
     )
     width: int = option(
-        32, "Channels of the first convolution; the two after it have twice as many.", minimum=1, maximum=1024
+        32, "Channels of the first convolution; the next two have twice as many.", minimum=1, maximum=1024
     )
-    latent_dim: int = option(64, "Dimensions of z (paper: 50).", minimum=1, maximum=4096)
+    latent_dim: int = option(64, "Dimensions of z.", minimum=1, maximum=4096)
+    # fan-in, with log-variance weights at zero, is the authors' code; tiny is the paper's text.
     init: str = option(
         "fan-in",
-        "Weights of the `mlp` from N(0, 1/fan-in) with log-variance weights at zero, as the authors' code "
-        "has it; or `tiny`, "
-        "the N(0, .001²) of the paper's text.",
+        "Initialization of the mlp: fan-in, N(0, 1/fan-in), or tiny, N(0, 0.001²).",
+        panel="Advanced",
         choices=("fan-in", "tiny"),
     )
+    # bernoulli samples binary pixels anew for every minibatch, as in the paper; bernoulli-grey takes the grey
+    # levels themselves and is not normalized. On Fashion-MNIST gaussian-learned kept all 64 dimensions
+    # active, bernoulli half of its 50.
     likelihood: str = option(
         "gaussian-learned",
-        "p(pixels|z): `bernoulli` draws binary pixels anew for every minibatch (paper), `bernoulli-grey` "
-        "takes the grey level "
-        "itself (not normalised), `gaussian` has the fixed --sigma, `gaussian-learned` one shared sigma, "
-        "the most likely; "
-        "the presets that have it kept all 64 dimensions active, `paper` half of its 50 on Fashion-MNIST.",
+        "Distribution p(pixels | z); gaussian-learned learns one shared sigma.",
         choices=("bernoulli", "bernoulli-grey", "gaussian", "gaussian-learned"),
     )
     sigma: float = option(
         0.14,
-        "Standard deviation of `gaussian`, in grey levels from 0 to 1.",
+        "Standard deviation of the gaussian likelihood, for grey levels in [0, 1].",
+        panel="Advanced",
         minimum=0,
         maximum=1,
         exclusive=True,
     )
     beta: float = option(
         1.0,
-        "Weight of the KL term; 1 is the evidence lower bound, other values are no bound.",
+        "Weight of the KL term; 1 gives the ELBO.",
         minimum=0,
         maximum=1000,
     )
     epochs: int = option(15, "Passes over the training images.", panel="Training", minimum=1)
     beta_warmup: float = option(
-        0.0, "Epochs over which the KL weight grows from 0.", panel="Training", minimum=0, maximum=1000
+        0.0, "Epochs over which the KL weight rises from 0.", panel="Advanced", minimum=0, maximum=1000
     )
-    batch_size: int = option(200, "Images a step.", panel="Training", minimum=2)
+    batch_size: int = option(200, "Images per batch.", panel="Training", minimum=2)
+    # The paper's “RMSProp with momentum and bias correction” is Adam.
     learning_rate: float = option(
         1e-3,
-        "Adam's step size (paper: 3e-4, its “RMSProp with momentum and bias correction” is Adam).",
+        "Adam's learning rate.",
         panel="Training",
         minimum=0,
         exclusive=True,
     )
     schedule: str = option(
         "cosine",
-        "`cosine`: 200 steps of warm-up, then down to 0 along a cosine; `constant` (paper).",
-        panel="Training",
+        "Learning-rate schedule: constant, or cosine decay after 200 warm-up steps.",
+        panel="Advanced",
         choices=("cosine", "constant"),
     )
     weight_decay: float = option(
-        0.01, "Decoupled weight decay of AdamW; with 0 it is Adam.", panel="Training", minimum=0, maximum=1
+        0.01, "Decoupled weight decay (AdamW); 0 gives Adam.", panel="Advanced", minimum=0, maximum=1
     )
+    # The decoder reconstructs the clean image. Strength 1 rotates by up to 10°, scales and shears by up to 10
+    # % and shifts by up to 2 pixels.
     augmentation: float = option(
         1.0,
-        "How far the encoder's images are warped while the decoder must explain the clean ones: 1 turns by "
-        "up to 10°, scales "
-        "and shears by 10 % and moves by 2 pixels; 0 switches it off.",
-        panel="Training",
+        "Strength of random affine warps of the encoder's input; 0 disables them.",
+        panel="Advanced",
         minimum=0,
         maximum=5,
     )
     beta1: float = option(
-        0.9, "Adam's first decay (paper: 1 - 0.1).", panel="Training", minimum=0, maximum=0.999999
+        0.9, "Adam: decay rate of the first moment.", panel="Advanced", minimum=0, maximum=0.999999
     )
     beta2: float = option(
-        0.999, "Adam's second decay (paper: 1 - 0.001).", panel="Training", minimum=0, maximum=0.999999
+        0.999, "Adam: decay rate of the second moment.", panel="Advanced", minimum=0, maximum=0.999999
     )
     features: tuple[str, ...] = option(
         ("mean", "edges"),
-        "What an SVM is given, side by side, each block scaled to unit variance and dead dimensions "
-        "dropped: the posterior's "
-        "mean, log-variance or a sample, the encoder's last hidden layer, the raw edges or pixels.",
+        "Feature blocks for the SVM, concatenated; each is scaled to unit variance.",
         panel="Features",
         choices=BLOCKS,
     )
+    # The projection makes the features small enough to bundle.
     pca_components: int = option(
         128,
-        "Principal components of the features that are kept, so that they ship; 0 keeps the features as "
-        "they are.",
+        "Principal components kept of the features; 0 keeps the features unprojected.",
         panel="Features",
         minimum=0,
         maximum=4096,
     )
 
+    # Burda et al. 2016 took up to 5,000.
     iwae_samples: int = option(
         500,
-        "Samples of z for each image in the importance-weighted bound on the test set (Burda et al. 2016 "
-        "took up to 5000).",
-        panel="Output",
+        "Samples of z per image for the importance-weighted bound (IWAE).",
+        panel="Advanced",
         minimum=1,
         maximum=100_000,
     )
     iwae_images: int = option(
         1000,
-        "Test images in that bound; the evidence lower bound is over all of them.",
-        panel="Output",
+        "Test images for the importance-weighted bound (IWAE).",
+        panel="Advanced",
         minimum=1,
     )
 
@@ -175,47 +170,53 @@ class EvaluationConfig(Config):
 
     labels: tuple[int, ...] = option(
         (100, 600, 1000, 3000),
-        "How many labelled images, the same number from each class (paper: these four).",
+        "Numbers of labeled images, balanced over the classes.",
+        panel="Evaluation",
         minimum=1,
     )
     draws: int = option(
         10,
-        "Independent choices of the labelled images; the table gives mean ± standard deviation.",
+        "Random label sets per number of labels; tables show mean ± standard deviation.",
+        panel="Evaluation",
         minimum=1,
     )
+    # The paper's M1 used a transductive SVM.
     transductive: bool = option(
         False,
-        "Spread the labels over the graph of the unlabelled training images first (the paper's M1 had a "
-        "transductive SVM).",
+        "Spread the labels to the unlabeled training images before fitting the SVM.",
+        panel="Evaluation",
     )
+    # The default C and gamma are selected once, on validation images.
     tune: bool = option(
         False,
-        "Choose C and gamma by five-fold cross-validation inside each draw, instead of once on the training "
-        "images that are "
-        "kept for it.",
+        "Select C and gamma by 5-fold cross-validation within each draw.",
+        panel="Advanced",
     )
     svm_c: float = option(
-        0.0, "The SVM's C; 0 takes the one that was chosen for the number of labels.", minimum=0
+        0.0, "The SVM's C; 0 takes the tuned value for the number of labels.", panel="Advanced", minimum=0
     )
     svm_gamma: float = option(
         0.0,
-        "The RBF kernel's gamma in units of 1/(dimensions x variance); 0 takes the one that was chosen.",
+        "RBF kernel gamma in units of 1/(dimensions × variance); 0 takes the tuned value.",
+        panel="Advanced",
         minimum=0,
     )
     features: tuple[str, ...] = option(
         (),
-        "Other features than the run's own: computed from the data set, C and gamma chosen anew.",
+        "Features to use instead of the run's own; requires the data set.",
+        panel="Evaluation",
         choices=BLOCKS,
     )
+    # Without the data set, the bundled results are shown.
     baselines: bool = option(
         True,
-        "Judge raw pixels and edges without a model on the same draws (shipped numbers where there is no "
-        "data set).",
+        "Also evaluate raw pixels and HOG descriptors on the same draws.",
+        panel="Evaluation",
     )
     jobs: int = option(
         0,
-        "Draws at the same time; 0 takes every processor. The numbers do not depend on it.",
-        panel="Training",
+        "Draws evaluated in parallel; 0 uses all processors. Results are the same.",
+        panel="Advanced",
         minimum=0,
     )
 

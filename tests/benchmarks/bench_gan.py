@@ -53,8 +53,8 @@ class OneByOne(Dataset[tuple[Tensor, int]]):
 
 def textbook(config: GANConfig, device: torch.device) -> Callable[[], None]:
     """One iteration of the plain loop of the same networks."""
-    session = GANTrainer(replace(config, precision="float32"), IMAGES, LABELS, CLASSES, 0, device)
-    networks: Networks = session.networks
+    trainer = GANTrainer(replace(config, precision="float32"), IMAGES, LABELS, CLASSES, 0, device)
+    networks: Networks = trainer.networks
     for network in (networks.generator, networks.critic):
         network.to(memory_format=torch.contiguous_format)
     for name, network in (("generator_optimiser", networks.generator), ("critic_optimiser", networks.critic)):
@@ -75,23 +75,23 @@ def textbook(config: GANConfig, device: torch.device) -> Callable[[], None]:
             yield from loader
 
     batches, losses = endless(), []
-    ema_weight = torch.full((), session.ema.weight(10**6), device=device)
+    ema_weight = torch.full((), trainer.ema.weight(10**6), device=device)
 
     def iteration() -> None:
         for _ in range(config.critic_steps):
             real, labels = (each.to(device) for each in next(batches))
-            z, positions = networks.latents(session.noise), networks.positions(session.noise)
-            loss, gap = critic_step(networks, real, labels if networks.classes else None, z, positions)
+            z, mix = networks.sample_latents(trainer.noise), networks.sample_mix(trainer.noise)
+            loss, gap = critic_step(networks, real, labels if networks.classes else None, z, mix)
             losses.append((loss.item(), gap.item()))
         losses.append(
             (
                 generator_step(
-                    networks, networks.latents(session.noise), networks.labels(session.noise)
+                    networks, networks.sample_latents(trainer.noise), networks.sample_labels(trainer.noise)
                 ).item(),
                 0.0,
             )
         )
-        session.ema.update(ema_weight)
+        trainer.ema.update(ema_weight)
 
     return iteration
 

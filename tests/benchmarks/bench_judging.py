@@ -30,25 +30,25 @@ IMAGES = torch.randint(0, 256, (6_000, 28, 28), dtype=torch.uint8, generator=tor
 LABELS = torch.arange(len(IMAGES)) % 10
 
 
-def share(kind: str, bench: EvaluationSetup, seconds: float) -> None:
+def share(kind: str, evaluation_setup: EvaluationSetup, seconds: float) -> None:
     """Print a look's cost in iterations, and judging's share of a whole training."""
-    config, at = GANConfig.resolve("quick", kind=kind), bench.thresholds
-    session = GANTrainer(config, IMAGES, LABELS, 10, 0, torch.device("cpu"))
-    judge = ConvergenceMonitor(bench, session, lambda look: None)
-    session.step()
-    judge.look(session)
-    spent, iterations, evaluations, judge.seconds = 0.0, 0, 0, 0.0
+    config, at = GANConfig.resolve("quick", kind=kind), evaluation_setup.thresholds
+    trainer = GANTrainer(config, IMAGES, LABELS, 10, 0, torch.device("cpu"))
+    monitor = ConvergenceMonitor(evaluation_setup, trainer, lambda look: None)
+    trainer.step()
+    monitor.check(trainer)
+    spent, iterations, evaluations, monitor.seconds = 0.0, 0, 0, 0.0
     while spent < seconds or evaluations < 3:
         began = time.perf_counter()
         for _ in range(20):
-            session.step()
+            trainer.step()
         spent += time.perf_counter() - began
         iterations += 20
-        judge.look(session)
+        monitor.check(trainer)
         evaluations += 1
-    step, look = spent / iterations, judge.seconds / evaluations
+    step, look = spent / iterations, monitor.seconds / evaluations
     began = time.perf_counter()
-    judge._rule_at_the_end(session)
+    monitor._rule_at_the_end(trainer)
     last = time.perf_counter() - began
     judging = config.iterations / at.interval * look + last
     total = judging / (config.iterations * step + judging)
@@ -73,12 +73,12 @@ def main() -> None:
     classifier = Store(Path("nowhere")).find(("classifier", "fashion-mnist"), command=COMMAND)
     print(f"{torch.get_num_threads()} threads")
     for kind in given.kind or ("dcgan", "wgan", "wgan-clip"):
-        bench = EvaluationSetup(
+        evaluation_setup = EvaluationSetup(
             Thresholds.for_kind(kind),
             load_classifier(classifier),
             ReferenceStatistics(load_reference_features(classifier, "held_out"), 10),
         )
-        share(kind, bench, given.seconds)
+        share(kind, evaluation_setup, given.seconds)
     generator = build(GANConfig.resolve("quick"), 10, 0)[0].eval()
     began = time.perf_counter()
     evaluate(generator, "dcgan", classifier, 10, count=10_000, seed=0)

@@ -62,9 +62,9 @@ class Injects:
     def __init__(self, at: int) -> None:
         self.every = at
 
-    def look(self, session: GANTrainer) -> Failure | None:
+    def look(self, trainer: GANTrainer) -> Failure | None:
         with torch.no_grad():
-            next(session.networks.generator.parameters()).view(-1)[0] = float("nan")
+            next(trainer.networks.generator.parameters()).view(-1)[0] = float("nan")
         return None
 
     def state(self) -> dict[str, Any]:
@@ -135,10 +135,10 @@ def runaway(keep: Callable[[GANTrainer], None], factor: float) -> Callable[[GANT
     wgan's generator, whose
     steps are larger to begin with, saturates at once, and its output is constant."""
 
-    def larger(session: GANTrainer) -> None:
-        keep(session)
-        if session.iteration >= 2_000:
-            for optimizer in (session.networks.generator_optimizer, session.networks.critic_optimizer):
+    def larger(trainer: GANTrainer) -> None:
+        keep(trainer)
+        if trainer.iteration >= 2_000:
+            for optimizer in (trainer.networks.generator_optimizer, trainer.networks.critic_optimizer):
                 for group in optimizer.param_groups:
                     group["lr"] *= factor
 
@@ -154,7 +154,7 @@ def shuffled(data: ImageDataset) -> ImageDataset:
 def broken(
     store: Store,
     data: ImageDataset,
-    bench: EvaluationSetup,
+    evaluation_setup: EvaluationSetup,
     config: GANConfig,
     label: str,
     seed: int,
@@ -179,7 +179,7 @@ def broken(
         NullProgress(),
         device=torch.device("cpu"),
         resume_command="",
-        bench=bench,
+        evaluation_setup=evaluation_setup,
         callbacks=callbacks,
     )
     print(
@@ -231,11 +231,11 @@ def ruled_again(run: Run, at: Thresholds) -> tuple[str | None, int]:
     evaluations = [row for row in rows if "iteration" in row]
     iterations = trained_config(run).iterations
     for end in range(1, len(evaluations) + 1):
-        if sign := check_failure(evaluations[:end], at, iterations):
-            return sign.reason, int(evaluations[end - 1]["iteration"])
+        if failure := check_failure(evaluations[:end], at, iterations):
+            return failure.reason, int(evaluations[end - 1]["iteration"])
     final = [row for row in rows if "iteration" not in row]
-    sign = final_verdict(evaluations, final[-1], at) if final else None
-    return (sign.reason if sign else None), int(evaluations[-1]["iteration"])
+    failure = final_verdict(evaluations, final[-1], at) if final else None
+    return (failure.reason if failure else None), int(evaluations[-1]["iteration"])
 
 
 def main() -> int:

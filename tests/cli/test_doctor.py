@@ -45,14 +45,14 @@ def test_a_full_disk_is_told(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=7_000_000))
     found = findings(ex3)["artifacts folder"]
     assert not found["ok"]
-    assert "nearly (7 MB free)" in found["detail"]
-    assert "free some space" in found["remedy"]
+    assert "almost full (7 MB free)" in found["detail"]
+    assert "free some disk space" in found["remedy"]
 
 
 def test_folders_are_shown_without_detours(ex3: Ex3, tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     found = findings(ex3, "--artifacts", tmp_path / "here" / ".." / "there")["artifacts folder"]
-    assert found["detail"].startswith(f"{tmp_path.resolve() / 'there'}, made")
+    assert found["detail"].startswith(f"{tmp_path.resolve() / 'there'}, created")
 
 
 def test_a_broken_torchvision_is_told_and_does_no_harm(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ def test_a_damaged_shipped_run_can_be_checked_out_again(
     told = f"`git checkout artifacts/reference` in {store.root.parent}"
     assert told in findings(ex3)["damaged runs"]["remedy"]
     assert told in ex3("runs", "verify").stderr
-    assert findings(ex3)["shipped runs"]["remedy"] == told
+    assert findings(ex3)["bundled runs"]["remedy"] == told
 
 
 def test_the_real_data_is_found(ex3: Ex3, real_data: Path) -> None:

@@ -34,6 +34,15 @@ def test_ranges_and_defaults_are_written_as_people_write_them(
     assert not re.search(r"x *[<>]=|<= *x", shown), "a range as a program writes it"
 
 
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_an_option_is_explained_in_at_most_15_words(words: tuple[str, ...]) -> None:
+    command: Any = typer.main.get_command(ex3cli.cli.app)
+    for word in words:
+        command = command.commands[word]
+    helps = {each.name: re.split(r" \\?\[| Comma-separated", each.help or "")[0] for each in command.params}
+    assert {name: text for name, text in helps.items() if len(text.split()) > 15} == {}
+
+
 def test_a_misunderstood_list_is_explained(ex3: Callable[..., Any]) -> None:
     repeated = ex3(
         "vae",

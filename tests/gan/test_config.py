@@ -92,7 +92,7 @@ def test_settings_out_of_range_are_refused_by_their_option(option: str, value: f
 
 
 def test_batch_norm_is_refused_where_the_penalty_is_of_each_image() -> None:
-    with pytest.raises(UsageError, match="each image alone"):
+    with pytest.raises(UsageError, match="per-image gradient penalty"):
         GANConfig.resolve(kind="wgan", critic_norm="batch")
     assert {GANConfig.resolve(each, kind="wgan").critic_norm for each in GANConfig.presets} == {
         "layer",
@@ -100,7 +100,7 @@ def test_batch_norm_is_refused_where_the_penalty_is_of_each_image() -> None:
     }
     assert GANConfig.resolve("paper", kind="wgan").critic_norm == "none"
     assert {GANConfig.resolve(each, kind="wgan-clip").critic_norm for each in GANConfig.presets} == {"batch"}
-    with pytest.raises(UsageError, match="each image alone"):
+    with pytest.raises(UsageError, match="per-image gradient penalty"):
         GANConfig(kind="wgan")
 
 
@@ -109,13 +109,13 @@ def test_batch_norm_is_refused_where_the_penalty_is_of_each_image() -> None:
     [
         ({"kind": "dcgan", "gp_weight": 5.0}, "dcgan has no gradient penalty"),
         ({"kind": "wgan-clip", "gp_weight": 10.0}, "wgan-clip has no gradient penalty"),
-        ({"kind": "wgan", "weight_clip": 0.02}, "wgan bounds no weights"),
-        ({"kind": "dcgan", "class_weight_clip": 0.02}, "dcgan bounds no weights"),
+        ({"kind": "wgan", "weight_clip": 0.02}, "wgan clips no weights"),
+        ({"kind": "dcgan", "class_weight_clip": 0.02}, "dcgan clips no weights"),
         ({"kind": "wgan-clip", "beta1": 0.5}, "the optimizer is RMSProp"),
         ({"kind": "wgan", "optimizer": "rmsprop", "beta2": 0.5}, "the optimizer is RMSProp"),
-        ({"kind": "wgan-clip", "conditional": False, "class_weight_clip": 0.2}, "no class is told"),
-        ({"kind": "dcgan", "conditional": False, "aux_weight": 0.2}, "no class is told"),
-        ({"kind": "dcgan", "preset": "paper", "aux_weight_g": 0.2}, "no class is told"),
+        ({"kind": "wgan-clip", "conditional": False, "class_weight_clip": 0.2}, "the model is unconditional"),
+        ({"kind": "dcgan", "conditional": False, "aux_weight": 0.2}, "the model is unconditional"),
+        ({"kind": "dcgan", "preset": "paper", "aux_weight_g": 0.2}, "the model is unconditional"),
         ({"kind": "dcgan", "aux_weight_g": 0.2}, "without --aux-weight"),
         (
             {"kind": "wgan-clip", "aux_weight": 0.0, "aux_weight_g": 0.2},

@@ -1,7 +1,6 @@
-"""`ex3 gan`: train DCGAN and WGANs until they converge, sample images by class name, evaluate and compare
-them.
+"""`ex3 gan`: train DCGANs and WGANs, generate images by class, evaluate and compare them.
 
-One module a command; `select.py` finds runs, `tables.py` renders results.
+One module per command; `select.py` finds runs, `tables.py` renders results.
 """
 
 import typer
@@ -9,7 +8,7 @@ import typer
 from ex3cli.cli.gan import compare, correlate, evaluate, history, overview, sample, train
 
 app = typer.Typer(
-    help="DCGAN and WGAN: train until converged, sample by class name, evaluate, compare.",
+    help="DCGAN and WGAN: train until converged, generate images by class, evaluate, compare.",
     no_args_is_help=True,
 )
 for _module in (train, sample, evaluate, compare, history, overview, correlate):

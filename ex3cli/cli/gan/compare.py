@@ -29,20 +29,21 @@ app = typer.Typer()
 )
 def compare(
     context: Context,
-    label: Annotated[str, typer.Option(help="A class by name or number.", rich_help_panel="Input")],
+    label: Annotated[str, typer.Option(help="Class name or number.", rich_help_panel="Input")],
     count: Annotated[
-        int, typer.Option("-n", "--count", min=1, max=16, help="Images of each.", rich_help_panel="Output")
+        int,
+        typer.Option("-n", "--count", min=1, max=16, help="Images per panel.", rich_help_panel="Output"),
     ] = 2,
     output: Annotated[
         Path | None,
         typer.Option(
-            help="File for the figure, .png.",
-            show_default="in samples/ of --artifacts",
+            help="PNG file for the figure.",
+            show_default="a file in samples/DATASET in --artifacts",
             rich_help_panel="Output",
         ),
     ] = None,
 ) -> Result:
-    """Put real images and those of every kind side by side: two real, two DCGAN, two WGAN, as one figure."""
+    """Draw one figure of real and generated images of a class, side by side."""
     import torch
 
     from ex3cli.runs.files import write_atomically

@@ -31,16 +31,13 @@ def correlate(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="Trainings to ask of; if left out, of each kind the one that every command takes, the best "
-            "of preset paper "
-            "and your newest of each preset; with --preset the newest of these.",
+            help="Trainings to analyze.",
+            show_default="default run, best `paper` run and your latest runs of each kind",
         ),
     ] = None,
     preset: Presets = None,
 ) -> Result:
-    """Ask whether the loss tells how good the images are: the critic's estimate beside their distance, look
-    by look.
-    """
+    """Measure how well the critic's loss predicts image quality: its rank correlation with FID."""
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.loss_correlation import FID_NOISE, NotComparableError, correlation_figure, read
@@ -51,34 +48,34 @@ def correlate(
     found, damaged = (
         (chosen(context, runs, preset, LOSSES_FILE), {}) if runs or preset else default_trainings(context)
     )
-    courses, left_out = [], {}
+    curves, left_out = [], {}
     for run in found:
         try:
-            courses.append(read(run))
+            curves.append(read(run))
         except NotComparableError as error:
             left_out[run] = error
         except ArtifactError as error:
             damaged[run.name] = error
     for each in (*left_out.values(), *damaged.values()):
         context.note(f"left out: {each.cause}")
-    if not courses:
+    if not curves:
         raise merge_errors([*damaged.values()]) or next(iter(left_out.values()))
     document: dict[str, Any] = {
         "dataset": context.dataset,
-        "trainings": [each.document() for each in courses],
+        "trainings": [each.document() for each in curves],
         "scatter": FID_NOISE,
         "left_out": {run.name: error.cause for run, error in left_out.items()},
         "damaged": {name: error.cause for name, error in damaged.items()},
     }
-    sources = [*(each.run for each in courses), *left_out]
+    sources = [*(each.run for each in curves), *left_out]
     config = {"dataset": context.dataset, "runs": [each.name for each in sources]}
     record = recorded(
         context, ("gan", context.dataset, "correlation"), "trainings", "gan correlate", config, sources
     )
     with recording(record):
         record.write_json(CORRELATION_FILE, document)
-        record.write_figure("figures/correlation", correlation_figure(courses), svg=True)
-        record.finish({"trainings": len(courses)})
+        record.write_figure("figures/correlation", correlation_figure(curves), svg=True)
+        record.finish({"trainings": len(curves)})
     title = "Does the loss fall as the images come nearer to real ones?"
     meaning = (
         "ρ: Spearman's rank correlation of the critic's estimate and the images' Fréchet distance; and of "

@@ -33,13 +33,13 @@ def evaluate(
             "-n",
             "--count",
             min=100,
-            help="Images to score.",
+            help="Number of generated images.",
             rich_help_panel="Output",
-            show_default="10,000, or as many as there are real ones",
+            show_default="10,000, at most the number of real images",
         ),
     ] = None,
 ) -> Result:
-    """Score drawn images by what the classifier sees in them, each figure beside what real images get."""
+    """Evaluate generated images: FID, KID, coverage, density, label agreement; real images as baseline."""
     import torch
 
     from ex3cli.cli.classifier import find_classifier

@@ -20,7 +20,7 @@ app = typer.Typer()
     app, "history", common=("artifacts", "dataset"), examples=("ex3 gan history", "ex3 gan history --json")
 )
 def history(context: Context) -> Result:
-    """Count attempts: failed before the first success, failed in all, converged; and say why and when."""
+    """List all training attempts, with failure rates and the reasons for failure."""
     from ex3cli.cli.gan.tables import bars, counts_table, differences, every_attempt_table
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec

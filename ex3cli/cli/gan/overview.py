@@ -27,9 +27,7 @@ def overview(
     runs: Trainings = None,
     preset: Presets = None,
 ) -> Result:
-    """Put trainings side by side: losses and images of all in one figure, settings and verdicts in
-    one table.
-    """
+    """Summarize trainings: losses and images in a figure, settings and verdicts in a table."""
     import torch
 
     from ex3cli.cli.resume import recording

@@ -36,7 +36,7 @@ def sample(
     kind: Kind = None,
     label: Annotated[
         str | None,
-        typer.Option(help="A class by name or number.", show_default="all in turn", rich_help_panel="Input"),
+        typer.Option(help="Class name or number.", show_default="all classes", rich_help_panel="Input"),
     ] = None,
     count: Annotated[
         int,
@@ -45,37 +45,41 @@ def sample(
             "--count",
             min=1,
             max=10_000,
-            help="Images; of an interpolation, rows.",
+            help="Number of images; with --interpolate, of rows.",
             rich_help_panel="Output",
         ),
     ] = 10,
     scale: Annotated[
-        int, typer.Option(min=1, max=64, help="Pixels repeated, without blur.", rich_help_panel="Output")
+        int,
+        typer.Option(min=1, max=64, help="Integer upscaling factor of the images.", rich_help_panel="Output"),
     ] = 1,
     between: Annotated[
         tuple[str, str] | None,
         typer.Option(
             "--interpolate",
             metavar="FROM TO",
-            help="One z from one class to another.",
+            help="Interpolate between two classes with a fixed z.",
             rich_help_panel="Output",
         ),
     ] = None,
     steps: Annotated[
-        int, typer.Option(min=2, max=1_000, help="Images of an interpolation.", rich_help_panel="Output")
+        int,
+        typer.Option(min=2, max=1_000, help="Images per interpolation.", rich_help_panel="Output"),
     ] = 16,
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the images, whose names begin with the kind; with --run also with the run's "
-            "own name, unless it "
-            "is the run that is taken without --run.",
-            show_default="samples/ in --artifacts",
+            help="Folder for the images.",
+            show_default="samples/DATASET in --artifacts",
             rich_help_panel="Output",
         ),
     ] = None,
 ) -> Result:
-    """Draw images by class name from trained weights; image i of a seed is the same whatever -n is."""
+    """Generate images of a class.
+
+    Image i depends only on the seed and i. File names begin with the kind; with --run, the name of the run
+    follows, unless that is the default run.
+    """
     from ex3cli.datasets.labels import in_file_names, parse_label
     from ex3cli.datasets.registry import spec
 

@@ -45,7 +45,7 @@ def recorded(
 Presets = Annotated[
     list[str] | None,
     typer.Option(
-        help="Only trainings of this preset; may be repeated.", rich_help_panel="Input", show_default="all"
+        help="Only trainings with this preset; repeatable.", rich_help_panel="Input", show_default="all"
     ),
 ]
 
@@ -53,20 +53,22 @@ Presets = Annotated[
 Trainings = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[RUN]...", help="Trainings to show; if left out, the newest of each preset and kind."
+        metavar="[RUN]...",
+        help="Trainings to show.",
+        show_default="the latest of each preset and kind",
     ),
 ]
 
 
 TRAIN = "gan train"
-USUAL = "dcgan"  # the kind, where neither --kind nor --run says one
+DEFAULT_KIND = "dcgan"  # without --kind and --run
 
 Kind = Annotated[
     str | None,
     typer.Option(
-        help="dcgan, wgan (or wgan-gp) or wgan-clip.",
+        help="dcgan, wgan (gradient penalty, alias wgan-gp) or wgan-clip (weight clipping).",
         rich_help_panel="Input",
-        show_default=f"that of --run, else {USUAL}",
+        show_default=f"kind of --run, else {DEFAULT_KIND}",
     ),
 ]
 
@@ -82,9 +84,9 @@ def asked_for(context: Context, kind: str | None) -> "tuple[str, Run]":
         drawn from it.
     """
     if kind is None and context.run is not None:
-        named = context.store.open(context.run, ("gan", context.dataset, USUAL)).manifest
+        named = context.store.open(context.run, ("gan", context.dataset, DEFAULT_KIND)).manifest
         kind = named.category[-1] if named.command == TRAIN else None
-    kind = canonical_kind(kind or USUAL)
+    kind = canonical_kind(kind or DEFAULT_KIND)
     return kind, find_generator(context, kind, context.run)
 
 

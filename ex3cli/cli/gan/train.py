@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-# unless --max-attempts says otherwise: with unchanged settings the same failure may come for ever
+# default for --max-attempts; bounded, because some settings never converge
 ATTEMPTS = 3
 
 
@@ -41,24 +41,22 @@ def train(
     resume: Annotated[
         str | None,
         typer.Option(
-            help="Go on with this interrupted run.",
+            metavar="RUN",
+            help="Interrupted run to resume.",
             rich_help_panel="Training",
-            show_default="start a new run",
         ),
     ] = None,
     max_attempts: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Attempts, each from a new seed, until one converges.",
+            help="Maximum attempts; each starts from a new seed.",
             rich_help_panel="Training",
-            show_default="3; of a shortened training 1",
+            show_default="3, or 1 if --iterations is below the preset's",
         ),
     ] = None,
 ) -> Result:
-    """Train a generator against a critic; an attempt that fails to converge is recorded, and another one
-    begins.
-    """
+    """Train a GAN until an attempt converges; failed attempts are recorded."""
     import torch
 
     from ex3cli.training.attempts import derive_convergence
@@ -124,7 +122,9 @@ def train(
             device=device,
             resume_command=again,
             max_attempts=max_attempts or (1 if config.is_shortened else ATTEMPTS),
-            bench=evaluation_setup_for(run, classifier, config.kind, device) if classifier else None,
+            evaluation_setup=evaluation_setup_for(run, classifier, config.kind, device)
+            if classifier
+            else None,
             decided=lambda: derive_convergence(context.store),
         )
     last = done.attempts[-1]

@@ -41,7 +41,7 @@ class NotComparableError(ArtifactError):
 
 
 @dataclass(frozen=True)
-class AttemptRunner:
+class LossCurve:
     """What the critic of a training estimated, and how far its images were from real ones, at each look of
     its judge.
     """
@@ -146,7 +146,7 @@ def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -
     return round(float(spearmanr(first, second).statistic), 12)  # what sums leave of 1 is no digit of it
 
 
-def read(run: Run) -> AttemptRunner:
+def read(run: Run) -> LossCurve:
     """The course of a finished training's last attempt.
 
     Raises
@@ -180,7 +180,7 @@ def read(run: Run) -> AttemptRunner:
         )
     distances = np.array([float(look["fid"]) for look in looks[: len(ends)]])
     verdict = describe_verdict(attempts[-1].verdict, attempts[-1].reason)
-    return AttemptRunner(run, config, verdict, ends[sound], estimates[sound], distances[sound])
+    return LossCurve(run, config, verdict, ends[sound], estimates[sound], distances[sound])
 
 
 def estimate_title(config: GANConfig) -> str:
@@ -199,32 +199,32 @@ def _estimates(run: Run, estimate: Estimate) -> NDArray[np.float64]:
     return converted
 
 
-def correlation_figure(courses: Sequence[AttemptRunner]) -> Figure:
+def correlation_figure(curves: Sequence[LossCurve]) -> Figure:
     """For each training the critic's estimate, its lowest ringed, above its images' distance.
 
     Dashed where the step size begins to fall. How to read it stands in the first cell that is left over, else
     below all.
     """
-    columns = fullest(len(courses), (3, 2))
-    lines = -(-len(courses) // columns)
-    spare = lines * columns > len(courses)
+    columns = fullest(len(curves), (3, 2))
+    lines = -(-len(curves) // columns)
+    spare = lines * columns > len(curves)
     key_rows = (4, 2, 1)[columns - 1]
     heights = [CELL] * lines + ([] if spare else [0.6 + 0.18 * key_rows])
     with style():
         figure = Figure(figsize=(CELL * columns, sum(heights)))
         whole = {"left": 0, "right": 1, "bottom": 0, "top": 1, "hspace": 0, "wspace": 0}
         grid = figure.add_gridspec(len(heights), columns, height_ratios=heights, **whole)
-        for place, course in enumerate(courses):
-            _draw(figure.add_subfigure(grid[divmod(place, columns)]), course)
-        key = figure.add_subfigure(grid[divmod(len(courses), columns)] if spare else grid[lines, :])
-        _explain(key, courses, 1 if spare else 4 // key_rows)
+        for place, curve in enumerate(curves):
+            _draw(figure.add_subfigure(grid[divmod(place, columns)]), curve)
+        key = figure.add_subfigure(grid[divmod(len(curves), columns)] if spare else grid[lines, :])
+        _explain(key, curves, 1 if spare else 4 // key_rows)
     return figure
 
 
-def _draw(cell: SubFigure, course: AttemptRunner) -> None:
-    config = course.config
+def _draw(cell: SubFigure, curve: LossCurve) -> None:
+    config = curve.config
     cell.suptitle(
-        f"{config.preset} {NAMES[config.kind]}\n{plain_text(course.run.name)}",
+        f"{config.preset} {NAMES[config.kind]}\n{plain_text(curve.run.name)}",
         fontsize=9,
         x=0.55,
         y=0.985,
@@ -232,22 +232,22 @@ def _draw(cell: SubFigure, course: AttemptRunner) -> None:
     )
     # Placed in all cells alike, so that their edges stand in one line whatever their labels are.
     upper, lower = cell.subplots(2, 1, sharex=True, gridspec_kw=EDGES)
-    _plot(upper, course, course.estimates, estimate_title(config), BLUE)
-    place = course.iterations[course.lowest], course.estimates[course.lowest]
+    _plot(upper, curve, curve.estimates, estimate_title(config), BLUE)
+    place = curve.iterations[curve.lowest], curve.estimates[curve.lowest]
     upper.plot(*place, linestyle="none", markeredgecolor=BLUE, **RING)
-    _plot(lower, course, course.distances, "Fréchet distance of the images", VERMILLION)
+    _plot(lower, curve, curve.distances, "Fréchet distance of the images", VERMILLION)
     lower.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     lower.set_xlabel("generator iteration", fontsize=8)
     for axes in (upper, lower):
-        if course.decay_is_seen:
-            axes.axvline(course.decay_begins, **DECAY)
+        if curve.decay_is_seen:
+            axes.axvline(curve.decay_begins, **DECAY)
 
 
-def _plot(axes: Axes, course: AttemptRunner, values: NDArray[np.float64], title: str, color: str) -> None:
+def _plot(axes: Axes, curve: LossCurve, values: NDArray[np.float64], title: str, color: str) -> None:
     """One value look by look, on a logarithmic axis where it spans so much that a plain one would flatten its
     course.
     """
-    axes.plot(course.iterations, values, "o-", color=color, markersize=3)
+    axes.plot(curve.iterations, values, "o-", color=color, markersize=3)
     axes.tick_params(labelsize=7)
     low, high = float(values.min()), float(values.max())
     if is_wide := low > 0 and high >= WIDE * low:
@@ -278,7 +278,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return steps[first : last + 1]
 
 
-def _explain(cell: SubFigure, courses: Sequence[AttemptRunner], columns: int) -> None:
+def _explain(cell: SubFigure, curves: Sequence[LossCurve], columns: int) -> None:
     """How to read the figure."""
     handles = [
         Line2D(
@@ -294,7 +294,7 @@ def _explain(cell: SubFigure, courses: Sequence[AttemptRunner], columns: int) ->
             [], [], color=VERMILLION, marker="o", markersize=3, label="how far the images are from real ones"
         ),
     ]
-    if any(course.decay_is_seen for course in courses):
+    if any(curve.decay_is_seen for curve in curves):
         handles.append(Line2D([], [], label="from here on the step size falls", **DECAY))
     question = "Does the estimate fall as the images come nearer?\nEach dot is a look of the judge."
     key = cell.legend(

@@ -42,7 +42,7 @@ class Training:
     attempts: list[Attempt]
     losses: dict[str, NDArray[np.float32]]  # (iterations,) of each name in `session.LOSSES`
     images: NDArray[np.uint8]  # (ROWS · COLUMNS, 28, 28)
-    last_look: Mapping[str, float]  # all that the judge measured last, where the run still has it
+    last_evaluation: Mapping[str, float]  # all that the judge measured last, where the run still has it
 
     def document(self) -> dict[str, Any]:
         """Its row of the table; a value that its judge did not write down is None."""
@@ -61,7 +61,7 @@ class Training:
             "verdict": last.verdict,
             "reason": last.reason,
             "failed": sum(each.verdict == "failed" for each in self.attempts),
-            **{name: {**self.last_look, **last.values}.get(name) for name in SHOWN},
+            **{name: {**self.last_evaluation, **last.values}.get(name) for name in SHOWN},
         }
 
 
@@ -72,10 +72,12 @@ def read(run: Run, classes: int, seed: int) -> Training:
     images = sample(generator, seed, class_labels(generator, None, ROWS * COLUMNS), ROWS * COLUMNS)
     losses = {name: stored[name].numpy() for name in LOSSES}
     attempts = attempts_of(run)
-    return Training(run, trained_config(run), attempts, losses, images, last_look(run, attempts[-1].attempt))
+    return Training(
+        run, trained_config(run), attempts, losses, images, last_evaluation(run, attempts[-1].attempt)
+    )
 
 
-def last_look(run: Run, attempt: int) -> Mapping[str, float]:
+def last_evaluation(run: Run, attempt: int) -> Mapping[str, float]:
     """All that the judge of an attempt measured last; nothing where nobody looked at it.
 
     An attempt that failed tells only what decided.

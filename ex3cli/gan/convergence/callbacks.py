@@ -31,7 +31,7 @@ class Callback(Protocol):
     interval: int
     """Iterations between two looks; the last iteration is looked at too."""
 
-    def check(self, session: GANTrainer) -> Failure | None:
+    def check(self, trainer: GANTrainer) -> Failure | None:
         """Return why this attempt has failed, or None to go on."""
         ...
 
@@ -51,10 +51,10 @@ class NonFiniteCheck:
 
     interval = 100
 
-    def check(self, session: GANTrainer) -> Failure | None:
+    def check(self, trainer: GANTrainer) -> Failure | None:
         """See `Callback`."""
-        start = (session.iteration - 1) // self.interval * self.interval
-        wrong = (~torch.isfinite(session.history[start : session.iteration])).any(dim=1).nonzero()
+        start = (trainer.iteration - 1) // self.interval * self.interval
+        wrong = (~torch.isfinite(trainer.history[start : trainer.iteration])).any(dim=1).nonzero()
         return Failure(NON_FINITE, {"iteration": float(start + int(wrong[0]) + 1)}) if len(wrong) else None
 
     def state(self) -> dict[str, Any]:
@@ -66,15 +66,15 @@ class NonFiniteCheck:
 
 
 def averaged_samples(
-    session: GANTrainer, count: int, stream: str
+    trainer: GANTrainer, count: int, stream: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     """What an observer judges: (count, 28, 28) images of the averaged weights and their labels, classes in
     turn.
 
     The draws are a function of (seed, stream) and take nothing from the training's own.
     """
-    noise = torch_generator(session.seed, "watched", stream)
-    z = torch.randn(count, session.config.latent_dim, generator=noise).to(session.device)
-    classes = session.networks.classes
-    labels = torch.arange(count, device=session.device) % classes if classes else None
-    return draw(session.ema.model, z, labels), None if labels is None else labels.cpu().numpy()
+    noise = torch_generator(trainer.seed, "watched", stream)
+    z = torch.randn(count, trainer.config.latent_dim, generator=noise).to(trainer.device)
+    classes = trainer.networks.classes
+    labels = torch.arange(count, device=trainer.device) % classes if classes else None
+    return draw(trainer.ema.model, z, labels), None if labels is None else labels.cpu().numpy()

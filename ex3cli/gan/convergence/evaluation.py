@@ -59,49 +59,49 @@ def mean_fid(features: NDArray[np.float32], real: ReferenceStatistics) -> float:
     )
 
 
-def training_diagnostics(session: GANTrainer) -> Evaluation:
+def training_diagnostics(trainer: GANTrainer) -> Evaluation:
     """The iteration, the recent score gap, the norm of the generator's gradient, and that of all weights and
     statistics.
     """
-    networks = session.networks
-    recent = session.history[max(0, session.iteration - RECENT) : session.iteration]
+    networks = trainer.networks
+    recent = trainer.history[max(0, trainer.iteration - RECENT) : trainer.iteration]
     gap = recent[:, LOSSES.index("score_gap")].abs().mean()
     gradients: list[torch.Tensor] = [
         each.grad for each in networks.generator.parameters() if each.grad is not None
     ]
-    models = (networks.generator, networks.critic, session.ema.model)
+    models = (networks.generator, networks.critic, trainer.ema.model)
     weights: list[torch.Tensor] = [each for model in models for each in model.parameters()]
     weights += [
         each for model in models for each in model.buffers() if each.is_floating_point()
     ]  # BatchNorm's
     norms = [torch.stack(torch._foreach_norm(each)).norm() for each in (gradients, weights) if each]
     read = torch.stack([gap, *norms]).tolist()
-    evaluation = {"iteration": float(session.iteration), "score_gap": read[0], "weights": read[-1]}
+    evaluation = {"iteration": float(trainer.iteration), "score_gap": read[0], "weights": read[-1]}
     return evaluation if len(norms) < 2 else {**evaluation, "generator_grad_norm": read[1]}
 
 
 @torch.no_grad()
-def critic_auc(session: GANTrainer) -> float:
+def critic_auc(trainer: GANTrainer) -> float:
     """The area under the curve of the critic's scores of real images and of the newest weights' images.
 
     Within each class where the critic is told it. Batch by batch, as in training, since a BatchNorm there
     sees only real or
     only drawn images at a time.
     """
-    networks, config = session.networks, session.config
+    networks, config = trainer.networks, trainer.config
     critic, generator = copy.deepcopy(networks.critic).train(), copy.deepcopy(networks.generator).train()
-    noise = torch_generator(session.seed, "judge", "critic", session.iteration)
+    noise = torch_generator(trainer.seed, "judge", "critic", trainer.iteration)
     scores: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
     all_labels: list[torch.Tensor] = []
     for _ in range(CRITIC_BATCHES):
-        chosen = torch.randint(len(session.batches.images), (config.batch_size,), generator=noise).to(
-            session.device
+        chosen = torch.randint(len(trainer.batches.images), (config.batch_size,), generator=noise).to(
+            trainer.device
         )
-        labels = session.batches.labels[chosen] if networks.classes else None
-        z = torch.randn(config.batch_size, config.latent_dim, generator=noise).to(session.device)
+        labels = trainer.batches.labels[chosen] if networks.classes else None
+        z = torch.randn(config.batch_size, config.latent_dim, generator=noise).to(trainer.device)
         with networks.precision():
             drawn = generator(z, labels).float()
-            scores[0].append(critic(normalize(session.batches.images[chosen]), labels))
+            scores[0].append(critic(normalize(trainer.batches.images[chosen]), labels))
             scores[1].append(critic(drawn, labels))
         all_labels += [] if labels is None else [labels]
     real, fake = (torch.cat(each).float().cpu().numpy() for each in scores)

@@ -30,11 +30,11 @@ class EvaluationSetup:
     classifier: Classifier
     real: ReferenceStatistics
 
-    def judge(
-        self, session: GANTrainer, report: Callable[[Mapping[str, float]], None]
+    def monitor(
+        self, trainer: GANTrainer, report: Callable[[Mapping[str, float]], None]
     ) -> "ConvergenceMonitor":
         """The judge of one attempt, which tells `report` of each look."""
-        return ConvergenceMonitor(self, session, report)
+        return ConvergenceMonitor(self, trainer, report)
 
 
 class ConvergenceMonitor:
@@ -48,29 +48,34 @@ class ConvergenceMonitor:
     """
 
     def __init__(
-        self, bench: EvaluationSetup, session: GANTrainer, report: Callable[[Mapping[str, float]], None]
+        self,
+        evaluation_setup: EvaluationSetup,
+        trainer: GANTrainer,
+        report: Callable[[Mapping[str, float]], None],
     ) -> None:
-        self.bench, self.report = bench, report
-        self.interval = bench.thresholds.interval
+        self.evaluation_setup, self.report = evaluation_setup, report
+        self.interval = evaluation_setup.thresholds.interval
         self.evaluations: list[Evaluation] = []
         self.seconds = 0.0  # spent looking, in this process
-        self._small = bench.real.first(bench.thresholds.images)
+        self._small = evaluation_setup.real.first(evaluation_setup.thresholds.images)
         images, labels = (
-            each[:2000].cpu().numpy() for each in (session.batches.images, session.batches.labels)
+            each[:2000].cpu().numpy() for each in (trainer.batches.images, trainer.batches.labels)
         )
-        self._real_pixel_spread = pixel_std(images, labels if session.networks.classes else None)
+        self._real_pixel_spread = pixel_std(images, labels if trainer.networks.classes else None)
 
-    def check(self, session: GANTrainer) -> Failure | None:
+    def check(self, trainer: GANTrainer) -> Failure | None:
         """See `Callback`."""
         began = time.monotonic()
         try:
-            check = self._measure(session)
+            check = self._measure(trainer)
             self.evaluations.append(check)
             self.report(check)
-            sign = check_failure(self.evaluations, self.bench.thresholds, session.config.iterations)
-            if sign is None and session.iteration == session.config.iterations:
-                sign = self._rule_at_the_end(session)
-            return sign
+            failure = check_failure(
+                self.evaluations, self.evaluation_setup.thresholds, trainer.config.iterations
+            )
+            if failure is None and trainer.iteration == trainer.config.iterations:
+                failure = self._rule_at_the_end(trainer)
+            return failure
         finally:
             self.seconds += time.monotonic() - began
 
@@ -87,26 +92,26 @@ class ConvergenceMonitor:
         """See `Callback`."""
         self.evaluations = list(state["looks"])
 
-    def _measure(self, session: GANTrainer) -> Evaluation:
-        check = training_diagnostics(session)
+    def _measure(self, trainer: GANTrainer) -> Evaluation:
+        check = training_diagnostics(trainer)
         if not math.isfinite(check["weights"]):
             return check
         # coverage is of as many real as drawn ones
-        count = min(self.bench.thresholds.images, len(self._small.real.labels))
-        images, asked = averaged_samples(session, count, f"judge {session.iteration}")
-        scores = self._small.score_images(self.bench.classifier, images, asked)
+        count = min(self.evaluation_setup.thresholds.images, len(self._small.real.labels))
+        images, asked = averaged_samples(trainer, count, f"judge {trainer.iteration}")
+        scores = self._small.score_images(self.evaluation_setup.classifier, images, asked)
         spread = pixel_std(images, asked) / self._real_pixel_spread
-        return {**check, "pixel_std": spread, "critic_auc": critic_auc(session), **figures(scores)}
+        return {**check, "pixel_std": spread, "critic_auc": critic_auc(trainer), **figures(scores)}
 
-    def _rule_at_the_end(self, session: GANTrainer) -> Failure | None:
+    def _rule_at_the_end(self, trainer: GANTrainer) -> Failure | None:
         """Draw as many as `gan eval` does, and hold them and the looks against the bar."""
-        thresholds = self.bench.thresholds
-        count = min(thresholds.final_images, len(self.bench.real.real.labels))
-        images, asked = averaged_samples(session, count, "verdict")
-        seen = predict(self.bench.classifier, images)
-        final = figures(self.bench.real.first(count).score(seen.features, seen.said, asked))
+        thresholds = self.evaluation_setup.thresholds
+        count = min(thresholds.final_images, len(self.evaluation_setup.real.real.labels))
+        images, asked = averaged_samples(trainer, count, "verdict")
+        seen = predict(self.evaluation_setup.classifier, images)
+        final = figures(self.evaluation_setup.real.first(count).score(seen.features, seen.said, asked))
         final[FID_AS_LOOKED] = mean_fid(seen.features, self._small)
-        sign = final_verdict(self.evaluations, final, thresholds)
+        failure = final_verdict(self.evaluations, final, thresholds)
         self.evaluations[-1] = {**self.evaluations[-1], **final}
         self.report({"images": float(count), **final})
-        return sign
+        return failure

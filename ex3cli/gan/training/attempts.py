@@ -45,100 +45,102 @@ class AttemptRunner:
         run: Run,
         number: int,
         device: torch.device,
-        bench: EvaluationSetup | None,
+        evaluation_setup: EvaluationSetup | None,
         callbacks: Sequence[Callback],
         progress: Progress,
         decided: Sequence[Attempt] = (),
     ) -> None:
         self.run, self.number, self.progress, self.decided = run, number, progress, tuple(decided)
         seed = attempt_seed(run.manifest.seed, number)
-        self.session = GANTrainer(
+        self.trainer = GANTrainer(
             config, data.train_images, data.train_labels, len(data.class_names), seed, device
         )
-        self.grids = SampleGrids(run, number, self.session, data.class_names)
-        self.judge: ConvergenceMonitor | None = bench.judge(self.session, self._report) if bench else None
-        self.watch: tuple[Callback, ...] = (
+        self.grids = SampleGrids(run, number, self.trainer, data.class_names)
+        self.monitor: ConvergenceMonitor | None = (
+            evaluation_setup.monitor(self.trainer, self._report) if evaluation_setup else None
+        )
+        self.callbacks: tuple[Callback, ...] = (
             NonFiniteCheck(),
-            *([self.judge] if self.judge else []),
+            *([self.monitor] if self.monitor else []),
             *callbacks,
         )
-        self.over, self.sign = False, None  # once it is over, a sign says why it failed
+        self.over, self.failure = False, None  # once it is over, a sign says why it failed
         self.reported_iteration = 0  # the iteration that progress was last told of
 
-    sign: Failure | None
+    failure: Failure | None
     ended_epoch = False  # checkpoints go by time alone
 
     @property
     def done(self) -> int:
         """Iterations over all attempts, by which checkpoints are told apart."""
-        return (self.number - 1) * self.session.config.iterations + self.session.iteration
+        return (self.number - 1) * self.trainer.config.iterations + self.trainer.iteration
 
     @property
     def where(self) -> str:
         """How far it has come."""
-        return f"attempt {self.number}, at iteration {self.session.iteration:,}"
+        return f"attempt {self.number}, at iteration {self.trainer.iteration:,}"
 
     def state(self) -> dict[str, Any]:
         """Everything that `restore` needs, for a checkpoint."""
         return {
             "attempt": self.number,
-            "session": self.session.state(),
-            "observers": [each.state() for each in self.watch],
+            "session": self.trainer.state(),
+            "observers": [each.state() for each in self.callbacks],
             "over": self.over,
-            "sign": asdict(self.sign) if self.sign else None,
+            "sign": asdict(self.failure) if self.failure else None,
             "decided": [asdict(each) for each in self.decided],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken."""
-        self.session.restore(state["session"])
-        self.reported_iteration = self.session.iteration
-        for callback, kept in zip(self.watch, state["observers"], strict=True):
+        self.trainer.restore(state["session"])
+        self.reported_iteration = self.trainer.iteration
+        for callback, kept in zip(self.callbacks, state["observers"], strict=True):
             callback.restore(kept)
-        self.over, self.sign = state["over"], Failure(**state["sign"]) if state["sign"] else None
+        self.over, self.failure = state["over"], Failure(**state["sign"]) if state["sign"] else None
 
     def step(self) -> None:
         """One iteration, with all that is due after it."""
-        session, run = self.session, self.run
-        session.step()
+        trainer, run = self.trainer, self.run
+        trainer.step()
         self.grids.draw_if_due()
-        if session.iteration % BLOCK == 0 or session.iteration == session.config.iterations:
+        if trainer.iteration % BLOCK == 0 or trainer.iteration == trainer.config.iterations:
             means = self.block_means()
-            run.metrics.append({"attempt": self.number, "iteration": session.iteration, **means})
-            self.progress.advance(session.iteration - self.reported_iteration, **means)
-            self.reported_iteration = session.iteration
-        self.sign = self._first_sign()
-        self.over = self.sign is not None or session.iteration == session.config.iterations
+            run.metrics.append({"attempt": self.number, "iteration": trainer.iteration, **means})
+            self.progress.advance(trainer.iteration - self.reported_iteration, **means)
+            self.reported_iteration = trainer.iteration
+        self.failure = self._first_sign()
+        self.over = self.failure is not None or trainer.iteration == trainer.config.iterations
 
     def block_means(self) -> dict[str, float]:
         """The mean of each loss over the iterations since the last reading."""
-        start = (self.session.iteration - 1) // BLOCK * BLOCK
-        newest = self.session.history[start : self.session.iteration].mean(dim=0).cpu()
+        start = (self.trainer.iteration - 1) // BLOCK * BLOCK
+        newest = self.trainer.history[start : self.trainer.iteration].mean(dim=0).cpu()
         return dict(zip(LOSSES, newest.tolist(), strict=True))
 
     def entry(self) -> Attempt:
         """The line of this attempt once it is over."""
-        sign = self.sign
-        verdict = "failed" if sign else "converged" if self.judge else "unjudged"
-        values = sign.values if sign else self.judge.values if self.judge else {}
+        failure = self.failure
+        verdict = "failed" if failure else "converged" if self.monitor else "unjudged"
+        values = failure.values if failure else self.monitor.values if self.monitor else {}
         return Attempt(
             self.number,
-            self.session.seed,
+            self.trainer.seed,
             verdict,
-            sign.reason if sign else None,
-            self.session.iteration,
+            failure.reason if failure else None,
+            self.trainer.iteration,
             dict(values),
-            shortened=self.session.config.is_shortened,
+            shortened=self.trainer.config.is_shortened,
         )
 
     def leave_traces(self) -> None:
         """Write what is worth keeping of an attempt that failed: its losses so far."""
         folder, losses = (
             f"attempt-{self.number:02d}",
-            dict(zip(LOSSES, self.session.losses.unbind(dim=1), strict=True)),
+            dict(zip(LOSSES, self.trainer.losses.unbind(dim=1), strict=True)),
         )
         self.run.write_tensors(f"{folder}/losses.safetensors", losses)
-        figure = loss_figure(self.session.config, {name: each.numpy() for name, each in losses.items()})
+        figure = loss_figure(self.trainer.config, {name: each.numpy() for name, each in losses.items()})
         self.run.write_figure(f"{folder}/losses", figure)
 
     def _report(self, check: Mapping[str, float]) -> None:
@@ -148,13 +150,13 @@ class AttemptRunner:
 
     def _first_sign(self) -> Failure | None:
         """What the first observer that is due, and has something to say, says."""
-        session = self.session
-        at_end = session.iteration == session.config.iterations
-        for callback in self.watch:
-            if (session.iteration % callback.interval == 0 or at_end) and (
-                sign := callback.check(session)
+        trainer = self.trainer
+        at_end = trainer.iteration == trainer.config.iterations
+        for callback in self.callbacks:
+            if (trainer.iteration % callback.interval == 0 or at_end) and (
+                failure := callback.check(trainer)
             ) is not None:
-                return sign
+                return failure
         return None
 
 
@@ -181,11 +183,11 @@ class AttemptSetup:
     progress: Progress
     device: torch.device
     resume_command: str
-    bench: EvaluationSetup | None
+    evaluation_setup: EvaluationSetup | None
     callbacks: Sequence[Callback]
     log: AttemptLog
 
-    def course(self, number: int) -> AttemptRunner:
+    def runner(self, number: int) -> AttemptRunner:
         """Attempt `number`, at its beginning."""
         return AttemptRunner(
             self.config,
@@ -193,7 +195,7 @@ class AttemptSetup:
             self.run,
             number,
             self.device,
-            self.bench,
+            self.evaluation_setup,
             self.callbacks,
             self.progress,
             self.log.entries(),
@@ -208,7 +210,7 @@ def train(
     *,
     device: torch.device,
     resume_command: str,
-    bench: EvaluationSetup | None = None,
+    evaluation_setup: EvaluationSetup | None = None,
     max_attempts: int = 1,
     callbacks: Sequence[Callback] = (),
     decided: Callable[[], object] = lambda: None,
@@ -233,23 +235,25 @@ def train(
     InterruptedTrainingError : a signal asked to stop; the state is saved, and `resume_command` goes on.
     """
     log, keeper = AttemptLog(run.path, run.write_bytes), Checkpointer(run)
-    option = AttemptSetup(config, data, run, progress, device, resume_command, bench, callbacks, log)
-    course = _first_course(option, keeper)
+    setup = AttemptSetup(
+        config, data, run, progress, device, resume_command, evaluation_setup, callbacks, log
+    )
+    runner = _first_course(setup, keeper)
     began, judging = time.monotonic(), 0.0
     if log.entries():
         decided()  # again: it may have been killed between the entry and what is derived from it
     with GracefulStop() as stop:
         while True:
-            _bring_to_its_end(course, option, keeper, stop)
-            if course.sign is not None:
-                course.leave_traces()
-            log.record(course.entry())
+            _bring_to_its_end(runner, setup, keeper, stop)
+            if runner.failure is not None:
+                runner.leave_traces()
+            log.record(runner.entry())
             entries = log.entries()
             decided()
-            judging += course.judge.seconds if course.judge else 0.0
-            if entries[-1].verdict != "failed" or course.number >= max_attempts:
-                return _finish(course, entries, time.monotonic() - began, judging)
-            course = option.course(course.number + 1)
+            judging += runner.monitor.seconds if runner.monitor else 0.0
+            if entries[-1].verdict != "failed" or runner.number >= max_attempts:
+                return _finish(runner, entries, time.monotonic() - began, judging)
+            runner = setup.runner(runner.number + 1)
 
 
 def measured_precision(
@@ -266,50 +270,50 @@ def measured_precision(
     return measure_precision(make_step, device, steps=config.iterations)
 
 
-def _first_course(option: AttemptSetup, keeper: Checkpointer) -> AttemptRunner:
+def _first_course(setup: AttemptSetup, keeper: Checkpointer) -> AttemptRunner:
     """The attempt that the checkpoint was saved in, or the first one."""
     restored = keeper.load(made_anew=[FILE_NAME])
     if restored is None:
-        option.log.restore([])
-        return option.course(1)
+        setup.log.restore([])
+        return setup.runner(1)
     state = restored[1]
     with keeper.restoring():
-        option.log.restore([Attempt(**entry) for entry in state["decided"]])
-        course = option.course(state["attempt"])
-        course.restore(state)
-    return course
+        setup.log.restore([Attempt(**entry) for entry in state["decided"]])
+        runner = setup.runner(state["attempt"])
+        runner.restore(state)
+    return runner
 
 
 def _bring_to_its_end(
-    course: AttemptRunner, option: AttemptSetup, keeper: Checkpointer, stop: GracefulStop
+    runner: AttemptRunner, setup: AttemptSetup, keeper: Checkpointer, stop: GracefulStop
 ) -> None:
     """Iterate until the attempt is over, and save the state that it ended in."""
-    done = course.session.iteration
-    option.progress.start(_title(option.config, course), option.config.iterations, "iterations", done=done)
-    course.grids.draw_if_due()
-    run_training(course, keeper, option.progress, stop, resume_command=option.resume_command)
+    done = runner.trainer.iteration
+    setup.progress.start(_title(setup.config, runner), setup.config.iterations, "iterations", done=done)
+    runner.grids.draw_if_due()
+    run_training(runner, keeper, setup.progress, stop, resume_command=setup.resume_command)
 
 
-def _title(config: GANConfig, course: AttemptRunner) -> str:
-    return f"training {config.kind}" + (f", attempt {course.number}" if course.number > 1 else "")
+def _title(config: GANConfig, runner: AttemptRunner) -> str:
+    return f"training {config.kind}" + (f", attempt {runner.number}" if runner.number > 1 else "")
 
 
-def _finish(course: AttemptRunner, entries: list[Attempt], seconds: float, judging: float) -> Trained:
+def _finish(runner: AttemptRunner, entries: list[Attempt], seconds: float, judging: float) -> Trained:
     """Write what the last attempt came to, whether or not it converged, and seal the run."""
-    session, run, config = course.session, course.run, course.session.config
-    means, last = course.block_means(), entries[-1]
-    save_results(run, session, course.grids)
+    trainer, run, config = runner.trainer, runner.run, runner.trainer.config
+    means, last = runner.block_means(), entries[-1]
+    save_results(run, trainer, runner.grids)
     summary = {
         "kind": config.kind,
-        "iterations": session.iteration,
-        "epochs": session.epochs,
-        "attempt": course.number,
+        "iterations": trainer.iteration,
+        "epochs": trainer.epochs,
+        "attempt": runner.number,
         **means,
         "verdict": last.verdict,
         "reason": last.reason,
-        "precision": "bfloat16" if session.networks.half else "float32",  # what `auto` came to here
-        "execution": session.played,
+        "precision": "bfloat16" if trainer.networks.use_bf16 else "float32",  # what `auto` came to here
+        "execution": trainer.execution,
     }
     converged = {"converged": True, "failed": False}.get(last.verdict)
     run.finish(summary, partial=config.is_shortened, converged=converged)
-    return Trained(run, tuple(entries), session.iteration, session.epochs, means, seconds, judging)
+    return Trained(run, tuple(entries), trainer.iteration, trainer.epochs, means, seconds, judging)

@@ -37,25 +37,25 @@ class SampleGrids:
     class_names : names of the rows.
     """
 
-    def __init__(self, run: Run, attempt: int, session: GANTrainer, class_names: Sequence[str]) -> None:
-        self.run, self.session = run, session
+    def __init__(self, run: Run, attempt: int, trainer: GANTrainer, class_names: Sequence[str]) -> None:
+        self.run, self.trainer = run, trainer
         self.folder = f"attempt-{attempt:02d}/grids"
-        conditional = session.networks.classes > 0
+        conditional = trainer.networks.classes > 0
         self.names = list(class_names) if conditional else [""] * len(class_names)
         count = len(self.names) * COLUMNS
-        noise = torch_generator(session.seed, "grid")
-        self._latents = torch.randn(count, session.config.latent_dim, generator=noise).to(session.device)
-        labels = torch.arange(len(self.names), device=session.device).repeat_interleave(COLUMNS)
+        noise = torch_generator(trainer.seed, "grid")
+        self._latents = torch.randn(count, trainer.config.latent_dim, generator=noise).to(trainer.device)
+        labels = torch.arange(len(self.names), device=trainer.device).repeat_interleave(COLUMNS)
         self._labels = labels if conditional else None
         due = grid_schedule(
-            session.config.iterations, session.batches.per_epoch / session.config.critic_steps
+            trainer.config.iterations, trainer.batches.per_epoch / trainer.config.critic_steps
         )
         self.grid_schedule = {moment.iteration: moment for moment in due}
 
     def draw_if_due(self) -> None:
         """Write the grid of this iteration, if it has one."""
-        if (moment := self.grid_schedule.get(self.session.iteration)) is not None:
-            drawn = draw(self.session.ema.model, self._latents, self._labels)
+        if (moment := self.grid_schedule.get(self.trainer.iteration)) is not None:
+            drawn = draw(self.trainer.ema.model, self._latents, self._labels)
             rows = list(drawn.reshape(len(self.names), COLUMNS, *drawn.shape[1:]))
             self.run.write_bytes(
                 self._file(moment), pictures.to_png(pictures.labelled_grid(rows, self.names))
@@ -66,7 +66,7 @@ class SampleGrids:
         `subsample` leaves.
         """
         so_far = [
-            moment for iteration, moment in self.grid_schedule.items() if iteration <= self.session.iteration
+            moment for iteration, moment in self.grid_schedule.items() if iteration <= self.trainer.iteration
         ]
         return [
             (moment.title, pictures.from_png(self.run.read_written(self._file(moment))))

@@ -1,6 +1,6 @@
 """One iteration of a GAN training: data, critic steps, generator step, averaged weights.
 
-Every random number is a function of (seed, iteration), so that a checkpoint holds no generator state.
+Every random number is a function of (seed, iteration); a checkpoint needs no generator state.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from ex3cli.training.ema import EMA
 
 
 class EpochSampler:
-    """Batches that are a function of (seed, number): nothing to save, nothing to wind back.
+    """Batches of shuffled epochs. A batch is a function of (seed, number), so there is no state to save.
 
     Parameters
     ----------
     images : (N, 28, 28) uint8.
     labels : (N,) int64.
-    size : images in a batch; the last, incomplete batch of an epoch is left out.
-    seed : of the order.
-    device : where the images are kept and indexed.
+    size : batch size; the incomplete last batch of an epoch is dropped.
+    seed : seed of the order.
+    device : device of the images.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, size: int, seed: int, device: torch.device) -> None:
@@ -38,19 +38,19 @@ class EpochSampler:
         self._epoch = -1
         self._order = torch.empty(0)
 
-    def positions(self, number: int) -> Tensor:
-        """Which images batch `number` since the training began consists of, (size,) int64."""
+    def indices(self, number: int) -> Tensor:
+        """(size,) int64 indices of the images in batch `number`, counted from the start of the training."""
         epoch, place = divmod(number, self.per_epoch)
         if epoch != self._epoch:
             order = torch.randperm(len(self.images), generator=torch_generator(self.seed, "order", epoch))
             if self.device.type == "cuda":
-                order = order.pin_memory()  # from other memory the host would wait for the copy
+                order = order.pin_memory()  # the copy of pageable memory would block the host
             self._epoch, self._order = epoch, order.to(self.device, non_blocking=True)
         return self._order[place * self.size : (place + 1) * self.size]
 
-    def at(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """The (n, 1, 28, 28) images in [−1, 1] and the (n,) labels at those positions."""
-        return normalize(self.images[positions]), self.labels[positions]
+    def fetch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The (n, 1, 28, 28) images in [−1, 1] and the (n,) labels at (n,) indices."""
+        return normalize(self.images[indices]), self.labels[indices]
 
 
 def normalize(pixels: Tensor) -> Tensor:
@@ -65,78 +65,72 @@ def to_uint8(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class StepInputs:
-    """What chance decides in an iteration of K critic steps on batches of B, and the one number that changes
-    beside it.
-    """
+    """All random inputs of one iteration (K critic steps, batch size B), and the EMA weight."""
 
-    real: Tensor  # (K, B) int64: which training images the critic is shown
-    z: Tensor  # (K, B, latent_dim): of the images that it is shown beside them
-    # (K, B, 1, 1, 1) in [0, 1): where between the two the slope is penalised; None without penalty
-    positions: Tensor | None
+    real: Tensor  # (K, B) int64: indices of the training images for the critic
+    z: Tensor  # (K, B, latent_dim): for the critic
+    mix: Tensor | None  # (K, B, 1, 1, 1) in [0, 1): mixing weights of the gradient penalty; None without it
     generator_z: Tensor  # (B, latent_dim)
     generator_labels: Tensor | None  # (B,) int64; None if unconditional
-    ema_weight: Tensor  # () of the newest weights in their running average
+    ema_weight: Tensor  # (): weight of the current weights in the moving average
 
 
-def draw(
+def sample_inputs(
     networks: Networks, batches: EpochSampler, ema: EMA[Generator], noise: torch.Generator, iteration: int
 ) -> StepInputs:
-    """Draw for one iteration, in the order of use; `noise` is seeded for it. No number is read back."""
-    steps = networks.config.critic_steps
-    turns = [(networks.latents(noise), networks.positions(noise)) for _ in range(steps)]
-    positions = [each for _, each in turns if each is not None]
+    """Sample the inputs of one iteration, in the order of use, without synchronizing with the device."""
+    steps = range(networks.config.critic_steps)
+    pairs = [(networks.sample_latents(noise), networks.sample_mix(noise)) for _ in steps]
+    mix = [weights for _, weights in pairs if weights is not None]
     return StepInputs(
-        real=torch.stack([batches.positions(iteration * steps + turn) for turn in range(steps)]),
-        z=torch.stack([z for z, _ in turns]),
-        positions=torch.stack(positions) if positions else None,
-        generator_z=networks.latents(noise),
-        generator_labels=networks.labels(noise),
-        # filled there, not sent over
+        real=torch.stack([batches.indices(iteration * len(steps) + step) for step in steps]),
+        z=torch.stack([z for z, _ in pairs]),
+        mix=torch.stack(mix) if mix else None,
+        generator_z=networks.sample_latents(noise),
+        generator_labels=networks.sample_labels(noise),
+        # created on the device, without a copy
         ema_weight=torch.full((), ema.weight(iteration), device=networks.device),
     )
 
 
-def train_step(networks: Networks, batches: EpochSampler, ema: EMA[Generator], draws: StepInputs) -> Tensor:
-    """Update the critic K times, the generator once, and the average; returns `LOSSES` of the last of each,
-    (3,).
-    """
-    for turn in range(len(draws.real)):
-        images, labels = batches.at(draws.real[turn])
+def train_step(networks: Networks, batches: EpochSampler, ema: EMA[Generator], inputs: StepInputs) -> Tensor:
+    """Update the critic K times, the generator once and the average once; returns the last `LOSSES`, (3,)."""
+    for step in range(len(inputs.real)):
+        images, labels = batches.fetch(inputs.real[step])
         critic_loss, gap = critic_step(
             networks,
             images,
             labels if networks.classes else None,
-            draws.z[turn],
-            None if draws.positions is None else draws.positions[turn],
+            inputs.z[step],
+            None if inputs.mix is None else inputs.mix[step],
         )
-    generator_loss = generator_step(networks, draws.generator_z, draws.generator_labels)
-    ema.update(draws.ema_weight)
+    generator_loss = generator_step(networks, inputs.generator_z, inputs.generator_labels)
+    ema.update(inputs.ema_weight)
     return torch.stack((critic_loss, generator_loss, gap))
 
 
 LOSSES = ("critic_loss", "generator_loss", "score_gap")
-"""Columns of the history: what each player minimised, penalty and auxiliary part included, and the gap
+"""Columns of the loss history. The losses include the penalty and the auxiliary part; the score gap is
 E[D(x)] − E[D(G(z))], for WGANs the Wasserstein estimate."""
 
 
 def attempt_seed(seed: int, attempt: int) -> int:
-    """The seed of an attempt: the run's own for the first, a new one for each retry."""
+    """The seed of an attempt: the run's seed for the first one, a derived seed for each retry."""
     return seed if attempt == 1 else child_seed(seed, "attempt", attempt)
 
 
 class GANTrainer:
-    """One attempt at a training: networks, averages, history, and how far it has come.
+    """The state of one attempt: networks, optimizers, moving average, loss history and iteration.
 
     Parameters
     ----------
-    config : kind, networks, optimizers; a precision of `auto` is float32 here (see `training.measured`).
+    config : configuration; here, precision `auto` means float32 (see `attempts.measured_precision`).
     images : (N, 28, 28) uint8.
     labels : (N,) int64.
-    classes : how many classes the labels name.
-    seed : of this attempt; with the iteration's number it gives every draw, so that there is no generator to
-        save.
-    device : where everything lives.
-    backend : records iterations; by default the device's own, which is none on a CPU.
+    classes : number of classes.
+    seed : seed of the attempt. Every random number depends on it and on the iteration only.
+    device : device of networks and data.
+    backend : captures iterations in graphs; default: the device's backend (none on a CPU).
     """
 
     def __init__(
@@ -157,9 +151,9 @@ class GANTrainer:
         generator_optimizer, critic_optimizer = (
             make_optimizer(config, network, recorded=backend is not None) for network in (generator, critic)
         )
-        half = config.precision == "bfloat16"
+        use_bf16 = config.precision == "bfloat16"
         self.networks = Networks(
-            config, generator, critic, generator_optimizer, critic_optimizer, device, half
+            config, generator, critic, generator_optimizer, critic_optimizer, device, use_bf16
         )
         self.ema = EMA(generator, config.ema_decay)
         self.batches = EpochSampler(images, labels, config.batch_size, seed, device)
@@ -170,32 +164,32 @@ class GANTrainer:
         )
 
     @property
-    def played(self) -> str:
-        """How iterations are carried out: captured in a graph, or one operation after the other and why."""
+    def execution(self) -> str:
+        """How iterations are executed: captured in a CUDA graph, or step by step and why."""
         if self._iterate.is_graphed:
             return "captured"
         return f"not captured: {self._iterate.failure}" if self._iterate.failure else "step by step"
 
     @property
     def losses(self) -> Tensor:
-        """(iterations so far, 3) of `LOSSES`; reading it off a GPU waits for the GPU."""
+        """(iterations so far, 3) of `LOSSES`; on a GPU, reading them synchronizes."""
         return self.history[: self.iteration].cpu()
 
     @property
     def epochs(self) -> float:
-        """How often the critic has seen the training images."""
+        """Passes of the critic over the training images."""
         return self.iteration * self.config.critic_steps / self.batches.per_epoch
 
     def step(self) -> None:
-        """Update the critic `critic_steps` times, then the generator once; no number is read back."""
+        """Update the critic `critic_steps` times, then the generator once, without synchronizing."""
         noise = self.noise.manual_seed(child_seed(self.seed, "noise", self.iteration))
-        self._set_step_sizes()
-        draws = draw(self.networks, self.batches, self.ema, noise, self.iteration)
-        self.history[self.iteration] = self._iterate(draws)
+        self._set_learning_rates()
+        inputs = sample_inputs(self.networks, self.batches, self.ema, noise, self.iteration)
+        self.history[self.iteration] = self._iterate(inputs)
         self.iteration += 1
 
     def state(self) -> dict[str, Any]:
-        """Everything that `restore` needs, for a checkpoint."""
+        """The state for a checkpoint."""
         networks = self.networks
         return {
             "iteration": self.iteration,
@@ -208,7 +202,7 @@ class GANTrainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Restore a state returned by `state`."""
         networks = self.networks
         self.iteration = state["iteration"]
         networks.generator.load_state_dict(state["generator"])
@@ -217,30 +211,28 @@ class GANTrainer:
         load_optimizer(networks.critic_optimizer, state["critic_optimiser"])
         self.ema.model.load_state_dict(state["ema"])
         self.history[: self.iteration] = state["history"].to(self.device)
-        self._iterate.forget()  # the optimizers' state has moved
+        self._iterate.forget()  # the optimizers have new state tensors
 
-    def _set_step_sizes(self) -> None:
-        total, share = self.config.iterations, self.config.lr_decay_fraction
-        left = (total - self.iteration) / (total * share) if share else 1.0
-        paces = (
+    def _set_learning_rates(self) -> None:
+        total, fraction = self.config.iterations, self.config.lr_decay_fraction
+        decay = min(1.0, (total - self.iteration) / (total * fraction)) if fraction else 1.0
+        ratios = (
             (self.networks.generator_optimizer, 1.0),
             (self.networks.critic_optimizer, self.config.critic_lr_ratio),
         )
-        for optimizer, pace in paces:
-            set_learning_rate(optimizer, self.config.learning_rate * pace * min(1.0, left))
+        for optimizer, ratio in ratios:
+            set_learning_rate(optimizer, self.config.learning_rate * ratio * decay)
 
 
 def make_optimizer(
     config: GANConfig, network: torch.nn.Module, *, recorded: bool = False
 ) -> torch.optim.Optimizer:
-    """Adam in one fused step, or RMSProp with the decay and ε of the papers' TensorFlow code (.9 and 1e-10).
+    """Fused Adam, or RMSProp with the decay and ε of the papers' TensorFlow code (0.9 and 1e-10).
 
-    TensorFlow adds ε below the root and begins with a mean square of one, torch adds it to the root and
-    begins with zero:
-    here the first steps are larger, and gradients below 1e-5 are not damped.
+    TensorFlow adds ε inside the square root and starts from a mean square of 1; torch adds ε outside and
+    starts from 0. Here the first steps are therefore larger, and gradients below 1e-5 are not damped.
 
-    For steps that are recorded and played, everything that changes from one to the next is a tensor on the
-    device.
+    With `recorded`, for CUDA graphs, the learning rate is a tensor on the device.
     """
     weights = list(network.parameters())
     rate = learning_rate_tensor(config.learning_rate, weights[0].device) if recorded else config.learning_rate

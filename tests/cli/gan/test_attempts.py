@@ -70,7 +70,7 @@ def test_so_many_attempts_may_be_made(
     assert ex3(*TRAIN, *words).exit_code == 0
     assert training.given["max_attempts"] == attempts
     assert ("--max-attempts" in training.given["resume_command"]) == ("--max-attempts" in words)
-    assert training.given["bench"] is None
+    assert training.given["evaluation_setup"] is None
     training.given["decided"]()
     assert json.loads(Path("artifacts/convergence.json").read_text())["categories"] == {}
 
@@ -142,11 +142,13 @@ def test_a_judge_is_given_held_out_images_and_the_lines_of_its_kind(
 ) -> None:
     classifier = Store(digits_classifier).find(("classifier", "digits"), command=COMMAND)
     run = new_run(category=("gan", "digits", "wgan-clip"))
-    bench = evaluation_setup_for(run, classifier, "wgan-clip", torch.device("cpu"))
-    assert bench.thresholds == Thresholds.for_kind("wgan-clip") != Thresholds.for_kind("wgan")
-    assert np.array_equal(bench.real.real.features, load_reference_features(classifier, "held_out").features)
+    evaluation_setup = evaluation_setup_for(run, classifier, "wgan-clip", torch.device("cpu"))
+    assert evaluation_setup.thresholds == Thresholds.for_kind("wgan-clip") != Thresholds.for_kind("wgan")
+    assert np.array_equal(
+        evaluation_setup.real.real.features, load_reference_features(classifier, "held_out").features
+    )
     result = json.loads((run.path / "judge.json").read_text())
-    assert result == {"classifier": classifier.name, "thresholds": bench.thresholds.to_dict()}
+    assert result == {"classifier": classifier.name, "thresholds": evaluation_setup.thresholds.to_dict()}
 
 
 def test_a_run_goes_on_with_the_classifier_it_began_with_and_no_other(digits_classifier: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_resumed_training_is_judged_as_it_began(
     step = AttemptRunner.step
 
     def cut(self: AttemptRunner) -> None:
-        if self.session.iteration == 7:
+        if self.trainer.iteration == 7:
             raise KeyboardInterrupt
         step(self)
 

@@ -269,8 +269,13 @@ def test_unconditional_kinds_are_alike_whatever_that_takes_from_their_settings(
 def test_a_training_that_is_judged_later_counts_as_judged(new_run: Callable[..., Run], store: Store) -> None:
     """The first had no classifier; the third another one than the second; the fourth again none."""
     config = GANConfig.resolve("quick").to_dict()
-    for verdict, judge in (("unjudged", None), ("failed", "one"), ("converged", "other"), ("unjudged", None)):
-        parents = {"classifier": judge} if judge else {}
+    for verdict, monitor in (
+        ("unjudged", None),
+        ("failed", "one"),
+        ("converged", "other"),
+        ("unjudged", None),
+    ):
+        parents = {"classifier": monitor} if monitor else {}
         run = new_run(
             category=("gan", "digits", "dcgan"),
             command="gan train",
@@ -319,12 +324,12 @@ def test_on_another_device_or_with_other_threads_it_is_another_training(
 def test_kinds_that_were_judged_by_different_classifiers_are_not_compared(
     new_run: Callable[..., Run], store: Store
 ) -> None:
-    for kind, judge in (("dcgan", "one"), ("wgan", "other")):
+    for kind, monitor in (("dcgan", "one"), ("wgan", "other")):
         run = new_run(
             category=("gan", "digits", kind),
             command="gan train",
             label="quick",
-            sources={"classifier/digits": judge},
+            sources={"classifier/digits": monitor},
             config=GANConfig.resolve("quick", kind=kind).to_dict(),
         )
         AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))

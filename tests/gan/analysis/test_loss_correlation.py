@@ -75,20 +75,20 @@ def trained(new_run: Callable[..., Run]) -> Trained:
 
 @pytest.mark.parametrize("kind", ["wgan", "wgan-clip"])
 def test_a_wgans_estimate_is_its_score_gap_averaged_from_look_to_look(trained: Trained, kind: str) -> None:
-    course = read(trained(kind, [9, 7, 6, 5.5, 5.0], [4, 3, 2, 1, 0.5]))
-    np.testing.assert_allclose(course.estimates, [9, 7, 6, 5.5, 5.0], rtol=1e-6)
-    assert course.iterations.tolist() == [10, 20, 30, 40, 50]
-    assert course.distances.tolist() == [4, 3, 2, 1, 0.5]
-    assert course.correlation() == pytest.approx(1)
-    assert course.verdict == "converged"
+    curve = read(trained(kind, [9, 7, 6, 5.5, 5.0], [4, 3, 2, 1, 0.5]))
+    np.testing.assert_allclose(curve.estimates, [9, 7, 6, 5.5, 5.0], rtol=1e-6)
+    assert curve.iterations.tolist() == [10, 20, 30, 40, 50]
+    assert curve.distances.tolist() == [4, 3, 2, 1, 0.5]
+    assert curve.correlation() == pytest.approx(1)
+    assert curve.verdict == "converged"
 
 
 def test_a_dcgans_estimate_is_a_bound_of_the_jensen_shannon_distance(trained: Trained) -> None:
     blind, perfect = math.log(4), 0.0
-    course = read(trained("dcgan", [perfect, blind, 1.0, 0.5, 0.25], [5, 4, 3, 2, 1], name="critic_loss"))
+    curve = read(trained("dcgan", [perfect, blind, 1.0, 0.5, 0.25], [5, 4, 3, 2, 1], name="critic_loss"))
     # JS of what does not overlap, and of the same
-    assert course.estimates[:2] == pytest.approx([math.log(2), 0], abs=1e-6)
-    assert course.correlation() == pytest.approx(np.corrcoef([5, 1, 2, 3, 4], [5, 4, 3, 2, 1])[0, 1])
+    assert curve.estimates[:2] == pytest.approx([math.log(2), 0], abs=1e-6)
+    assert curve.correlation() == pytest.approx(np.corrcoef([5, 1, 2, 3, 4], [5, 4, 3, 2, 1])[0, 1])
 
 
 def test_the_sign_is_that_of_an_estimate_which_falls_with_the_distance(trained: Trained) -> None:
@@ -98,9 +98,9 @@ def test_the_sign_is_that_of_an_estimate_which_falls_with_the_distance(trained: 
 def test_changes_are_correlated_without_the_trend(trained: Trained) -> None:
     # both fall: -1 -2 -1 -2 -1
     estimates, distances = np.array([9.0, 8, 6, 5, 3, 2]), np.array([6.0, 4, 3, 1.5, 1, 0.5])
-    course = read(trained("wgan", estimates.tolist(), distances.tolist()))
-    assert course.correlation() == 1
-    changes = course.correlation_of_changes()
+    curve = read(trained("wgan", estimates.tolist(), distances.tolist()))
+    assert curve.correlation() == 1
+    changes = curve.correlation_of_changes()
     assert changes == pytest.approx(spearmanr(np.diff(estimates), np.diff(distances)).statistic)
     assert changes is not None
     assert changes < 0.9
@@ -131,8 +131,8 @@ def test_what_tells_is_whether_it_turns_while_the_images_get_better(
 
 
 def test_a_failed_attempt_before_it_is_not_mixed_in(trained: Trained) -> None:
-    course = read(trained("wgan", [5, 4, 3, 2, 1], [5, 4, 3, 2, 1], earlier=[99]))
-    assert course.distances.tolist() == [5, 4, 3, 2, 1]
+    curve = read(trained("wgan", [5, 4, 3, 2, 1], [5, 4, 3, 2, 1], earlier=[99]))
+    assert curve.distances.tolist() == [5, 4, 3, 2, 1]
 
 
 def test_of_few_looks_nothing_is_told(trained: Trained) -> None:
@@ -152,15 +152,15 @@ def test_of_what_never_changes_no_correlation_is_told(trained: Trained) -> None:
 
 def test_a_look_without_a_number_is_left_out(trained: Trained) -> None:
     run = trained("wgan", [5, 4, 3, 2, 1, 0], [5, 4, math.nan, 3, 2, 1])
-    course = read(run)
-    assert course.iterations.tolist() == [10, 20, 40, 50, 60]
-    assert course.estimates[2] == pytest.approx(2.5)  # since the look before that counts
+    curve = read(run)
+    assert curve.iterations.tolist() == [10, 20, 40, 50, 60]
+    assert curve.estimates[2] == pytest.approx(2.5)  # since the look before that counts
 
 
 def test_where_the_losses_are_no_numbers_any_more_it_ends(trained: Trained) -> None:
-    course = read(trained("wgan", [6, 5, 4, 3, 2, math.nan], [6, 5, 4, 3, 2, 1]))
-    assert course.iterations.tolist() == [10, 20, 30, 40, 50]
-    assert course.correlation() == pytest.approx(1)
+    curve = read(trained("wgan", [6, 5, 4, 3, 2, math.nan], [6, 5, 4, 3, 2, 1]))
+    assert curve.iterations.tolist() == [10, 20, 30, 40, 50]
+    assert curve.correlation() == pytest.approx(1)
 
 
 def test_what_nobody_looked_at_or_whose_loss_says_more_is_refused(
@@ -204,14 +204,14 @@ def test_looks_beyond_the_losses_are_not_told(trained: Trained) -> None:
 
 def test_the_figure_has_a_cell_a_training_with_both_curves(trained: Trained) -> None:
     found = [([5, 4, 3, 2, 1], [5, 4, 3, 2, 1]), ([2, 1, 3, 4, 5], [5, 4, 3, 2, 1])]
-    courses = [read(trained("wgan", losses, fids)) for losses, fids in found * 2]
-    cells = correlation_figure(courses).subfigs
+    curves = [read(trained("wgan", losses, fids)) for losses, fids in found * 2]
+    cells = correlation_figure(curves).subfigs
     titles = [cell.get_suptitle() for cell in cells if cell.axes]
-    assert titles == [f"quick WGAN-GP\n{course.run.name}" for course in courses]
-    for cell, course in zip(cells, courses, strict=False):
+    assert titles == [f"quick WGAN-GP\n{curve.run.name}" for curve in curves]
+    for cell, curve in zip(cells, curves, strict=False):
         upper, lower = cell.axes
-        np.testing.assert_allclose(np.asarray(upper.lines[0].get_ydata(), float), course.estimates)
-        np.testing.assert_allclose(np.asarray(lower.lines[0].get_ydata(), float), course.distances)
+        np.testing.assert_allclose(np.asarray(upper.lines[0].get_ydata(), float), curve.estimates)
+        np.testing.assert_allclose(np.asarray(lower.lines[0].get_ydata(), float), curve.distances)
         assert np.asarray(upper.lines[1].get_ydata(), float) == pytest.approx(1)  # the lowest
         assert np.asarray(upper.lines[2].get_xdata())[0] == 25  # where the step size begins to fall
     plain, _ = correlation_figure([read(trained("wgan", *found[0], lr_decay_fraction=0.0))]).subfigs
@@ -224,9 +224,9 @@ def test_the_figure_has_a_cell_a_training_with_both_curves(trained: Trained) -> 
 def test_how_to_read_it_fills_the_cell_left_over_or_stands_below(
     trained: Trained, overlaps: Overlaps, count: int, columns: int, beside: bool
 ) -> None:
-    course = read(trained("wgan", [5e-3, 4e-3, 3e-3, 2e-3, 1e-3], [5e3, 4e3, 3e3, 2e3, 1e3]))
+    curve = read(trained("wgan", [5e-3, 4e-3, 3e-3, 2e-3, 1e-3], [5e3, 4e3, 3e3, 2e3, 1e3]))
     other = read(trained("dcgan", [1.3, 1.2, 1.1, 1.0, 0.9], [5, 4, 3, 2, 1], name="critic_loss"))
-    figure: Any = correlation_figure([course, other, *[course] * 4][:count])
+    figure: Any = correlation_figure([curve, other, *[curve] * 4][:count])
     assert overlaps(figure) == []
     *cells, key = figure.subfigs
     assert len({round(cell.bbox.x0) for cell in cells}) == columns

@@ -11,7 +11,7 @@ from ex3cli.gan.analysis.overview import (
     COLUMNS,
     ROWS,
     Training,
-    last_look,
+    last_evaluation,
     latest_per_preset,
     overview_figure,
 )
@@ -88,7 +88,7 @@ def test_a_row_tells_of_the_last_attempt_and_counts_the_failed(trained: Callable
 
 def test_what_did_not_decide_a_failure_comes_from_its_last_look(trained: Callable[..., Run]) -> None:
     looked = {"coverage": 0.2, "fid": 2.5, "min_class_share": 0.01, "images": 10_000.0}
-    row = replace(training(trained, "narrow", "wgan", BAD), last_look=looked).document()
+    row = replace(training(trained, "narrow", "wgan", BAD), last_evaluation=looked).document()
     assert (row["coverage"], row["fid"], row["min_class_share"], row["label_agreement"]) == (
         0.1,
         2.5,
@@ -185,5 +185,5 @@ def test_an_attempt_that_nobody_looked_at_borrows_no_look_of_the_one_before(new_
         {"attempt": 2, "loss": 1.0},
     )
     run.finish({})
-    assert last_look(run, 1) == {"fid": 2.0}
-    assert last_look(run, 2) == {}
+    assert last_evaluation(run, 1) == {"fid": 2.0}
+    assert last_evaluation(run, 2) == {}

@@ -53,8 +53,8 @@ def seen(*changes: Evaluation) -> list[Evaluation]:
 
 
 def reason(evaluations: list[Evaluation], at: Thresholds = AT, iterations: int = 400) -> str | None:
-    sign = check_failure(evaluations, at, iterations)
-    return sign.reason if sign else None
+    failure = check_failure(evaluations, at, iterations)
+    return failure.reason if failure else None
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -132,11 +132,11 @@ def test_past_half_way_one_look_is_not_enough_and_what_diverges_is_not_called_be
 def test_at_the_end_as_few_images_are_held_against_looks_as_these_were_of() -> None:
     evaluations = seen({}, {"fid": 2.3})  # the last look itself may be a jump
     assert final_verdict(evaluations, {**GOOD, "fid": 1.2, "fid_as_evaluated": 2.0}, AT) is None
-    sign = final_verdict(evaluations, {**GOOD, "fid": 1.2, "fid_as_evaluated": 2.1}, AT)
-    assert sign is not None
-    assert (sign.reason, sign.values) == ("divergence", {"fid": 2.1, "best_fid": 1.0})
-    sign = final_verdict(evaluations, {**GOOD, "coverage": 0.1, "fid_as_evaluated": 1.0}, AT)
-    assert (sign.reason if sign else None) == "low coverage"
+    failure = final_verdict(evaluations, {**GOOD, "fid": 1.2, "fid_as_evaluated": 2.1}, AT)
+    assert failure is not None
+    assert (failure.reason, failure.values) == ("divergence", {"fid": 2.1, "best_fid": 1.0})
+    failure = final_verdict(evaluations, {**GOOD, "coverage": 0.1, "fid_as_evaluated": 1.0}, AT)
+    assert (failure.reason if failure else None) == "low coverage"
 
 
 def test_half_way_is_the_first_look_that_is_not_before_it() -> None:
@@ -259,9 +259,9 @@ def evaluations(*changes: Evaluation, begin: int = 1_800) -> list[Evaluation]:
     ],
 )
 def test_looks_made_by_hand(seen: list[Evaluation], reason: str | None) -> None:
-    sign = check_failure(seen, DEFAULTS, iterations=9_000)
-    assert (sign.reason if sign else None) == reason
-    assert sign is None or sign.values
+    failure = check_failure(seen, DEFAULTS, iterations=9_000)
+    assert (failure.reason if failure else None) == reason
+    assert failure is None or failure.values
 
 
 def test_a_long_training_gets_as_long_as_it_needs_to_show_a_gain() -> None:
@@ -282,9 +282,9 @@ def test_a_long_training_gets_as_long_as_it_needs_to_show_a_gain() -> None:
     assert check_failure(steady, DEFAULTS, iterations=6_000) is not None
     stuck = [{**look, "fid": 5.0} for look in steady]
     named = [
-        sign.reason
+        failure.reason
         for end in range(1, 200)
-        if (sign := check_failure(stuck[:end], DEFAULTS, iterations=200_000))
+        if (failure := check_failure(stuck[:end], DEFAULTS, iterations=200_000))
     ]
     assert set(named) == {"critic wins"}
     assert len(named) == 199 - 3 - 50 + 1  # three looks of grace, then a tenth of 200,000 iterations
@@ -311,7 +311,7 @@ def test_a_recorded_divergence_is_found_at_its_third_look_and_no_other_failure_b
     recorded = [dict(zip(names, map(float, row), strict=True)) for row in rows]
     at = Thresholds(interval=20, grace=30, critic_looks=3)
     found = [check_failure(recorded[:end], at, iterations=400) for end in range(1, 9)]
-    assert [sign.reason if sign else None for sign in found] == [None] * 7 + ["divergence"]
+    assert [failure.reason if failure else None for failure in found] == [None] * 7 + ["divergence"]
     assert found[-1] is not None
     assert found[-1].values == {"fid": 1.869, "best_fid": 0.3444}
     at_its_best = {**recorded[3], "fid_as_evaluated": recorded[3]["fid"]}
@@ -346,12 +346,12 @@ UNTOLD = {key: value for key, value in GOOD.items() if key != "label_agreement"}
     ],
 )
 def test_what_is_not_enough_at_the_end(kind: str, final: Evaluation, reason: str | None) -> None:
-    sign = unmet_criterion(final, Thresholds.for_kind(kind))
-    assert (sign.reason if sign else None) == reason
+    failure = unmet_criterion(final, Thresholds.for_kind(kind))
+    assert (failure.reason if failure else None) == reason
 
 
 def test_every_threshold_says_why_and_every_reason_what_it_means() -> None:
-    assert all(len(each.metadata["why"]) > 20 for each in fields(Thresholds))
+    assert all(len(each.metadata["help"]) > 20 for each in fields(Thresholds))
     named = {value for name, value in vars(rules).items() if name.isupper() and isinstance(value, str)}
     assert named - {rules.FID_AS_LOOKED} == set(rules.REASONS)
     assert all(set(kind.criteria) <= {each.name for each in fields(Thresholds)} for kind in KINDS.values())

@@ -29,29 +29,29 @@ def digits() -> ImageDataset:
 
 
 @pytest.fixture
-def session(digits: ImageDataset) -> GANTrainer:
+def trainer(digits: ImageDataset) -> GANTrainer:
     return GANTrainer(replace(CHOSEN, iterations=80), digits.train_images, digits.train_labels, 10, 0, CPU)
 
 
-def test_the_gap_is_the_mean_size_of_the_recent_ones(session: GANTrainer) -> None:
-    session.history[:20, 2] = 100.0
-    session.history[20:70, 2] = torch.tensor([1.0, -3.0]).repeat(25)
-    session.iteration = 70
-    assert training_diagnostics(session)["score_gap"] == pytest.approx(2.0)
-    session.iteration = 20
-    assert training_diagnostics(session)["score_gap"] == pytest.approx(100.0)
+def test_the_gap_is_the_mean_size_of_the_recent_ones(trainer: GANTrainer) -> None:
+    trainer.history[:20, 2] = 100.0
+    trainer.history[20:70, 2] = torch.tensor([1.0, -3.0]).repeat(25)
+    trainer.iteration = 70
+    assert training_diagnostics(trainer)["score_gap"] == pytest.approx(2.0)
+    trainer.iteration = 20
+    assert training_diagnostics(trainer)["score_gap"] == pytest.approx(100.0)
 
 
-def test_a_weight_that_is_no_number_shows_wherever_it_is(session: GANTrainer) -> None:
-    session.iteration = 1
-    assert np.isfinite(training_diagnostics(session)["weights"])
-    for network in (session.networks.generator, session.networks.critic, session.ema.model):
+def test_a_weight_that_is_no_number_shows_wherever_it_is(trainer: GANTrainer) -> None:
+    trainer.iteration = 1
+    assert np.isfinite(training_diagnostics(trainer)["weights"])
+    for network in (trainer.networks.generator, trainer.networks.critic, trainer.ema.model):
         weight = next(network.parameters()).data.view(-1)
         before = weight[0].item()
         weight[0] = float("nan")
-        assert np.isnan(training_diagnostics(session)["weights"])
+        assert np.isnan(training_diagnostics(trainer)["weights"])
         weight[0] = before
-    assert "generator_grad_norm" not in training_diagnostics(session)
+    assert "generator_grad_norm" not in training_diagnostics(trainer)
 
 
 class Brightness(nn.Module):
@@ -72,10 +72,10 @@ class Constant(nn.Module):
 
 @pytest.mark.parametrize(("value", "area"), [(-1.1, 1.0), (1.1, 0.0)])
 def test_the_area_is_one_where_real_images_score_higher(
-    session: GANTrainer, value: float, area: float
+    trainer: GANTrainer, value: float, area: float
 ) -> None:
-    session.networks.critic, session.networks.generator = Brightness(), Constant(value)  # type: ignore[assignment]
-    assert critic_auc(session) == area
+    trainer.networks.critic, trainer.networks.generator = Brightness(), Constant(value)  # type: ignore[assignment]
+    assert critic_auc(trainer) == area
 
 
 class Levelled(nn.Module):
@@ -87,17 +87,17 @@ class Levelled(nn.Module):
         return 100.0 * labels - (images.flatten(1).mean(dim=1) > 0.5).float()
 
 
-def test_the_area_is_taken_within_classes(session: GANTrainer) -> None:
-    session.networks.critic, session.networks.generator = Levelled(), Constant(1.0)  # type: ignore[assignment]
-    assert critic_auc(session) == 1.0
+def test_the_area_is_taken_within_classes(trainer: GANTrainer) -> None:
+    trainer.networks.critic, trainer.networks.generator = Levelled(), Constant(1.0)  # type: ignore[assignment]
+    assert critic_auc(trainer) == 1.0
 
 
-def test_a_statistic_that_is_no_number_shows_too(session: GANTrainer) -> None:
-    session.iteration = 1
-    statistics = next(each for each in session.ema.model.buffers() if each.is_floating_point())
-    assert np.isfinite(training_diagnostics(session)["weights"])
+def test_a_statistic_that_is_no_number_shows_too(trainer: GANTrainer) -> None:
+    trainer.iteration = 1
+    statistics = next(each for each in trainer.ema.model.buffers() if each.is_floating_point())
+    assert np.isfinite(training_diagnostics(trainer)["weights"])
     statistics.view(-1)[0] = float("nan")
-    assert np.isnan(training_diagnostics(session)["weights"])
+    assert np.isnan(training_diagnostics(trainer)["weights"])
 
 
 def scores(**changes: Any) -> GenerationMetrics:
@@ -143,22 +143,22 @@ def test_the_mean_distance_is_of_as_many_images_at_a_time_as_there_are_real_ones
 def test_a_loss_that_is_no_number_is_found_at_its_iteration(iteration: int, found: float | None) -> None:
     history = torch.zeros(300, 3)
     history[136, 1] = float("inf")
-    sign = NonFiniteCheck().check(SimpleNamespace(iteration=iteration, history=history))  # type: ignore[arg-type]
-    assert (sign.values["iteration"] if sign else None) == found
+    failure = NonFiniteCheck().check(SimpleNamespace(iteration=iteration, history=history))  # type: ignore[arg-type]
+    assert (failure.values["iteration"] if failure else None) == found
 
 
-def test_what_is_judged_is_drawn_from_the_averaged_weights_by_seed_and_stream(session: GANTrainer) -> None:
-    first, labels = averaged_samples(session, 12, "a")
+def test_what_is_judged_is_drawn_from_the_averaged_weights_by_seed_and_stream(trainer: GANTrainer) -> None:
+    first, labels = averaged_samples(trainer, 12, "a")
     assert labels is not None
     assert labels.tolist() == [*range(10), 0, 1]
-    assert np.array_equal(first, averaged_samples(session, 12, "a")[0])
-    assert not np.array_equal(first, averaged_samples(session, 12, "b")[0])
+    assert np.array_equal(first, averaged_samples(trainer, 12, "a")[0])
+    assert not np.array_equal(first, averaged_samples(trainer, 12, "b")[0])
     with torch.no_grad():
-        for weight in session.networks.generator.parameters():
+        for weight in trainer.networks.generator.parameters():
             weight.zero_()
-    assert np.array_equal(first, averaged_samples(session, 12, "a")[0])
-    session.seed = 1
-    assert not np.array_equal(first, averaged_samples(session, 12, "a")[0])
+    assert np.array_equal(first, averaged_samples(trainer, 12, "a")[0])
+    trainer.seed = 1
+    assert not np.array_equal(first, averaged_samples(trainer, 12, "a")[0])
 
 
 def test_the_spread_of_pixels_is_taken_within_classes() -> None:

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.trains
 
 
 @pytest.fixture(scope="module")
-def bench(digits_classifier: Path) -> EvaluationSetup:
+def evaluation_setup(digits_classifier: Path) -> EvaluationSetup:
     run = Store(digits_classifier).find(("classifier", "digits"), command="classifier train")
     at = Thresholds(
         interval=20,
@@ -60,12 +60,14 @@ def digits() -> ImageDataset:
 
 
 @pytest.fixture
-def go(new_run: Callable[..., Run], bench: EvaluationSetup, digits: ImageDataset) -> Callable[..., Trained]:
+def go(
+    new_run: Callable[..., Run], evaluation_setup: EvaluationSetup, digits: ImageDataset
+) -> Callable[..., Trained]:
     def make(
         kind: str = "dcgan",
         data: ImageDataset = digits,
         callbacks: tuple[Any, ...] = (),
-        bench: EvaluationSetup = bench,
+        evaluation_setup: EvaluationSetup = evaluation_setup,
         **changes: Any,
     ) -> Trained:
         plain = {
@@ -84,7 +86,7 @@ def go(new_run: Callable[..., Run], bench: EvaluationSetup, digits: ImageDataset
             NullProgress(),
             device=torch.device("cpu"),
             resume_command="",
-            bench=bench,
+            evaluation_setup=evaluation_setup,
             callbacks=callbacks,
         )
 
@@ -114,14 +116,14 @@ LENIENT = {
 )
 def test_every_evaluation_is_kept_and_the_last_one_decides(
     go: Callable[..., Trained],
-    bench: EvaluationSetup,
+    evaluation_setup: EvaluationSetup,
     store: Store,
     bar: float,
     verdict: str,
     reason: str | None,
 ) -> None:
-    at = replace(bench.thresholds, **LENIENT | {"min_coverage": bar})
-    done = go(iterations=80, bench=replace(bench, thresholds=at))
+    at = replace(evaluation_setup.thresholds, **LENIENT | {"min_coverage": bar})
+    done = go(iterations=80, evaluation_setup=replace(evaluation_setup, thresholds=at))
     (attempt,) = done.attempts
     assert (attempt.verdict, attempt.reason, attempt.iteration) == (verdict, reason, 80)
     assert store.open(done.run.name).manifest.converged is (reason is None)
@@ -129,11 +131,11 @@ def test_every_evaluation_is_kept_and_the_last_one_decides(
     assert [check["iteration"] for check in evaluations] == [20, 40, 60, 80]
     assert all(math.isfinite(value) for check in (*evaluations, final) for value in check.values())
     assert all(check_failure(evaluations[:end], at, 80) is None for end in range(1, 5))
-    sign = final_verdict(evaluations, final, at)
-    assert (sign.reason if sign else None) == reason
+    failure = final_verdict(evaluations, final, at)
+    assert (failure.reason if failure else None) == reason
     expected = (
-        sign.values
-        if sign
+        failure.values
+        if failure
         else {**evaluations[-1], **{name: final[name] for name in final if name != "images"}}
     )
     assert attempt.values == expected
@@ -152,19 +154,21 @@ def test_a_generator_that_ignores_z_has_constant_output(
 
 
 def test_a_class_of_one_image_is_a_collapse(
-    go: Callable[..., Trained], bench: EvaluationSetup, monkeypatch: pytest.MonkeyPatch
+    go: Callable[..., Trained], evaluation_setup: EvaluationSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However little the others are like real images, of which `test_rules` asks more: a density of 0.16 came
     close to 0.10.
     """
-    alike_at_any_density = replace(bench, thresholds=replace(bench.thresholds, min_density=0.0))
+    alike_at_any_density = replace(
+        evaluation_setup, thresholds=replace(evaluation_setup.thresholds, min_density=0.0)
+    )
     whole = Generator.forward
     monkeypatch.setattr(
         Generator,
         "forward",
         lambda self, z, labels=None: whole(self, z * (labels != 3).to(z.dtype)[:, None], labels),
     )
-    assert decided(done := go(bench=alike_at_any_density)) == ("failed", "within-class collapse")
+    assert decided(done := go(evaluation_setup=alike_at_any_density)) == ("failed", "within-class collapse")
     assert done.iterations == 60
 
 
@@ -184,12 +188,12 @@ def test_a_critic_clipped_to_nothing_is_dead(go: Callable[..., Trained]) -> None
 
 
 def test_a_critic_far_too_strong_wins(
-    go: Callable[..., Trained], bench: EvaluationSetup, monkeypatch: pytest.MonkeyPatch
+    go: Callable[..., Trained], evaluation_setup: EvaluationSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The generator's steps are a thousandth of the critic's: its distance changes by 3 % at most; a gain is
     a fifth.
     """
-    at = replace(bench.thresholds, critic_gain=0.2)
+    at = replace(evaluation_setup.thresholds, critic_gain=0.2)
     step = iteration.generator_step
 
     def feeble(networks: Any, *drawn: torch.Tensor | None) -> torch.Tensor:
@@ -198,7 +202,7 @@ def test_a_critic_far_too_strong_wins(
         return step(networks, *drawn)
 
     monkeypatch.setattr(iteration, "generator_step", feeble)
-    assert decided(done := go(iterations=220, bench=replace(bench, thresholds=at))) == (
+    assert decided(done := go(iterations=220, evaluation_setup=replace(evaluation_setup, thresholds=at))) == (
         "failed",
         "critic wins",
     )
@@ -210,9 +214,9 @@ def test_a_number_that_is_none_is_found(go: Callable[..., Trained], network: str
     class Injects:
         interval = 30
 
-        def check(self, session: GANTrainer) -> Failure | None:
+        def check(self, trainer: GANTrainer) -> Failure | None:
             with torch.no_grad():
-                next(getattr(session.networks, network).parameters()).view(-1)[0] = float("nan")
+                next(getattr(trainer.networks, network).parameters()).view(-1)[0] = float("nan")
             return None
 
         def state(self) -> dict[str, Any]:
@@ -229,21 +233,25 @@ def test_judging_changes_nothing_in_the_training(
     go: Callable[..., Trained], new_run: Callable[..., Run]
 ) -> None:
     judged = go(iterations=30)
-    alone = go(iterations=30, bench=None)
+    alone = go(iterations=30, evaluation_setup=None)
     assert alone.attempts[0].verdict == "unjudged"
     for file in ("generator.safetensors", "networks.safetensors", "losses.safetensors"):
         assert (judged.run.path / file).read_bytes() == (alone.run.path / file).read_bytes(), file
 
 
 def test_an_unconditional_generator_is_judged_by_the_classes_it_draws(
-    go: Callable[..., Trained], bench: EvaluationSetup
+    go: Callable[..., Trained], evaluation_setup: EvaluationSetup
 ) -> None:
     for max_class_kl, verdict in (
         (-1.0, "failed"),
         (10.0, "converged"),
     ):  # a KL of ten classes is 0 to log 10
-        at = replace(bench.thresholds, **LENIENT | {"min_class_share": 0.0, "max_class_kl": max_class_kl})
-        (attempt,) = go(conditional=False, iterations=20, bench=replace(bench, thresholds=at)).attempts
+        at = replace(
+            evaluation_setup.thresholds, **LENIENT | {"min_class_share": 0.0, "max_class_kl": max_class_kl}
+        )
+        (attempt,) = go(
+            conditional=False, iterations=20, evaluation_setup=replace(evaluation_setup, thresholds=at)
+        ).attempts
         assert (attempt.verdict, "label_agreement" in attempt.values) == (verdict, False)
         assert set(attempt.values) >= {"min_class_share", "class_kl"}
 
@@ -268,11 +276,13 @@ class Told(ConvergenceMonitor):
     fids = (1.0, 2.5, 2.5, 2.5)
 
     def __init__(self, report: Callable[..., None]) -> None:
-        self.bench: Any = SimpleNamespace(thresholds=Thresholds(grace=0, interval=3, divergence_looks=3))
+        self.evaluation_setup: Any = SimpleNamespace(
+            thresholds=Thresholds(grace=0, interval=3, divergence_looks=3)
+        )
         self.report, self.interval, self.evaluations, self.seconds = report, 3, [], 0.0
 
-    def _measure(self, session: GANTrainer) -> dict[str, float]:
-        return {**GOOD, "iteration": float(session.iteration), "fid": self.fids[session.iteration // 3 - 1]}
+    def _measure(self, trainer: GANTrainer) -> dict[str, float]:
+        return {**GOOD, "iteration": float(trainer.iteration), "fid": self.fids[trainer.iteration // 3 - 1]}
 
 
 @pytest.mark.parametrize(
@@ -284,34 +294,40 @@ def test_at_the_end_an_attempt_has_converged_unless_it_falls_short(
     class AtTheEnd(Told):
         fids = (1.0, 1.0, 1.0, 1.0)
 
-        def _rule_at_the_end(self, session: GANTrainer) -> Failure | None:
+        def _rule_at_the_end(self, trainer: GANTrainer) -> Failure | None:
             self.evaluations[-1] = {**self.evaluations[-1], "label_agreement": 0.95, "coverage": coverage}
-            return unmet_criterion(self.evaluations[-1], self.bench.thresholds)
+            return unmet_criterion(self.evaluations[-1], self.evaluation_setup.thresholds)
 
-    bench: Any = SimpleNamespace(judge=lambda session, report: AtTheEnd(report))
-    course = AttemptRunner(CHOSEN, digits, new_run(), 1, torch.device("cpu"), bench, (), NullProgress())
-    while not course.over:
-        course.step()
-    entry = course.entry()
+    evaluation_setup: Any = SimpleNamespace(monitor=lambda trainer, report: AtTheEnd(report))
+    runner = AttemptRunner(
+        CHOSEN, digits, new_run(), 1, torch.device("cpu"), evaluation_setup, (), NullProgress()
+    )
+    while not runner.over:
+        runner.step()
+    entry = runner.entry()
     assert (entry.verdict, entry.reason, entry.iteration) == (verdict, reason, 12)
-    assert entry.values == (course.judge.values if course.judge and not reason else {"coverage": coverage})
+    assert entry.values == (
+        runner.monitor.values if runner.monitor and not reason else {"coverage": coverage}
+    )
 
 
 def test_a_judge_taken_up_again_counts_the_looks_before(
     digits: ImageDataset, new_run: Callable[..., Run]
 ) -> None:
-    bench: Any = SimpleNamespace(judge=lambda session, report: Told(report))
-    courses = [
-        AttemptRunner(CHOSEN, digits, new_run(seed=4), 1, torch.device("cpu"), bench, (), NullProgress())
+    evaluation_setup: Any = SimpleNamespace(monitor=lambda trainer, report: Told(report))
+    runners = [
+        AttemptRunner(
+            CHOSEN, digits, new_run(seed=4), 1, torch.device("cpu"), evaluation_setup, (), NullProgress()
+        )
         for _ in range(2)
     ]
     for _ in range(9):
-        courses[0].step()
-    assert not courses[0].over
-    courses[1].restore(courses[0].state())
+        runners[0].step()
+    assert not runners[0].over
+    runners[1].restore(runners[0].state())
     for _ in range(3):
-        courses[1].step()
-    entry = courses[1].entry()
+        runners[1].step()
+    entry = runners[1].entry()
     assert (entry.verdict, entry.reason, entry.values) == (
         "failed",
         "divergence",
@@ -320,16 +336,16 @@ def test_a_judge_taken_up_again_counts_the_looks_before(
 
 
 def test_an_attempt_that_is_far_worse_at_its_end_than_it_was_has_not_converged(
-    digits: ImageDataset, new_run: Callable[..., Run], bench: EvaluationSetup
+    digits: ImageDataset, new_run: Callable[..., Run], evaluation_setup: EvaluationSetup
 ) -> None:
     class Falls(Told):
         fids = (1.0, 1.0, 1.0, 1.0)
 
         def __init__(self, report: Callable[..., None]) -> None:
             super().__init__(report)
-            self._small = bench.real.first(100)
-            self.bench = replace(
-                bench,
+            self._small = evaluation_setup.real.first(100)
+            self.evaluation_setup = replace(
+                evaluation_setup,
                 thresholds=Thresholds(
                     grace=0,
                     interval=3,
@@ -340,23 +356,23 @@ def test_an_attempt_that_is_far_worse_at_its_end_than_it_was_has_not_converged(
                 ),
             )
 
-    seats: Any = SimpleNamespace(judge=lambda session, report: Falls(report))
-    course = AttemptRunner(CHOSEN, digits, new_run(), 1, torch.device("cpu"), seats, (), NullProgress())
-    while not course.over:
-        course.step()
-    entry = course.entry()
+    seats: Any = SimpleNamespace(monitor=lambda trainer, report: Falls(report))
+    runner = AttemptRunner(CHOSEN, digits, new_run(), 1, torch.device("cpu"), seats, (), NullProgress())
+    while not runner.over:
+        runner.step()
+    entry = runner.entry()
     assert (entry.verdict, entry.reason, entry.values["best_fid"]) == ("failed", "divergence", 1.0)
     # of the last images, of a generator that is twelve iterations old: 31 or more
     assert entry.values["fid"] > 10
 
 
 def test_an_unconditional_generator_s_spread_is_held_against_that_of_all_real_images(
-    digits: ImageDataset, bench: EvaluationSetup
+    digits: ImageDataset, evaluation_setup: EvaluationSetup
 ) -> None:
     def spread(conditional: bool) -> float:
         chosen = replace(CHOSEN, conditional=conditional)
-        session = GANTrainer(chosen, digits.train_images, digits.train_labels, 10, 0, torch.device("cpu"))
-        return ConvergenceMonitor(bench, session, lambda check: None)._real_pixel_spread
+        trainer = GANTrainer(chosen, digits.train_images, digits.train_labels, 10, 0, torch.device("cpu"))
+        return ConvergenceMonitor(evaluation_setup, trainer, lambda check: None)._real_pixel_spread
 
     images, labels = digits.train_images.numpy(), digits.train_labels.numpy()
     assert spread(conditional=True) == pytest.approx(pixel_std(images[:2000], labels[:2000]))

@@ -50,12 +50,12 @@ class FailsUntil:
     def __init__(self, good: int, seed: int = 4, stop_at: int | None = None) -> None:
         self.interval, self.good_seed, self.stop_at = 10, attempt_seed(seed, good), stop_at
 
-    def check(self, session: GANTrainer) -> Failure | None:
-        if session.seed == self.good_seed:
-            if session.iteration == self.stop_at:
+    def check(self, trainer: GANTrainer) -> Failure | None:
+        if trainer.seed == self.good_seed:
+            if trainer.iteration == self.stop_at:
                 os.kill(os.getpid(), signal.SIGTERM)
             return None
-        return Failure("divergence", {"fid": 9.5}) if session.iteration == 20 else None
+        return Failure("divergence", {"fid": 9.5}) if trainer.iteration == 20 else None
 
     def state(self) -> dict[str, Any]:
         return {}

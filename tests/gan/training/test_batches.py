@@ -13,7 +13,7 @@ def batches(seed: int = 0) -> EpochSampler:
 
 
 def take(data: EpochSampler, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return data.at(data.positions(number))
+    return data.fetch(data.indices(number))
 
 
 def test_an_epoch_takes_no_image_twice_and_leaves_out_less_than_a_batch() -> None:

@@ -54,7 +54,7 @@ def test_only_what_is_shown_is_read_back(new_run: Callable[..., Run]) -> None:
     grid_schedule = {place: GridEvent(place, f"grid-{place}", str(place)) for place in range(216)}
     interval = SimpleNamespace(
         run=run,
-        session=SimpleNamespace(iteration=100),
+        trainer=SimpleNamespace(iteration=100),
         grid_schedule=grid_schedule,
         _file=lambda it: f"{it.name}.png",
     )

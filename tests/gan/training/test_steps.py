@@ -16,7 +16,7 @@ pytestmark = pytest.mark.trains
 NOISE = torch.Generator()
 
 
-def session(kind: str, preset: str = "quick", **changes: object) -> GANTrainer:
+def trainer(kind: str, preset: str = "quick", **changes: object) -> GANTrainer:
     images = torch.randint(0, 256, (64, 28, 28), dtype=torch.uint8, generator=NOISE.manual_seed(5))
     config = GANConfig.resolve(
         preset,
@@ -29,11 +29,11 @@ def session(kind: str, preset: str = "quick", **changes: object) -> GANTrainer:
 def update_critic(
     networks: Networks, real: torch.Tensor, labels: torch.Tensor | None, noise: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    return critic_step(networks, real, labels, networks.latents(noise), networks.positions(noise))
+    return critic_step(networks, real, labels, networks.sample_latents(noise), networks.sample_mix(noise))
 
 
 def update_generator(networks: Networks, noise: torch.Generator) -> torch.Tensor:
-    return generator_step(networks, networks.latents(noise), networks.labels(noise))
+    return generator_step(networks, networks.sample_latents(noise), networks.sample_labels(noise))
 
 
 def weights(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -47,7 +47,7 @@ def changed(before: dict[str, torch.Tensor], network: torch.nn.Module) -> set[st
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("conditional", [True, False])
 def test_a_critic_step_lowers_its_own_loss_on_a_fixed_batch(kind: str, conditional: bool) -> None:
-    networks = session(kind, conditional=conditional).networks
+    networks = trainer(kind, conditional=conditional).networks
     real = normalize(torch.randint(0, 256, (16, 28, 28), dtype=torch.uint8, generator=NOISE.manual_seed(1)))
     labels = torch.arange(16) % 10 if conditional else None
     losses = [update_critic(networks, real, labels, NOISE.manual_seed(9))[0].item() for _ in range(12)]
@@ -57,7 +57,7 @@ def test_a_critic_step_lowers_its_own_loss_on_a_fixed_batch(kind: str, condition
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_step_changes_its_own_player_alone(kind: str) -> None:
-    networks = session(kind).networks
+    networks = trainer(kind).networks
     real, labels = torch.rand(16, 1, 28, 28), torch.arange(16) % 10
     generator, critic = weights(networks.generator), weights(networks.critic)
     update_critic(networks, real, labels, NOISE.manual_seed(0))
@@ -79,14 +79,14 @@ def test_each_step_changes_its_own_player_alone(kind: str) -> None:
 
 
 def test_a_generator_step_lowers_its_own_loss_against_a_fixed_critic() -> None:
-    networks = session("dcgan").networks
+    networks = trainer("dcgan").networks
     losses = [update_generator(networks, NOISE.manual_seed(9)).item() for _ in range(12)]
     assert losses[-1] < losses[0]
 
 
 def test_clipped_weights_stay_in_bounds_after_every_step_and_others_do_not() -> None:
     for kind in ("wgan-clip", "wgan"):
-        networks = session(
+        networks = trainer(
             kind, **({"weight_clip": 0.02, "class_weight_clip": 0.05} if kind == "wgan-clip" else {})
         ).networks
         for turn in range(4):
@@ -103,10 +103,10 @@ def test_the_auxiliary_classifier_learns_the_labels_of_real_images() -> None:
     labels = torch.arange(16) % 10
     real = torch.full((16, 1, 28, 28), -1.0)
     real[torch.arange(16), 0, 2 * labels] = 1.0  # a white line, as far down as the label says
-    networks = session("dcgan", width=8, aux_weight=1.0, learning_rate=2e-3).networks
+    networks = trainer("dcgan", width=8, aux_weight=1.0, learning_rate=2e-3).networks
     for turn in range(40):
         update_critic(networks, real, labels, NOISE.manual_seed(turn))
-    logits = networks.critic.judge(real, labels)[1]
+    logits = networks.critic.scores_and_logits(real, labels)[1]
     assert logits is not None
     assert (logits.argmax(1) == labels).float().mean() > 0.9
 
@@ -114,19 +114,19 @@ def test_the_auxiliary_classifier_learns_the_labels_of_real_images() -> None:
 def test_the_generator_heeds_the_auxiliary_classifier_by_its_weight() -> None:
     gradients = {}
     for weight in (0.0, 1.0):
-        networks = session("wgan-clip", aux_weight=0.05, aux_weight_g=weight).networks
+        networks = trainer("wgan-clip", aux_weight=0.05, aux_weight_g=weight).networks
         update_generator(networks, NOISE.manual_seed(0))
         gradients[weight] = networks.generator.last.weight.grad.clone()  # type: ignore[union-attr, operator]
     assert not torch.allclose(gradients[0.0], gradients[1.0])
-    assert session("wgan-clip", conditional=False).networks.critic.auxiliary is None
-    assert session("wgan-clip", aux_weight=0.0).networks.critic.auxiliary is None
-    assert session("dcgan").networks.critic.auxiliary is None
+    assert trainer("wgan-clip", conditional=False).networks.critic.auxiliary is None
+    assert trainer("wgan-clip", aux_weight=0.0).networks.critic.auxiliary is None
+    assert trainer("dcgan").networks.critic.auxiliary is None
 
 
 def test_the_penalty_pulls_the_slope_towards_one() -> None:
     gaps = {}
     for weight in (0.0, 10.0):
-        networks = session("wgan", gp_weight=weight, learning_rate=1e-3).networks
+        networks = trainer("wgan", gp_weight=weight, learning_rate=1e-3).networks
         real = normalize(
             torch.randint(0, 256, (16, 28, 28), dtype=torch.uint8, generator=NOISE.manual_seed(1))
         )
@@ -140,9 +140,9 @@ def test_the_penalty_pulls_the_slope_towards_one() -> None:
 
 
 def test_half_precision_keeps_the_loss() -> None:
-    full = session("wgan").networks
+    full = trainer("wgan").networks
     half = copy.deepcopy(full)
-    half.half = True
+    half.use_bf16 = True
     real = torch.rand(16, 1, 28, 28)
     losses = [
         update_critic(each, real, torch.arange(16) % 10, NOISE.manual_seed(9))[0].item()
@@ -159,7 +159,7 @@ def test_half_precision_keeps_the_loss() -> None:
 def test_every_preset_trains_with_and_without_classes(
     kind: str, preset: str, conditional: bool, precision: str
 ) -> None:
-    made = session(kind, preset, conditional=conditional, precision=precision)
+    made = trainer(kind, preset, conditional=conditional, precision=precision)
     before = weights(made.ema.model)
     for _ in range(2):
         made.step()
@@ -183,7 +183,7 @@ def test_an_iteration_reads_no_number_back(kind: str) -> None:
             self.called.add(function.overloadpacket.__name__)
             return function(*args, **(kwargs or {}))
 
-    made = session(kind)
+    made = trainer(kind)
     made.step()
     with Recorder() as recorder:
         made.step()
@@ -193,7 +193,7 @@ def test_an_iteration_reads_no_number_back(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_z_and_no_batch_is_used_twice(kind: str) -> None:
-    made = session(kind, batch_size=8)
+    made = trainer(kind, batch_size=8)
     drawn: list[tuple[float, ...]] = []
     shown: list[tuple[float, ...]] = []
     made.networks.generator.register_forward_pre_hook(

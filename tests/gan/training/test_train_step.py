@@ -34,7 +34,7 @@ def _rmsprop_as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_get_capturable_supported_devices", lambda: ["cpu", "cuda"])
 
 
-def session(kind: str, backend: Any, device: torch.device = CPU, **changes: Any) -> GANTrainer:
+def trainer(kind: str, backend: Any, device: torch.device = CPU, **changes: Any) -> GANTrainer:
     images = torch.randint(
         0, 256, (48, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(5)
     )
@@ -81,21 +81,21 @@ def same(one: GANTrainer, other: GANTrainer) -> bool:
 def test_played_iterations_equal_those_run_one_by_one(
     kind: str, changes: dict[str, Any], tape: Any, direct: Any
 ) -> None:
-    played, run = trained(session(kind, tape, **changes)), trained(session(kind, direct, **changes))
+    played, run = trained(trainer(kind, tape, **changes)), trained(trainer(kind, direct, **changes))
     assert same(played, run)
-    assert (tape.ran, tape.recordings, tape.played) == (WARM_UPS, 1, ITERATIONS - WARM_UPS)
+    assert (tape.ran, tape.recordings, tape.execution) == (WARM_UPS, 1, ITERATIONS - WARM_UPS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_recorded_trains_like_what_is_not(kind: str, tape: Any) -> None:
     """A step size in a tensor has seven digits, a Python number sixteen."""
-    recorded, plain = trained(session(kind, tape)), trained(session(kind, None))
+    recorded, plain = trained(trainer(kind, tape)), trained(trainer(kind, None))
     torch.testing.assert_close(recorded.losses, plain.losses, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_in_the_body_is_left_to_chance_read_back_or_sent_over(kind: str, tape: Any) -> None:
-    trained(session(kind, tape))
+    trained(trainer(kind, tape))
     called = {function.overloadpacket.__name__ for function, *_ in tape.operations}
     assert "convolution_backward" in called
     assert not {
@@ -150,13 +150,13 @@ def test_a_changing_number_in_the_body_would_be_noticed(
     for backend in (tape, direct, type(direct)()):
         with monkeypatch.context() as patch:
             spoil(patch)
-            runs.append(trained(session("dcgan", backend)))
+            runs.append(trained(trainer("dcgan", backend)))
     assert same(*runs[1:])
     assert not same(*runs[:2])
 
 
 def test_the_body_finds_its_inputs_where_they_were(direct: Any) -> None:
-    made, seen = session("wgan", direct), list[int]()
+    made, seen = trainer("wgan", direct), list[int]()
     made.networks.generator.register_forward_pre_hook(
         lambda _, given: seen.extend(each.data_ptr() for each in given)
     )
@@ -170,10 +170,10 @@ def test_the_body_finds_its_inputs_where_they_were(direct: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_resumed_training_is_recorded_anew_and_ends_the_same(kind: str, tape: Any) -> None:
-    whole = trained(session(kind, tape, iterations=16), 7)
+    whole = trained(trainer(kind, tape, iterations=16), 7)
     kept = copy.deepcopy(whole.state())
     trained(whole, 9)
-    other = session(kind, type(tape)(), iterations=16)
+    other = trainer(kind, type(tape)(), iterations=16)
     other.restore(copy.deepcopy(kept))
     assert same(trained(other, 9), whole)
     whole.restore(kept)  # back into the one that has a recording of tensors which are no longer its own
@@ -223,18 +223,18 @@ class _Refuses:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_recording_that_breaks_off_inside_an_update_changes_nothing(kind: str, direct: Any) -> None:
     refusing = _Refuses(direct)
-    refusing.made = broken = session(kind, refusing)
-    assert same(trained(broken), trained(session(kind, type(direct)())))
-    assert (refusing.tried, broken.played) == (1, "not captured: not while a stream is recorded")
+    refusing.made = broken = trainer(kind, refusing)
+    assert same(trained(broken), trained(trainer(kind, type(direct)())))
+    assert (refusing.tried, broken.execution) == (1, "not captured: not while a stream is recorded")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_checkpoint_goes_over_between_what_is_recorded_and_what_is_not(kind: str, tape: Any) -> None:
     for source, target in ((tape, None), (None, type(tape)())):
-        state = copy.deepcopy(trained(session(kind, source, iterations=12), 6).state())
-        there = session(kind, target, iterations=12)
+        state = copy.deepcopy(trained(trainer(kind, source, iterations=12), 6).state())
+        there = trainer(kind, target, iterations=12)
         there.restore(state)
-        here = session(kind, source, iterations=12)
+        here = trainer(kind, source, iterations=12)
         here.restore(copy.deepcopy(state))
         torch.testing.assert_close(trained(there, 6).losses, trained(here, 6).losses, rtol=1e-3, atol=1e-4)
 
@@ -250,7 +250,7 @@ def test_a_cuda_graph_trains_like_the_iterations_that_it_records(
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     try:
         graph, run = (
-            trained(session(kind, each, there, conditional=conditional, width=16)) for each in (None, direct)
+            trained(trainer(kind, each, there, conditional=conditional, width=16)) for each in (None, direct)
         )
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
@@ -266,7 +266,7 @@ def test_a_cuda_graph_trains_like_the_iterations_that_it_records(
 @needs_cuda
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_host_never_waits_for_the_gpu(kind: str) -> None:
-    made = trained(session(kind, None, torch.device("cuda"), iterations=60), WARM_UPS + 1)
+    made = trained(trainer(kind, None, torch.device("cuda"), iterations=60), WARM_UPS + 1)
     torch.cuda.set_sync_debug_mode("error")
     try:
         trained(made, 50)  # of six batches an epoch
@@ -279,7 +279,7 @@ def test_the_host_never_waits_for_the_gpu(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_training_on_a_gpu_is_resumed(kind: str) -> None:
     there = torch.device("cuda")
-    whole = trained(session(kind, None, there, iterations=16), 7)
-    other = session(kind, None, there, iterations=16)
+    whole = trained(trainer(kind, None, there, iterations=16), 7)
+    other = trainer(kind, None, there, iterations=16)
     other.restore(copy.deepcopy(whole.state()))
     torch.testing.assert_close(trained(other, 9).losses, trained(whole, 9).losses, rtol=1e-2, atol=1e-2)

@@ -45,9 +45,9 @@ class Watcher:
     def __init__(self, stop_at: int | None = None) -> None:
         self.interval, self.stop_at, self.evaluations = 1, stop_at, 0
 
-    def check(self, session: GANTrainer) -> Failure | None:
+    def check(self, trainer: GANTrainer) -> Failure | None:
         self.evaluations += 1
-        if session.iteration == self.stop_at:
+        if trainer.iteration == self.stop_at:
             os.kill(os.getpid(), signal.SIGTERM)
         return None
 
@@ -137,10 +137,10 @@ def test_what_was_written_after_the_last_checkpoint_is_written_again_once(
         pass
 
     class PowerCut(Watcher):
-        def check(self, session: GANTrainer) -> Failure | None:
-            if session.iteration == 110:
+        def check(self, trainer: GANTrainer) -> Failure | None:
+            if trainer.iteration == 110:
                 raise PowerCutError
-            return super().check(session)
+            return super().check(trainer)
 
     parts = store.open(parts.name).reopen(chosen.to_dict())
     with pytest.raises(PowerCutError):
@@ -193,8 +193,8 @@ def test_the_losses_of_a_whole_training_do_not_depend_on_who_watches(
     digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store
 ) -> None:
     class ConvergenceMonitor(Watcher):
-        def check(self, session: GANTrainer) -> Failure | None:
-            images, labels = averaged_samples(session, 20, "judge")
+        def check(self, trainer: GANTrainer) -> Failure | None:
+            images, labels = averaged_samples(trainer, 20, "judge")
             assert images.shape == (20, 28, 28)
             assert labels is not None
             assert labels.tolist() == [*range(10)] * 2
@@ -229,8 +229,8 @@ def test_an_observer_s_sign_ends_the_attempt_by_its_name(
     digits: ImageDataset, begin: Callable[[GANConfig], Run]
 ) -> None:
     class Strict(Watcher):
-        def check(self, session: GANTrainer) -> Failure | None:
-            return Failure("too slow", {"agreement": 0.25}) if session.iteration == 30 else None
+        def check(self, trainer: GANTrainer) -> Failure | None:
+            return Failure("too slow", {"agreement": 0.25}) if trainer.iteration == 30 else None
 
     chosen = config()
     (attempt,) = go(chosen, digits, begin(chosen), Strict()).attempts
@@ -240,11 +240,11 @@ def test_an_observer_s_sign_ends_the_attempt_by_its_name(
 
 def test_the_step_size_falls_to_zero_over_its_share(digits: ImageDataset) -> None:
     chosen = config(iterations=10, lr_decay_fraction=0.5, critic_lr_ratio=0.25)
-    session = GANTrainer(chosen, digits.train_images, digits.train_labels, 10, 0, CPU)
+    trainer = GANTrainer(chosen, digits.train_images, digits.train_labels, 10, 0, CPU)
     sizes = []
     for _ in range(10):
-        session.step()
-        networks = session.networks
+        trainer.step()
+        networks = trainer.networks
         both = [
             each.param_groups[0]["lr"] for each in (networks.generator_optimizer, networks.critic_optimizer)
         ]
@@ -277,10 +277,10 @@ def test_killed_and_then_interrupted_the_command_goes_on(
     """Killed at iteration 9, of which iteration 8 is saved, and interrupted at iteration 12."""
     step, folder = AttemptRunner.step, tmp_path / "artifacts/gan/digits/dcgan/0001-quick"
 
-    def signalled(course: AttemptRunner) -> None:
-        if course.session.iteration == at:
+    def signalled(runner: AttemptRunner) -> None:
+        if runner.trainer.iteration == at:
             signal.raise_signal(number)
-        step(course)
+        step(runner)
 
     def saved() -> list[int]:
         return [int(path.name.split("-")[1]) for path in (folder / "checkpoint").glob("step-*")]
