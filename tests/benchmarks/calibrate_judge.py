@@ -37,7 +37,7 @@ from ex3cli.gan.convergence.monitor import EvaluationSetup
 from ex3cli.gan.image_quality import ReferenceStatistics
 from ex3cli.gan.io import trained_config
 from ex3cli.gan.networks import Generator
-from ex3cli.gan.training import trainer as iteration
+from ex3cli.gan.training import trainer
 from ex3cli.gan.training.attempts import train
 from ex3cli.gan.training.trainer import GANTrainer
 from ex3cli.runs.run import Run
@@ -126,7 +126,7 @@ def faults(kind: str) -> dict[str, dict[str, Any]]:
         "wrong labels": {"shuffled": True},
         "dead critic": {"kind": "wgan-clip", "settings": {"clip": 1e-12}},
         "non-finite": {"observers": (Injects(1_000),)},
-        "critic wins": {"patch": (iteration, "generator_step", feeble(iteration.generator_step))},
+        "critic wins": {"patch": (trainer, "generator_step", feeble(trainer.generator_step))},
     }
 
 

@@ -85,7 +85,7 @@ def go(data: ImageDataset, run: Run, progress: Any = None) -> TrainedClassifier:
 
 def test_it_learns_and_is_kept_as_it_was_measured(digits: ImageDataset, trained: TrainedClassifier) -> None:
     done, run = trained, trained.run
-    assert done.test_accuracy > 0.4  # of ten classes; 0.85 to 0.92, by processor
+    assert done.test_accuracy > 0.4  # of ten classes; 0.885 to 0.938, by processor
     classifier = load_classifier(run)
     seen = predict(classifier, digits.test_images)
     counts = confusion(digits.test_labels.numpy(), seen.said, 10)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ex3cli.cli.report import own_command
-from ex3cli.report import pdf as printing
+from ex3cli.report import pdf
 from ex3cli.runs.run import Run
 
 Ex3 = Callable[..., Any]
@@ -19,7 +19,7 @@ Ex3 = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def _no_printer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printing, "BROWSERS", ())
+    monkeypatch.setattr(pdf, "BROWSERS", ())
     monkeypatch.setitem(sys.modules, "weasyprint", None)
 
 

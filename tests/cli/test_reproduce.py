@@ -16,14 +16,12 @@ import pytest
 import torch
 import typer
 
-from ex3cli.cli import app
-from ex3cli.cli import rerun as repeating
+from ex3cli.cli import app, rerun
 from ex3cli.cli.command import Context, call
 from ex3cli.cli.report import own_command
 from ex3cli.cli.reproduce import circumstances
 from ex3cli.config import Config
 from ex3cli.errors import ArtifactError, InterruptedTrainingError, MissingRunError
-from ex3cli.runs import store as store_module
 from ex3cli.runs.manifest import FILE_NAME, Manifest, without
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
@@ -224,17 +222,17 @@ def test_threads_seed_settings_and_precision_are_those_of_the_manifest(
     def stop(*_: Any, **__: Any) -> None:
         raise Stop
 
-    plain = repeating.Repetition._prepare
+    plain = rerun.Repetition._prepare
 
     def prepare(self: Any, outer: Context, context: Context, kind: type[Config] | None) -> dict[str, Any]:
         plain(self, outer, context, kind)
         seen.update(vars(context), threads=torch.get_num_threads())
         raise Stop
 
-    monkeypatch.setattr(repeating.Repetition, "_prepare", prepare)
+    monkeypatch.setattr(rerun.Repetition, "_prepare", prepare)
     before = torch.get_num_threads()
     with pytest.raises(Stop):
-        repeating.Repetition(original, [], tmp_path / "into").make(
+        rerun.Repetition(original, [], tmp_path / "into").make(
             Context(argv=[], program=typer.main.get_command(app))
         )
     assert torch.get_num_threads() == before
@@ -277,17 +275,17 @@ def test_every_shipped_training_is_carried_out_with_its_settings(
         seen.append(context.config)
         raise ArtifactError("seen", "")
 
-    plain = repeating.Repetition._prepare
-    monkeypatch.setattr(repeating.Repetition, "_prepare", prepare)
+    plain = rerun.Repetition._prepare
+    monkeypatch.setattr(rerun.Repetition, "_prepare", prepare)
     store = Store(tmp_path / "artifacts")
     shipped = [store.open_folder(folder) for folder in store.folders()]
     trainings = [run for run in shipped if run.manifest.command.endswith(" train")]
     assert len(trainings) >= 10
     for run in trainings:
-        sources = repeating.checked_sources(Context(argv=[], program=typer.main.get_command(app)), run)
-        assert {each.name for each in sources} == set(repeating.sources(run))
+        sources = rerun.checked_sources(Context(argv=[], program=typer.main.get_command(app)), run)
+        assert {each.name for each in sources} == set(rerun.sources(run))
         with pytest.raises(ArtifactError, match="seen"):
-            repeating.Repetition(run, sources, tmp_path / "into").make(
+            rerun.Repetition(run, sources, tmp_path / "into").make(
                 Context(argv=[], program=typer.main.get_command(app))
             )
         config = json.loads(json.dumps(seen.pop().to_dict()))
@@ -354,7 +352,7 @@ def test_all_shipped_trainings_need_a_folder_that_stays(
 ) -> None:
     outcome = ex3("runs", "reproduce")
     assert (outcome.exit_code, "ex3 runs reproduce --into artifacts" in outcome.stderr) == (2, True)
-    monkeypatch.setattr(store_module, "reference_folder", lambda: store.reference)
+    monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
     nothing = ex3("runs", "reproduce", "--into", "artifacts")
     assert (nothing.exit_code, "there is no shipped training" in nothing.stderr) == (4, True)
     folder = store.reference / "gan/digits/dcgan"
@@ -437,7 +435,7 @@ def test_look_ups_find_the_sources_and_nothing_else(store: Store, tmp_path: Path
     finished(store).finish({}, converged=True)  # newer, and it is what a command would take
     into = Store(tmp_path / "into")
     finished(into)
-    narrow = repeating.SourcesStore(into.root, sources, lists_sources=True)
+    narrow = rerun.SourcesStore(into.root, sources, lists_sources=True)
     for source in sources:
         assert narrow.find(source.manifest.category, command="gan train", must_converge=True) is source
         for name in (source.name, str(source.path), source.path.name):
@@ -448,7 +446,7 @@ def test_look_ups_find_the_sources_and_nothing_else(store: Store, tmp_path: Path
     with pytest.raises(MissingRunError):
         narrow.find(("classifier", "digits"), command="classifier train")
     assert narrow.open("reference/vae/mnist").is_reference
-    assert [each.path for each in repeating.SourcesStore(into.root, sources, lists_sources=False).runs()] == [
+    assert [each.path for each in rerun.SourcesStore(into.root, sources, lists_sources=False).runs()] == [
         each.path for each in into.runs()
     ]
 
@@ -461,7 +459,7 @@ def test_an_interruption_without_a_folder_says_how_to_keep_what_is_done(
             "stopped by SIGTERM", "go on with: ex3 gan train --resume /tmp/gone", 15
         )
 
-    monkeypatch.setattr(repeating.Repetition, "make", interrupt)
+    monkeypatch.setattr(rerun.Repetition, "make", interrupt)
     outcome = ex3("runs", "reproduce", theirs / "gan/digits/dcgan/0001-quick")
     assert (outcome.exit_code, "--into FOLDER keeps what is done" in outcome.stderr) == (143, True)
     assert "/tmp/gone" not in outcome.stderr

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from ex3cli.datasets import download as fetching
-from ex3cli.datasets import registry
+from ex3cli.datasets import download, registry
 from ex3cli.datasets.download import fetch
 from ex3cli.errors import DataError
 
@@ -234,7 +233,7 @@ def test_sockets_have_a_time_limit_while_downloading_only(small: Path, serve: Se
     sys.modules["torchvision.datasets.utils"].download_url = look  # type: ignore[attr-defined]
     with pytest.raises(DataError, match="timed out"):
         fetch("fashion-mnist", small.parents[1])
-    assert seen == [fetching.SILENCE_SECONDS]
+    assert seen == [download.SILENCE_SECONDS]
     assert socket.getdefaulttimeout() is None
 
 

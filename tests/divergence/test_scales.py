@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ex3cli.divergence import estimators as estimates
+from ex3cli.divergence import estimators
 from ex3cli.divergence.closed_forms import GaussianLines, ThinLines
 from ex3cli.divergence.config import DivergenceConfig
 from ex3cli.divergence.critic import CriticResult, train_critic
@@ -66,7 +66,7 @@ def test_a_wide_and_a_narrow_cloud_are_both_transported_at_about_the_exact_cost(
 
 def test_a_plan_that_has_not_converged_gives_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ot")
-    monkeypatch.setattr(estimates, "ENTROPIC_REGULARISATION", 1e-5)
+    monkeypatch.setattr(estimators, "ENTROPIC_REGULARISATION", 1e-5)
     family, p, q = drawn(1.0, 40)
     found = estimate_w(family, p, q, 1.0)["entropic"]
     assert found.value is None

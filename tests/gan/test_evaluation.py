@@ -2,13 +2,15 @@
 `sample` draws.
 """
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from ex3cli.classifier.inference import COMMAND, load_classifier, load_reference_features
+from ex3cli.classifier.inference import COMMAND, load_classifier, load_reference_features, predict
 from ex3cli.errors import UsageError
 from ex3cli.gan import evaluation
 from ex3cli.gan.config import GANConfig
@@ -52,6 +54,26 @@ def test_scores_and_floor_are_against_as_many_test_images(classifier: Any, gener
     assert not same(
         done.scores, evaluation.evaluate(generator, "dcgan", classifier, 10, count=120, seed=6).scores
     )
+
+
+def test_images_that_are_all_alike_are_farther_than_the_spread_of_the_real_ones(
+    classifier: Any, generator: Generator
+) -> None:
+    """The Fréchet distance of one point is |μ₁ − μ₂|² + tr Σ₂; its images of a class are at no distance."""
+    alike = copy.deepcopy(generator)
+    with torch.no_grad():
+        for weight in alike.parameters():
+            weight.zero_()
+    done = evaluation.evaluate(alike, "dcgan", classifier, 10, count=None, seed=0)
+    real = load_reference_features(classifier, "test").features[: done.scores.n]
+    images = sample(alike, 0, list(range(10)), 10)
+    assert np.unique(images.reshape(10, -1), axis=0).shape[0] == 1
+    (point, *_) = predict(load_classifier(classifier), images).features
+    gap = np.square(point - real.mean(axis=0, dtype=np.float64)).sum()
+    assert done.scores.fid == pytest.approx(gap + np.trace(np.cov(real, rowvar=False)), rel=1e-5)
+    assert done.scores.fid > done.floor.fid
+    assert done.scores.variety == pytest.approx(np.zeros(10), abs=1e-4)
+    assert done.scores.label_agreement == pytest.approx(0.1, abs=0.005)  # one class for all of ten in turn
 
 
 def test_the_bar_is_that_of_the_kind(

@@ -14,7 +14,6 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.io import load_generator, recorded_files, shipped_files
 from ex3cli.gan.sampling.draw import sample
 from ex3cli.gan.training.attempts import train
-from ex3cli.runs import store as store_module
 from ex3cli.runs.formats import tensors_from_bytes
 from ex3cli.runs.publish import ship
 from ex3cli.runs.run import Run
@@ -29,7 +28,7 @@ DIGITS = ("--dataset", "digits", "--kind", "dcgan")
 @pytest.fixture
 def shortened(ex3: Callable[..., Any], store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     """Train three iterations of a preset where nothing is shipped yet; returns the run's name."""
-    monkeypatch.setattr(store_module, "reference_folder", lambda: store.reference)
+    monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
 
     def train_briefly(preset: str) -> str:
         words = ("--preset", preset, "--width", 4, "--iterations", 3, "--json")

@@ -18,7 +18,8 @@ from ex3cli.classifier.inference import (
 from ex3cli.classifier.network import Classifier
 from ex3cli.datasets.registry import load
 from ex3cli.gan.image_quality import GenerationMetrics, ReferenceStatistics
-from ex3cli.metrics.generative import kernel_distance
+from ex3cli.metrics.generative import NEIGHBOURS, kernel_distance
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 pytestmark = pytest.mark.trains
@@ -127,25 +128,53 @@ def test_one_image_a_class_has_no_variety(judged: Judged) -> None:
     assert now.variety == pytest.approx(np.zeros(10), abs=1e-5)
 
 
-def test_digits_alone_say_the_same_without_any_download(digits_classifier: Path) -> None:
-    run = Store(digits_classifier).find(("classifier", "digits"), command=COMMAND)
+@pytest.fixture
+def digits_run(digits_classifier: Path) -> Run:
+    return Store(digits_classifier).find(("classifier", "digits"), command=COMMAND)
+
+
+def test_real_features_are_at_no_distance_from_themselves_and_shifted_ones_at_the_shift_s_square(
+    digits_run: Run,
+) -> None:
+    real = load_reference_features(digits_run, "held_out")
+    yardstick = ReferenceStatistics(real, 10)
+    itself = yardstick.score(real.features, real.labels, real.labels)
+    assert itself.fid == pytest.approx(0, abs=1e-6)
+    assert (itself.coverage, itself.label_agreement) == (1, 1)
+    assert itself.variety == pytest.approx(np.ones(10))
+    for steps in (0.01, 100.0):
+        shift = np.full(real.features.shape[1], steps, dtype=np.float32)
+        shifted = yardstick.score(real.features + shift, real.labels, None)
+        assert shifted.fid == pytest.approx(np.square(shift).sum(), rel=1e-3, abs=1e-5)
+    assert (shifted.coverage, shifted.density) == (0, 0)  # beyond every neighbourhood
+
+
+def test_one_image_again_and_again_covers_the_neighbourhoods_that_it_lies_in(digits_run: Run) -> None:
+    real = load_reference_features(digits_run, "held_out")
+    distances = np.linalg.norm(real.features[:, None].astype(float) - real.features[None], axis=2)
+    inside = distances[:, 0] <= np.sort(distances, axis=1)[:, NEIGHBOURS]  # 0 is itself
+    one = np.repeat(real.features[:1], 40, axis=0)
+    scores = ReferenceStatistics(real, 10).score(one, np.repeat(real.labels[:1], 40), None)
+    assert scores.coverage == pytest.approx(inside.mean())
+    assert scores.density == pytest.approx(inside.sum() / NEIGHBOURS)
+
+
+def test_images_are_scored_by_what_the_classifier_sees_in_them(digits_run: Run) -> None:
     data: Any = load("digits")
     yardstick, classifier = (
-        ReferenceStatistics(load_reference_features(run, "held_out"), 10),
-        load_classifier(run),
+        ReferenceStatistics(load_reference_features(digits_run, "held_out"), 10),
+        load_classifier(digits_run),
     )
-    clean = yardstick.score_images(classifier, data.test_images.numpy(), data.test_labels.numpy())
-    noise = np.random.default_rng(0).normal(0, 80, data.test_images.shape)
-    noisy = yardstick.score_images(
-        classifier,
-        np.clip(data.test_images.numpy() + noise, 0, 255).astype(np.uint8),
-        data.test_labels.numpy(),
+    images, labels = data.test_images.numpy(), data.test_labels.numpy()
+    seen = predict(classifier, images)
+    by_images = yardstick.score_images(classifier, images, labels)
+    by_features = yardstick.score(seen.features, seen.said, labels)
+    assert (by_images.fid, by_images.coverage, by_images.label_agreement) == (
+        by_features.fid,
+        by_features.coverage,
+        by_features.label_agreement,
     )
-    assert noisy.fid > 5 * clean.fid
-    assert noisy.coverage < clean.coverage
-    few = yardstick.score(
-        *(lambda seen: (seen.features, seen.said))(predict(classifier, data.test_images[:15])), asked=None
-    )
+    few = yardstick.score(seen.features[:15], seen.said[:15], asked=None)
     assert np.isnan(few.variety).all()
     assert few.label_agreement is None
 

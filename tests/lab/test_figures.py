@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ex3cli.lab import export as animation
-from ex3cli.lab import figures
+from ex3cli.lab import export, figures
 from ex3cli.lab.evaluation import RealBaseline
 from ex3cli.lab.snapshots import HEAT, Snapshots
 
@@ -47,4 +46,4 @@ def test_the_panel_says_the_numbers_of_its_frame(index: int, said: tuple[str, st
 
 
 def test_the_animation_says_how_many_modes_there_are() -> None:
-    assert animation.numbers_at(film(), 1, 8).endswith("modes 1 of 8")
+    assert export.numbers_at(film(), 1, 8).endswith("modes 1 of 8")

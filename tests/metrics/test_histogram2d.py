@@ -7,13 +7,13 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from ex3cli.metrics import histogram2d as grid
+from ex3cli.metrics import histogram2d
 
 SIDE, REAL, GENERATED = 40, 400_000, 40_000
 
 
-def cloud(count: int, x: float, seed: int, spread: float = 0.1) -> grid.Counts:
-    return grid.Counts.of(np.random.default_rng(seed).normal([x, 0.5], spread, (count, 2)), SIDE)
+def cloud(count: int, x: float, seed: int, spread: float = 0.1) -> histogram2d.Counts:
+    return histogram2d.Counts.of(np.random.default_rng(seed).normal([x, 0.5], spread, (count, 2)), SIDE)
 
 
 def js_of_shifted_normals(shift: float) -> float:
@@ -32,7 +32,7 @@ def test_a_known_pair_of_gaussians_gives_its_known_value_within_its_interval(shi
     covered = []
     for seed in range(10):
         p, q = cloud(REAL, 0.5, 2 * seed), cloud(GENERATED, 0.5 + shift, 2 * seed + 1)
-        found = grid.kl(p, q), grid.js(p, q)
+        found = histogram2d.kl(p, q), histogram2d.js(p, q)
         covered += [each.low <= known <= each.high for each, known in zip(found, (kl, js), strict=True)]
         assert found[0].high - found[0].low < 0.07  # an interval that says nothing would always cover
         assert found[1].high - found[1].low < 0.02
@@ -59,38 +59,38 @@ def test_kl_is_told_as_at_least_where_the_sample_of_q_has_not_been(
                 zip((100_000, 20_000), (0.5 - apart / 2, 0.5 + apart / 2), spreads, strict=True)
             )
         )
-        found = grid.kl(p, q)
+        found = histogram2d.kl(p, q)
         assert found.low <= known <= found.high
         open_ended.append(found.high == np.inf)
-        assert open_ended[-1] == (grid.unreached(p, q) > grid.BOUNDED)
+        assert open_ended[-1] == (histogram2d.unreached(p, q) > histogram2d.BOUNDED)
     assert any(open_ended) == (spreads[1] != 0.085)
 
 
 def test_js_has_an_upper_end_always() -> None:
     p, q = cloud(100_000, 0.4, 0), cloud(20_000, 0.6, 1)
-    found = grid.js(p, q)
+    found = histogram2d.js(p, q)
     assert found.low <= js_of_shifted_normals(2) <= found.high < 0.5
 
 
 def test_chance_alone_is_near_zero() -> None:
     for seed in range(5):
         p, q = cloud(REAL, 0.5, seed), cloud(GENERATED, 0.5, 100 + seed)
-        assert abs(grid.js(p, q).value) < 0.002
-        assert abs(grid.kl(p, q).value) < 0.01
-        assert grid.js(p, q).low <= 0 <= grid.js(p, q).high
+        assert abs(histogram2d.js(p, q).value) < 0.002
+        assert abs(histogram2d.kl(p, q).value) < 0.01
+        assert histogram2d.js(p, q).low <= 0 <= histogram2d.js(p, q).high
 
 
 def test_what_cells_blur_is_made_good() -> None:
     kl, blurred = (0.02 / 0.03) ** 2 / 2, []  # clouds as wide as a cell: counting alone loses 6 % of KL
     for seed in range(10):
         p, q = cloud(REAL, 0.5, 2 * seed, 0.03), cloud(GENERATED, 0.52, 2 * seed + 1, 0.03)
-        blurred.append(grid.kl(p, q).value)
+        blurred.append(histogram2d.kl(p, q).value)
     assert np.mean(blurred) == pytest.approx(kl, rel=0.025)
 
 
 def test_what_lies_outside_is_one_cell_and_not_lost() -> None:
     points = np.array([[0.5, 0.5], [1.0, 0.5], [-1e-9, 0.2], [7.0, -3.0]])
-    counts = grid.Counts.of(points, 4)
+    counts = histogram2d.Counts.of(points, 4)
     assert counts.total.sum() == 4
     assert counts.total[-1] == 3
     assert counts.outside == 0.75
@@ -100,19 +100,21 @@ def test_what_lies_outside_is_one_cell_and_not_lost() -> None:
 def test_disjoint_samples_are_log_two_apart_even_if_one_lies_outside() -> None:
     draws = np.random.default_rng(0)
     p, q = (
-        grid.Counts.of(draws.uniform(0, 1, (9_000, 2)), 4),
-        grid.Counts.of(draws.uniform(2, 3, (9_000, 2)), 4),
+        histogram2d.Counts.of(draws.uniform(0, 1, (9_000, 2)), 4),
+        histogram2d.Counts.of(draws.uniform(2, 3, (9_000, 2)), 4),
     )
-    assert grid.js(p, q).value == pytest.approx(np.log(2))
-    assert grid.unreached(p, q) == 1
+    assert histogram2d.js(p, q).value == pytest.approx(np.log(2))
+    assert histogram2d.unreached(p, q) == 1
 
 
 def test_coarser_cells_hold_the_same_points() -> None:
     points = np.random.default_rng(1).uniform(-0.1, 1.1, (1_000, 2))
-    assert np.array_equal(grid.Counts.of(points, 8).coarser().halves, grid.Counts.of(points, 4).halves)
+    assert np.array_equal(
+        histogram2d.Counts.of(points, 8).coarser().halves, histogram2d.Counts.of(points, 4).halves
+    )
 
 
 @pytest.mark.parametrize(("shape", "side"), [((5, 3), 4), ((5,), 4), ((1, 2), 4), ((5, 2), 3), ((5, 2), 0)])
 def test_what_makes_no_sense_is_named(shape: tuple[int, ...], side: int) -> None:
     with pytest.raises(ValueError, match="must be"):
-        grid.Counts.of(np.zeros(shape), side)
+        histogram2d.Counts.of(np.zeros(shape), side)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ex3cli.errors import ArtifactError
-from ex3cli.report import images as pictures
+from ex3cli.report import images
 from ex3cli.report.images import figure, uri
 from ex3cli.report.source import ResultSource
 from ex3cli.runs.run import Run
@@ -30,7 +30,7 @@ def test_small_line_art_is_taken_as_it_is(
     found = figure(ResultSource(store), run, "figures/a", alt="", caption="")
     assert (found.width, found.height) == (90, 45)
     assert base64.b64decode(uri(found).removeprefix("data:image/svg+xml;base64,")) == SVG
-    monkeypatch.setattr(pictures, "LARGEST_SVG", len(SVG) - 1)
+    monkeypatch.setattr(images, "LARGEST_SVG", len(SVG) - 1)
     assert "svg" not in uri(figure(ResultSource(store), run, "figures/a", alt="", caption=""))
 
 

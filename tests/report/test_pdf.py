@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ex3cli.report import pdf as printing
+from ex3cli.report import pdf
 from ex3cli.report.pdf import NoPrinterError, pdf_of
 
 PAGE = "<!DOCTYPE html><title>t</title><p>words: ρ"
@@ -39,7 +39,7 @@ def _no_weasyprint(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_anything_that_prints_it_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printing, "BROWSERS", ("no-such-browser",))
+    monkeypatch.setattr(pdf, "BROWSERS", ("no-such-browser",))
     with pytest.raises(NoPrinterError, match="neither Chromium, Chrome or Edge nor WeasyPrint"):
         pdf_of(PAGE, folder)
 
@@ -47,7 +47,7 @@ def test_without_anything_that_prints_it_says_so(folder: Path, monkeypatch: pyte
 def test_a_browser_prints_a_copy_in_the_folder_and_nothing_is_left_of_it(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(printing, "BROWSERS", (program(tmp_path, WRITES),))
+    monkeypatch.setattr(pdf, "BROWSERS", (program(tmp_path, WRITES),))
     data, printer = pdf_of(PAGE, folder)
     text, where = data.decode().split(" at ")
     assert (text, printer) == (f"%PDF of {PAGE}", "browser")
@@ -56,21 +56,21 @@ def test_a_browser_prints_a_copy_in_the_folder_and_nothing_is_left_of_it(
 
 
 def test_a_browser_that_breaks_is_told(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printing, "BROWSERS", (program(tmp_path, "import sys; sys.exit('no display')"),))
+    monkeypatch.setattr(pdf, "BROWSERS", (program(tmp_path, "import sys; sys.exit('no display')"),))
     with pytest.raises(NoPrinterError, match="browser failed: exit code 1, no PDF: no display"):
         pdf_of(PAGE, folder)
     assert not list(folder.iterdir())
 
 
 def test_a_browser_that_hangs_is_left(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printing, "SECONDS", 0.5)
-    monkeypatch.setattr(printing, "BROWSERS", (program(tmp_path, "import time; time.sleep(60)"),))
+    monkeypatch.setattr(pdf, "SECONDS", 0.5)
+    monkeypatch.setattr(pdf, "BROWSERS", (program(tmp_path, "import time; time.sleep(60)"),))
     with pytest.raises(NoPrinterError, match="timed out"):
         pdf_of(PAGE, folder)
 
 
 def test_a_folder_that_takes_no_copy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printing, "BROWSERS", (program(tmp_path, WRITES),))
+    monkeypatch.setattr(pdf, "BROWSERS", (program(tmp_path, WRITES),))
     with pytest.raises(NoPrinterError, match=r"gone takes no copy to print from \(No such file"):
         pdf_of(PAGE, tmp_path / "gone")
 
@@ -83,6 +83,6 @@ def test_weasyprint_prints_where_there_is_no_browser(folder: Path, monkeypatch: 
         def write_pdf(self) -> bytes:
             return b"%PDF of " + Path(self.name).read_bytes()
 
-    monkeypatch.setattr(printing, "BROWSERS", ())
+    monkeypatch.setattr(pdf, "BROWSERS", ())
     monkeypatch.setitem(sys.modules, "weasyprint", SimpleNamespace(HTML=HTML))
     assert pdf_of(PAGE, folder) == (f"%PDF of {PAGE}".encode(), "weasyprint")

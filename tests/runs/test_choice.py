@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from ex3cli.errors import ArtifactError
-from ex3cli.runs import store as store_module
 from ex3cli.runs.publish import ship
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store, best_run, bundled_runs, default_and_newest
@@ -20,7 +19,7 @@ Make = Callable[..., Run]
 @pytest.fixture
 def trained(new_run: Callable[..., Run], store: Store, monkeypatch: pytest.MonkeyPatch) -> Make:
     """A finished run; shipped under a name, or as that of its kind, where asked for."""
-    monkeypatch.setattr(store_module, "reference_folder", lambda: store.reference)
+    monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
 
     def make(
         preset: str,

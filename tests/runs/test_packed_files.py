@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from ex3cli.errors import ArtifactError
-from ex3cli.runs import files
-from ex3cli.runs import formats as packing
+from ex3cli.runs import files, formats
 from ex3cli.runs.publish import ship
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
@@ -70,8 +69,8 @@ def test_the_manifest_is_the_same_however_a_file_is_stored(shipped: Run) -> None
 
 
 def test_packing_is_deterministic() -> None:
-    assert packing.packed(DATA)[4:8] == bytes(4)  # where gzip has the time
-    assert gzip.decompress(packing.packed(DATA)) == DATA
+    assert formats.packed(DATA)[4:8] == bytes(4)  # where gzip has the time
+    assert gzip.decompress(formats.packed(DATA)) == DATA
 
 
 @pytest.mark.parametrize("place", [0, 1, 9, 20, -9, -5, -1])
@@ -93,7 +92,7 @@ def test_any_changed_byte_of_the_packed_file_that_changes_its_content_is_found(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\x1f\x8b", packing.packed(DATA)[:-4], packing.packed(DATA) + b"more", packing.packed(DATA[:-1])],
+    [b"", b"\x1f\x8b", formats.packed(DATA)[:-4], formats.packed(DATA) + b"more", formats.packed(DATA[:-1])],
     ids=["empty", "header", "torn", "followed", "shorter"],
 )
 def test_what_is_no_whole_packed_file_is_altered(shipped: Run, content: bytes) -> None:
@@ -108,10 +107,10 @@ def test_of_a_file_that_unpacks_to_more_than_is_recorded_no_more_is_unpacked(
     tmp_path: Path, size: int
 ) -> None:
     path = tmp_path / NAME
-    (tmp_path / f"{NAME}.gz").write_bytes(packing.packed(bytes(500_000)))  # of fewer bytes than gzip may add
+    (tmp_path / f"{NAME}.gz").write_bytes(formats.packed(bytes(500_000)))  # of fewer bytes than gzip may add
     tracemalloc.start()
-    with pytest.raises(packing.OtherContentError):
-        packing.read(path, {"size": size, "sha256": ""})
+    with pytest.raises(formats.OtherContentError):
+        formats.read(path, {"size": size, "sha256": ""})
     assert tracemalloc.get_traced_memory()[1] < 4 * files.CHUNK
     tracemalloc.stop()
 
@@ -155,7 +154,7 @@ def test_a_file_beside_its_packed_form_is_not_read_and_said_to_be_unknown(shippe
 def test_a_file_that_a_user_packed_beside_another_is_a_file_of_its_own(new_run: Callable[..., Run]) -> None:
     run = new_run()
     run.write_text("table.csv", "1")
-    run.write_bytes("table.csv.gz", packing.packed(b"2"))
+    run.write_bytes("table.csv.gz", formats.packed(b"2"))
     run.finish({})
     assert run.verify() == {"table.csv": "ok", "table.csv.gz": "ok"}
     assert run.read_bytes("table.csv") == b"1"

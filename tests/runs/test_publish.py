@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ex3cli.errors import ArtifactError, UsageError
-from ex3cli.runs import store as store_module
 from ex3cli.runs.jsonio import digest
 from ex3cli.runs.publish import ship, unfinished
 from ex3cli.runs.run import Run
@@ -282,7 +281,7 @@ def test_what_a_kill_left_is_tidied_up_by_the_next_shipping_and_told_by_verify(
     ship(finished(new_run), folder, {"a.txt": b"a"})
     folder.rename(folder.with_name(".digits.old"))
     shutil.copytree(folder.with_name(".digits.old"), folder.with_name(".digits.new"))
-    monkeypatch.setattr(store_module, "reference_folder", lambda: store.reference)
+    monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
     told = ex3("runs", "verify", "--artifacts", store.root)
     assert (told.exit_code, "shipping it was cut short" in told.stderr) == (4, True)
     assert (

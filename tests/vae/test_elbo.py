@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from ex3cli.seeding import forked_global_rng
-from ex3cli.vae import elbo as bound
+from ex3cli.vae import elbo
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import VAE, Posterior
 
@@ -45,14 +45,14 @@ def evidence(model: Linear, images: Tensor) -> float:
 
 def test_with_the_true_posterior_one_sample_gives_the_evidence_exactly() -> None:
     exact = Linear(1.0)
-    measured = bound.measure(exact, IMAGES, weighted_images=12, samples=1, seed=0)  # type: ignore[arg-type]
+    measured = elbo.measure(exact, IMAGES, weighted_images=12, samples=1, seed=0)  # type: ignore[arg-type]
     assert measured.iwae_bound == pytest.approx(evidence(exact, IMAGES), abs=1e-5)
 
 
 def test_more_samples_are_tighter_and_come_to_the_evidence() -> None:
     loose = Linear(3.0)
     few, many = (
-        bound.measure(loose, IMAGES, weighted_images=12, samples=samples, seed=0)  # type: ignore[arg-type]
+        elbo.measure(loose, IMAGES, weighted_images=12, samples=samples, seed=0)  # type: ignore[arg-type]
         for samples in (2, 5000)
     )
     assert few.elbo_of_these < many.iwae_bound
@@ -71,19 +71,19 @@ def test_every_preset_is_measured_and_the_batches_do_not_matter(
         for likelihood in model.likelihoods.children():
             if hasattr(likelihood, "variance"):
                 likelihood.variance.fill_(0.1)
-    measured = bound.measure(model.eval(), IMAGES, weighted_images=8, samples=20, seed=1)
+    measured = elbo.measure(model.eval(), IMAGES, weighted_images=8, samples=20, seed=1)
     assert (measured.images, measured.samples) == (8, 20)
     assert measured.iwae_bound >= measured.elbo_of_these
     assert measured.elbo_error > 0
-    monkeypatch.setattr(bound, "CHUNK", 40)
-    in_parts = bound.measure(model, IMAGES, weighted_images=8, samples=20, seed=1)
+    monkeypatch.setattr(elbo, "CHUNK", 40)
+    in_parts = elbo.measure(model, IMAGES, weighted_images=8, samples=20, seed=1)
     assert in_parts.iwae_bound == pytest.approx(measured.iwae_bound, rel=0.02)
 
 
 def test_where_both_bounds_are_of_all_images_there_is_one_elbo() -> None:
     loose = Linear(3.0)
-    every = bound.measure(loose, IMAGES, weighted_images=1000, samples=50, seed=0)  # type: ignore[arg-type]
+    every = elbo.measure(loose, IMAGES, weighted_images=1000, samples=50, seed=0)  # type: ignore[arg-type]
     assert every.images == len(IMAGES)
     assert every.elbo == every.elbo_of_these
-    some = bound.measure(loose, IMAGES, weighted_images=len(IMAGES) - 1, samples=50, seed=0)  # type: ignore[arg-type]
+    some = elbo.measure(loose, IMAGES, weighted_images=len(IMAGES) - 1, samples=50, seed=0)  # type: ignore[arg-type]
     assert some.elbo != some.elbo_of_these

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from ex3cli.runs import store as store_module
 from ex3cli.runs.store import Store
 from ex3cli.vae.config import VAEConfig
 
@@ -18,7 +17,7 @@ ROW = ("accuracy_mean", "accuracy_std")
 def test_a_shipped_training_answers_without_the_data_set_and_says_what_it_cannot(
     ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "reference_folder", lambda: store.reference)
+    monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
     monkeypatch.setattr("ex3cli.vae.publish.EvaluationConfig", lambda: SmallDefault)
     monkeypatch.setattr("ex3cli.cli.vae.EvaluationConfig", lambda: SmallDefault)
     monkeypatch.setitem(VAEConfig.presets, "edges", TINY)

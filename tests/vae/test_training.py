@@ -15,7 +15,6 @@ from ex3cli.runs.store import Store
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import NullProgress
 from ex3cli.vae import features, figures, training
-from ex3cli.vae import training as trainer_module
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import Posterior
 from ex3cli.vae.training import EpochMeans, Trainer
@@ -233,7 +232,7 @@ def test_the_decoder_explains_the_straight_images_while_the_encoder_sees_warped_
 ) -> None:
     trainer = Trainer(VAEConfig.resolve("pixels", width=2, hidden=(4,), latent_dim=2), 10, 0, CPU)
     seen: dict[str, torch.Tensor] = {}
-    monkeypatch.setattr(trainer_module, "warp", lambda grey, *_: 255 - grey)
+    monkeypatch.setattr(training, "warp", lambda grey, *_: 255 - grey)
     trainer.model.encoder.register_forward_pre_hook(lambda _, given: seen.update(encoder=given[0]["pixels"]))
     original = trainer.model.likelihoods["pixels"].log_likelihood
 

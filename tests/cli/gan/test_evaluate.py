@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from ex3cli.datasets.registry import load
+from ex3cli.gan import evaluation
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.criteria import Thresholds
+from ex3cli.gan.io import load_generator
 from ex3cli.runs.manifest import Manifest
 from ex3cli.runs.store import Store, reference_folder
 
@@ -35,6 +37,19 @@ SMALL = (
 BUNDLED = ("dcgan", "wgan", "wgan-clip")
 
 
+LOWEST = {
+    "min_agreement": 0.0,
+    "min_class_agreement": 0.0,
+    "min_coverage": 0.0,
+    "min_class_variety": 0.0,
+    "min_class_share": 0.0,
+    "max_class_kl": 3.0,
+    "max_fid_ratio": 1e9,
+    "final_images": 249,
+}
+"""Thresholds that every generator's images pass."""
+
+
 @pytest.fixture(scope="module")
 def judged(digits_classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Artifacts with a classifier of digits, and a dcgan and a wgan that have converged to a bar that nothing
@@ -47,17 +62,7 @@ def judged(digits_classifier: Path, tmp_path_factory: pytest.TempPathFactory) ->
     root = tmp_path_factory.mktemp("judged") / "artifacts"
     shutil.copytree(digits_classifier, root)
     with pytest.MonkeyPatch.context() as patched:
-        low = {
-            "min_agreement": 0.0,
-            "min_class_agreement": 0.0,
-            "min_coverage": 0.0,
-            "min_class_variety": 0.0,
-            "min_class_share": 0.0,
-            "max_class_kl": 3.0,
-            "max_fid_ratio": 1e9,
-            "final_images": 249,
-        }
-        patched.setattr(Thresholds, "for_kind", lambda kind, **given: Thresholds(**{**low, **given}))
+        patched.setattr(Thresholds, "for_kind", lambda kind, **given: Thresholds(**{**LOWEST, **given}))
         for words in (
             ("--kind", "dcgan", "--iterations", "80"),
             ("--kind", "wgan", "--unconditional", "--iterations", "120"),
@@ -149,35 +154,49 @@ def test_a_resumed_training_is_judged_as_it_began(
     assert (gone.exit_code, "classifier/digits/0001-tiny" in gone.stderr) == (4, True)
 
 
-KEYS = {
-    "kind",
-    "run",
-    "n",
-    "fid",
-    "fid_floor",
-    "kid",
-    "coverage",
-    "density",
-    "label_agreement",
-    "classifier_accuracy",
-}
-
-
 def test_eval_gives_each_figure_beside_its_floor(ex3: Callable[..., Any], judged: Path) -> None:
     words = ("gan", "eval", "--dataset", "digits", "--run", "0001-quick", "--artifacts", judged)
-    said = ex3(*words, "--json").document
-    assert said.keys() >= KEYS
-    assert said["n"] == 249  # as many as there are held-out images
-    assert said["fid"] > said["fid_floor"] > 0
-    assert 0 <= said["coverage"] < said["coverage_floor"] <= 1
-    assert 0 <= said["label_agreement"] < said["classifier_accuracy"]  # 0.53 to 0.74 of 0.90, by processor
-    assert (said["verdict"], said["reason"]) == ("failed", "wrong labels")  # by the true bar
+    document = ex3(*words, "--json").document
+    store = Store(judged)
+    run, classifier = store.open("gan/digits/dcgan/0001-quick"), store.open("classifier/digits/0001-tiny")
+    expected = evaluation.evaluate(load_generator(run, 10), "dcgan", classifier, 10, count=None, seed=0)
+    assert (document["kind"], document["run"]) == ("dcgan", run.name)
+    assert document["n"] == 249  # as many as there are held-out images
+    for name in ("fid", "coverage", "density", "label_agreement"):
+        assert document[name] == getattr(expected.scores, name), name
+    for name in ("fid", "coverage", "density"):
+        assert document[f"{name}_floor"] == getattr(expected.floor, name), name
+    assert (document["kid"], document["kid_floor"]) == (expected.scores.kid.value, expected.floor.kid.value)
+    assert document["classifier_accuracy"] == classifier.manifest.summary["accuracy"]
     fewer = ex3(*words, "-n", 120, "--json").document
     assert fewer["n"] == 120
-    assert ex3(*words, "--json").document == said
+    assert ex3(*words, "--json").document == document
     shown = ex3(*words).stdout
-    assert f"{said['label_agreement']:.3f}" in shown
-    assert f"{said['classifier_accuracy']:.3f}" in shown
+    assert f"{document['label_agreement']:.3f}" in shown
+    assert f"{document['classifier_accuracy']:.3f}" in shown
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "verdict", "reason"),
+    [
+        ({"min_agreement": 1.1}, "failed", "wrong labels"),
+        (LOWEST, "converged", None),
+        (LOWEST | {"min_coverage": 1.1}, "failed", "low coverage"),
+    ],
+    ids=["agreement", "none", "coverage"],
+)
+def test_eval_gives_the_verdict_of_the_kind_s_thresholds(
+    ex3: Callable[..., Any],
+    judged: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    thresholds: dict[str, float],
+    verdict: str,
+    reason: str | None,
+) -> None:
+    monkeypatch.setattr(Thresholds, "for_kind", lambda kind: Thresholds(**thresholds))
+    words = ("gan", "eval", "--dataset", "digits", "--run", "0001-quick", "--artifacts", judged)
+    document = ex3(*words, "--json").document
+    assert (document["verdict"], document["reason"]) == (verdict, reason)
 
 
 def test_an_unconditional_generator_has_no_agreement(ex3: Callable[..., Any], judged: Path) -> None:

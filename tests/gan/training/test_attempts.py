@@ -21,8 +21,8 @@ from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.errors import ArtifactError, InterruptedTrainingError
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.callbacks import Failure
-from ex3cli.gan.sampling import export as pictures
-from ex3cli.gan.training import attempts as training
+from ex3cli.gan.sampling import export
+from ex3cli.gan.training import attempts
 from ex3cli.gan.training.attempts import Trained, train
 from ex3cli.gan.training.trainer import GANTrainer, attempt_seed
 from ex3cli.runs.run import Run
@@ -298,7 +298,7 @@ def flip(path: Path) -> None:
 def swap(path: Path) -> None:
     """Put a file of the same kind in its place."""
     if path.suffix == ".png":
-        path.write_bytes(pictures.to_png(np.zeros((28, 28), np.uint8)))
+        path.write_bytes(export.to_png(np.zeros((28, 28), np.uint8)))
     else:
         path.write_text(path.read_text().replace("divergence", "low coverage"))
 
@@ -359,13 +359,13 @@ def test_an_altered_log_of_attempts_is_made_again_from_the_checkpoint(
 def test_what_is_altered_while_a_training_runs_is_not_sealed(
     digits: ImageDataset, begin: Callable[[], Run], store: Store, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    run, write = begin(), training.save_results
+    run, write = begin(), attempts.save_results
 
     def altered(*given: Any) -> None:
         write(*given)
         flip(run.path / file)
 
-    monkeypatch.setattr(training, "save_results", altered)
+    monkeypatch.setattr(attempts, "save_results", altered)
     with pytest.raises(ArtifactError, match=f"{file} is damaged"):
         go(digits, run, FailsUntil(good=2))
     assert store.open(run.name).manifest.state == "running"

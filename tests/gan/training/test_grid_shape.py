@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ex3cli.errors import UsageError
-from ex3cli.gan.sampling import export as pictures
+from ex3cli.gan.sampling import export
 from ex3cli.gan.sampling.sheet import GAP, GIF_SIDE, SIDE, check_sheet, check_strip
 
 
@@ -55,6 +55,6 @@ def test_a_strip_that_is_too_large_is_answered_with_the_most(
 
 def test_the_widest_animation_is_written_and_the_gap_is_that_of_the_pictures() -> None:
     one = np.zeros((SIDE * 2, SIDE * 2), dtype=np.uint8)
-    widest = pictures.make_grid([[one] * 1_129])
+    widest = export.make_grid([[one] * 1_129])
     assert widest.shape[1] == 1_129 * (SIDE * 2 + GAP) - GAP <= GIF_SIDE
-    assert pictures.to_gif([widest, widest], 100).startswith(b"GIF")
+    assert export.to_gif([widest, widest], 100).startswith(b"GIF")

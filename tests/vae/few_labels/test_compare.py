@@ -2,9 +2,8 @@ import matplotlib.colors
 import numpy as np
 import pytest
 
-from ex3cli.vae import figures as evaluation_figures
-from ex3cli.vae import tables as markdown
-from ex3cli.vae.few_labels import compare as comparison
+from ex3cli.vae import figures, tables
+from ex3cli.vae.few_labels import compare
 from ex3cli.vae.few_labels.paper import paper_results
 
 SIZES = (100, 600)
@@ -32,11 +31,11 @@ def judged(dataset: str) -> dict[str, object]:
 def test_the_papers_lines_are_on_every_figure_dashed_where_they_are_of_another_data_set(
     dataset: str, name: str
 ) -> None:
-    lines = {line.name: line for line in comparison.lines_of(judged(dataset))}
+    lines = {line.name: line for line in compare.lines_of(judged(dataset))}
     paper = lines[name]
     assert paper.labels == [100, 600]
     assert paper.means == pytest.approx([0.8818, 0.9428])
-    axes = evaluation_figures.accuracy_by_labels(list(lines.values())).axes[0]
+    axes = figures.accuracy_by_labels(list(lines.values())).axes[0]
     drawn = next(line for line in axes.containers if line.get_label() == name)[0]
     assert drawn.get_linestyle() == ("--" if dataset == "fashion-mnist" else "-")
     assert np.allclose(np.asarray(drawn.get_ydata(), float), [88.18, 94.28])
@@ -52,6 +51,6 @@ def test_the_markdown_tells_how_many_dimensions_are_active() -> None:
             ("edges", {"active_dimensions": 64, "latent_dim": 64}),
         )
     }
-    text = markdown.accuracy_table({"dataset": "fashion-mnist", "baselines": {}, "recipes": recipes})
+    text = tables.accuracy_table({"dataset": "fashion-mnist", "baselines": {}, "recipes": recipes})
     assert text.endswith("on the test images: preset edges 64 of 64, preset paper 23 of 50.\n")
     assert "| preset paper: posterior mean | 80.00 ± 1.00 |" in text

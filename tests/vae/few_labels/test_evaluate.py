@@ -10,8 +10,7 @@ from ex3cli.runs.run import Run
 from ex3cli.training.progress import NullProgress
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
 from ex3cli.vae.features import Features
-from ex3cli.vae.few_labels import evaluate as judging
-from ex3cli.vae.few_labels.fits import evaluate, fit_baseline
+from ex3cli.vae.few_labels import evaluate, fits
 from ex3cli.vae.few_labels.svm import DEFAULT_PARAMS, SVMParams
 
 NUMBERS = np.random.default_rng(0)
@@ -36,8 +35,8 @@ FEATURES = Features(TRAIN, np.arange(480), LABELS, TEST, TEST_LABELS, "fashion-m
 @pytest.fixture
 def run(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run whose features and latents are both the points of the arcs."""
-    monkeypatch.setattr(judging, "load_features", lambda _: FEATURES)
-    monkeypatch.setattr(judging, "compute_latents", lambda *_: TRAIN)
+    monkeypatch.setattr(evaluate, "load_features", lambda _: FEATURES)
+    monkeypatch.setattr(evaluate, "compute_latents", lambda *_: TRAIN)
     config = VAEConfig.resolve("paper").to_dict()
     made = new_run(
         category=("vae", "fashion-mnist"), config={"dataset": "fashion-mnist", "seed": 0, **config}
@@ -50,13 +49,15 @@ def test_the_graphs_nodes_are_the_training_images_in_their_order(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = EvaluationConfig(labels=(6,), draws=3, jobs=1, transductive=True)
-    judged = judging.judge(run, HERE, config, seed=0, progress=NullProgress())
-    inductive = evaluate(FEATURES, config, fit_baseline({6: SVMParams(3.0, 1.0)}, config, 0), seed=0)[0]
+    judged = evaluate.judge(run, HERE, config, seed=0, progress=NullProgress())
+    inductive = fits.evaluate(
+        FEATURES, config, fits.fit_baseline({6: SVMParams(3.0, 1.0)}, config, 0), seed=0
+    )[0]
     assert judged.results[0].accuracy_mean > inductive.accuracy_mean + 0.02
     monkeypatch.setattr(
-        judging, "compute_latents", lambda *_: TRAIN[::-1]
+        evaluate, "compute_latents", lambda *_: TRAIN[::-1]
     )  # every node has another one's neighbours
-    crossed = judging.judge(run, HERE, config, seed=0, progress=NullProgress())
+    crossed = evaluate.judge(run, HERE, config, seed=0, progress=NullProgress())
     assert crossed.results[0].accuracy_mean < judged.results[0].accuracy_mean - 0.02, (
         "so a wrong order would show"
     )
@@ -71,7 +72,7 @@ def test_the_graphs_nodes_are_the_training_images_in_their_order(
 )
 def test_what_needs_the_data_set_names_it(run: Run, config: EvaluationConfig, said: str) -> None:
     with pytest.raises(DataError, match=said) as caught:
-        judging.judge(run, None, config, seed=0, progress=NullProgress())
+        evaluate.judge(run, None, config, seed=0, progress=NullProgress())
     assert "`ex3 data fetch fashion-mnist`" in str(caught.value.remedy)
 
 
@@ -80,10 +81,10 @@ def test_a_row_has_what_each_draw_was_fitted_with(run: Run) -> None:
         EvaluationConfig(labels=(20,), draws=2, jobs=1),
         EvaluationConfig(labels=(20,), draws=2, jobs=1, tune=True),
     )
-    row = judging.rows(judging.judge(run, None, plain, seed=0, progress=NullProgress()), plain, {})[0]
+    row = evaluate.rows(evaluate.judge(run, None, plain, seed=0, progress=NullProgress()), plain, {})[0]
     assert (row["penalty"], row["gamma"]) == (3.0, 1.0)
     assert [each["penalty"] for each in row["fits"]] == [3.0, 3.0]
-    row = judging.rows(judging.judge(run, None, tune, seed=0, progress=NullProgress()), tune, {})[0]
+    row = evaluate.rows(evaluate.judge(run, None, tune, seed=0, progress=NullProgress()), tune, {})[0]
     assert (row["penalty"], row["gamma"]) == (None, None), "no such C and gamma took part"
     assert len(row["fits"]) == 2
     assert all(each["penalty"] > 0 and each["kernel_gamma"] > 0 for each in row["fits"])
@@ -119,4 +120,4 @@ def test_a_row_has_what_each_draw_was_fitted_with(run: Run) -> None:
 def test_it_says_where_c_and_gamma_come_from(
     config: EvaluationConfig, choices: dict[int, SVMParams], said: str
 ) -> None:
-    assert judging.selection(choices, config).startswith(said)
+    assert evaluate.selection(choices, config).startswith(said)

@@ -6,8 +6,7 @@ from ex3cli.datasets.splits import stratified_sample
 from ex3cli.errors import DataError, UsageError
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.features import Features
-from ex3cli.vae.few_labels import fits as evaluation
-from ex3cli.vae.few_labels import svm
+from ex3cli.vae.few_labels import fits, svm
 from ex3cli.vae.few_labels.fits import evaluate, fit_baseline, params_for
 from ex3cli.vae.few_labels.svm import SVMParams
 
@@ -30,7 +29,7 @@ SMALL = EvaluationConfig(labels=(50, 100), draws=4, jobs=1)
 CHOICES = {100: SVMParams(10.0, 1.0)}
 
 
-def run(features: Features, config: EvaluationConfig, seed: int) -> list[evaluation.SizeResult]:
+def run(features: Features, config: EvaluationConfig, seed: int) -> list[fits.SizeResult]:
     return evaluate(features, config, fit_baseline(CHOICES, config, seed), seed=seed)
 
 
@@ -77,8 +76,8 @@ def test_no_label_outside_the_drawn_ones_and_no_test_label_reaches_a_fit(
     changed = Features(
         FEATURES.train, FEATURES.positions, poisoned, FEATURES.test, (FEATURES.test_labels + 1) % 10
     )
-    monkeypatch.setattr(evaluation, "stratified_sample", lambda *_, **__: chosen)
-    monkeypatch.setattr(evaluation, "check_draws", lambda *_: None)
+    monkeypatch.setattr(fits, "stratified_sample", lambda *_, **__: chosen)
+    monkeypatch.setattr(fits, "check_draws", lambda *_: None)
     spied = evaluate(
         changed,
         EvaluationConfig(labels=(50,), draws=1, tune=config.tune, jobs=1),
@@ -129,7 +128,7 @@ def test_what_the_user_gives_goes_before_what_was_chosen() -> None:
 def test_impossible_numbers_of_labels_are_refused_before_any_fit(
     labels: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "_fit_and_score", lambda *_: pytest.fail("fitted"))
+    monkeypatch.setattr(fits, "_fit_and_score", lambda *_: pytest.fail("fitted"))
     with pytest.raises(UsageError, match="--labels"):
         run(FEATURES, EvaluationConfig(labels=labels, draws=1), 0)
 

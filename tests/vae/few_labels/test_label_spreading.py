@@ -8,7 +8,7 @@ from sklearn.svm import SVC
 from ex3cli.datasets.splits import stratified_sample
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.features import Features
-from ex3cli.vae.few_labels import label_spreading as transduction
+from ex3cli.vae.few_labels import label_spreading
 from ex3cli.vae.few_labels.fits import evaluate, fit_baseline
 from ex3cli.vae.few_labels.label_spreading import (
     Selection,
@@ -42,7 +42,7 @@ def test_the_graph_is_symmetric_and_normalised() -> None:
     assert np.allclose(dense, dense.T)
     assert np.abs(np.linalg.eigvalsh(dense)).max() == pytest.approx(1.0), "of D^-1/2 W D^-1/2"
     assert (np.diag(dense) == 0).all()
-    assert (GRAPH.getnnz(axis=1) >= transduction.NEIGHBOURS).all()
+    assert (GRAPH.getnnz(axis=1) >= label_spreading.NEIGHBOURS).all()
 
 
 def test_it_is_the_graph_that_is_written_down() -> None:
@@ -63,7 +63,7 @@ def test_it_is_the_graph_that_is_written_down() -> None:
 def test_spreading_solves_the_papers_equation() -> None:
     """(1 - alpha)(I - alpha S)^-1 Y, dense, as the paper writes it; its factor does not change the shares."""
     given = np.array([0, 1, 2, 3])
-    dense = np.linalg.inv(np.eye(720) - transduction.ALPHA * GRAPH.toarray())
+    dense = np.linalg.inv(np.eye(720) - label_spreading.ALPHA * GRAPH.toarray())
     mass = np.stack([dense[:, given[LABELS[given] == each]].sum(axis=1) for each in range(2)], axis=1)
     oracle = mass / mass.sum(axis=1, keepdims=True)
     assert np.allclose(spread(GRAPH, given, LABELS[given], 2, balanced=False), oracle, atol=1e-3)
@@ -97,7 +97,7 @@ def test_the_share_weighs_graph_against_svm() -> None:
 
 def test_unlabelled_points_help_where_they_show_the_way() -> None:
     inductive = evaluate(FEATURES, CONFIG, fit_baseline(CHOICES, CONFIG, 0), seed=0)[0]
-    spreading = transduction.choose(FEATURES, GRAPH, CHOICES, CONFIG, 0)
+    spreading = label_spreading.choose(FEATURES, GRAPH, CHOICES, CONFIG, 0)
     assert spreading[6].share is not None
     assert spreading[6].accuracy > spreading[6].inductive
     spread_fit = transductive_fit(GRAPH, CHOICES, spreading, CONFIG, 0)
@@ -109,7 +109,7 @@ def test_unlabelled_points_help_where_they_show_the_way() -> None:
 
 def test_where_it_does_not_help_the_inductive_svm_is_kept() -> None:
     trials = [{None: 0.8, 0.1: 0.7, 0.3: 0.75}, {None: 0.8, 0.1: 0.75, 0.3: 0.7}]
-    assert transduction._decide(trials) == Selection(None, 0.8, 0.8)
+    assert label_spreading._decide(trials) == Selection(None, 0.8, 0.8)
     fit = transductive_fit(GRAPH, CHOICES, {6: Selection(None, 0.8, 0.8)}, CONFIG, 0)
     kept = evaluate(FEATURES, CONFIG, fit, seed=0)[0]
     assert np.array_equal(
@@ -152,7 +152,7 @@ def test_the_refit_takes_the_labelled_fourfold_and_random_others_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ex3cli.vae.few_labels.svm.SVC", Spy)
-    monkeypatch.setattr(transduction, "N_PSEUDO_LABELS", 50)
+    monkeypatch.setattr(label_spreading, "N_PSEUDO_LABELS", 50)
     Spy.fitted.clear()
     chosen = stratified_sample(LABELS, 6, 0, 0, candidates=np.arange(600))
     transductive_fit(GRAPH, CHOICES, {6: Selection(0.3, 0.9, 0.8)}, CONFIG, 0)(
@@ -184,8 +184,8 @@ def test_choosing_fits_at_most_half_of_the_kept_images_and_scores_on_the_others(
     smallest = int(np.bincount(LABELS[kept]).min())
     chosen = stratified_sample(LABELS, min(size, smallest // 2 * 2), 0, 0, candidates=kept)
     rest = np.setdiff1d(kept, chosen)
-    monkeypatch.setattr(transduction, "SHARES", (0.3,))
-    _, scores = transduction._trial(FEATURES, GRAPH, CHOICES[6], size, 0, 0)
+    monkeypatch.setattr(label_spreading, "SHARES", (0.3,))
+    _, scores = label_spreading._trial(FEATURES, GRAPH, CHOICES[6], size, 0, 0)
     machine = CHOICES[6].svm(TRAIN[chosen]).fit(TRAIN[chosen], LABELS[chosen])
     assert scores[None] == machine.score(TRAIN[rest], LABELS[rest])
     fit = transductive_fit(GRAPH, {len(chosen): CHOICES[6]}, {len(chosen): Selection(0.3, 0, 0)}, CONFIG, 0)
@@ -195,8 +195,8 @@ def test_choosing_fits_at_most_half_of_the_kept_images_and_scores_on_the_others(
 
 
 def test_choosing_looks_at_the_kept_images_alone() -> None:
-    honest = transduction.choose(FEATURES, GRAPH, CHOICES, CONFIG, 0)
+    honest = label_spreading.choose(FEATURES, GRAPH, CHOICES, CONFIG, 0)
     labels = LABELS.copy()
     labels[:600] = 1 - labels[:600]
     poisoned = Features(TRAIN, np.arange(720), labels, TEST, 1 - TEST_LABELS)
-    assert transduction.choose(poisoned, GRAPH, CHOICES, CONFIG, 0) == honest
+    assert label_spreading.choose(poisoned, GRAPH, CHOICES, CONFIG, 0) == honest
