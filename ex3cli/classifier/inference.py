@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ex3cli.classifier.config import ClassifierConfig
 from ex3cli.classifier.network import Classifier
-from ex3cli.datasets.registry import spec
 from ex3cli.errors import ArtifactError
 from ex3cli.runs.run import Run
 
@@ -117,11 +116,11 @@ def load_classifier(run: Run) -> Classifier:
         says.
     """
     config = run.settings(ClassifierConfig)
-    classes = len(spec(run.manifest.config["dataset"]).class_names)
-    classifier = Classifier(config.width, config.feature_size, classes)
     try:
-        classifier.load_state_dict(run.read_tensors(WEIGHTS_FILE, finite=True))
-    except RuntimeError as error:
+        weights = run.read_tensors(WEIGHTS_FILE, finite=True)
+        classifier = Classifier(config.width, config.feature_size, classes=len(weights["head.weight"]))
+        classifier.load_state_dict(weights)
+    except (RuntimeError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{run.path / WEIGHTS_FILE} does not fit the configuration in its manifest",
             "train it anew: ex3 classifier train",

@@ -135,7 +135,7 @@ def find_classifier(context: Context, name: str | None = None) -> "Run":
     """The classifier of the data set: the one of that name, else your newest complete one, else the shipped
     one.
     """
-    make = f"ex3 classifier train --dataset {context.dataset}"
+    make = f"ex3 classifier train --dataset {context.dataset_word}"
     return context.store.find(("classifier", context.dataset), command=TRAIN, name=name, make=make)
 
 

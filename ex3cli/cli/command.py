@@ -54,6 +54,7 @@ class Context:
     data: Path | None = None
     artifacts: Path = Path("artifacts")
     dataset: str = "fashion-mnist"
+    own_data: str | None = None  # the path that --dataset gave, where it is no name
     run: str | None = None
     device: str = "auto"
     seed: int = 0
@@ -66,6 +67,11 @@ class Context:
     program: Any = None  # the group of all commands, for `call`
     looks_in: "Store | None" = None  # replaces the store of the artifacts folder and the bundled runs
     _progress: "Progress | None" = field(default=None, repr=False)
+
+    @property
+    def dataset_word(self) -> str:
+        """What follows --dataset on a command line: a name, or the path of the user's own images."""
+        return shlex.quote(self.own_data or self.dataset)
 
     @property
     def store(self) -> "Store":
@@ -273,6 +279,8 @@ def _context(config: type[Config] | None, ctx: typer.Context, given: dict[str, A
     context = Context(argv=given_words(ctx), given=_given(ctx, given), program=ctx.find_root().command)
     for key in given.keys() & {*COMMON, "json", "quiet"}:
         setattr(context, key, given[key])
+    if "dataset" in context.given and is_path(context.dataset):
+        _register_own_data(context)
     if config is not None:
         declared = declared_options(config)
         for key in context.given.keys() & declared.keys():
@@ -281,6 +289,22 @@ def _context(config: type[Config] | None, ctx: typer.Context, given: dict[str, A
         chosen = {key: value for key, value in context.given.items() if key in declared}
         context.config = config.resolve(given.get("preset"), **chosen)
     return context
+
+
+def is_path(dataset: str) -> bool:
+    """Whether --dataset names a file or a folder of the user's own images."""
+    return "/" in dataset or "\\" in dataset or dataset.lower().endswith(".npz")
+
+
+def _register_own_data(context: Context) -> None:
+    """Read the user's own images, and let the command know them by the name of their file or folder."""
+    from ex3cli.datasets.registry import register_own
+
+    context.own_data = context.dataset
+    context.dataset, notes = register_own(Path(context.own_data))
+    context.given["dataset"] = context.dataset
+    for note in notes:
+        context.note(f"{context.dataset}: {note}")
 
 
 def given_words(ctx: typer.Context) -> list[str]:

@@ -85,7 +85,8 @@ COMMON: dict[str, tuple[Any, Any]] = {
         Annotated[
             str,
             typer.Option(
-                help="fashion-mnist, mnist or digits (included in scikit-learn).", rich_help_panel="Input"
+                help="fashion-mnist, mnist, digits, or a path: a folder of images or an .npz file.",
+                rich_help_panel="Input",
             ),
         ],
         "fashion-mnist",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.cli.command import Context
+from ex3cli.cli.command import Context, is_path
 from ex3cli.config import declared_options
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
 from ex3cli.runs.run import Run
@@ -143,7 +143,10 @@ def follow_up(context: Context, *words: str) -> str:
 
 
 def _resume_words(command: str, run: Run) -> list[str]:
-    return ["ex3", *command.split(), "--resume", str(run.path)]
+    """The words that go on with a run; a path of the user's own images is given again."""
+    path = word_after("--dataset", run.manifest.argv)
+    own_data = ["--dataset", path] if path is not None and is_path(path) else []
+    return ["ex3", *command.split(), "--resume", str(run.path), *own_data]
 
 
 @contextmanager

@@ -111,6 +111,10 @@ class ImageDataset:
     digests: dict[str, str]  # file -> SHA-256, for the manifest
 
 
+_OWN: dict[str, tuple[Spec, ImageDataset]] = {}
+"""Data sets of the user that this process has read."""
+
+
 def names() -> tuple[str, ...]:
     """The known data sets."""
     return tuple(SPECS)
@@ -123,9 +127,41 @@ def spec(name: str) -> Spec:
     ------
     UsageError : there is none; the remedy says which was probably meant.
     """
+    if name in _OWN:
+        return _OWN[name][0]
     if name not in SPECS:
-        raise UsageError(f"there is no data set {name!r}", did_you_mean(name, SPECS))
+        remedy = did_you_mean(name, SPECS)
+        if not remedy.startswith("did you mean"):
+            remedy += "; for images of your own, give the path of a folder or an .npz file"
+        raise UsageError(f"there is no data set {name!r}", remedy)
     return SPECS[name]
+
+
+def register_own(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Read a folder of images or an .npz file as a data set of this process.
+
+    Returns
+    -------
+    The name by which `spec` and `load` know it, and notes for the user (see `own.OwnData`).
+
+    Raises
+    ------
+    DataError : it cannot be read as a data set.
+    """
+    from ex3cli.datasets import own
+
+    data = own.read(path)
+    name = own.name_of(path)
+    name = f"{name}-own" if name in SPECS else name
+    chosen = Spec(
+        name=name,
+        title=f"{name}, {len(data.train_labels):,} + {len(data.test_labels):,} images of your own, 28×28",
+        class_names=data.class_names,
+        source=str(path),
+    )
+    arrays = (data.train_images, data.train_labels, data.test_images, data.test_labels)
+    _OWN[name] = (chosen, _in_memory(chosen, arrays, data.digests))
+    return name, data.notes
 
 
 def load(name: str, root: Path | None = None) -> ImageDataset:
@@ -141,6 +177,8 @@ def load(name: str, root: Path | None = None) -> ImageDataset:
     UsageError : an unknown name. DataError : a file that is missing, cut short or altered; it is named.
     """
     chosen = spec(name)
+    if name in _OWN:
+        return _OWN[name][1]
     if name == DIGITS:
         return _digits(chosen)
     folder = (root or DEFAULT_ROOT) / chosen.folder

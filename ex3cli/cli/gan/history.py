@@ -47,7 +47,7 @@ def history(context: Context) -> Result:
         else None
     )
     if not counted.kinds:
-        nothing = f"No attempt has been made yet: ex3 gan train --kind dcgan --dataset {context.dataset}"
+        nothing = f"No attempt has been made yet: ex3 gan train --kind dcgan --dataset {context.dataset_word}"
         return Result(document=document, show=[nothing], problem=problem)
     category, config = ("gan", context.dataset, "history"), {"dataset": context.dataset}
     record = recorded(

@@ -94,7 +94,7 @@ def find_generator(context: Context, kind: str, name: str | None = None) -> "Run
     """The training of a kind: the named one, else your newest converged one, else the bundled one."""
     from ex3cli.cli.classifier import find_classifier
 
-    make = f"ex3 gan train --kind {kind} --dataset {context.dataset}"
+    make = f"ex3 gan train --kind {kind} --dataset {context.dataset_word}"
     find = partial(
         context.store.find, ("gan", context.dataset, kind), command=TRAIN, name=name, must_converge=True
     )
@@ -104,7 +104,7 @@ def find_generator(context: Context, kind: str, name: str | None = None) -> "Run
         try:
             find_classifier(context)
         except MissingRunError:  # without a classifier no training can be evaluated, so none is a default
-            return find(make=f"ex3 classifier train --dataset {context.dataset}, then {make}")
+            return find(make=f"ex3 classifier train --dataset {context.dataset_word}, then {make}")
         except ArtifactError:
             pass  # a damaged classifier is named by the command that needs it
         raise
@@ -235,7 +235,7 @@ def _nothing(context: Context, presets: Sequence[str] | None = None) -> Artifact
     which = f" --preset {presets[0]}" if presets else ""
     return ArtifactError(
         f"there is no finished training{words} on {context.dataset}",
-        f"make one: ex3 gan train --kind dcgan{which} --dataset {context.dataset}",
+        f"make one: ex3 gan train --kind dcgan{which} --dataset {context.dataset_word}",
     )
 
 
