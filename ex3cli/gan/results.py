@@ -1,4 +1,4 @@
-"""What the results of a GAN are called: kinds and files. Imports nothing heavy; the report reads it too."""
+"""Kinds of GAN and their shown names. Imports nothing heavy."""
 
 NAMES = {"dcgan": "DCGAN", "wgan": "WGAN-GP", "wgan-clip": "WGAN (clipping)"}
 KINDS = tuple(NAMES)

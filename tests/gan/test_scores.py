@@ -144,7 +144,7 @@ def test_digits_alone_say_the_same_without_any_download(digits_classifier: Path)
     assert noisy.fid > 5 * clean.fid
     assert noisy.coverage < clean.coverage
     few = yardstick.score(
-        *(lambda seen: (seen.features, seen.said))(predict(classifier, data.test_images[:15])), asked=None
+        *(lambda seen: (seen.features, seen.labels))(predict(classifier, data.test_images[:15])), target=None
     )
     assert np.isnan(few.variety).all()
     assert few.label_agreement is None
@@ -156,13 +156,13 @@ def test_each_figure_is_of_the_labels_and_features_it_is_told_of() -> None:
     features = np.concatenate(
         [generator.normal(0, [[2.0]], (60, 4)), generator.normal(0, 1, (20, 4))]
     ).astype(np.float32)
-    asked, said = np.repeat([0, 1], [60, 20]), np.repeat([0, 1], [20, 60])
-    scores = ReferenceStatistics(real, 2).score(features, said, asked)
+    target, said = np.repeat([0, 1], [60, 20]), np.repeat([0, 1], [20, 60])
+    scores = ReferenceStatistics(real, 2).score(features, said, target)
     # shares of what is said
     assert (scores.label_agreement, scores.class_shares.tolist()) == (0.5, [0.25, 0.75])
     # of what was asked for, over that of real ones; 20 are enough
     assert scores.variety == pytest.approx([2, 1], rel=0.2)
-    assert np.isnan(ReferenceStatistics(real, 2).score(features[:-1], said[:-1], asked[:-1]).variety[1])
+    assert np.isnan(ReferenceStatistics(real, 2).score(features[:-1], said[:-1], target[:-1]).variety[1])
     assert (
         len(ReferenceStatistics(real, 2).first(30).real.labels)
         == len(ReferenceStatistics(real, 2).first(30).real.features)

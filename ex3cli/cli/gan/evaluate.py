@@ -56,7 +56,7 @@ def evaluate(
     done = evaluation.evaluate(
         load_generator(run, len(names)), kind, classifier, len(names), count=count, seed=context.seed
     )
-    scores, floor = done.scores, done.floor
+    scores, baseline = done.scores, done.baseline
     document: dict[str, Any] = {
         "kind": kind,
         "dataset": context.dataset,
@@ -64,22 +64,22 @@ def evaluate(
         "classifier": classifier.name,
         "n": scores.n,
         "fid": scores.fid,
-        "fid_floor": floor.fid,
+        "fid_floor": baseline.fid,
         "kid": scores.kid.value,
         "kid_standard_error": scores.kid.standard_error,
-        "kid_floor": floor.kid.value,
+        "kid_floor": baseline.kid.value,
         "coverage": scores.coverage,
-        "coverage_floor": floor.coverage,
+        "coverage_floor": baseline.coverage,
         "density": scores.density,
-        "density_floor": floor.density,
+        "density_floor": baseline.density,
         "label_agreement": scores.label_agreement,
         "classifier_accuracy": classifier.manifest.summary["accuracy"],
         "class_agreements": None
         if scores.class_agreements is None
         else dict(zip(names, scores.class_agreements, strict=True)),
         "class_shares": dict(zip(names, scores.class_shares, strict=True)),
-        "verdict": ("failed" if done.shortfall else "converged") if done.is_judged else None,
-        "reason": done.shortfall.reason if done.shortfall else None,
+        "verdict": ("failed" if done.unmet else "converged") if done.is_judged else None,
+        "reason": done.unmet.reason if done.unmet else None,
     }
     category, config = ("gan", context.dataset, "eval", kind), {"kind": kind, "count": scores.n}
     record = recorded(
@@ -91,8 +91,8 @@ def evaluate(
     title = f"{run.name}: {scores.n:,} images, seed {context.seed}, by {classifier.name}"
     said = (
         "Its images pass as converged."
-        if not done.shortfall
-        else f"It falls short of convergence: {done.shortfall.reason}."
+        if not done.unmet
+        else f"It falls short of convergence: {done.unmet.reason}."
     )
     if not done.is_judged:
         said = "No verdict: coverage is higher among fewer images than the bar is of; leave out -n for one."

@@ -353,5 +353,5 @@ def test_what_is_not_enough_at_the_end(kind: str, final: Evaluation, reason: str
 def test_every_threshold_says_why_and_every_reason_what_it_means() -> None:
     assert all(len(each.metadata["help"]) > 20 for each in fields(Thresholds))
     named = {value for name, value in vars(rules).items() if name.isupper() and isinstance(value, str)}
-    assert named - {rules.FID_AS_LOOKED} == set(rules.REASONS)
+    assert named - {rules.FID_AS_EVALUATED} == set(rules.REASONS)
     assert set(Thresholds.by_kind) == set(KINDS)
