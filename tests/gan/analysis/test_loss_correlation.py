@@ -178,7 +178,7 @@ def test_what_nobody_looked_at_or_whose_loss_says_more_is_refused(
         config=GANConfig.resolve(kind="wgan").to_dict(),
     )
     bare.finish({})
-    with pytest.raises(NotComparableError, match=r"losses of gan/digits/wgan/.* are not stored"):
+    with pytest.raises(NotComparableError, match=r"gan/digits/wgan/.* has no stored losses"):
         read(bare)
 
 
