@@ -189,7 +189,7 @@ class ImageClassifier:
 
     def predict(self, images: ArrayLike) -> NDArray[np.int64]:
         """(n,) the most probable class of each of (n, 28, 28) images."""
-        return inference.predict(self.network, _as_images(images)).said
+        return inference.predict(self.network, _as_images(images)).labels
 
     def features(self, images: ArrayLike) -> NDArray[np.float32]:
         """(n, F) float32 features of (n, 28, 28) images, those before the last layer."""

@@ -20,21 +20,18 @@ BATCH = 250
 
 @dataclass(frozen=True)
 class Predictions:
-    """Features (n, F) float32, class that is said (n,), and its probability (n,)."""
+    """Features (n, F), predicted labels (n,) and their probability (n,)."""
 
     features: NDArray[np.float32]
-    said: NDArray[np.int64]
+    labels: NDArray[np.int64]
     probability: NDArray[np.float32]
 
 
 @contextmanager
 def single_precision() -> Iterator[None]:
-    """Convolutions of float32 in float32: cuDNN else rounds their factors to TF32, to 10 bits, on the GPUs
-    that have it.
+    """Disable TF32 in cuDNN's convolutions, which rounds factors to 10 bits.
 
-    Not by `torch.backends.cudnn.flags`, which puts what it is not given (whether to use cuDNN at all, whether
-    to look for the
-    fastest algorithm) to defaults of its own, and takes other arguments in each release of torch.
+    `torch.backends.cudnn.flags` would also reset the flags that it is not given.
     """
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
@@ -47,32 +44,30 @@ def single_precision() -> Iterator[None]:
 @torch.inference_mode()
 @single_precision()
 def predict(classifier: Classifier, images: Tensor | NDArray[np.uint8]) -> Predictions:
-    """Look at (n, 28, 28) uint8 images, in single precision, so that every machine sees the same to
-    rounding.
-    """
+    """Classify (n, 28, 28) uint8 images in single precision, so that machines agree up to rounding."""
     pixels = torch.as_tensor(np.asarray(images) if not isinstance(images, Tensor) else images)
     device = classifier.head.weight.device
-    features, said, probability = [], [], []
+    features, labels, probability = [], [], []
     classifier.eval()
     for start in range(0, len(pixels), BATCH):
-        seen = classifier.features(pixels[start : start + BATCH].to(device))
-        best = classifier.head(seen).float().softmax(dim=1).max(dim=1)
-        features.append(seen.cpu())
-        said.append(best.indices.cpu())
+        batch = classifier.features(pixels[start : start + BATCH].to(device))
+        best = classifier.head(batch).float().softmax(dim=1).max(dim=1)
+        features.append(batch.cpu())
+        labels.append(best.indices.cpu())
         probability.append(best.values.cpu())
-    return Predictions(torch.cat(features).numpy(), torch.cat(said).numpy(), torch.cat(probability).numpy())
+    return Predictions(torch.cat(features).numpy(), torch.cat(labels).numpy(), torch.cat(probability).numpy())
 
 
-def confusion(labels: NDArray[np.int64], said: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """How often each class (rows) is said to be each (columns), (classes, classes)."""
-    counts: NDArray[np.int64] = np.bincount(labels * classes + said, minlength=classes**2).reshape(
+def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """The (classes, classes) confusion matrix: rows are labels, columns are predictions."""
+    counts: NDArray[np.int64] = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(
         classes, classes
     )
     return counts
 
 
 def accuracy_of(counts: NDArray[Any]) -> float:
-    """The share on the diagonal of a confusion matrix."""
+    """The accuracy from a confusion matrix."""
     return float(np.trace(counts) / counts.sum())
 
 
@@ -92,7 +87,7 @@ class ReferenceFeatures:
 
 
 def round_to_half(classifier: Classifier) -> None:
-    """Round every weight to half precision, in place: what is measured is what is kept."""
+    """Round every weight to half precision in place, so that the evaluated weights are the saved ones."""
     with torch.no_grad():
         for value in (*classifier.parameters(), *classifier.buffers()):
             if value.is_floating_point():
@@ -100,7 +95,7 @@ def round_to_half(classifier: Classifier) -> None:
 
 
 def save_weights(run: Run, classifier: Classifier) -> None:
-    """Write the weights, which `round_to_half` has seen to, in half precision."""
+    """Write the weights, rounded by `round_to_half`, in half precision."""
     state = classifier.state_dict()
     run.write_tensors(
         WEIGHTS_FILE, {key: each.half() if each.is_floating_point() else each for key, each in state.items()}

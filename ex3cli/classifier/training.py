@@ -212,7 +212,7 @@ class Training:
 
     def _end_epoch(self, epoch: int, loss: float) -> None:
         accuracy = float(
-            (predict(self.trainer.ema.model, self.held_out[0]).said == self.held_out[1].numpy()).mean()
+            (predict(self.trainer.ema.model, self.held_out[0]).labels == self.held_out[1].numpy()).mean()
         )
         self.run.metrics.append({"epoch": epoch, "loss": loss, "held_out_accuracy": accuracy})
         check_finite(
@@ -293,4 +293,4 @@ def _finished(
 
 
 def _confusion(seen: Predictions, labels: Tensor, classes: int) -> NDArray[np.int64]:
-    return confusion(labels.numpy(), seen.said, classes)
+    return confusion(labels.numpy(), seen.labels, classes)

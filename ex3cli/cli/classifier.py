@@ -145,7 +145,7 @@ def _measured(context: Context, run: "Run", names: tuple[str, ...]) -> dict[str,
 
     data = load(context.dataset, context.data)
     counts = confusion(
-        data.test_labels.numpy(), predict(load_classifier(run), data.test_images).said, len(names)
+        data.test_labels.numpy(), predict(load_classifier(run), data.test_images).labels, len(names)
     )
     return {
         "dataset": data.name,

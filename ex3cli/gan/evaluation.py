@@ -1,4 +1,4 @@
-"""`ex3 gan eval`: quality of a generator's images beside the real baseline, and the verdict."""
+"""Evaluation of a trained generator: metrics, the same metrics of real images, and the verdict."""
 
 from dataclasses import dataclass
 
@@ -9,40 +9,41 @@ from ex3cli.classifier.inference import load_classifier, load_reference_features
 from ex3cli.errors import UsageError
 from ex3cli.gan.convergence.callbacks import Failure
 from ex3cli.gan.convergence.criteria import Thresholds, unmet_criterion
-from ex3cli.gan.convergence.evaluation import figures
+from ex3cli.gan.convergence.evaluation import evaluation_of
 from ex3cli.gan.image_quality import GenerationMetrics, ReferenceStatistics
 from ex3cli.gan.networks import Generator
 from ex3cli.gan.sampling.draw import sample
 from ex3cli.runs.run import Run
 
-MOST = 10_000
+MAX_IMAGES = 10_000
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of drawn images and of as many real training images, both against as many real test images."""
+    """Metrics of generated images and of as many real training images, both against real test images."""
 
     scores: GenerationMetrics
-    floor: GenerationMetrics
-    shortfall: Failure | None  # what keeps it from having converged, by the judge's bar
-    is_judged: bool  # of as many images as that bar is of: coverage is higher among fewer
+    baseline: GenerationMetrics
+    unmet: Failure | None  # the convergence criterion that is not met
+    is_judged: bool  # the criteria are for `MAX_IMAGES` images; coverage is higher for fewer
 
 
 def evaluate(
     generator: Generator, kind: str, classifier: Run, classes: int, *, count: int | None, seed: int
 ) -> Evaluation:
-    """Score images 0 … count − 1 of a seed, the very ones that `gan sample` draws, all classes in turn.
+    """Evaluate images 0 … count − 1 of a seed, the images that `gan sample` generates.
 
-    The floor's images are held-out training images: neither they nor the test images trained the classifier.
+    The baseline uses held-out training images. The classifier was trained neither on these nor on test
+    images.
 
     Parameters
     ----------
-    classifier : the run of the classifier to look with; its stored features stand for the real images.
-    count : images; None takes 10,000, or as many as there are real ones.
+    classifier : run of the classifier, with stored features of the real images.
+    count : number of images; None means 10,000, or the number of real images if that is smaller.
 
     Raises
     ------
-    UsageError : there are not as many real images.
+    UsageError : `count` exceeds the number of real images.
     """
     available = available_real_images(classifier)
     if count is not None and count > available:
@@ -50,13 +51,13 @@ def evaluate(
             f"-n {count:,} is more than the {available:,} real images to compare with",
             f"give at most {available}",
         )
-    full = min(MOST, available)
+    full = min(MAX_IMAGES, available)
     n = full if count is None else count
     labels = np.arange(n) % classes if generator.classes else None
     images = sample(generator, seed, None if labels is None else labels.tolist(), n)
     scores, real = compare_with_real(images, labels, classifier, classes)
-    shortfall = unmet_criterion(figures(scores), Thresholds.for_kind(kind)) if n == full else None
-    return Evaluation(scores, real, shortfall, is_judged=n == full)
+    unmet = unmet_criterion(evaluation_of(scores), Thresholds.for_kind(kind)) if n == full else None
+    return Evaluation(scores, real, unmet, is_judged=n == full)
 
 
 def available_real_images(classifier: Run) -> int:

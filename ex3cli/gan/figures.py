@@ -1,4 +1,4 @@
-"""Figures of a training: its losses against the iteration, its fixed z through time."""
+"""Figures of GAN trainings: losses, samples over time, comparison, failure rates."""
 
 import math
 from collections.abc import Sequence
@@ -16,8 +16,7 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.kinds import KINDS, NAMES
 from ex3cli.gan.sampling.export import Pixels, make_grid
 
-# inches, in the comparison: side of an image, between two panels, for the title
-IMAGE, GAP, TITLE = 1.3, 0.36, 0.36
+IMAGE, GAP, TITLE = 1.3, 0.36, 0.36  # inches in the comparison: image side, gap between panels, title
 
 
 def loss_figure(config: GANConfig, losses: dict[str, NDArray[np.float32]]) -> Figure:
@@ -25,8 +24,8 @@ def loss_figure(config: GANConfig, losses: dict[str, NDArray[np.float32]]) -> Fi
 
     Parameters
     ----------
-    config : whose losses they are.
-    losses : (iterations,) of each name in `session.LOSSES`.
+    config : configuration of the training.
+    losses : (iterations,) of each name in `trainer.LOSSES`.
     """
     titles = loss_titles(config)
     with style():
@@ -36,31 +35,31 @@ def loss_figure(config: GANConfig, losses: dict[str, NDArray[np.float32]]) -> Fi
             draw_loss(axes, losses[name])
             axes.set_title(title, loc="left", fontsize=10)
         figure.axes[-1].set_xlabel("generator iteration")
-        # Below all of them, for no corner of a loss is sure to stay empty.
+        # below the axes, because a curve may pass through any corner
         figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
         figure.suptitle(f"{_called(config)}: loss against iteration")
     return figure
 
 
 def _called(config: GANConfig) -> str:
-    """Which training a figure is of."""
+    """The name of a training in figure titles."""
     return f"{NAMES[config.kind]}, preset {config.preset}"
 
 
 def loss_titles(config: GANConfig) -> dict[str, str]:
-    """The losses to show of a training, what matters most first, each with its formula."""
+    """The losses to plot with their formulas, the most important first."""
     return {name: title + _auxiliary_part(config, name) for name, title in KINDS[config.kind].losses}
 
 
 def _auxiliary_part(config: GANConfig, name: str) -> str:
-    """What the auxiliary classifier adds to a loss, for its title."""
+    """The auxiliary term of a loss, for its title."""
     weights = {"critic_loss": config.aux_weight, "generator_loss": config.aux_weight_g}
     weight = weights.get(name, 0.0) if config.has_auxiliary else 0.0
     return f" + {weight:g} × auxiliary cross-entropy" if weight else ""
 
 
 def draw_loss(axes: Axes, values: NDArray[np.float32]) -> None:
-    """One loss against the iteration: every value, and the running mean over them."""
+    """Plot one loss and its running mean against the iteration."""
     span = smoothing_span(len(values))
     iterations = np.arange(1, len(values) + 1)
     axes.plot(
@@ -72,12 +71,12 @@ def draw_loss(axes: Axes, values: NDArray[np.float32]) -> None:
     axes.set_ylim(*_shown(values[len(values) // 100 :]))
     axes.set_xlim(0, len(values))
     if len(lost := np.flatnonzero(~np.isfinite(values))):
-        words = f"no number from iteration {lost[0] + 1:,} on"
+        words = f"not finite from iteration {lost[0] + 1:,}"
         axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color="black")
 
 
 def strip_figure(config: GANConfig, grids: Sequence[tuple[str, Pixels]]) -> Figure:
-    """Grids of fixed z side by side, named by their moment; a row that is not full stands in the middle."""
+    """Grids of fixed z side by side, with their titles; an incomplete row is centered."""
     columns = fullest(len(grids), (4, 5, 3))
     lines = -(-len(grids) // columns)
     height, width = grids[0][1].shape
@@ -93,27 +92,25 @@ def strip_figure(config: GANConfig, grids: Sequence[tuple[str, Pixels]]) -> Figu
             axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set_title(name, fontsize=9)
             axes.set_axis_off()
-        figure.suptitle(f"{_called(config)}: the same z through the training")
+        figure.suptitle(f"{_called(config)}: images of fixed z during training")
     return figure
 
 
 def fullest(count: int, columns: Sequence[int]) -> int:
-    """Of these numbers of columns the one that leaves the fewest cells of `count` empty, the first of
-    several.
-    """
-    return min((min(each, count) for each in columns), key=lambda each: -count % each)
+    """The number of columns that leaves the fewest empty cells."""
+    return min((min(number, count) for number in columns), key=lambda number: -count % number)
 
 
 def comparison_figure(
     label: str, panels: Sequence[tuple[str, NDArray[np.uint8]]], missing: Sequence[str] = ()
 ) -> Figure:
-    """The figure to hand in: panels with their images side by side; a missing one is named.
+    """Panels of images side by side; the title names missing panels.
 
     Parameters
     ----------
-    label : the class that all are of.
-    panels : name and (n, 28, 28) images of each; a kind of training is given its full name.
-    missing : names of the panels that could not be drawn.
+    label : the class of all images.
+    panels : name and (n, 28, 28) images of each panel.
+    missing : names of the missing panels.
     """
     absent = ", ".join(NAMES.get(name, name) for name in missing)
     title = label + (f" (missing: {absent})" if missing else "")
@@ -122,8 +119,7 @@ def comparison_figure(
     columns = 1 if count > 2 else max(1, len(panels))
     rows = -(-max(1, len(panels)) // columns)
     deep, wide = np.max([sheet.shape for _, sheet in sheets] or [(28, 28)], axis=0) * (IMAGE / 28)
-    # In inches: a heading stands close above its images, and between panels is many times what is between two
-    # images of one.
+    # in inches; the gap between panels is much larger than the gap between the images of a panel
     head = 0.38 if count == 1 else 0.22
     across, down = wide + GAP, deep + GAP / 2 + head
     width, height = columns * across + GAP, rows * down + GAP / 2 + TITLE
@@ -143,11 +139,11 @@ def comparison_figure(
 
 
 def failure_figure(kinds: dict[str, dict[str, Any]]) -> Figure:
-    """The share of attempts that failed, with its 95 % Wilson interval, a line a kind.
+    """The failure rate of each kind, with its 95 % Wilson interval.
 
     Parameters
     ----------
-    kinds : of each kind what `history.Count.document` says.
+    kinds : `failures.Count.document` of each kind.
     """
     with style():
         figure = Figure(figsize=(7, 0.9 + 0.7 * len(kinds)), layout="constrained")
@@ -169,7 +165,7 @@ def failure_figure(kinds: dict[str, dict[str, Any]]) -> Figure:
             words = (
                 f"{counts['failed']} of {judged} failed" + (f": {reasons}" if reasons else "")
                 if judged
-                else "none judged"
+                else "none evaluated"
             )
             axes.annotate(words, (0.0, place), xytext=(4, 9), textcoords="offset points", fontsize=8)
         highest = max(
@@ -181,17 +177,17 @@ def failure_figure(kinds: dict[str, dict[str, Any]]) -> Figure:
         axes.set_ylim(-0.5, len(kinds) - 0.3)
         axes.set_xlim(-0.02 * end, 1.02 * end)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-        axes.set_xlabel("share of attempts that failed to converge, with its 95 % interval (Wilson)")
+        axes.set_xlabel("failure rate of the attempts, with 95 % Wilson interval")
     return figure
 
 
 def smoothing_span(count: int) -> int:
-    """Iterations that the smoothed curve averages over: a fiftieth of the training."""
+    """Iterations in the running mean: a fiftieth of the training."""
     return max(1, count // 50)
 
 
 def running_mean(values: NDArray[np.float32], span: int) -> NDArray[np.float64]:
-    """Mean of the last `span` values at each place, of fewer at the beginning; same length out."""
+    """Mean of the last `span` values at each position (fewer at the start)."""
     total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(ends - span, 0)
@@ -200,9 +196,7 @@ def running_mean(values: NDArray[np.float32], span: int) -> NDArray[np.float64]:
 
 
 def _shown(values: NDArray[np.float32]) -> tuple[float, float]:
-    """Limits that hold all but the wildest half percent at either end, so that one spike does not flatten the
-    curve.
-    """
+    """Axis limits that cover all but the most extreme 0.5 % at either end."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return 0.0, 1.0

@@ -20,33 +20,32 @@ from ex3cli.metrics.generative import (
 )
 from ex3cli.metrics.statistics import class_agreements, class_shares, label_agreement
 
-MIN_EVALUATIONS = 20  # images of a class whose variety means something
+MIN_IMAGES = 20  # images of a class for which its variety is computed
 
 
 @dataclass(frozen=True)
 class GenerationMetrics:
-    """Figures of n images; distances are of the classifier's features."""
+    """Metrics of n images; distances are between features of the classifier."""
 
     n: int
     fid: float
     kid: Measured
     coverage: float
     density: float
-    label_agreement: float | None  # None if no labels were asked for
+    label_agreement: float | None  # None if unconditional
     class_agreements: NDArray[np.float64] | None  # (classes,)
-    class_shares: NDArray[np.float64]  # (classes,): how often each is said
-    # (classes,): mean feature distance within a class over that of real images; NaN for few
-    variety: NDArray[np.float64]
+    class_shares: NDArray[np.float64]  # (classes,) of the predictions
+    variety: NDArray[np.float64]  # (classes,) mean feature distance, relative to real images; NaN for few
 
 
 @dataclass
 class ReferenceStatistics:
-    """Real images as the classifier sees them, which drawn ones are held against.
+    """Features of real images, with which generated images are compared.
 
     Parameters
     ----------
-    real : features and labels of real images, as many as are drawn where figures are to be compared.
-    classes : how many.
+    real : features and labels of real images. Metrics are comparable for equal numbers of images only.
+    classes : number of classes.
     """
 
     real: ReferenceFeatures
@@ -59,7 +58,7 @@ class ReferenceStatistics:
 
     @cached_property
     def manifold(self) -> Manifold:
-        """The balls around the real features."""
+        """The k-nearest-neighbor balls around the real features."""
         return Manifold.around(self.real.features)
 
     @cached_property
@@ -68,49 +67,46 @@ class ReferenceStatistics:
         return spread_within(self.real.features, self.real.labels, self.classes)
 
     def first(self, count: int) -> "ReferenceStatistics":
-        """The first `count` of the real images as a yardstick of their own."""
+        """Statistics of the first `count` real images."""
         return ReferenceStatistics(
             ReferenceFeatures(self.real.features[:count], self.real.labels[:count]), self.classes
         )
 
     def score(
-        self, features: NDArray[np.float32], said: NDArray[np.int64], asked: NDArray[np.int64] | None
+        self, features: NDArray[np.float32], predicted: NDArray[np.int64], target: NDArray[np.int64] | None
     ) -> GenerationMetrics:
-        """Score (n, F) features, the (n,) classes that the classifier says and, of conditional images, those
-        asked for.
+        """Metrics of (n, F) features with (n,) predicted classes.
+
+        `target` are the (n,) classes of conditional images.
         """
         coverage, density = self.manifold.reach(features)
-        grouped = said if asked is None else asked
+        grouped = predicted if target is None else target
         variety = spread_within(features, grouped, self.classes) / self.spread
-        variety[np.bincount(grouped, minlength=self.classes) < MIN_EVALUATIONS] = np.nan
+        variety[np.bincount(grouped, minlength=self.classes) < MIN_IMAGES] = np.nan
         return GenerationMetrics(
             n=len(features),
             fid=frechet_distance(gaussian_of(features), self.gaussian),
             kid=kernel_distance(
-                features, self.real.features, labels=(_by_design(asked), _by_design(self.real.labels))
+                features, self.real.features, labels=(_by_design(target), _by_design(self.real.labels))
             ),
             coverage=coverage,
             density=density,
-            label_agreement=None if asked is None else label_agreement(asked, said),
-            class_agreements=None if asked is None else class_agreements(asked, said, self.classes),
-            class_shares=class_shares(said, self.classes),
+            label_agreement=None if target is None else label_agreement(target, predicted),
+            class_agreements=None if target is None else class_agreements(target, predicted, self.classes),
+            class_shares=class_shares(predicted, self.classes),
             variety=variety,
         )
 
     def score_images(
-        self, classifier: Classifier, images: NDArray[np.uint8], asked: NDArray[np.int64] | None
+        self, classifier: Classifier, images: NDArray[np.uint8], target: NDArray[np.int64] | None
     ) -> GenerationMetrics:
-        """`score` of (n, 28, 28) images."""
-        seen = predict(classifier, images)
-        return self.score(seen.features, seen.said, asked)
+        """Metrics of (n, 28, 28) images."""
+        predictions = predict(classifier, images)
+        return self.score(predictions.features, predictions.labels, target)
 
 
 def _by_design(labels: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-    """The labels of a sample that has as many of each class by design, as drawn images have and
-    Fashion-MNIST's test set.
-
-    Two at least, since a class of one has no pair to stand for it.
-    """
+    """The labels, if the classes are balanced by design with at least two images each; otherwise None."""
     return (
         labels
         if labels is not None and balanced(labels) and len(labels) >= 2 * len(np.unique(labels))

@@ -1,4 +1,4 @@
-"""Initial weights of the papers' networks."""
+"""Weight initialization of the papers' networks."""
 
 import math
 
@@ -8,12 +8,11 @@ RADFORD_STD = 0.02  # Radford et al. 2016 (arXiv 1511.06434), section 4
 
 
 def init_he_uniform(network: nn.Module) -> None:
-    """Uniform weights, as in the code of Gulrajani et al. 2017; biases zero.
+    """Uniform weights as in the code of Gulrajani et al. 2017; zero biases.
 
-    Convolutions: He et al.'s standard deviation √(4 / (fan_in + fan_out)), where a stride of s leaves only
-    1/s² of the
-    kernel's places between an input (or, transposed, an output) pixel and its neighbours. Linear: Glorot's
-    √(2 / ...).
+    Convolutions: He et al.'s standard deviation √(4 / (fan_in + fan_out)). With a stride of s, only 1/s² of
+    the kernel connects an input (or, transposed, an output) pixel to its neighbors. Linear: Glorot's √(2 /
+    ...).
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
@@ -30,7 +29,7 @@ def init_he_uniform(network: nn.Module) -> None:
 
 
 def init_dcgan(network: nn.Module) -> None:
-    """Weights N(0, 0.02²), biases zero."""
+    """Weights N(0, 0.02²), zero biases."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, std=RADFORD_STD)

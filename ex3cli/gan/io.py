@@ -1,4 +1,4 @@
-"""Files of a GAN run: generator weights, losses, figures, and what `ex3 runs ship` copies."""
+"""Files of a GAN run: generator weights, losses, figures, and the files of a bundled run."""
 
 from typing import TYPE_CHECKING
 
@@ -16,78 +16,73 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-GENERATOR_FILE = "generator.safetensors"  # the averaged weights: what images are drawn from
+GENERATOR_FILE = "generator.safetensors"  # the averaged weights, for sampling
 
 
 def trained_config(run: Run) -> GANConfig:
-    """The settings that a run was trained with, out of its manifest."""
+    """The configuration of a run, from its manifest."""
     return run.settings(GANConfig)
 
 
 def load_generator(run: Run, classes: int) -> Generator:
-    """The averaged generator of a run, in single precision and evaluation mode; its bytes have matched the
-    manifest.
+    """The averaged generator of a run, in single precision and evaluation mode. The file's digest is checked.
 
     Raises
     ------
-    ArtifactError : the file is missing or damaged, or holds another network than the run's configuration
-        says.
+    ArtifactError : the file is missing, damaged, or does not fit the run's configuration.
     """
     generator = build_generator(trained_config(run), classes)
     try:
         generator.load_state_dict(run.read_tensors(GENERATOR_FILE, finite=True))
     except RuntimeError as error:
         raise ArtifactError(
-            f"{run.path / GENERATOR_FILE} does not fit the configuration in its manifest",
-            "name another run with --run",
+            f"{run.path / GENERATOR_FILE} does not fit the configuration in the manifest",
+            "choose another run with --run",
         ) from error
     return generator.eval().requires_grad_(False)
 
 
-NETWORKS_FILE = "networks.safetensors"  # the newest weights of both players
+NETWORKS_FILE = "networks.safetensors"  # the current weights of both networks
 LOSSES_FILE = "losses.safetensors"  # (iterations,) each
-MILLISECONDS_A_FRAME = 600
+MILLISECONDS_PER_FRAME = 600
 
 
 def save_results(run: Run, trainer: GANTrainer, grids: SampleGrids) -> None:
-    """Write weights, the loss of every iteration, and the figures."""
+    """Write weights, losses and figures of a training."""
     run.write_tensors(GENERATOR_FILE, trainer.ema.model.state_dict())
     networks = {"generator": trainer.networks.generator, "critic": trainer.networks.critic}
     run.write_tensors(
         NETWORKS_FILE,
         {
             f"{name}.{key}": value
-            for name, player in networks.items()
-            for key, value in player.state_dict().items()
+            for name, network in networks.items()
+            for key, value in network.state_dict().items()
         },
     )
     losses = dict(zip(LOSSES, trainer.losses.unbind(dim=1), strict=True))
     run.write_tensors(LOSSES_FILE, losses)
     config = trainer.config
     run.write_figure(
-        "figures/losses", loss_figure(config, {name: each.numpy() for name, each in losses.items()}), svg=True
+        "figures/losses", loss_figure(config, {name: loss.numpy() for name, loss in losses.items()}), svg=True
     )
     history = grids.history()
     run.write_figure("figures/samples-through-training", strip_figure(config, history))
     frames = [pictures.upscale(grid, 2) for _, grid in history]
-    run.write_bytes("figures/samples-through-training.gif", pictures.to_gif(frames, MILLISECONDS_A_FRAME))
+    run.write_bytes("figures/samples-through-training.gif", pictures.to_gif(frames, MILLISECONDS_PER_FRAME))
 
 
 LOSS_BITS = 11
-"""Significant bits of a shipped loss: three digits, as many as of float16, whose range a diverging training
-would leave.
-"""
+"""Significant bits of a bundled loss: three digits, as in float16, without its limited range."""
 RECORD = (LOSSES_FILE, "attempts.jsonl", "metrics.jsonl")
 FIGURES = ("figures/losses.png", "figures/samples-through-training.png")
 
 
 def shipped_files(run: Run) -> dict[str, bytes]:
-    """The averaged generator as float16 (an image moves by a grey level or two), every loss to three digits,
-    every look, the
-    figures.
+    """The files of a bundled run, in reduced precision.
 
-    Of scores, a comparison, a history or an overview: the whole of it. Pictures keep every pixel, in fewer
-    bytes.
+    A training is reduced to its averaged generator as float16, which changes an image by one or two gray
+    levels, losses of three digits, evaluations and figures. Of scores, comparisons, histories and overviews,
+    all files are bundled. PNG files are recompressed without loss.
     """
     if run.manifest.command != "gan train":
         return {name: _read(run, name) for name in run.manifest.files}
@@ -101,11 +96,9 @@ def shipped_files(run: Run) -> dict[str, bytes]:
 
 
 def recorded_files(run: Run) -> dict[str, bytes]:
-    """What a training did, without what it draws with: enough to repeat it and to see whether the same comes
-    of it.
-    """
+    """The files of a bundled training without its generator: enough to repeat it and compare the results."""
     if run.manifest.command != "gan train":
-        raise UsageError(f"{run.name} is no training", "leave out --record")
+        raise UsageError(f"{run.name} is not a training", "leave out --record")
     return {name: _read(run, name) for name in RECORD}
 
 
@@ -117,7 +110,7 @@ def _read(run: Run, name: str) -> bytes:
 
 
 def _rounded(values: "Tensor") -> "Tensor":
-    """To `LOSS_BITS` significant bits; what is not finite stays what it is."""
+    """Round to `LOSS_BITS` significant bits; non-finite values are kept."""
     import torch
 
     mantissa, exponent = torch.frexp(values)

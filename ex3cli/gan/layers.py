@@ -18,17 +18,16 @@ class _LeakyReLU(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, above: Tensor) -> tuple[Tensor, None]:
         (rectified,) = context.saved_tensors
-        # Detached: which side of zero a value is on does not move with it, so nothing flows back this way.
+        # Detached: the sign of a value has no gradient.
         below: Tensor = torch.ops.aten.leaky_relu_backward(above, rectified.detach(), context.slope, True)
         return below, None
 
 
 def leaky_relu(values: Tensor, slope: float) -> Tensor:
-    """`torch.nn.functional.leaky_relu`, value and gradients, for slope > 0; cheaper to differentiate twice.
+    """`torch.nn.functional.leaky_relu` for slope > 0, with a cheaper second derivative.
 
-    Its second derivative is zero almost everywhere. torch's own hands on a tensor of zeros for it, which a
-    gradient penalty
-    then carries back through every convolution; this one says that there is nothing to carry.
+    The second derivative is zero almost everywhere. torch represents it by a tensor of zeros, which a
+    gradient penalty propagates through every convolution; this function returns None instead.
     """
     result: Tensor = _LeakyReLU.apply(values, slope)
     return result
@@ -47,9 +46,7 @@ class PixelUnshuffleConv2d(nn.Conv2d):
         return F.conv2d(F.pixel_unshuffle(images, 2), self._kernel(), self.bias, padding=1)
 
     def _kernel(self) -> Tensor:
-        """(out, in·4, 3, 3): the sixth row and column of the 5×5 kernel are zero; each 2×2 of its 6×6 goes to
-        four channels.
-        """
+        """(out, in·4, 3, 3): the 5×5 kernel, padded to 6×6, with each 2×2 block moved into four channels."""
         return F.pixel_unshuffle(F.pad(self.weight, (0, 1, 0, 1)), 2)
 
 
@@ -67,8 +64,6 @@ class PixelShuffleConvTranspose2d(nn.ConvTranspose2d):
         return F.pixel_shuffle(F.conv2d(maps, self._kernel(), bias, padding=1), 2)
 
     def _kernel(self) -> Tensor:
-        """(out·4, in, 3, 3): as above, turned round, since the transposed layer reads its kernel from the
-        other end.
-        """
+        """(out·4, in, 3, 3): as above, flipped, since a transposed convolution reads its kernel backwards."""
         four = F.pixel_unshuffle(F.pad(self.weight, (0, 1, 0, 1)), 2)  # (in, out·4, 3, 3)
         return four.transpose(0, 1).flip(2, 3)

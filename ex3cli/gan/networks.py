@@ -1,24 +1,21 @@
-"""Generator and critic of Gulrajani et al. 2017 (arXiv 1704.00028), and a compact pair on the same plan.
+"""Generator and critic of Gulrajani et al. 2017 (arXiv 1704.00028), and a compact pair of the same design.
 
-`cifar` is the paper's CIFAR-10 network without residual blocks, for one grey channel; the crop 4→8→7→14→28 is
-that of the
-authors' own MNIST variant. With D the width, shapes are (channels, height, width):
+`cifar` is the paper's CIFAR-10 network without residual blocks, for one gray channel; the crop 4→8→7→14→28
+comes from the authors' MNIST variant. With D the width, shapes are (channels, height, width):
 
-    generator   z → linear → (4D, 4, 4) → 5×5 up → (2D, 8, 8), cropped to (2D, 7, 7) → (D, 14, 14) → (1, 28,
-    28), tanh
+    generator   z → linear → (4D, 4, 4) → 5×5 up → (2D, 8, 8), cropped to (2D, 7, 7) → (D, 14, 14)
+                → (1, 28, 28), tanh
     critic      (1, 28, 28) → 5×5 down → (D, 14, 14) → (2D, 7, 7) → (4D, 4, 4) → linear → 1 score
 
-`compact` has 4×4 and 3×3 kernels and begins at 7×7:
+`compact` has 4×4 and 3×3 kernels and starts from 7×7:
 
     generator   z → 7×7 → (4D, 7, 7) → 4×4 up → (2D, 14, 14) → (D, 28, 28) → 3×3 → (1, 28, 28), tanh
     critic      (1, 28, 28) → 4×4 down → (D, 14, 14) → (2D, 7, 7) → 3×3 down → (4D, 4, 4) → linear → 1 score
 
-Told the class, the generator scales and shifts each normalised channel by class (Dumoulin et al. 2017, arXiv
-1610.07629),
-and the critic adds ⟨embedding(label), features⟩ to its score (projection: Miyato & Koyama 2018, arXiv
-1802.05637). It may carry
-a classifier on the same features, which the score does not see (auxiliary classifier: Odena et al. 2017,
-arXiv 1610.09585).
+If conditional, the generator scales and shifts each normalized channel by class (Dumoulin et al. 2017, arXiv
+1610.07629), and the critic adds ⟨embedding(label), features⟩ to its score (projection: Miyato & Koyama 2018,
+arXiv 1802.05637). The critic may have an auxiliary classifier on the same features, which does not affect the
+score (Odena et al. 2017, arXiv 1610.09585).
 """
 
 import torch
@@ -33,16 +30,16 @@ from ex3cli.seeding import forked_global_rng
 
 SIDE = 28
 SLOPE = 0.2  # of LeakyReLU, in the papers of DCGAN and WGAN-GP
-SCORE_PLACES = 4 * 4  # the critic's last feature map
+SCORE_PLACES = 4 * 4  # height × width of the critic's last feature map
 
 
 class ConditionalBatchNorm2d(nn.Module):
-    """BatchNorm with a scale and a shift for each class; with one row of them it is the ordinary one.
+    """BatchNorm with a scale and a shift per class; without classes, ordinary BatchNorm.
 
     Parameters
     ----------
-    channels : of its input, (B, channels) or (B, channels, H, W).
-    classes : 0 for an unconditional network.
+    channels : channels of the input, (B, channels) or (B, channels, H, W).
+    classes : number of classes; 0 if unconditional.
     """
 
     mean: Tensor
@@ -56,23 +53,23 @@ class ConditionalBatchNorm2d(nn.Module):
         self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, values: Tensor, labels: Tensor | None) -> Tensor:
-        """Normalise by the batch in training and by the running statistics in evaluation; same shape out."""
+        """Normalize by the batch statistics in training and by the running statistics in evaluation."""
         if labels is None:
             return F.batch_norm(values, self.mean, self.variance, self.scale[0], self.shift[0], self.training)
         normal = F.batch_norm(values, self.mean, self.variance, training=self.training)
-        each = (len(values), -1) + (1,) * (values.dim() - 2)  # (B, C) or (B, C, 1, 1)
+        shape = (len(values), -1) + (1,) * (values.dim() - 2)  # (B, C) or (B, C, 1, 1)
         scale, shift = _rows(self.scale, labels), _rows(self.shift, labels)
-        return torch.addcmul(shift.to(normal.dtype).view(each), normal, scale.to(normal.dtype).view(each))
+        return torch.addcmul(shift.to(normal.dtype).view(shape), normal, scale.to(normal.dtype).view(shape))
 
 
 class Generator(nn.Module):
-    """Images in [−1, 1] from noise, and from labels if it is conditional.
+    """Maps z, and labels if conditional, to images in [−1, 1].
 
     Parameters
     ----------
-    latent_dim : size of z.
+    latent_dim : dimensions of z.
     width : D above.
-    classes : how many; 0 for an unconditional one.
+    classes : number of classes; 0 if unconditional.
     network : "cifar" or "compact".
     """
 
@@ -87,7 +84,7 @@ class Generator(nn.Module):
             self.first = nn.ConvTranspose2d(latent_dim, 4 * width, 7)
             ups = [_up4(4 * width, 2 * width), _up4(2 * width, width)]
             self.last = nn.ConvTranspose2d(width, 1, 3, padding=1)
-        # The paper's code normalises the linear layer's 4D·4·4 outputs one by one, before they become a map.
+        # The paper's code normalizes each of the linear layer's 4D·4·4 outputs, before the reshape.
         self.first_norm = ConditionalBatchNorm2d(4 * width * (4 * 4 if network == "cifar" else 1), classes)
         self.ups = nn.ModuleList(ups)
         self.up_norms = nn.ModuleList(
@@ -95,23 +92,23 @@ class Generator(nn.Module):
         )
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Draw images.
+        """Generate images.
 
         Parameters
         ----------
         z : (B, latent_dim).
-        labels : (B,) class numbers, or (B, classes) weights that blend classes; None if unconditional.
+        labels : (B,) class numbers, or (B, classes) weights that interpolate classes; None if unconditional.
 
         Returns
         -------
         (B, 1, 28, 28) images in [−1, 1].
         """
         if (labels is None) != (self.classes == 0):
-            raise ValueError("a conditional generator needs labels, an unconditional one takes none")
+            raise ValueError("a conditional generator requires labels, an unconditional one accepts none")
         return torch.tanh(self.last(self.features(z, labels)[-1]))
 
     def features(self, z: Tensor, labels: Tensor | None) -> list[Tensor]:
-        """The rectified maps after each layer but the last, (B, channels, height, width)."""
+        """The feature maps after each layer but the last, (B, channels, height, width)."""
         if self.network == "cifar":
             flat = F.relu(self.first_norm(self.first(z), labels))
             maps = [flat.view(-1, 4 * self.width, 4, 4).contiguous(memory_format=torch.channels_last)]
@@ -124,15 +121,15 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """One score an image: a logit for DCGAN's discriminator, an unbounded number for WGAN's critic.
+    """Maps an image to a score: a logit for DCGAN's discriminator, an unbounded number for a WGAN critic.
 
     Parameters
     ----------
     width : D above.
-    classes : 0 for an unconditional one.
+    classes : number of classes; 0 if unconditional.
     network : "cifar" or "compact".
-    norm : "batch", "layer", or none for any other word, after the second and the third convolution.
-    auxiliary : whether it carries a classifier.
+    norm : "batch" or "layer", or any other word for none, after the second and the third convolution.
+    auxiliary : whether there is an auxiliary classifier.
     """
 
     def __init__(
@@ -161,7 +158,7 @@ class Critic(nn.Module):
         self.auxiliary = nn.Linear(4 * width * SCORE_PLACES, classes) if auxiliary else None
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Judge images.
+        """Score images.
 
         Parameters
         ----------
@@ -175,23 +172,21 @@ class Critic(nn.Module):
         return self._score(self.features(images)[-1].flatten(1), labels)
 
     def scores_and_logits(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """As `forward`; and the auxiliary classifier's logits, (B, classes) in single precision, None if
-        there is none.
-        """
+        """The scores of `forward`, and the (B, classes) auxiliary logits (None without classifier)."""
         final = self.features(images)[-1].flatten(1)
         return self._score(final, labels), None if self.auxiliary is None else self.auxiliary(final).float()
 
     def _score(self, final: Tensor, labels: Tensor | None) -> Tensor:
         """(B,) scores of (B, 4D·4·4) features."""
         if (labels is None) != (self.classes == 0):
-            raise ValueError("a conditional critic needs labels, an unconditional one takes none")
+            raise ValueError("a conditional critic requires labels, an unconditional one accepts none")
         scores: Tensor = self.score(final).squeeze(1)
         if self.embedding is not None and labels is not None:
             scores = scores + self.embedding(final).gather(1, labels[:, None]).squeeze(1)
         return scores.float()
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """The maps after each convolution, its normalisation and LeakyReLU."""
+        """The feature maps after each convolution, normalization and LeakyReLU."""
         maps = [images]
         for down, norm in zip(self.downs, self.norms, strict=True):
             maps.append(leaky_relu(norm(down(maps[-1])), SLOPE))
@@ -199,10 +194,8 @@ class Critic(nn.Module):
 
 
 def build(config: GANConfig, classes: int, seed: int, *attempt: str | int) -> tuple[Generator, Critic]:
-    """Both networks with the first weights that (seed, attempt) gives."""
-    with forked_global_rng(
-        seed, "construction"
-    ):  # torch's layers draw weights of their own, thrown away here
+    """Generator and critic, with initial weights that depend on (seed, attempt)."""
+    with forked_global_rng(seed, "construction"):  # torch's default initialization is overwritten below
         generator, critic = build_generator(config, classes), build_critic(config, classes)
     draw = init_he_uniform if config.network == "cifar" else init_dcgan
     with forked_global_rng(seed, "first weights", *attempt):
@@ -226,12 +219,12 @@ def normalize_spectrally(critic: Critic, seed: int) -> None:
 
 
 def build_generator(config: GANConfig, classes: int) -> Generator:
-    """The generator of a configuration, its weights not yet meant for use."""
+    """The generator of a configuration, without initialized weights."""
     return Generator(config.latent_dim, config.width, classes if config.conditional else 0, config.network)
 
 
 def build_critic(config: GANConfig, classes: int) -> Critic:
-    """The critic of a configuration, its weights not yet meant for use."""
+    """The critic of a configuration, without initialized weights."""
     class_count = classes if config.conditional else 0
     return Critic(config.width, class_count, config.network, config.critic_norm, config.has_auxiliary)
 
@@ -249,11 +242,10 @@ def _up4(channels_in: int, channels_out: int) -> nn.ConvTranspose2d:
 def _norm(kind: str, channels: int) -> nn.Module:
     if kind == "batch":
         return nn.BatchNorm2d(channels)
-    # One group over all channels and places is LayerNorm of the image, with the per-channel scale of
-    # BatchNorm.
+    # GroupNorm with one group is LayerNorm over (C, H, W) with a scale per channel.
     return nn.GroupNorm(1, channels) if kind == "layer" else nn.Identity()
 
 
 def _rows(table: Tensor, labels: Tensor) -> Tensor:
-    """(B, C) rows of a (classes, C) table: picked by number, or blended by (B, classes) weights."""
+    """(B, C) rows of a (classes, C) table, selected by class number or mixed by (B, classes) weights."""
     return labels.to(table.dtype) @ table if labels.dim() == 2 else table[labels]

@@ -16,7 +16,7 @@ ROWS = (
 
 
 def scores_table(documents: Sequence[Mapping[str, Any]]) -> str:
-    """A column for each of what `ex3 gan eval --json` said, and what real images get."""
+    """A column per document of `ex3 gan eval --json`, and a column for real images."""
     head = ["", *(NAMES[each["kind"]] for each in documents), "real images"]
     rows = [
         [name, *(_number(each[key], digits) for each in documents), _number(documents[0][floor], digits)]
@@ -36,7 +36,7 @@ def scores_table(documents: Sequence[Mapping[str, Any]]) -> str:
 
 
 def trainings_table(trainings: Sequence[Mapping[str, Any]]) -> str:
-    """A row for each of what `ex3 gan overview --json` showed, with what its judge measured at its end."""
+    """A row per training of `ex3 gan overview --json`, with its final metrics."""
     rows = [
         [
             f"{each['preset']} {NAMES[each['kind']]}",

@@ -48,7 +48,7 @@ def share(kind: str, evaluation_setup: EvaluationSetup, seconds: float) -> None:
         evaluations += 1
     step, look = spent / iterations, monitor.seconds / evaluations
     began = time.perf_counter()
-    monitor._rule_at_the_end(trainer)
+    monitor._final_evaluation(trainer)
     last = time.perf_counter() - began
     judging = config.iterations / at.interval * look + last
     total = judging / (config.iterations * step + judging)

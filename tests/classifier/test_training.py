@@ -88,9 +88,9 @@ def test_it_learns_and_is_kept_as_it_was_measured(digits: ImageDataset, trained:
     assert done.test_accuracy > 0.4  # of ten classes; 0.885 to 0.938, by processor
     classifier = load_classifier(run)
     seen = predict(classifier, digits.test_images)
-    counts = confusion(digits.test_labels.numpy(), seen.said, 10)
+    counts = confusion(digits.test_labels.numpy(), seen.labels, 10)
     assert np.array_equal(counts, done.test_confusion)
-    assert accuracy_of(counts) == done.test_accuracy == (seen.said == digits.test_labels.numpy()).mean()
+    assert accuracy_of(counts) == done.test_accuracy == (seen.labels == digits.test_labels.numpy()).mean()
     real = load_reference_features(run, "test")
     assert np.array_equal(real.labels, digits.test_labels.numpy())
     assert np.abs(real.features - seen.features).max() <= seen.features.max() / 255
@@ -98,7 +98,7 @@ def test_it_learns_and_is_kept_as_it_was_measured(digits: ImageDataset, trained:
     assert np.array_equal(held_out.labels, digits.train_labels[-249:].numpy())
     seen_held_out = predict(classifier, digits.train_images[-249:])
     assert np.abs(held_out.features - seen_held_out.features).max() <= seen_held_out.features.max() / 255
-    assert done.held_out_accuracy == (seen_held_out.said == held_out.labels).mean()
+    assert done.held_out_accuracy == (seen_held_out.labels == held_out.labels).mean()
 
 
 def test_held_out_images_are_never_trained_on(

@@ -47,8 +47,8 @@ def test_scores_and_floor_are_against_as_many_test_images(classifier: Any, gener
         load_reference_features(classifier, "held_out"),
     )
     yardstick, asked = ReferenceStatistics(test, 10).first(120), np.arange(120) % 10
-    assert same(done.floor, yardstick.score(held_out.features[:120], held_out.labels[:120], None))
-    assert not same(done.floor, yardstick.score(test.features[:120], test.labels[:120], None))
+    assert same(done.baseline, yardstick.score(held_out.features[:120], held_out.labels[:120], None))
+    assert not same(done.baseline, yardstick.score(test.features[:120], test.labels[:120], None))
     images = sample(generator, 5, asked.tolist(), 120)
     assert same(done.scores, yardstick.score_images(load_classifier(classifier), images, asked))
     assert not same(
@@ -80,20 +80,20 @@ def test_the_bar_is_that_of_the_kind(
     classifier: Any, generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     final = {"label_agreement": 0.87, "coverage": 0.75, "min_class_variety": 0.9}
-    monkeypatch.setattr(evaluation, "figures", lambda scores: final)
+    monkeypatch.setattr(evaluation, "evaluation_of", lambda scores: final)
     reasons = {}
     for kind in ("dcgan", "wgan", "wgan-clip"):
-        shortfall = evaluation.evaluate(generator, kind, classifier, 10, count=None, seed=0).shortfall
-        reasons[kind] = shortfall.reason if shortfall else None
+        unmet = evaluation.evaluate(generator, kind, classifier, 10, count=None, seed=0).unmet
+        reasons[kind] = unmet.reason if unmet else None
     assert reasons == {"dcgan": "wrong labels", "wgan": "wrong labels", "wgan-clip": None}
 
 
 def test_fewer_images_than_the_bar_is_of_get_no_verdict(classifier: Any, generator: Generator) -> None:
     whole = evaluation.evaluate(generator, "dcgan", classifier, 10, count=None, seed=0)
     assert whole.is_judged
-    assert whole.shortfall is not None
+    assert whole.unmet is not None
     fewer = evaluation.evaluate(generator, "dcgan", classifier, 10, count=whole.scores.n - 1, seed=0)
-    assert (fewer.is_judged, fewer.shortfall) == (False, None)
+    assert (fewer.is_judged, fewer.unmet) == (False, None)
 
 
 def test_as_many_as_there_are_is_enough_and_one_more_is_refused(

@@ -79,7 +79,7 @@ def test_titles_say_whose_they_are() -> None:
     losses = loss_figure(config, {name: np.ones(9, dtype=np.float32) for name in LOSSES})
     assert losses.get_suptitle() == "WGAN-GP, preset paper: loss against iteration"
     strip = strip_figure(config, [("start", np.zeros((30, 40), dtype=np.uint8))])
-    assert strip.get_suptitle() == "WGAN-GP, preset paper: the same z through the training"
+    assert strip.get_suptitle() == "WGAN-GP, preset paper: images of fixed z during training"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_the_axis_of_the_failures_ends_a_little_above_the_longest_interval(
     names = [text.get_text() for text in axes.get_yticklabels()]
     assert names == ["WGAN (clipping)\nn = 0", "WGAN-GP\nn = 7", "DCGAN\nn = 10"]
     assert [text.get_text() for text in axes.texts] == [
-        "none judged",
+        "none evaluated",
         "0 of 7 failed",
         "1 of 10 failed: 1 divergence",
     ]
@@ -190,5 +190,5 @@ def test_losses_that_are_no_numbers_are_said_to_be_none(first: int) -> None:
     figure = loss_figure(GANConfig.resolve(kind="wgan"), losses)
     figure.canvas.draw()
     for axes in figure.axes:
-        assert [text.get_text() for text in axes.texts] == [f"no number from iteration {first + 1} on"]
+        assert [text.get_text() for text in axes.texts] == [f"not finite from iteration {first + 1}"]
         assert axes.get_xlim() == (0, 100)

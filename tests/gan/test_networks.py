@@ -196,7 +196,7 @@ def test_the_critic_s_label_term_is_the_embedding_s_product_with_the_features() 
 @pytest.mark.parametrize("network", [Generator(4, 2, 0), Critic(2, 0)])
 def test_labels_where_none_belong_are_refused(network: nn.Module) -> None:
     given = torch.zeros(3, 4) if isinstance(network, Generator) else torch.zeros(3, 1, 28, 28)
-    with pytest.raises(ValueError, match="takes none"):
+    with pytest.raises(ValueError, match="accepts none"):
         network(given, LABELS)
 
 

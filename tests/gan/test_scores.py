@@ -168,13 +168,13 @@ def test_images_are_scored_by_what_the_classifier_sees_in_them(digits_run: Run) 
     images, labels = data.test_images.numpy(), data.test_labels.numpy()
     seen = predict(classifier, images)
     by_images = yardstick.score_images(classifier, images, labels)
-    by_features = yardstick.score(seen.features, seen.said, labels)
+    by_features = yardstick.score(seen.features, seen.labels, labels)
     assert (by_images.fid, by_images.coverage, by_images.label_agreement) == (
         by_features.fid,
         by_features.coverage,
         by_features.label_agreement,
     )
-    few = yardstick.score(seen.features[:15], seen.said[:15], asked=None)
+    few = yardstick.score(seen.features[:15], seen.labels[:15], target=None)
     assert np.isnan(few.variety).all()
     assert few.label_agreement is None
 

@@ -46,30 +46,27 @@ def compare(
     """Draw one figure of real and generated images of a class, side by side."""
     import torch
 
-    from ex3cli.runs.files import write_atomically
-    from ex3cli.runs.formats import figure_to_bytes
-
-    pass
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.labels import in_file_names, parse_label
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.figures import comparison_figure
+    from ex3cli.runs.files import write_atomically
+    from ex3cli.runs.formats import figure_to_bytes
 
     if output and output.suffix.lower() != ".png":
-        raise UsageError(
-            f"--output {str(output)!r} does not end in .png, and the figure is a PNG", "name a file that does"
-        )
+        raise UsageError(f"--output {str(output)!r} does not end in .png", "give a file name with .png")
     names = spec(context.dataset).class_names
     wanted = parse_label(label, names)
     panels = [real_panel(context, wanted, count)]
     panels += [generated_panel(context, kind, wanted, names[wanted], count) for kind in KINDS]
-    # the exercise asks for these two; other kinds are shown where they have been trained
-    panels = [each for each in panels if each.title in PRIMARY_KINDS or not each.untrained]
-    absent = [(each.title, each.problem) for each in panels if each.problem is not None]
-    shown = [(each.title, each.pixels) for each in panels if each.pixels is not None]
+    # the exercise asks for the primary kinds; others are shown where they have been trained
+    panels = [panel for panel in panels if panel.title in PRIMARY_KINDS or not panel.untrained]
+    absent = [(panel.title, panel.problem) for panel in panels if panel.problem is not None]
+    drawn = [panel for panel in panels if panel.pixels is not None]
     problem = raised(panels)
-    if problem is not None and not shown:
+    if problem is not None and not drawn:
         raise problem
+    shown = [(panel.title, panel.pixels) for panel in drawn if panel.pixels is not None]
     figure = comparison_figure(names[wanted], shown, [title for title, _ in absent])
     name = in_file_names(names[wanted])
     path = (
@@ -84,26 +81,20 @@ def compare(
         "seed": context.seed,
         "figure": path,
         "missing": missing,
-        "panels": [
-            {"panel": each.title, "run": each.run, "indices": each.indices}
-            for each in panels
-            if each.pixels is not None
-        ],
+        "panels": [{"panel": panel.title, "run": panel.run, "indices": panel.indices} for panel in drawn],
     }
-    sources = [context.store.open(each.run) for each in panels if each.pixels is not None and each.run]
+    sources = [context.store.open(panel.run) for panel in drawn if panel.run]
     config = {"dataset": context.dataset, "label": names[wanted], "count": count}
-    data = panels[0].data  # of the real ones
+    data = panels[0].data  # of the real images
     category, threads = ("gan", context.dataset, "comparison"), torch.get_num_threads()
     record = recorded(context, category, name.strip("-"), "gan compare", config, sources, data, threads)
     with recording(record):
-        record.write_json(COMPARISON_FILE, {**document, "figure": path.name})  # the same wherever it was made
+        record.write_json(COMPARISON_FILE, {**document, "figure": path.name})  # without a folder
         record.write_bytes("figures/comparison.png", picture)
         record.finish({"label": names[wanted], "panels": len(shown), "missing": len(missing)})
-    lines = [f"missing: {each['panel']}: {each['cause']}; try: {each['remedy']}" for each in missing]
-    used = [
-        f"{each.title}: {each.run}" if each.run else each.title for each in panels if each.pixels is not None
-    ]
-    lines = [f"{names[wanted]}: {', '.join(used)}", *lines]
+    used = [f"{panel.title}: {panel.run}" if panel.run else panel.title for panel in drawn]
+    lines = [f"{names[wanted]}: {', '.join(used)}"]
+    lines += [f"missing: {title}: {error.cause}; try: {error.remedy}" for title, error in absent]
     return Result(document=document, show=lines, run=record, files=[path], problem=problem)
 
 
@@ -112,31 +103,29 @@ COMPARISON_FILE = "comparison.json"
 
 @dataclass(frozen=True)
 class Panel:
-    """Images under a title, or why there are none."""
+    """The images of one panel, or the reason why there are none."""
 
     title: str
     run: str | None = None
     pixels: "NDArray[np.uint8] | None" = None
     indices: tuple[int, ...] = ()
-    data: Mapping[str, str] = field(
-        default_factory=dict
-    )  # digests of the data set's files that they are from
-    problem: Ex3Error | None = None  # where there are no images
-    untrained: bool = False  # for there is no generator of that kind
+    data: Mapping[str, str] = field(default_factory=dict)  # digests of the data files
+    problem: Ex3Error | None = None  # why there are no images
+    untrained: bool = False  # there is no generator of that kind
 
     @property
     def is_damaged(self) -> bool:
-        """Whether something that was found could not be read, which is more than that it is missing."""
+        """Whether a file of the panel is damaged rather than missing."""
         return isinstance(self.problem, ArtifactError) and not isinstance(self.problem, MissingRunError)
 
 
 def raised(panels: Sequence[Panel]) -> Ex3Error | None:
-    """What a comparison of these panels ends with: damage; of one in which nothing could be drawn else the
-    first cause.
-    """
-    problems = [each.problem for each in panels if each.problem is not None]
+    """The error a comparison exits with: any damaged run, else (if no panel was drawn) the first problem."""
+    problems = [panel.problem for panel in panels if panel.problem is not None]
     damaged = {
-        each.problem.cause: each.problem for each in panels if each.problem is not None and each.is_damaged
+        panel.problem.cause: panel.problem
+        for panel in panels
+        if panel.problem is not None and panel.is_damaged
     }
     if len(damaged) > 1:
         return ArtifactError("; ".join(damaged), "see `ex3 runs verify`")
@@ -144,7 +133,7 @@ def raised(panels: Sequence[Panel]) -> Ex3Error | None:
 
 
 def real_panel(context: Context, label: int, count: int) -> Panel:
-    """Real test images of a class, drawn by the seed."""
+    """Real test images of a class, selected by the seed."""
     import numpy as np
 
     from ex3cli.datasets.registry import load
@@ -162,9 +151,7 @@ def real_panel(context: Context, label: int, count: int) -> Panel:
 
 
 def generated_panel(context: Context, kind: str, label: int, name: str, count: int) -> Panel:
-    """Images of a class by a kind's generator; of an unconditional one those that the classifier gives the
-    class.
-    """
+    """Generated images of a class; those of an unconditional generator are selected by the classifier."""
     from ex3cli.cli.classifier import find_classifier
     from ex3cli.cli.gan.select import find_generator
     from ex3cli.datasets.registry import spec

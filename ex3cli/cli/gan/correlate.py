@@ -1,4 +1,4 @@
-"""`ex3 gan correlate`: does the critic's loss predict image quality?"""
+"""`ex3 gan correlate`: correlation of the critic's loss with image quality."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,13 +76,11 @@ def correlate(
         record.write_json(CORRELATION_FILE, document)
         record.write_figure("figures/correlation", correlation_figure(curves), svg=True)
         record.finish({"trainings": len(curves)})
-    title = "Does the loss fall as the images come nearer to real ones?"
+    title = "Does the critic's estimate fall as image quality improves?"
     meaning = (
-        "ρ: Spearman's rank correlation of the critic's estimate and the images' Fréchet distance; and of "
-        "their changes\n"
-        "from look to look. Two figures that both fall all the time have a ρ of 1, whatever they are: what "
-        "tells is whether\n"
-        "the estimate turns while the distance still falls. Compare trainings over as many iterations."
+        "ρ: Spearman's rank correlation of the critic's estimate with FID, and of their changes between\n"
+        "evaluations. Any two decreasing curves have ρ ≈ 1. The informative case is an estimate that rises\n"
+        "while FID still falls. Compare trainings of equal length only."
     )
     shown = [title, _correlations(document["trainings"]), meaning]
     return Result(document=document, show=shown, run=record, problem=merge_errors([*damaged.values()]))
@@ -93,22 +91,22 @@ def _correlations(rows: list[dict[str, Any]]) -> "Table":
     from rich.text import Text
 
     table = Table(
-        Column("run", overflow="fold"), "iterations", "ρ", "of changes", "estimate", "distance then"
+        Column("run", overflow="fold"), "iterations", "ρ", "ρ of changes", "estimate", "FID from there on"
     )
     for row in rows:
         length = f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else "")
         cells = (row["run"], length, _rho(row["correlation"]), _rho(row["correlation_of_changes"]))
-        table.add_row(*map(Text, (*cells, *_told(row))))
+        table.add_row(*map(Text, (*cells, *_finding(row))))
     return table
 
 
-def _told(row: dict[str, Any]) -> tuple[str, str]:
-    """Where the estimate turns, and what the distance does after that."""
+def _finding(row: dict[str, Any]) -> tuple[str, str]:
+    """Where the estimate is lowest, and how FID develops from there on."""
     from ex3cli.gan.analysis.loss_correlation import MIN_EVALUATIONS
 
     lowest, end = row["lowest"], row["end"]
     if row["finding"] is None:
-        return "never changes" if row["looks"] >= MIN_EVALUATIONS else "too few looks", ""
+        return "constant" if row["looks"] >= MIN_EVALUATIONS else "too few evaluations", ""
     if row["finding"] == "falls":
         return "falls to the end", ""
     return f"lowest at {lowest['iteration']:,}", f"{lowest['fid']:.2g} to {end['fid']:.2g}"

@@ -1,16 +1,12 @@
-"""`ex3 gan eval`: image quality beside the real baseline."""
+"""`ex3 gan eval`: image quality, with real images as baseline."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ex3cli.cli.command import Context, command
 from ex3cli.cli.gan.select import Kind, asked_for, failure_note, recorded
 from ex3cli.cli.output import Result
-
-if TYPE_CHECKING:
-    pass
-
 
 app = typer.Typer()
 
@@ -52,11 +48,11 @@ def evaluate(
     names = spec(context.dataset).class_names
     kind, run = asked_for(context, kind)
     classifier = find_classifier(context)
-    context.note(f"scoring {run.name} by {classifier.name}")
+    context.note(f"evaluating {run.name} with {classifier.name}")
     done = evaluation.evaluate(
         load_generator(run, len(names)), kind, classifier, len(names), count=count, seed=context.seed
     )
-    scores, floor = done.scores, done.floor
+    scores, baseline = done.scores, done.baseline
     document: dict[str, Any] = {
         "kind": kind,
         "dataset": context.dataset,
@@ -64,22 +60,22 @@ def evaluate(
         "classifier": classifier.name,
         "n": scores.n,
         "fid": scores.fid,
-        "fid_floor": floor.fid,
+        "fid_floor": baseline.fid,
         "kid": scores.kid.value,
         "kid_standard_error": scores.kid.standard_error,
-        "kid_floor": floor.kid.value,
+        "kid_floor": baseline.kid.value,
         "coverage": scores.coverage,
-        "coverage_floor": floor.coverage,
+        "coverage_floor": baseline.coverage,
         "density": scores.density,
-        "density_floor": floor.density,
+        "density_floor": baseline.density,
         "label_agreement": scores.label_agreement,
         "classifier_accuracy": classifier.manifest.summary["accuracy"],
         "class_agreements": None
         if scores.class_agreements is None
         else dict(zip(names, scores.class_agreements, strict=True)),
         "class_shares": dict(zip(names, scores.class_shares, strict=True)),
-        "verdict": ("failed" if done.shortfall else "converged") if done.is_judged else None,
-        "reason": done.shortfall.reason if done.shortfall else None,
+        "verdict": ("failed" if done.unmet else "converged") if done.is_judged else None,
+        "reason": done.unmet.reason if done.unmet else None,
     }
     category, config = ("gan", context.dataset, "eval", kind), {"kind": kind, "count": scores.n}
     record = recorded(
@@ -88,13 +84,14 @@ def evaluate(
     with recording(record):
         record.write_json(SCORES_FILE, document)
         record.finish({name: document[name] for name in ("fid", "coverage", "label_agreement", "verdict")})
-    title = f"{run.name}: {scores.n:,} images, seed {context.seed}, by {classifier.name}"
-    said = (
-        "Its images pass as converged."
-        if not done.shortfall
-        else f"It falls short of convergence: {done.shortfall.reason}."
-    )
+    title = f"{run.name}: {scores.n:,} images, seed {context.seed}, evaluated with {classifier.name}"
     if not done.is_judged:
-        said = "No verdict: coverage is higher among fewer images than the bar is of; leave out -n for one."
-    said = " ".join(filter(None, (said, failure_note(run))))
-    return Result(document=document, show=[title, scores_table(document), said], run=record)
+        verdict = (
+            "No verdict: the coverage criterion is defined for 10,000 images. Run without -n to get one."
+        )
+    elif done.unmet:
+        verdict = f"The images do not meet the convergence criteria: {done.unmet.reason}."
+    else:
+        verdict = "The images meet the convergence criteria."
+    verdict = " ".join(filter(None, (verdict, failure_note(run))))
+    return Result(document=document, show=[title, scores_table(document), verdict], run=record)

@@ -1,6 +1,4 @@
-"""`ex3 gan history`: attempts, failures and their reasons."""
-
-from typing import TYPE_CHECKING
+"""`ex3 gan history`: training attempts, failures and their reasons."""
 
 import typer
 
@@ -8,10 +6,6 @@ from ex3cli.cli.command import Context, command
 from ex3cli.cli.gan.select import recorded
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError
-
-if TYPE_CHECKING:
-    pass
-
 
 app = typer.Typer()
 
@@ -47,7 +41,7 @@ def history(context: Context) -> Result:
         else None
     )
     if not counted.kinds:
-        nothing = f"No attempt has been made yet: ex3 gan train --kind dcgan --dataset {context.dataset_word}"
+        nothing = f"There are no attempts yet: ex3 gan train --kind dcgan --dataset {context.dataset_word}"
         return Result(document=document, show=[nothing], problem=problem)
     category, config = ("gan", context.dataset, "history"), {"dataset": context.dataset}
     record = recorded(
@@ -63,6 +57,6 @@ def history(context: Context) -> Result:
                 for kind, each in documents.items()
             }
         )
-    show: list[object] = [f"Attempts at {context.dataset}", counts_table(counted)]
+    show: list[object] = [f"Training attempts on {context.dataset}", counts_table(counted)]
     show += [bars(counted), *differences(counted), every_attempt_table(counted)]
     return Result(document=document, show=show, run=record, problem=problem)

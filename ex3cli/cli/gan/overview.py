@@ -1,4 +1,4 @@
-"""`ex3 gan overview`: several trainings in one table and figure."""
+"""`ex3 gan overview`: summary of several trainings in one table and figure."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""`ex3 gan sample`: draw images by class name, or interpolate between classes."""
+"""`ex3 gan sample`: generate images by class, or interpolate between classes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,14 +88,14 @@ def sample(
         raise UsageError("--label and --interpolate exclude each other", "leave one of them out")
     if "steps" in context.given and not between:
         raise UsageError(
-            "--steps has no effect without --interpolate", "leave it out, or say from which class to which"
+            "--steps has no effect without --interpolate", "leave it out, or add --interpolate FROM TO"
         )
     if between:
         check_strip(count, steps, scale)
     else:
         check_sheet(count, scale)
     wanted = parse_label(label, names) if label is not None else None
-    way = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
+    ends = (parse_label(between[0], names), parse_label(between[1], names)) if between else None
     kind, run = asked_for(context, kind)
     from ex3cli.classifier.inference import load_classifier
     from ex3cli.gan.io import load_generator
@@ -113,10 +113,10 @@ def sample(
     }
     begin = file_prefix(context, kind, run)
     size = {"count": count, "seed": context.seed, "scale": scale}
-    if way:
-        ends = (names[way[0]], names[way[1]])
-        stem = folder / f"{begin}-{'-to-'.join(map(in_file_names, ends))}-seed{context.seed}"
-        strip, animation, shown = save_interpolation(generator, ends, way, steps=steps, stem=stem, **size)
+    if ends:
+        between = (names[ends[0]], names[ends[1]])
+        stem = folder / f"{begin}-{'-to-'.join(map(in_file_names, between))}-seed{context.seed}"
+        strip, animation, shown = save_interpolation(generator, between, ends, steps=steps, stem=stem, **size)
         document |= {"images": [], "sheet": strip, "animation": animation, "steps": steps}
         files = [strip, animation]
     else:
@@ -144,7 +144,7 @@ def sample(
     summary = f"{kind} from run {run.name}, seed {context.seed}"
     if "acceptance_rate" in document:
         share = f"{document['acceptance_rate']:.1%} of {document['drawn']:,} images"
-        summary += f"; {share} were of that class by {document['classifier']}"
+        summary += f"; {document['classifier']} accepted {share}"
     failed = failure_note(run)
     return Result(
         document=document, show=[*_preview(shown), summary, *([failed] if failed else [])], files=files
@@ -159,14 +159,13 @@ def _classifier_for(context: Context, run: "Run") -> "Run":
         return find_classifier(context)
     except ArtifactError as error:
         raise ArtifactError(
-            f"{run.name} is unconditional: --label needs a trained classifier to select images, and there is "
-            "none",
-            f"{error.remedy}; or leave out --label, or name a run that was trained with --conditional",
+            f"{run.name} is unconditional, so --label requires a classifier, and there is none",
+            f"{error.remedy}; or leave out --label, or choose a conditional run",
         ) from error
 
 
 def _preview(pixels: "NDArray[np.uint8]") -> list[object]:
-    """The first images in half blocks, if this is a terminal."""
+    """The first images as half blocks, if stdout is a terminal."""
     from shutil import get_terminal_size
 
     from ex3cli.cli.preview import can_preview, half_blocks

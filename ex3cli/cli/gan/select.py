@@ -1,4 +1,4 @@
-"""Which runs a `gan` command takes."""
+"""Selection of the runs that a `gan` command uses."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -26,9 +26,7 @@ def recorded(
     data: Mapping[str, str] | None = None,
     threads: int = 1,
 ) -> "Run":
-    """A run folder for a result, which says from which trainings it was computed, and from which data if from
-    any.
-    """
+    """A run folder for a result, with its source runs and data digests."""
     return context.store.new_run(
         category,
         label=label,
@@ -74,14 +72,14 @@ Kind = Annotated[
 
 
 def asked_for(context: Context, kind: str | None) -> "tuple[str, Run]":
-    """The kind and the training that --kind and --run ask for: without --kind, the kind is that of the run.
+    """The kind and the training for --kind and --run. Without --kind, the run determines the kind.
 
-    A run's name without its folders, and `reference`, mean the usual kind's where there is one of that name.
+    A run name without folders, and `reference`, are looked up among runs of the default kind.
 
     Raises
     ------
-    UsageError, ArtifactError : there is no such kind or run, the run is of another kind, or nothing can be
-        drawn from it.
+    UsageError, ArtifactError : the kind or the run does not exist, the run has another kind, or its generator
+        is missing.
     """
     if kind is None and context.run is not None:
         named = context.store.open(context.run, ("gan", context.dataset, DEFAULT_KIND)).manifest
@@ -113,58 +111,56 @@ def find_generator(context: Context, kind: str, name: str | None = None) -> "Run
 
 
 def failure_note(run: "Run") -> str | None:
-    """A sentence on a training that was ruled to have failed; None of any other."""
+    """A sentence about a failed training; None for other trainings."""
     from ex3cli.training.attempts import describe_verdict
 
     if run.manifest.converged is not False:
         return None
-    return f"Its training was ruled to have {describe_verdict('failed', run.manifest.summary.get('reason'))}."
+    verdict = describe_verdict("failed", run.manifest.summary.get("reason"))
+    return f"The training {verdict}."
 
 
 def file_prefix(context: Context, kind: str, run: "Run") -> str:
-    """How the names begin of files with a run's images: by its kind, and its folder unless it is the one
-    taken unasked.
+    """File-name prefix of a run's images: the kind, plus the run folder unless it is the default run.
 
-    So images of one run are not written over those of another. The run that ships in the kind's own folder is
-    `reference`.
+    Images of different runs thus have different names. The bundled default run is called `reference`.
     """
     from ex3cli.runs.run import REFERENCE, reference_name
 
     if context.run is None:
         return kind
     try:
-        unasked = context.store.find(("gan", context.dataset, kind), command=TRAIN, must_converge=True)
-    except ArtifactError:  # there is none, or one is damaged, so that nobody knows which
-        unasked = None
-    if unasked is not None and unasked.manifest.digest == run.manifest.digest:
+        default = context.store.find(("gan", context.dataset, kind), command=TRAIN, must_converge=True)
+    except ArtifactError:  # there is no default run, or a damaged run prevents its selection
+        default = None
+    if default is not None and default.manifest.digest == run.manifest.digest:
         return kind
-    folder = run.path.resolve().name  # resolved, since that of `--run .` is empty
+    folder = run.path.resolve().name  # resolved, because the name of `--run .` is empty
     return f"{kind}-{REFERENCE if run.name == reference_name(run.manifest.category) else folder}"
 
 
 def check_draws(run: "Run") -> None:
-    """Refuse a training of which ex3 ships the record alone, without the generator."""
+    """Raise an ArtifactError if a bundled run has no generator weights."""
     from ex3cli.gan.io import GENERATOR_FILE
 
     if run.is_reference and GENERATOR_FILE not in run.manifest.files:
         raise ArtifactError(
-            f"only the record of {run.name} is shipped, not the generator that draws its images",
-            f"make it again: ex3 runs reproduce {run.name}",
+            f"{run.name} is bundled without its generator weights",
+            f"train it again: ex3 runs reproduce {run.name} --into FOLDER",
         )
 
 
 def merge_errors(damaged: Sequence[ArtifactError]) -> ArtifactError | None:
-    """What a command ends with that has told of so much damage: one error, of every cause."""
+    """One error with the causes of all damaged runs."""
     if len(damaged) < 2:
         return damaged[0] if damaged else None
     return ArtifactError("; ".join(each.cause for each in damaged), "see `ex3 runs verify`")
 
 
 def default_trainings(context: Context) -> "tuple[list[Run], dict[str, ArtifactError]]":
-    """Of each kind the training that every command takes, the best of preset paper and your newest; and
-    damaged runs by name.
+    """For each kind the default run, the best `paper` run and your latest runs; and damaged runs by name.
 
-    None of a kind where a run is damaged: nobody knows which would be taken.
+    Kinds with a damaged run are skipped, because the default run cannot be determined.
     """
     from ex3cli.gan.analysis.overview import latest_per_preset
     from ex3cli.runs.store import default_and_newest
@@ -183,15 +179,13 @@ def default_trainings(context: Context) -> "tuple[list[Run], dict[str, ArtifactE
     if not found:
         raise merge_errors([*damaged.values()]) or _nothing(context)
     presets = list(GANConfig.presets)
-    # of one, as the kinds are
+    # sorted by preset; within a preset by kind
     ordered = sorted(found.values(), key=lambda run: presets.index(run.manifest.config["preset"]))
     return ordered, damaged
 
 
 def _unreadable(store: "Store", category: tuple[str, ...]) -> dict[str, ArtifactError]:
-    """By name what is wrong with those runs on a category, yours and shipped ones, whose manifest cannot be
-    read.
-    """
+    """Damaged manifests in a category, yours and bundled ones, by run name."""
     from ex3cli.runs.run import reference_name
 
     found = {}
@@ -209,20 +203,20 @@ def _unreadable(store: "Store", category: tuple[str, ...]) -> dict[str, Artifact
 def chosen(
     context: Context, runs: Sequence[str] | None, presets: Sequence[str] | None, needed: str
 ) -> "list[Run]":
-    """The trainings named, each once, or the newest of each preset and kind; of these presets alone.
+    """The named trainings, or the latest of each preset and kind; with `presets`, those presets only.
 
     Parameters
     ----------
-    needed : a file that a training must have to be taken without being named.
+    needed : a file that an unnamed training must have.
 
     Raises
     ------
-    UsageError, ArtifactError : a preset or a run is not known, or there is nothing left.
+    UsageError, ArtifactError : a preset or a run is unknown, or no training is left.
     """
     found = _named(context, runs) if runs else _newest(context, needed)
     for word in presets or ():
         if word not in GANConfig.presets:
-            raise UsageError(f"--preset {word!r} is not known", did_you_mean(word, GANConfig.presets))
+            raise UsageError(f"--preset {word!r} is unknown", did_you_mean(word, GANConfig.presets))
     found = [each for each in found if not presets or each.manifest.config["preset"] in presets]
     if not found:
         raise _nothing(context, presets)
@@ -230,12 +224,12 @@ def chosen(
 
 
 def _nothing(context: Context, presets: Sequence[str] | None = None) -> ArtifactError:
-    """What to say where there is no training to show."""
+    """The error for an empty selection."""
     words = f" of preset {' or '.join(presets)}" if presets else ""
     which = f" --preset {presets[0]}" if presets else ""
     return ArtifactError(
         f"there is no finished training{words} on {context.dataset}",
-        f"make one: ex3 gan train --kind dcgan{which} --dataset {context.dataset_word}",
+        f"train one: ex3 gan train --kind dcgan{which} --dataset {context.dataset_word}",
     )
 
 
@@ -247,16 +241,16 @@ def _named(context: Context, names: Sequence[str]) -> "list[Run]":
     )
     for run in found:
         if run.manifest.command != TRAIN or run.manifest.category[1] != context.dataset:
-            raise UsageError(f"{run.name} is no GAN's training on {context.dataset}", "see `ex3 runs list`")
+            raise UsageError(f"{run.name} is not a GAN training on {context.dataset}", "see `ex3 runs list`")
         if run.manifest.state != "finished":
             raise ArtifactError(
-                f"{run.name} is {run.manifest.state}", f"go on with it: ex3 gan train --resume {run.path}"
+                f"{run.name} is {run.manifest.state}", f"resume it: ex3 gan train --resume {run.path}"
             )
     return found
 
 
 def _newest(context: Context, needed: str) -> "list[Run]":
-    """The newest of each preset and kind: the user's, and where there is none the shipped one."""
+    """The latest training of each preset and kind: the user's, otherwise the bundled one."""
     from ex3cli.gan.analysis.overview import latest_per_preset
     from ex3cli.runs.run import reference_name
     from ex3cli.runs.store import bundled_runs
@@ -269,7 +263,7 @@ def _newest(context: Context, needed: str) -> "list[Run]":
     had = {(run.manifest.config["preset"], run.manifest.config["kind"]) for run in own}
     plain = [run for run in shipped if run.name == reference_name(run.manifest.category)]
     others: list[Run] = []
-    for run in [*plain, *shipped]:  # of the same preset the one that every command takes
+    for run in [*plain, *shipped]:  # the default run of a preset first
         place = (run.manifest.config["preset"], run.manifest.config["kind"])
         others += [] if place in had else [run]
         had.add(place)

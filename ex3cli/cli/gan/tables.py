@@ -1,4 +1,4 @@
-"""Tables of attempts and scores for the terminal."""
+"""Terminal tables of attempts and metrics."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 def attempts_table(attempts: Sequence["Attempt"]) -> "Table":
-    """Every attempt and its verdict."""
+    """A row per attempt, with its verdict."""
     from rich.table import Table
     from rich.text import Text
 
     colors = {"converged": "green", "failed": "red"}
-    table = Table("attempt", "verdict", "reason", "iteration", "what decided")
-    for each in attempts:
-        verdict = Text(
-            each.verdict + (" (shortened)" if each.shortened else ""), colors.get(each.verdict, "")
-        )
-        table.add_row(str(each.attempt), verdict, each.reason or "", f"{each.iteration:,}", decisive(each))
+    table = Table("attempt", "verdict", "reason", "iteration", "deciding values")
+    for attempt in attempts:
+        text = attempt.verdict + (" (shortened)" if attempt.shortened else "")
+        verdict = Text(text, colors.get(attempt.verdict, ""))
+        cells = (attempt.reason or "", f"{attempt.iteration:,}", decisive(attempt))
+        table.add_row(str(attempt.attempt), verdict, *cells)
     return table
 
 
 def decisive(attempt: "Attempt") -> str:
-    """The values that decided, few enough for a line."""
+    """The deciding metrics, short enough for one line."""
     shown = (
         ("label_agreement", "coverage", "fid") if attempt.verdict == "converged" else tuple(attempt.values)
     )
@@ -43,44 +43,49 @@ def decisive(attempt: "Attempt") -> str:
 
 
 def not_converged(attempts: Sequence["Attempt"], run: str, iterations: int) -> NotConvergedError:
-    """What to raise when every attempt failed, each of which was given so many iterations."""
-    reasons = ", ".join(f"{each.reason} at iteration {each.iteration:,}" for each in attempts)
+    """The error for a training whose attempts all failed."""
+    reasons = ", ".join(f"{attempt.reason} at iteration {attempt.iteration:,}" for attempt in attempts)
     count = f"{len(attempts)} attempts" if len(attempts) > 1 else "one attempt"
     last = attempts[-1]
     if last.shortened and last.reason in ("wrong labels", "low coverage", "critic wins"):
-        remedy = "train it for its preset's whole length"
+        remedy = "train for the full length of the preset"
     elif last.iteration < iterations or last.reason not in ("wrong labels", "low coverage"):
-        remedy = "start with another --seed or a smaller --learning-rate"
+        remedy = "try another --seed or a smaller --learning-rate"
     else:
-        remedy = f"train longer with --iterations above {last.iteration:,}, or start with another --seed"
+        remedy = f"train longer (--iterations above {last.iteration:,}), or try another --seed"
     return NotConvergedError(f"no convergence in {count} ({reasons})", f"{remedy}; see `ex3 runs show {run}`")
 
 
 def scores_table(document: dict[str, Any]) -> "Table":
-    """Each figure beside what real images get."""
+    """A row per metric, with the value of real images."""
     from rich.table import Table
 
-    table = Table("figure", "drawn", "real", "what it says")
+    table = Table("metric", "generated", "real", "meaning")
     error = f" ± {document['kid_standard_error']:.2g}" if document["kid_standard_error"] is not None else ""
     rows = [
         (
             "FID",
             f"{document['fid']:.4g}",
             f"{document['fid_floor']:.4g}",
-            "distance of the features, smaller is better",
+            "Fréchet distance of the features; lower is better",
         ),
-        ("KID", f"{document['kid']:.3g}{error}", f"{document['kid_floor']:.2g}", "the same, unbiased"),
+        (
+            "KID",
+            f"{document['kid']:.3g}{error}",
+            f"{document['kid_floor']:.2g}",
+            "kernel distance, unbiased; lower is better",
+        ),
         (
             "coverage",
             f"{half_up(document['coverage'], 3)}",
             f"{half_up(document['coverage_floor'], 3)}",
-            "real images with a drawn one near",
+            "real images with a generated neighbor",
         ),
         (
             "density",
             f"{half_up(document['density'], 3)}",
             f"{half_up(document['density_floor'], 3)}",
-            "how deep among real ones they lie",
+            "density of real images around generated ones",
         ),
     ]
     if document["label_agreement"] is not None:
@@ -90,7 +95,7 @@ def scores_table(document: dict[str, Any]) -> "Table":
                 "label agreement",
                 f"{half_up(document['label_agreement'], 3)}",
                 accuracy,
-                "class asked for = class seen",
+                "predicted class = requested class",
             )
         )
     for row in rows:
@@ -105,12 +110,12 @@ def scores_table(document: dict[str, Any]) -> "Table":
 
 
 def counts_table(counted: "History") -> "Table":
-    """A row a kind."""
+    """A row per kind."""
     from rich.table import Table
 
     table = Table(
         "kind",
-        "failed before the first success",
+        "failed before first success",
         "failed",
         "converged",
         "failure rate (95 %)",
@@ -128,7 +133,7 @@ def counts_table(counted: "History") -> "Table":
             else str(document["failed_before_first_success"])
         )
         others = ", ".join(f"{document[name]} {name}" for name in ("unjudged", "shortened") if document[name])
-        name = kind + (" (shipped)" if each.shipped else "")
+        name = kind + (" (bundled)" if each.shipped else "")
         table.add_row(
             name, before, str(document["failed"]), str(document["converged"]), share, reasons, others
         )
@@ -136,9 +141,9 @@ def counts_table(counted: "History") -> "Table":
 
 
 def differences(counted: "History") -> list[str]:
-    """In a line, whether DCGAN failed more often than WGAN; and what is counted together that differs."""
+    """Lines about pooled settings and about the difference between DCGAN and WGAN."""
     lines = [
-        f"{kind}: attempts with {count} different settings, counted together."
+        f"{kind}: the counts pool attempts with {count} different settings."
         for kind, count in counted.pooled().items()
     ]
     document = counted.difference()
@@ -147,32 +152,25 @@ def differences(counted: "History") -> list[str]:
     shares = " and ".join(
         f"{kind} {document[kind]['failed']} of {document[kind]['judged']}" for kind in document if kind != "p"
     )
-    said = (
-        "more than chance makes of one rate" if document["p"] < SIGNIFICANT else "which shows no difference"
-    )
-    lines += [
-        f"Failed: {shares}, {said} (Fisher's exact test, p = {document['p']:.2g}). A training made "
-        "again counts once."
-    ]
-    return lines
+    difference = "significantly different" if document["p"] < SIGNIFICANT else "not significantly different"
+    test = f"Fisher's exact test, p = {document['p']:.2g}"
+    return [*lines, f"Failed: {shares}; {difference} ({test}). Repeated runs are counted once."]
 
 
 def bars(counted: "History") -> str:
-    """What has to be reached to count as converged, in a line; kinds that are held to the same together."""
+    """The convergence criteria in one line; kinds with equal criteria are grouped."""
     kinds_at: dict[tuple[float, ...], list[str]] = {}
     for kind, bar in counted.bars().items():
         kinds_at.setdefault(tuple(bar.values()), []).append(kind)
-    held = [
-        f"{agreement:g} and {coverage:g} ({', '.join(kinds)})"
+    criteria = [
+        f"label agreement ≥ {agreement:.2f} and coverage ≥ {coverage:.2f} ({', '.join(kinds)})"
         for (agreement, coverage), kinds in kinds_at.items()
     ]
-    return f"Converged takes a label agreement and a coverage of {', '.join(held)} at least."
+    return f"Convergence requires {'; '.join(criteria)}."
 
 
 def every_attempt_table(counted: "History") -> "Table":
-    """A row an attempt: when, why, and what decided. Runs are named without what they have in common, the
-    data set's folder.
-    """
+    """A row per attempt. Run names omit the common folder."""
     from rich.table import Column, Table
     from rich.text import Text
 
@@ -185,7 +183,7 @@ def every_attempt_table(counted: "History") -> "Table":
         "verdict",
         "reason",
         "iteration",
-        "what decided",
+        "deciding values",
     )
     beside = {each["kind"] for each in counted.attempts if each.get("shipped")}
     for each in counted.attempts:
@@ -194,7 +192,7 @@ def every_attempt_table(counted: "History") -> "Table":
         started = each["started"][:16].replace("T", " ")
         name = each["run"].split("/", 2)[2] if each["run"].startswith("gan/") else each["run"]
         if each["kind"] in beside and not each.get("shipped"):
-            name += " (yours)"  # whose number a shipped one may have too
+            name += " (yours)"  # a bundled run may have the same number
         cells = (name, str(attempt.attempt), started, verdict, attempt.reason or "", f"{attempt.iteration:,}")
         table.add_row(*(Text(cell) for cell in cells), decisive(attempt))
     return table

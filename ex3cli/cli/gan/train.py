@@ -59,9 +59,6 @@ def train(
     """Train a GAN until an attempt converges; failed attempts are recorded."""
     import torch
 
-    from ex3cli.training.attempts import derive_convergence
-
-    pass
     from ex3cli.cli.gan.tables import attempts_table, not_converged
     from ex3cli.cli.resume import (
         its_threads,
@@ -74,6 +71,7 @@ def train(
     )
     from ex3cli.datasets.registry import load
     from ex3cli.gan.training import attempts as training
+    from ex3cli.training.attempts import derive_convergence
     from ex3cli.training.device import choose_device
 
     device = choose_device(context.device)
@@ -82,9 +80,9 @@ def train(
     config: GANConfig = context.config
     if config.batch_size > len(data.train_images):
         raise UsageError(
-            f"--batch-size {config.batch_size} is more than the {len(data.train_images):,} training images "
-            f"of {data.name}",
-            "make it smaller",
+            f"--batch-size {config.batch_size} exceeds the {len(data.train_images):,} training images of "
+            f"{data.name}",
+            f"give at most {len(data.train_images)}",
         )
     classifier = classifier_for(context, run)
     if run is None:
@@ -140,7 +138,7 @@ def train(
         "losses": done.losses,
         "verdict": last.verdict,
         "reason": last.reason,
-        "failed": sum(each.verdict == "failed" for each in done.attempts),
+        "failed": sum(attempt.verdict == "failed" for attempt in done.attempts),
         "attempts": done.attempts,
         "seconds": done.seconds,
         "judging_seconds": done.judging_seconds,
@@ -154,7 +152,7 @@ def train(
 
 
 def _resumed(context: Context, name: str) -> "Run":
-    """The interrupted run of that name, among those of the kind that was asked for first."""
+    """The interrupted run of that name; names are looked up among runs of --kind first."""
     from ex3cli.cli.resume import reopen
 
     if "kind" in context.given:
@@ -164,12 +162,13 @@ def _resumed(context: Context, name: str) -> "Run":
 
 
 def classifier_for(context: Context, run: "Run | None") -> "Run | None":
-    """What attempts are judged by: of a resumed run the one that it began with, else what there is; None is
-    said.
+    """The classifier that evaluates the attempts; for a resumed run, the original one.
+
+    Returns None, with a note, if there is no classifier.
 
     Raises
     ------
-    ArtifactError : the one that a run began with is gone or has changed.
+    ArtifactError : the classifier of a resumed run is missing or has changed.
     """
     if run is not None:
         if not run.manifest.sources:
@@ -178,22 +177,22 @@ def classifier_for(context: Context, run: "Run | None") -> "Run | None":
         found = context.store.open(name)
         if found.manifest.digest != digest:
             raise ArtifactError(
-                f"{name}, which {run.name} began to be judged by, has changed", "start a new run"
+                f"{name}, the classifier that evaluates {run.name}, has changed", "start a new run"
             )
         return found
     try:
         found = find_classifier(context)
     except ArtifactError as error:
-        context.note(f"not judged: {error.cause}; {error.remedy}")
+        context.note(f"images are not evaluated: {error.cause}; {error.remedy}")
         return None
-    context.note(f"judged by {found.name}")
+    context.note(f"classifier for evaluations: {found.name}")
     return found
 
 
 def evaluation_setup_for(
     run: "Run", classifier: "Run", kind: str, device: "torch.device"
 ) -> "EvaluationSetup":
-    """The judge's tools, its thresholds written into the run."""
+    """The evaluation setup of a run. Its thresholds are written to the run."""
     from ex3cli.classifier.inference import load_classifier, load_reference_features
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.convergence.criteria import Thresholds

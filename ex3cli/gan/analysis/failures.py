@@ -29,17 +29,17 @@ HISTORY_FILE = "history.json"
 
 @dataclass(frozen=True)
 class Count:
-    """One kind's."""
+    """The attempts of one kind."""
 
     tally: Tally
-    shipped: bool  # none of the user's own is evidence, so the shipped ones are
+    shipped: bool  # includes bundled attempts, because none of the user's counts
 
     def document(self) -> dict[str, Any]:
-        """The tally, and the share of judged attempts that failed with its 95 % Wilson interval.
+        """The tally and the failure rate, with its 95 % Wilson interval.
 
-        A command ends at its first success, so that the share in one alone is biased low (of attempts that
-        fail by half, at
-        most three to a command, it is a third on average). Pooled over many commands it is not.
+        A command ends at its first success, so the failure rate of one command is biased: if half of all
+        attempts fail, the mean over commands with at most three attempts is one third. The rate over many
+        commands is unbiased.
         """
         failed, judged = _share(self.tally)
         interval = wilson_interval(failed, judged) if judged else None
@@ -49,21 +49,17 @@ class Count:
 
 @dataclass(frozen=True)
 class History:
-    """All kinds that have attempts, every attempt with its run, and folders that cannot be read."""
+    """All attempts by kind, and folders that cannot be read."""
 
     kinds: dict[str, Count]
     attempts: list[dict[str, Any]]
     damaged: dict[str, str]
 
     def difference(self) -> dict[str, Any] | None:
-        """The question that people ask, whether DCGAN fails more often than WGAN: both counts, and Fisher's
-        p-value.
+        """Whether DCGAN fails more often than WGAN: both counts, and the p-value of Fisher's exact test.
 
-        None where nothing has been judged of one of them, or like is not compared with like: the attempts at
-        one are yours and
-        those at the other shipped, or they were not all made with one preset, changed in the same way if at
-        all, and judged by
-        one classifier.
+        None if one kind has no evaluated attempt or if the attempts are not comparable: one kind's are yours
+        and the other's bundled, or presets, changed settings or classifiers differ.
         """
         if (
             len(
@@ -85,25 +81,25 @@ class History:
         return {**counts, "p": chance_of_difference(*shares.values())}
 
     def bars(self) -> dict[str, dict[str, float]]:
-        """What each kind's images must reach to count as converged; a failure rate is of this bar."""
+        """The convergence criteria of each kind, which define failure."""
         return {kind: Thresholds.for_kind(kind).bars for kind in self.kinds}
 
     def pooled(self) -> dict[str, int]:
-        """Of each kind whose rate is of attempts with several settings, how many these are."""
+        """For kinds whose attempts have several settings, the number of these settings."""
         settings = {kind: {to_json(row.get("settings")) for row in self._judged(kind)} for kind in self.kinds}
         return {kind: len(each) for kind, each in settings.items() if len(each) > 1}
 
     def _judged(self, kind: str) -> list[dict[str, Any]]:
-        """The attempts that the rate is of."""
+        """The attempts that count toward the failure rate."""
         ours = [row for row in self.attempts if row["kind"] == kind]
         return [row for row in ours if attempt_from_row(row).counts_toward_rate]
 
 
 def count_attempts(store: Store, dataset: str) -> History:
-    """Count the user's attempts at a data set by kind, repeats once; while none at a kind is evidence, the
-    shipped ones too.
+    """Count the user's attempts on a data set by kind; repeated attempts count once.
 
-    Studies are left out: their networks are others, and what they came to is told by `overview`.
+    If no attempt of the user counts toward the rate of a kind, bundled attempts are added. Studies are
+    excluded, because their networks differ.
     """
     sound, damaged = readable_runs(store)
     kinds: dict[str, Count] = {}
@@ -120,17 +116,17 @@ def count_attempts(store: Store, dataset: str) -> History:
         if rows:
             kinds[kind] = Count(tally([attempt_from_row(row) for row in rows]), shipped=bool(shipped))
             listed += rows
-    place = f"gan/{dataset}/"  # and what lies above it may hold runs of it
-    ours = {
+    folder = f"gan/{dataset}/"
+    relevant = {
         name: cause
         for name, cause in damaged.items()
-        if name.startswith(place) or place.startswith(f"{name}/")
+        if name.startswith(folder) or folder.startswith(f"{name}/")  # below or above the folder
     }
-    return History(kinds, listed, ours)
+    return History(kinds, listed, relevant)
 
 
 def _with_unknown_settings(runs: Sequence[Run]) -> dict[str, str]:
-    """The runs whose settings this version cannot read, and why."""
+    """The runs whose settings this version cannot read, with the reason."""
     found = {}
     for run in runs:
         try:
@@ -141,12 +137,12 @@ def _with_unknown_settings(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _share(tally: Tally) -> tuple[int, int]:
-    """How many failed of how many that were judged."""
+    """The numbers of failed and of evaluated attempts."""
     return tally.failed, tally.failed + tally.converged
 
 
 def _shipped(store: Store, dataset: str, kind: str) -> list[dict[str, Any]]:
-    """The attempts that ex3 ships: those of the shipped history, else those of the shipped training alone."""
+    """The attempts in the bundled history or, without one, those of the bundled training."""
     history = store.reference / "gan" / dataset / "history"
     if (history / FILE_NAME).is_file():
         rows = store.open_folder(history).read_json(HISTORY_FILE)["attempts"]
@@ -173,9 +169,7 @@ def _listed(kind: str, found: Sequence[tuple[Run, Attempt]]) -> list[dict[str, A
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """The preset, and what was changed of it: the same for two kinds that differ by no more than
-    their kind.
-    """
+    """The preset and the changed settings; equal for two kinds if only the kind differs."""
     config = trained_config(run)
     plain = GANConfig.resolve(config.preset, kind=config.kind)
     adapted = GANConfig.resolve(config.preset, kind=config.kind, conditional=config.conditional).to_dict()

@@ -1,4 +1,4 @@
-"""How well the critic's loss predicts the quality of the images."""
+"""Correlation of the critic's loss with image quality."""
 
 import math
 from collections.abc import Sequence
@@ -23,12 +23,10 @@ from ex3cli.gan.kinds import KINDS, NAMES, Estimate
 from ex3cli.runs.run import Run
 from ex3cli.training.attempts import attempts_of, describe_verdict
 
-MIN_EVALUATIONS = 5  # looks that anything is said of
+MIN_EVALUATIONS = 5  # for a finding or a correlation
 FID_NOISE = 1.6
-"""By how much the Fréchet distances of two looks at one generator may differ: see
-`tests/benchmarks/calibrate_scores.py`.
-"""
-WIDE = 3.0  # the highest over the lowest value from which on an axis is logarithmic
+"""Maximum ratio of two FID values of one generator: see `tests/benchmarks/calibrate_scores.py`."""
+WIDE = 3.0  # ratio of the extreme values above which an axis is logarithmic
 CELL = 4.2  # inches, the side of a training's cell
 EDGES = {"left": 0.13, "right": 0.97, "bottom": 0.11, "top": 0.85, "hspace": 0.28}
 RING: dict[str, Any] = {"marker": "o", "markersize": 10, "markerfacecolor": "none"}
@@ -37,44 +35,42 @@ FALLS, TURNS, ENDS = "falls", "turns", "ends"
 
 
 class NotComparableError(ArtifactError):
-    """A training whose loss or looks cannot be read so, by its nature: nothing of it is damaged."""
+    """A training without a comparable loss or without stored evaluations. Its files are not damaged."""
 
 
 @dataclass(frozen=True)
 class LossCurve:
-    """What the critic of a training estimated, and how far its images were from real ones, at each look of
-    its judge.
-    """
+    """The critic's estimate and the FID of the images, at each evaluation of a training."""
 
     run: Run
     config: GANConfig
     verdict: str
-    iterations: NDArray[np.int64]  # (looks,)
-    estimates: NDArray[np.float64]  # (looks,): mean since the look before, of the newest weights
-    distances: NDArray[np.float64]  # (looks,): Fréchet distance of the averaged weights' images
+    iterations: NDArray[np.int64]  # (evaluations,)
+    estimates: NDArray[np.float64]  # (evaluations,) mean since the previous one, of the current weights
+    distances: NDArray[np.float64]  # (evaluations,) FID of images from the averaged weights
 
     @property
     def decay_begins(self) -> float:
-        """The iteration from which on the step size falls; that of the end where it never does."""
+        """The iteration at which the learning rate starts to fall (the last one if it is constant)."""
         return self.config.iterations * (1 - self.config.lr_decay_fraction)
 
     @property
     def decay_is_seen(self) -> bool:
-        """Whether the step size begins to fall between two looks."""
+        """Whether the learning rate starts to fall between two evaluations."""
         return bool(self.iterations[0] <= self.decay_begins < self.iterations[-1])
 
     @property
     def lowest(self) -> int:
-        """The look at which the estimate is lowest."""
+        """The index of the evaluation with the lowest estimate."""
         return int(np.argmin(self.estimates))
 
     @property
     def finding(self) -> str | None:
-        """What the estimate does; None of fewer than `MIN_EVALUATIONS` looks, or where it never changes.
+        """How the estimate develops; None for a constant estimate or few evaluations.
 
-        falls : it is lowest at the end, that is in the last tenth of the looks.
-        turns : it rises again while the images still get better, by more than looks at one generator scatter.
-        ends : it rises again, and the images get no better after that.
+        falls : the minimum is at the end (in the last tenth of the evaluations).
+        turns : the estimate rises again while FID still improves by more than its noise.
+        ends : the estimate rises again, and FID does not improve any more.
         """
         if len(self.estimates) < MIN_EVALUATIONS or np.ptp(self.estimates) == 0:
             return None
@@ -84,13 +80,10 @@ class LossCurve:
         return TURNS if self.distances[self.lowest] > FID_NOISE * self.distances[last] else ENDS
 
     def correlation(self) -> float | None:
-        """Spearman's rank correlation of estimate and distance: 1 where the estimate falls whenever the
-        images get nearer.
+        """Spearman's rank correlation of estimate and FID; 1 if the estimate falls whenever FID falls.
 
-        None of fewer than `MIN_EVALUATIONS` looks, or where one of the two never changes. Two figures that
-        both go one way all the time
-        have a correlation of 1 whatever they are, and looks follow one another, so that no p-value would mean
-        anything.
+        None for fewer than `MIN_EVALUATIONS` evaluations or constant values. Any two decreasing curves have a
+        correlation of 1, and successive evaluations are dependent, so a p-value would be meaningless.
         """
         return (
             _rank_correlation(self.estimates, self.distances)
@@ -99,12 +92,12 @@ class LossCurve:
         )
 
     def correlation_of_changes(self) -> float | None:
-        """The same of the changes from look to look, which a common trend does not make."""
+        """The rank correlation of the changes between evaluations, which removes a common trend."""
         changes = np.diff(self.estimates), np.diff(self.distances)
         return _rank_correlation(*changes) if len(self.estimates) >= MIN_EVALUATIONS else None
 
     def document(self) -> dict[str, Any]:
-        """Its row of the table, and its curves."""
+        """The training's row of the table, and its curves."""
         config = self.config
         return {
             "run": self.run.name,
@@ -128,32 +121,31 @@ class LossCurve:
             },
         }
 
-    def _at(self, look: int) -> dict[str, float]:
+    def _at(self, evaluation: int) -> dict[str, float]:
         place = {
-            "iteration": self.iterations[look],
-            "estimate": self.estimates[look],
-            "fid": self.distances[look],
+            "iteration": self.iterations[evaluation],
+            "estimate": self.estimates[evaluation],
+            "fid": self.distances[evaluation],
         }
         return {name: value.item() for name, value in place.items()}
 
 
 def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    """Spearman's; None where one of the two never changes."""
+    """Spearman's rank correlation; None for constant values."""
     from scipy.stats import spearmanr
 
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
-    return round(float(spearmanr(first, second).statistic), 12)  # what sums leave of 1 is no digit of it
+    return round(float(spearmanr(first, second).statistic), 12)  # removes rounding errors
 
 
 def read(run: Run) -> LossCurve:
-    """The course of a finished training's last attempt.
+    """The loss curve of a finished training's last attempt.
 
     Raises
     ------
-    NotComparableError : nobody looked at it, its looks are not stored, or its loss says more than its
-        critic's estimate.
-    ArtifactError : a file of it is damaged.
+    NotComparableError : the run has no stored evaluations, or its loss includes an auxiliary term.
+    ArtifactError : a file is damaged.
     """
     config, attempts = trained_config(run), attempts_of(run)
     estimate = KINDS[config.kind].estimate
@@ -163,22 +155,31 @@ def read(run: Run) -> LossCurve:
         )
     if estimate.loss == "critic_loss" and config.has_auxiliary:
         raise NotComparableError(
-            f"the loss of {run.name} holds that of an auxiliary classifier too", "name another training"
+            f"the loss of {run.name} includes the loss of an auxiliary classifier", "choose another training"
         )
-    looks = load_evaluations(run, attempts[-1].attempt) if attempts else []
-    looks = [look for look in looks if "iteration" in look and math.isfinite(look.get("fid", math.nan))]
+    evaluations = load_evaluations(run, attempts[-1].attempt) if attempts else []
+    evaluations = [
+        evaluation
+        for evaluation in evaluations
+        if "iteration" in evaluation and math.isfinite(evaluation.get("fid", math.nan))
+    ]
     values = _estimates(run, estimate)
     ends = np.array(
-        [int(look["iteration"]) for look in looks if look["iteration"] <= len(values)], dtype=np.int64
+        [
+            int(evaluation["iteration"])
+            for evaluation in evaluations
+            if evaluation["iteration"] <= len(values)
+        ],
+        dtype=np.int64,
     )
     starts = [0, *ends][: len(ends)]
     estimates = np.array([values[start:end].mean() for start, end in zip(starts, ends, strict=True)])
-    sound = np.isfinite(estimates)  # a training may end where its losses are numbers no more
+    sound = np.isfinite(estimates)  # a failed training may end with non-finite losses
     if not sound.any():
         raise NotComparableError(
-            f"no look at the images of {run.name} is stored", "name a training that was judged"
+            f"{run.name} has no stored evaluations of its images", "choose a training that was evaluated"
         )
-    distances = np.array([float(look["fid"]) for look in looks[: len(ends)]])
+    distances = np.array([float(evaluation["fid"]) for evaluation in evaluations[: len(ends)]])
     verdict = describe_verdict(attempts[-1].verdict, attempts[-1].reason)
     return LossCurve(run, config, verdict, ends[sound], estimates[sound], distances[sound])
 
@@ -193,17 +194,17 @@ def _estimates(run: Run, estimate: Estimate) -> NDArray[np.float64]:
     """(iterations,) what the critic estimated."""
     losses = run.read_tensors(LOSSES_FILE) if LOSSES_FILE in run.manifest.files else {}
     if estimate.loss not in losses:
-        raise NotComparableError(f"the losses of {run.name} are not stored", "name another training")
+        raise NotComparableError(f"{run.name} has no stored losses", "choose another training")
     values: NDArray[np.float64] = losses[estimate.loss].numpy().astype(np.float64)
     converted: NDArray[np.float64] = estimate.of_loss(values)
     return converted
 
 
 def correlation_figure(curves: Sequence[LossCurve]) -> Figure:
-    """For each training the critic's estimate, its lowest ringed, above its images' distance.
+    """For each training, the critic's estimate above the FID of the images.
 
-    Dashed where the step size begins to fall. How to read it stands in the first cell that is left over, else
-    below all.
+    A ring marks the lowest estimate, a dashed line the start of the learning-rate decay. The key is in the
+    first empty cell, otherwise below the cells.
     """
     columns = fullest(len(curves), (3, 2))
     lines = -(-len(curves) // columns)
@@ -230,7 +231,7 @@ def _draw(cell: SubFigure, curve: LossCurve) -> None:
         y=0.985,
         va="top",
     )
-    # Placed in all cells alike, so that their edges stand in one line whatever their labels are.
+    # fixed positions, so that the cells are aligned
     upper, lower = cell.subplots(2, 1, sharex=True, gridspec_kw=EDGES)
     _plot(upper, curve, curve.estimates, estimate_title(config), BLUE)
     place = curve.iterations[curve.lowest], curve.estimates[curve.lowest]
@@ -244,9 +245,7 @@ def _draw(cell: SubFigure, curve: LossCurve) -> None:
 
 
 def _plot(axes: Axes, curve: LossCurve, values: NDArray[np.float64], title: str, color: str) -> None:
-    """One value look by look, on a logarithmic axis where it spans so much that a plain one would flatten its
-    course.
-    """
+    """Plot the values of all evaluations, on a logarithmic axis if they span a factor of `WIDE`."""
     axes.plot(curve.iterations, values, "o-", color=color, markersize=3)
     axes.tick_params(labelsize=7)
     low, high = float(values.min()), float(values.max())
@@ -264,9 +263,7 @@ def _plot(axes: Axes, curve: LossCurve, values: NDArray[np.float64], title: str,
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """1, 2, 5, 10, … from the last at or below `low` to the first at or above `high`; powers of ten alone of
-    very many.
-    """
+    """Ticks 1, 2, 5, 10, … that enclose `low` and `high`; powers of ten only, if there are many decades."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = [
         float(f"{step}e{decade}") for decade in decades for step in (PLAIN[:-1] if len(decades) < 5 else (1,))
@@ -279,7 +276,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _explain(cell: SubFigure, curves: Sequence[LossCurve], columns: int) -> None:
-    """How to read the figure."""
+    """Draw the key."""
     handles = [
         Line2D(
             [],
@@ -287,16 +284,14 @@ def _explain(cell: SubFigure, curves: Sequence[LossCurve], columns: int) -> None
             color=BLUE,
             marker="o",
             markersize=3,
-            label="the critic's estimate, mean since the look before",
+            label="critic's estimate, mean since the previous evaluation",
         ),
-        Line2D([], [], linestyle="none", markeredgecolor=BLUE, label="where it is lowest", **RING),
-        Line2D(
-            [], [], color=VERMILLION, marker="o", markersize=3, label="how far the images are from real ones"
-        ),
+        Line2D([], [], linestyle="none", markeredgecolor=BLUE, label="lowest estimate", **RING),
+        Line2D([], [], color=VERMILLION, marker="o", markersize=3, label="FID of the generated images"),
     ]
     if any(curve.decay_is_seen for curve in curves):
-        handles.append(Line2D([], [], label="from here on the step size falls", **DECAY))
-    question = "Does the estimate fall as the images come nearer?\nEach dot is a look of the judge."
+        handles.append(Line2D([], [], label="start of the learning-rate decay", **DECAY))
+    question = "Does the estimate fall as image quality improves?\nEach dot is one evaluation."
     key = cell.legend(
         handles=handles, loc="center", ncols=columns, fontsize=8, title=question, title_fontsize=9
     )

@@ -1,4 +1,4 @@
-"""Several trainings side by side: settings, losses, samples."""
+"""Comparison of several trainings: settings, losses, samples."""
 
 import shlex
 import textwrap
@@ -26,26 +26,25 @@ from ex3cli.runs.manifest import without
 from ex3cli.runs.run import Run
 from ex3cli.training.attempts import Attempt, attempts_of, describe_verdict
 
-ROWS, COLUMNS = 3, 10  # images of each training; of a conditional one a column is a class
-# of a cell: the same in all, so that their edges stand in one line whatever their labels are
-LEFT, WIDTH = 0.12, 0.85
+ROWS, COLUMNS = 3, 10  # images per training; for a conditional GAN, a column is a class
+LEFT, WIDTH = 0.12, 0.85  # of the axes in a cell, fixed so that the cells are aligned
 BOXES = ((0.655, 0.18), (0.4, 0.18), (0.035, 0.27))  # bottom and height of the two losses and of the images
-SHOWN = ("label_agreement", "min_class_share", "coverage", "fid")  # of what decided
+SHOWN = ("label_agreement", "min_class_share", "coverage", "fid")  # metrics in the table
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training as the overview shows it."""
+    """One training in the overview."""
 
     run: Run
     config: GANConfig
     attempts: list[Attempt]
-    losses: dict[str, NDArray[np.float32]]  # (iterations,) of each name in `session.LOSSES`
+    losses: dict[str, NDArray[np.float32]]  # (iterations,) of each name in `trainer.LOSSES`
     images: NDArray[np.uint8]  # (ROWS · COLUMNS, 28, 28)
-    last_evaluation: Mapping[str, float]  # all that the judge measured last, where the run still has it
+    last_evaluation: Mapping[str, float]  # metrics of the last evaluation, if stored
 
     def document(self) -> dict[str, Any]:
-        """Its row of the table; a value that its judge did not write down is None."""
+        """The training's row of the table. Values that were not recorded are None."""
         last, config = self.attempts[-1], self.config
         return {
             "run": self.run.name,
@@ -66,7 +65,7 @@ class Training:
 
 
 def read(run: Run, classes: int, seed: int) -> Training:
-    """What a finished training left, and images 0 … 29 of a seed from its averaged weights."""
+    """Read a finished training, and generate images 0 … 29 of a seed from its averaged weights."""
     generator = load_generator(run, classes)
     stored = run.read_tensors(LOSSES_FILE)
     images = sample(generator, seed, class_labels(generator, None, ROWS * COLUMNS), ROWS * COLUMNS)
@@ -78,16 +77,16 @@ def read(run: Run, classes: int, seed: int) -> Training:
 
 
 def last_evaluation(run: Run, attempt: int) -> Mapping[str, float]:
-    """All that the judge of an attempt measured last; nothing where nobody looked at it.
+    """The metrics of an attempt's last evaluation; empty if there is none.
 
-    An attempt that failed tells only what decided.
+    A failed attempt records only the deciding values.
     """
-    looks = load_evaluations(run, attempt)
-    return looks[-1] if looks else {}
+    evaluations = load_evaluations(run, attempt)
+    return evaluations[-1] if evaluations else {}
 
 
 def latest_per_preset(runs: Iterable[Run]) -> list[Run]:
-    """Of finished trainings the newest of each preset and kind, in the order of both."""
+    """The latest finished training of each preset and kind, in the order of both."""
     newest: dict[tuple[int, int], Run] = {}
     presets = list(GANConfig.presets)
     for run in sorted(runs, key=lambda run: (run.manifest.started, run.name)):
@@ -98,7 +97,7 @@ def latest_per_preset(runs: Iterable[Run]) -> list[Run]:
 
 
 def overview_figure(trainings: Sequence[Training]) -> Figure:
-    """A cell for each training: the two losses that matter most above its images."""
+    """A cell per training: its two main losses above its images."""
     rows = list(dict.fromkeys(each.config.preset for each in trainings))
     columns = [kind for kind in KINDS if any(each.config.kind == kind for each in trainings)]
     cells: dict[tuple[str, str], list[Training]] = {}

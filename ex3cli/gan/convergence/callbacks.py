@@ -1,4 +1,4 @@
-"""Checks that run during a training and can end it with a named failure."""
+"""Callbacks: checks that run during a training and can end it with a failure."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,39 +15,33 @@ from ex3cli.training.loop import NON_FINITE
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an attempt has failed: the name of the reason, and the values that decided."""
+    """The reason why an attempt failed, and the deciding values."""
 
     reason: str
     values: dict[str, float]
 
 
 class Callback(Protocol):
-    """Looks at a training every so many iterations and may end it.
-
-    What it remembers is saved and restored with the training, so that a resumed run is watched as one never
-    stopped.
-    """
+    """A periodic check of a training. Its state is saved and restored with the checkpoint."""
 
     interval: int
-    """Iterations between two looks; the last iteration is looked at too."""
+    """Iterations between two checks; the last iteration is always checked."""
 
     def check(self, trainer: GANTrainer) -> Failure | None:
-        """Return why this attempt has failed, or None to go on."""
+        """Return a failure, which ends the attempt, or None."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """What to keep in a checkpoint."""
+        """The state for a checkpoint."""
         ...
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up `state` again."""
+        """Restore a state returned by `state`."""
         ...
 
 
 class NonFiniteCheck:
-    """Ends an attempt whose losses are no longer numbers: nothing that follows can be right. Needs no
-    classifier.
-    """
+    """Fails an attempt when a loss is NaN or infinite."""
 
     interval = 100
 
@@ -58,20 +52,19 @@ class NonFiniteCheck:
         return Failure(NON_FINITE, {"iteration": float(start + int(wrong[0]) + 1)}) if len(wrong) else None
 
     def state(self) -> dict[str, Any]:
-        """Nothing to keep."""
+        """An empty state."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Nothing to take up."""
+        """Do nothing."""
 
 
 def averaged_samples(
     trainer: GANTrainer, count: int, stream: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
-    """What an observer judges: (count, 28, 28) images of the averaged weights and their labels, classes in
-    turn.
+    """(count, 28, 28) images from the averaged weights, and their labels, which cycle through the classes.
 
-    The draws are a function of (seed, stream) and take nothing from the training's own.
+    The latents are a function of (seed, stream) and do not affect the training's random numbers.
     """
     noise = torch_generator(trainer.seed, "watched", stream)
     z = torch.randn(count, trainer.config.latent_dim, generator=noise).to(trainer.device)

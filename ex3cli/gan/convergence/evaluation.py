@@ -1,4 +1,4 @@
-"""The numbers that convergence is judged by, measured during a training."""
+"""The metrics that decide convergence, measured during a training."""
 
 import copy
 
@@ -13,17 +13,15 @@ from ex3cli.metrics.statistics import kl_from_uniform, roc_auc, within_class_roc
 from ex3cli.runs.run import Run
 from ex3cli.seeding import torch_generator
 
-CRITIC_BATCHES = 4  # of real and of drawn images each, that the area under the curve is computed from
-RECENT = 50  # iterations whose score gap is averaged
+CRITIC_BATCHES = 4  # batches of real and of generated images for the AUC
+RECENT = 50  # iterations over which the score gap is averaged
 
 Evaluation = dict[str, float]
-"""The figures of one look by their names. `ex3cli.gan.convergence.criteria` decides what they say."""
+"""The metrics of one evaluation, by name. `ex3cli.gan.convergence.criteria` interprets them."""
 
 
 def load_evaluations(run: Run, attempt: int) -> list[Evaluation]:
-    """What the judge of an attempt measured, look by look and last its verdict's; none where nothing of it is
-    stored.
-    """
+    """The stored evaluations of an attempt, in order; empty if none are stored."""
     return [
         row["evaluation"]
         for row in run.read_history()
@@ -31,8 +29,8 @@ def load_evaluations(run: Run, attempt: int) -> list[Evaluation]:
     ]
 
 
-def figures(scores: GenerationMetrics) -> Evaluation:
-    """What a look keeps of scores."""
+def evaluation_of(scores: GenerationMetrics) -> Evaluation:
+    """The metrics of an evaluation, from the scores of its images."""
     values = {
         "fid": scores.fid,
         "kid": scores.kid.value,
@@ -49,7 +47,7 @@ def figures(scores: GenerationMetrics) -> Evaluation:
 
 
 def mean_fid(features: NDArray[np.float32], real: ReferenceStatistics) -> float:
-    """The mean Fréchet distance of (n, F) features, as many of them at a time as there are real ones."""
+    """The mean Fréchet distance of (n, F) features, in chunks as large as the set of real features."""
     size = min(len(real.real.labels), len(features))
     starts = range(0, len(features) - size + 1, size)
     return float(
@@ -60,33 +58,28 @@ def mean_fid(features: NDArray[np.float32], real: ReferenceStatistics) -> float:
 
 
 def training_diagnostics(trainer: GANTrainer) -> Evaluation:
-    """The iteration, the recent score gap, the norm of the generator's gradient, and that of all weights and
-    statistics.
-    """
+    """Iteration, recent score gap, gradient norm of the generator, and norm of all weights and buffers."""
     networks = trainer.networks
     recent = trainer.history[max(0, trainer.iteration - RECENT) : trainer.iteration]
     gap = recent[:, LOSSES.index("score_gap")].abs().mean()
     gradients: list[torch.Tensor] = [
-        each.grad for each in networks.generator.parameters() if each.grad is not None
+        weight.grad for weight in networks.generator.parameters() if weight.grad is not None
     ]
     models = (networks.generator, networks.critic, trainer.ema.model)
-    weights: list[torch.Tensor] = [each for model in models for each in model.parameters()]
-    weights += [
-        each for model in models for each in model.buffers() if each.is_floating_point()
-    ]  # BatchNorm's
-    norms = [torch.stack(torch._foreach_norm(each)).norm() for each in (gradients, weights) if each]
-    read = torch.stack([gap, *norms]).tolist()
-    evaluation = {"iteration": float(trainer.iteration), "score_gap": read[0], "weights": read[-1]}
-    return evaluation if len(norms) < 2 else {**evaluation, "generator_grad_norm": read[1]}
+    weights: list[torch.Tensor] = [weight for model in models for weight in model.parameters()]
+    weights += [buffer for model in models for buffer in model.buffers() if buffer.is_floating_point()]
+    norms = [torch.stack(torch._foreach_norm(tensors)).norm() for tensors in (gradients, weights) if tensors]
+    values = torch.stack([gap, *norms]).tolist()
+    evaluation = {"iteration": float(trainer.iteration), "score_gap": values[0], "weights": values[-1]}
+    return evaluation if len(norms) < 2 else {**evaluation, "generator_grad_norm": values[1]}
 
 
 @torch.no_grad()
 def critic_auc(trainer: GANTrainer) -> float:
-    """The area under the curve of the critic's scores of real images and of the newest weights' images.
+    """Area under the ROC curve of the critic's scores: real images against images from the current weights.
 
-    Within each class where the critic is told it. Batch by batch, as in training, since a BatchNorm there
-    sees only real or
-    only drawn images at a time.
+    A conditional critic is evaluated within each class. Images pass in batches, as in training, because
+    BatchNorm statistics there come from real or from generated images only.
     """
     networks, config = trainer.networks, trainer.config
     critic, generator = copy.deepcopy(networks.critic).train(), copy.deepcopy(networks.generator).train()
@@ -100,11 +93,11 @@ def critic_auc(trainer: GANTrainer) -> float:
         labels = trainer.batches.labels[chosen] if networks.classes else None
         z = torch.randn(config.batch_size, config.latent_dim, generator=noise).to(trainer.device)
         with networks.precision():
-            drawn = generator(z, labels).float()
+            fakes = generator(z, labels).float()
             scores[0].append(critic(normalize(trainer.batches.images[chosen]), labels))
-            scores[1].append(critic(drawn, labels))
+            scores[1].append(critic(fakes, labels))
         all_labels += [] if labels is None else [labels]
-    real, fake = (torch.cat(each).float().cpu().numpy() for each in scores)
+    real, fake = (torch.cat(batches).float().cpu().numpy() for batches in scores)
     return (
         within_class_roc_auc(real, fake, torch.cat(all_labels).cpu().numpy())
         if all_labels
@@ -113,7 +106,7 @@ def critic_auc(trainer: GANTrainer) -> float:
 
 
 def pixel_std(images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> float:
-    """Root mean variance of a pixel over (n, 28, 28) images, within each class where labels are given."""
+    """Root mean variance of a pixel over (n, 28, 28) images; within each class if labels are given."""
     values = images.reshape(len(images), -1).astype(np.float32)
-    groups = [values] if labels is None else [values[labels == each] for each in np.unique(labels)]
+    groups = [values] if labels is None else [values[labels == label] for label in np.unique(labels)]
     return float(np.sqrt(np.mean([group.var(axis=0).mean() for group in groups])))

@@ -1,4 +1,4 @@
-"""Evaluates a training periodically and decides whether it has failed or converged."""
+"""Evaluate a training periodically and decide whether it has failed or converged."""
 
 import math
 import time
@@ -9,11 +9,11 @@ from typing import Any
 from ex3cli.classifier.inference import predict
 from ex3cli.classifier.network import Classifier
 from ex3cli.gan.convergence.callbacks import Failure, averaged_samples
-from ex3cli.gan.convergence.criteria import FID_AS_LOOKED, Thresholds, check_failure, final_verdict
+from ex3cli.gan.convergence.criteria import FID_AS_EVALUATED, Thresholds, check_failure, final_verdict
 from ex3cli.gan.convergence.evaluation import (
     Evaluation,
     critic_auc,
-    figures,
+    evaluation_of,
     mean_fid,
     pixel_std,
     training_diagnostics,
@@ -24,7 +24,7 @@ from ex3cli.gan.training.trainer import GANTrainer
 
 @dataclass(frozen=True)
 class EvaluationSetup:
-    """What a judge judges with: thresholds, the classifier, and held-out real images as it sees them."""
+    """Thresholds, classifier and statistics of held-out real images, for evaluations during a training."""
 
     thresholds: Thresholds
     classifier: Classifier
@@ -33,18 +33,18 @@ class EvaluationSetup:
     def monitor(
         self, trainer: GANTrainer, report: Callable[[Mapping[str, float]], None]
     ) -> "ConvergenceMonitor":
-        """The judge of one attempt, which tells `report` of each look."""
+        """A monitor for one attempt, which passes each evaluation to `report`."""
         return ConvergenceMonitor(self, trainer, report)
 
 
 class ConvergenceMonitor:
-    """An `Callback` of one attempt.
+    """The callback that evaluates an attempt.
 
     Parameters
     ----------
-    bench : what it judges with.
-    session : the attempt's, for its real images.
-    report : told the figures of each look.
+    evaluation_setup : thresholds, classifier and real images.
+    trainer : the trainer of the attempt.
+    report : called with the metrics of each evaluation.
     """
 
     def __init__(
@@ -56,32 +56,32 @@ class ConvergenceMonitor:
         self.evaluation_setup, self.report = evaluation_setup, report
         self.interval = evaluation_setup.thresholds.interval
         self.evaluations: list[Evaluation] = []
-        self.seconds = 0.0  # spent looking, in this process
+        self.seconds = 0.0  # time spent on evaluations, in this process
         self._small = evaluation_setup.real.first(evaluation_setup.thresholds.images)
         images, labels = (
-            each[:2000].cpu().numpy() for each in (trainer.batches.images, trainer.batches.labels)
+            tensor[:2000].cpu().numpy() for tensor in (trainer.batches.images, trainer.batches.labels)
         )
-        self._real_pixel_spread = pixel_std(images, labels if trainer.networks.classes else None)
+        self._real_pixel_std = pixel_std(images, labels if trainer.networks.classes else None)
 
     def check(self, trainer: GANTrainer) -> Failure | None:
         """See `Callback`."""
         began = time.monotonic()
         try:
-            check = self._measure(trainer)
-            self.evaluations.append(check)
-            self.report(check)
+            evaluation = self._evaluate(trainer)
+            self.evaluations.append(evaluation)
+            self.report(evaluation)
             failure = check_failure(
                 self.evaluations, self.evaluation_setup.thresholds, trainer.config.iterations
             )
             if failure is None and trainer.iteration == trainer.config.iterations:
-                failure = self._rule_at_the_end(trainer)
+                failure = self._final_evaluation(trainer)
             return failure
         finally:
             self.seconds += time.monotonic() - began
 
     @property
     def values(self) -> Evaluation:
-        """The figures of the newest look."""
+        """The metrics of the latest evaluation."""
         return self.evaluations[-1] if self.evaluations else {}
 
     def state(self) -> dict[str, Any]:
@@ -92,25 +92,30 @@ class ConvergenceMonitor:
         """See `Callback`."""
         self.evaluations = list(state["looks"])
 
-    def _measure(self, trainer: GANTrainer) -> Evaluation:
-        check = training_diagnostics(trainer)
-        if not math.isfinite(check["weights"]):
-            return check
-        # coverage is of as many real as drawn ones
+    def _evaluate(self, trainer: GANTrainer) -> Evaluation:
+        diagnostics = training_diagnostics(trainer)
+        if not math.isfinite(diagnostics["weights"]):
+            return diagnostics
+        # coverage compares equal numbers of real and generated images
         count = min(self.evaluation_setup.thresholds.images, len(self._small.real.labels))
-        images, asked = averaged_samples(trainer, count, f"judge {trainer.iteration}")
-        scores = self._small.score_images(self.evaluation_setup.classifier, images, asked)
-        spread = pixel_std(images, asked) / self._real_pixel_spread
-        return {**check, "pixel_std": spread, "critic_auc": critic_auc(trainer), **figures(scores)}
+        images, target = averaged_samples(trainer, count, f"judge {trainer.iteration}")
+        scores = self._small.score_images(self.evaluation_setup.classifier, images, target)
+        return {
+            **diagnostics,
+            "pixel_std": pixel_std(images, target) / self._real_pixel_std,
+            "critic_auc": critic_auc(trainer),
+            **evaluation_of(scores),
+        }
 
-    def _rule_at_the_end(self, trainer: GANTrainer) -> Failure | None:
-        """Draw as many as `gan eval` does, and hold them and the looks against the bar."""
+    def _final_evaluation(self, trainer: GANTrainer) -> Failure | None:
+        """Evaluate as many images as `gan eval` does, and apply the convergence criteria."""
         thresholds = self.evaluation_setup.thresholds
         count = min(thresholds.final_images, len(self.evaluation_setup.real.real.labels))
-        images, asked = averaged_samples(trainer, count, "verdict")
-        seen = predict(self.evaluation_setup.classifier, images)
-        final = figures(self.evaluation_setup.real.first(count).score(seen.features, seen.said, asked))
-        final[FID_AS_LOOKED] = mean_fid(seen.features, self._small)
+        images, target = averaged_samples(trainer, count, "verdict")
+        predictions = predict(self.evaluation_setup.classifier, images)
+        reference = self.evaluation_setup.real.first(count)
+        final = evaluation_of(reference.score(predictions.features, predictions.labels, target))
+        final[FID_AS_EVALUATED] = mean_fid(predictions.features, self._small)
         failure = final_verdict(self.evaluations, final, thresholds)
         self.evaluations[-1] = {**self.evaluations[-1], **final}
         self.report({"images": float(count), **final})

@@ -1,4 +1,4 @@
-"""Seeded samples and interpolations: image i depends on the seed and i alone."""
+"""Seeded samples and interpolations. Image i depends on the seed and i only."""
 
 from collections.abc import Sequence
 
@@ -12,26 +12,26 @@ from ex3cli.gan.networks import Generator
 from ex3cli.gan.training.trainer import to_uint8
 from ex3cli.seeding import torch_generator
 
-BATCH = 64  # always this many at once: how a matrix product rounds may depend on its number of rows
+BATCH = 64  # fixed, because rounding in a matrix product may depend on the number of rows
 
 
 def latent(seed: int, index: int, size: int) -> Tensor:
-    """(size,) z of image `index`, a stream of its own."""
+    """(size,) z of image `index`, from its own random stream."""
     return torch.randn(size, generator=torch_generator(seed, "image", index))
 
 
 def draw(generator: Generator, latents: Tensor, labels: Tensor | None) -> NDArray[np.uint8]:
-    """Draw images with running statistics, as the generator is in evaluation.
+    """Generate images in evaluation mode.
 
     Parameters
     ----------
-    generator : averaged weights, say.
+    generator : usually with averaged weights.
     latents : (n, latent_dim).
     labels : (n,) class numbers or (n, classes) weights; None if unconditional.
 
     Returns
     -------
-    (n, 28, 28) uint8; each image depends on its own row alone.
+    (n, 28, 28) uint8. Each image depends on its own row only.
     """
     was_training = generator.training
     generator.eval()
@@ -46,14 +46,14 @@ def draw(generator: Generator, latents: Tensor, labels: Tensor | None) -> NDArra
 
 
 def sample(generator: Generator, seed: int, labels: Sequence[int] | None, count: int) -> NDArray[np.uint8]:
-    """Images 0 … count − 1 of a seed, (count, 28, 28) uint8, of the given labels (None if unconditional)."""
+    """(count, 28, 28) uint8 images 0 … count − 1 of a seed, with the given labels (None if unconditional)."""
     return sample_of(generator, seed, range(count), labels)
 
 
 def sample_of(
     generator: Generator, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None
 ) -> NDArray[np.uint8]:
-    """The images of those indices of a seed, (n, 28, 28) uint8, each of its label."""
+    """The images with the given indices of a seed, (n, 28, 28) uint8."""
     z = torch.stack([latent(seed, index, generator.latent_dim) for index in indices])
     return draw(generator, z, None if labels is None else torch.tensor(labels))
 
@@ -61,26 +61,26 @@ def sample_of(
 def interpolate(
     generator: Generator, seed: int, index: int, start: int, end: int, steps: int
 ) -> NDArray[np.uint8]:
-    """One z on the way from one class to another: the classes' scales and shifts are blended, (steps, 28, 28)
-    uint8.
+    """(steps, 28, 28) uint8 images of one z, with class scales and shifts interpolated between two classes.
 
     Raises
     ------
-    UsageError : the generator is not conditional, or there are fewer than two steps.
+    UsageError : the generator is unconditional, or there are fewer than two steps.
     """
     if not generator.classes:
         raise UsageError(
-            "this generator was not told classes, so there is no way between them", "name a conditional run"
+            "this generator is unconditional and cannot interpolate between classes",
+            "choose a conditional run",
         )
     if steps < 2:
-        raise UsageError(f"--steps {steps} has no way between two classes", "give at least 2")
-    share = torch.linspace(0, 1, steps)
+        raise UsageError(f"--steps {steps} is too few to interpolate", "give at least 2")
+    fraction = torch.linspace(0, 1, steps)
     weights = torch.zeros(steps, generator.classes)
-    weights[:, start] += 1 - share
-    weights[:, end] += share
+    weights[:, start] += 1 - fraction
+    weights[:, end] += fraction
     return draw(generator, latent(seed, index, generator.latent_dim).expand(steps, -1), weights)
 
 
 def _filled(rows: Tensor) -> Tensor:
-    """Rows repeated up to a whole batch."""
+    """Rows repeated to fill a batch."""
     return rows if len(rows) == BATCH else rows[torch.arange(BATCH) % len(rows)]

@@ -21,12 +21,12 @@ GAP = 2
 
 
 def upscale(pixels: Pixels, scale: int) -> Pixels:
-    """(…, H, W) → (…, H·scale, W·scale), each pixel a sharp square."""
+    """(…, H, W) → (…, H·scale, W·scale), without interpolation."""
     return pixels.repeat(scale, axis=-2).repeat(scale, axis=-1)
 
 
 def make_grid(rows: Sequence[Sequence[Pixels]], gap: int = GAP) -> Pixels:
-    """Rows of equal (H, W) images as one picture, white between them; shorter rows end in white."""
+    """Rows of equal (H, W) images as one picture on white; shorter rows are padded with white."""
     height, width = rows[0][0].shape
     columns = max(len(row) for row in rows)
     shape = (len(rows) * (height + gap) - gap, columns * (width + gap) - gap)
@@ -39,7 +39,7 @@ def make_grid(rows: Sequence[Sequence[Pixels]], gap: int = GAP) -> Pixels:
 
 
 def labelled_grid(rows: Sequence[Sequence[Pixels]], names: Sequence[str], gap: int = GAP) -> Pixels:
-    """`make_grid`, with each row's name to its left."""
+    """`make_grid` with the name of each row on its left."""
     tiled = make_grid(rows, gap)
     font = ImageFont.load_default()
     margin = 8 + max(int(font.getlength(name)) for name in names)
@@ -54,32 +54,32 @@ def labelled_grid(rows: Sequence[Sequence[Pixels]], names: Sequence[str], gap: i
 
 
 def to_png(pixels: Pixels) -> bytes:
-    """An (H, W) grey image as PNG."""
+    """Encode an (H, W) gray image as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
 def from_png(data: bytes) -> Pixels:
-    """The (H, W) pixels of a grey PNG."""
+    """The (H, W) pixels of a gray PNG."""
     return np.asarray(Image.open(io.BytesIO(data)).convert("L"))
 
 
 def to_gif(frames: Sequence[Pixels], milliseconds: int) -> bytes:
-    """Equal (H, W) grey images as an endless animation."""
+    """Encode equal (H, W) gray images as an endless animation."""
     first, *rest = [Image.fromarray(frame) for frame in frames]
     buffer = io.BytesIO()
     first.save(buffer, format="GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0)
     return buffer.getvalue()
 
 
-ROW = 16  # images in a row of a sheet of one class
-MILLISECONDS_A_FRAME = 120
+ROW = 16  # images per row of a sheet
+MILLISECONDS_PER_FRAME = 120
 
 
 @dataclass(frozen=True)
 class SavedImage:
-    """Image `index` of a seed and where it was written."""
+    """Image `index` of a seed and its file."""
 
     path: Path
     label: str | None
@@ -108,10 +108,10 @@ def save_images(
     Parameters
     ----------
     pixels : (n, 28, 28).
-    indices : of each in its seed's sequence, the NNNN.
-    names : of the classes.
-    labels : of each image; None if it has none.
-    scale : how often each pixel is repeated in either direction.
+    indices : index of each image in the seed's sequence, NNNN.
+    names : names of the classes.
+    labels : class of each image; None if unconditional.
+    scale : integer upscaling factor.
     stem : folder and beginning of the file names.
     """
     saved = []
@@ -143,33 +143,32 @@ def save_interpolation(
     scale: int,
     stem: Path,
 ) -> tuple[Path, Path, NDArray[np.uint8]]:
-    """From one class to another in `steps` images, one row for each of z 0 … count − 1, as `stem`-strip.png
-    and `stem`.gif.
+    """Write interpolations of z 0 … count − 1 between two classes as `stem`-strip.png and `stem`.gif.
 
     Returns
     -------
-    Both paths, and the first row's (steps, 28, 28) pixels.
+    Both paths, and the (steps, 28, 28) pixels of the first row.
     """
-    ways = np.stack([interpolate(generator, seed, index, *labels, steps) for index in range(count)])
-    enlarged = upscale(ways, max(scale, SHEET_SCALE))
+    interpolations = np.stack([interpolate(generator, seed, index, *labels, steps) for index in range(count)])
+    enlarged = upscale(interpolations, max(scale, SHEET_SCALE))
     strip = stem.with_name(f"{stem.name}-strip.png")
     titles = [f"{names[0]} to {names[1]}", *[""] * (count - 1)]
     write_atomically(strip, to_png(labelled_grid(list(enlarged), titles)))
-    there = [make_grid([list(frame)]) for frame in enlarged.swapaxes(0, 1)]
+    frames = [make_grid([list(frame)]) for frame in enlarged.swapaxes(0, 1)]
     animation = stem.with_name(f"{stem.name}.gif")
-    write_atomically(animation, to_gif([*there, *there[-2:0:-1]], MILLISECONDS_A_FRAME))
-    return strip, animation, ways[0]
+    write_atomically(animation, to_gif([*frames, *frames[-2:0:-1]], MILLISECONDS_PER_FRAME))
+    return strip, animation, interpolations[0]
 
 
 def _rows(
     pixels: NDArray[np.uint8], names: Sequence[str], labels: Sequence[int] | None
 ) -> tuple[list[list[NDArray[np.uint8]]], list[str]]:
-    """A row for each class that occurs, in the data set's order; long ones go on below."""
+    """Rows of at most `ROW` images, grouped by class in the data set's order, and their titles."""
     rows, titles = [], []
     present = [None] if labels is None else sorted(set(labels))
-    for each in present:
-        mine = [image for index, image in enumerate(pixels) if labels is None or labels[index] == each]
-        for start in range(0, len(mine), ROW):
-            rows.append(mine[start : start + ROW])
-            titles.append(names[each] if each is not None and start == 0 else "")
+    for label in present:
+        images = [image for index, image in enumerate(pixels) if labels is None or labels[index] == label]
+        for start in range(0, len(images), ROW):
+            rows.append(images[start : start + ROW])
+            titles.append(names[label] if label is not None and start == 0 else "")
     return rows, titles

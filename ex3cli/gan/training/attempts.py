@@ -1,4 +1,4 @@
-"""Train until an attempt converges: each attempt has a seed of its own, and every verdict is recorded."""
+"""Train until an attempt converges. Each attempt has its own seed, and every verdict is recorded."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,19 +23,19 @@ from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.loop import run_training
 from ex3cli.training.progress import Progress
 
-BLOCK = 50  # iterations between two readings of the losses off the device
+BLOCK = 50  # iterations per logged mean of the losses
 
 
 class AttemptRunner:
-    """The session of one attempt, its sample grids, and who watches it.
+    """One attempt: its trainer, sample grids and callbacks.
 
     Parameters
     ----------
-    number : of the attempt, 1 the first; with the run's seed it gives the attempt's.
-    bench : what a judge judges with; None where there is no classifier, so that nothing but numbers can be
-        watched.
-    observers : further ones.
-    decided : the attempts before it.
+    number : number of the attempt, from 1. The attempt's seed follows from it and the run's seed.
+    evaluation_setup : evaluates the attempt. Without a classifier it is None, and only non-finite losses are
+        detected.
+    callbacks : additional callbacks.
+    decided : the previous attempts.
     """
 
     def __init__(
@@ -64,35 +64,35 @@ class AttemptRunner:
             *([self.monitor] if self.monitor else []),
             *callbacks,
         )
-        self.over, self.failure = False, None  # once it is over, a sign says why it failed
-        self.reported_iteration = 0  # the iteration that progress was last told of
+        self.over, self.failure = False, None
+        self.reported_iteration = 0  # the iteration last reported to the progress display
 
     failure: Failure | None
-    ended_epoch = False  # checkpoints go by time alone
+    ended_epoch = False  # checkpoints are saved by time only
 
     @property
     def done(self) -> int:
-        """Iterations over all attempts, by which checkpoints are told apart."""
+        """Iterations over all attempts, which number the checkpoints."""
         return (self.number - 1) * self.trainer.config.iterations + self.trainer.iteration
 
     @property
     def where(self) -> str:
-        """How far it has come."""
+        """The current attempt and iteration, as text."""
         return f"attempt {self.number}, at iteration {self.trainer.iteration:,}"
 
     def state(self) -> dict[str, Any]:
-        """Everything that `restore` needs, for a checkpoint."""
+        """The state for a checkpoint."""
         return {
             "attempt": self.number,
             "session": self.trainer.state(),
-            "observers": [each.state() for each in self.callbacks],
+            "observers": [callback.state() for callback in self.callbacks],
             "over": self.over,
             "sign": asdict(self.failure) if self.failure else None,
-            "decided": [asdict(each) for each in self.decided],
+            "decided": [asdict(attempt) for attempt in self.decided],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Restore a state returned by `state`."""
         self.trainer.restore(state["session"])
         self.reported_iteration = self.trainer.iteration
         for callback, kept in zip(self.callbacks, state["observers"], strict=True):
@@ -100,7 +100,7 @@ class AttemptRunner:
         self.over, self.failure = state["over"], Failure(**state["sign"]) if state["sign"] else None
 
     def step(self) -> None:
-        """One iteration, with all that is due after it."""
+        """Run one iteration, then the sample grid, the log and the callbacks that are due."""
         trainer, run = self.trainer, self.run
         trainer.step()
         self.grids.draw_if_due()
@@ -109,17 +109,17 @@ class AttemptRunner:
             run.metrics.append({"attempt": self.number, "iteration": trainer.iteration, **means})
             self.progress.advance(trainer.iteration - self.reported_iteration, **means)
             self.reported_iteration = trainer.iteration
-        self.failure = self._first_sign()
+        self.failure = self._first_failure()
         self.over = self.failure is not None or trainer.iteration == trainer.config.iterations
 
     def block_means(self) -> dict[str, float]:
-        """The mean of each loss over the iterations since the last reading."""
+        """The mean of each loss over the current block of iterations."""
         start = (self.trainer.iteration - 1) // BLOCK * BLOCK
         newest = self.trainer.history[start : self.trainer.iteration].mean(dim=0).cpu()
         return dict(zip(LOSSES, newest.tolist(), strict=True))
 
     def entry(self) -> Attempt:
-        """The line of this attempt once it is over."""
+        """The record of this attempt, once it is over."""
         failure = self.failure
         verdict = "failed" if failure else "converged" if self.monitor else "unjudged"
         values = failure.values if failure else self.monitor.values if self.monitor else {}
@@ -133,14 +133,14 @@ class AttemptRunner:
             shortened=self.trainer.config.is_shortened,
         )
 
-    def leave_traces(self) -> None:
-        """Write what is worth keeping of an attempt that failed: its losses so far."""
+    def save_failed_attempt(self) -> None:
+        """Write the losses of a failed attempt."""
         folder, losses = (
             f"attempt-{self.number:02d}",
             dict(zip(LOSSES, self.trainer.losses.unbind(dim=1), strict=True)),
         )
         self.run.write_tensors(f"{folder}/losses.safetensors", losses)
-        figure = loss_figure(self.trainer.config, {name: each.numpy() for name, each in losses.items()})
+        figure = loss_figure(self.trainer.config, {name: loss.numpy() for name, loss in losses.items()})
         self.run.write_figure(f"{folder}/losses", figure)
 
     def _report(self, check: Mapping[str, float]) -> None:
@@ -148,8 +148,8 @@ class AttemptRunner:
         named = {"fid": "fid", "coverage": "coverage", "agreement": "label_agreement"}
         self.progress.advance(0, **{short: check[name] for short, name in named.items() if name in check})
 
-    def _first_sign(self) -> Failure | None:
-        """What the first observer that is due, and has something to say, says."""
+    def _first_failure(self) -> Failure | None:
+        """The first failure that a due callback reports."""
         trainer = self.trainer
         at_end = trainer.iteration == trainer.config.iterations
         for callback in self.callbacks:
@@ -162,20 +162,20 @@ class AttemptRunner:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to."""
+    """The result of a training."""
 
     run: Run
-    attempts: tuple[Attempt, ...]  # every one, the decisive one last
+    attempts: tuple[Attempt, ...]  # in order; the last one decides
     iterations: int  # of the last attempt
     epochs: float
-    losses: dict[str, float]  # mean of each over the last block
-    seconds: float  # of this process; a resumed training's earlier part is not counted
-    judging_seconds: float  # of these, spent by the judge
+    losses: dict[str, float]  # means over the last block
+    seconds: float  # of this process, without the time before a resume
+    judging_seconds: float  # part of `seconds` spent on evaluations
 
 
 @dataclass(frozen=True)
 class AttemptSetup:
-    """What stays the same from attempt to attempt, and the log of those that are decided."""
+    """What all attempts of a training share, and the log of finished attempts."""
 
     config: GANConfig
     data: ImageDataset
@@ -188,7 +188,7 @@ class AttemptSetup:
     log: AttemptLog
 
     def runner(self, number: int) -> AttemptRunner:
-        """Attempt `number`, at its beginning."""
+        """A new runner for attempt `number`."""
         return AttemptRunner(
             self.config,
             self.data,
@@ -215,24 +215,22 @@ def train(
     callbacks: Sequence[Callback] = (),
     decided: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """Train in a claimed run folder until an attempt does not fail, taking up the run's checkpoint if it has
-    one.
+    """Train in a new or resumed run folder until an attempt succeeds or `max_attempts` have failed.
 
-    Killed at any instant and resumed, it goes on inside the attempt that was under way. A checkpoint holds
-    the attempts that
-    were decided before its own, and the state that decides an attempt is saved before the attempt is entered
-    in
-    `attempts.jsonl`: what that file and the failed attempts' traces hold is made again from the checkpoint.
+    A killed training resumes within the interrupted attempt. A checkpoint holds all previous attempts, and
+    the state of a finished attempt is saved before the attempt is written to `attempts.jsonl`. Resuming
+    rewrites that file and the files of failed attempts from the checkpoint.
 
     Parameters
     ----------
-    bench : what attempts are judged with; without one they are `unjudged` and only numbers can fail them.
-    max_attempts : how many may be made in all.
-    decided : called after each attempt is entered.
+    evaluation_setup : evaluates the attempts. Without it, their verdict is `unjudged` and only non-finite
+        losses fail an attempt.
+    max_attempts : maximum number of attempts.
+    decided : called after each attempt is recorded.
 
     Raises
     ------
-    InterruptedTrainingError : a signal asked to stop; the state is saved, and `resume_command` goes on.
+    InterruptedTrainingError : a signal stopped the training. The state is saved; `resume_command` resumes it.
     """
     log, keeper = AttemptLog(run.path, run.write_bytes), Checkpointer(run)
     setup = AttemptSetup(
@@ -241,12 +239,12 @@ def train(
     runner = _first_course(setup, keeper)
     began, judging = time.monotonic(), 0.0
     if log.entries():
-        decided()  # again: it may have been killed between the entry and what is derived from it
+        decided()  # repeated, in case the process was killed between the record and this call
     with GracefulStop() as stop:
         while True:
             _bring_to_its_end(runner, setup, keeper, stop)
             if runner.failure is not None:
-                runner.leave_traces()
+                runner.save_failed_attempt()
             log.record(runner.entry())
             entries = log.entries()
             decided()
@@ -259,11 +257,11 @@ def train(
 def measured_precision(
     config: GANConfig, data: ImageDataset, seed: int, device: torch.device
 ) -> PrecisionChoice:
-    """The faster precision for this training on this machine, measured on its own networks and batches."""
+    """Measure which precision trains these networks faster on this machine."""
     classes = len(data.class_names)
 
     def make_step(precision: str) -> Callable[[], object]:
-        # room for the timed ones
+        # the loss history needs room for the timed iterations
         chosen = replace(config, precision=precision, iterations=max(config.iterations, 1_000))
         return GANTrainer(chosen, data.train_images, data.train_labels, classes, seed, device).step
 
@@ -271,7 +269,7 @@ def measured_precision(
 
 
 def _first_course(setup: AttemptSetup, keeper: Checkpointer) -> AttemptRunner:
-    """The attempt that the checkpoint was saved in, or the first one."""
+    """The runner of the attempt in the checkpoint, or of the first attempt."""
     restored = keeper.load(made_anew=[FILE_NAME])
     if restored is None:
         setup.log.restore([])
@@ -287,7 +285,7 @@ def _first_course(setup: AttemptSetup, keeper: Checkpointer) -> AttemptRunner:
 def _bring_to_its_end(
     runner: AttemptRunner, setup: AttemptSetup, keeper: Checkpointer, stop: GracefulStop
 ) -> None:
-    """Iterate until the attempt is over, and save the state that it ended in."""
+    """Train until the attempt is over, and save its final state."""
     done = runner.trainer.iteration
     setup.progress.start(_title(setup.config, runner), setup.config.iterations, "iterations", done=done)
     runner.grids.draw_if_due()
@@ -299,7 +297,7 @@ def _title(config: GANConfig, runner: AttemptRunner) -> str:
 
 
 def _finish(runner: AttemptRunner, entries: list[Attempt], seconds: float, judging: float) -> Trained:
-    """Write what the last attempt came to, whether or not it converged, and seal the run."""
+    """Write the results of the last attempt, whether it converged or not, and finish the run."""
     trainer, run, config = runner.trainer, runner.run, runner.trainer.config
     means, last = runner.block_means(), entries[-1]
     save_results(run, trainer, runner.grids)
@@ -311,7 +309,7 @@ def _finish(runner: AttemptRunner, entries: list[Attempt], seconds: float, judgi
         **means,
         "verdict": last.verdict,
         "reason": last.reason,
-        "precision": "bfloat16" if trainer.networks.use_bf16 else "float32",  # what `auto` came to here
+        "precision": "bfloat16" if trainer.networks.use_bf16 else "float32",
         "execution": trainer.execution,
     }
     converged = {"converged": True, "failed": False}.get(last.verdict)

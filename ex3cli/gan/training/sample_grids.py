@@ -14,12 +14,12 @@ from ex3cli.seeding import torch_generator
 
 COLUMNS = 8
 EVERY = 5  # epochs, after the first
-SHOWN = 24  # grids at most in one figure and one animation, whose size would else grow with the training
-FIRST = 4  # of them the start and epochs 1, 5, 10, in which most changes
+SHOWN = 24  # maximum number of grids in the figure and in the animation
+FIRST = 4  # always shown: the start and epochs 1, 5 and 10, between which the images change most
 
 
 class GridEvent(NamedTuple):
-    """When a grid is drawn, the name of its file and its title."""
+    """The iteration of a grid, its file name and its title."""
 
     iteration: int
     name: str
@@ -27,13 +27,13 @@ class GridEvent(NamedTuple):
 
 
 class SampleGrids:
-    """Draws the same z again and again from the averaged weights, one row a class, into the attempt's folder.
+    """Images of fixed z over the training, from the averaged weights, one row per class.
 
     Parameters
     ----------
-    run : the folder that is written.
-    attempt : which of its attempts.
-    session : the training.
+    run : the run to write to.
+    attempt : number of the attempt.
+    trainer : the trainer of the attempt.
     class_names : names of the rows.
     """
 
@@ -50,37 +50,31 @@ class SampleGrids:
         due = grid_schedule(
             trainer.config.iterations, trainer.batches.per_epoch / trainer.config.critic_steps
         )
-        self.grid_schedule = {moment.iteration: moment for moment in due}
+        self.grid_schedule = {event.iteration: event for event in due}
 
     def draw_if_due(self) -> None:
-        """Write the grid of this iteration, if it has one."""
-        if (moment := self.grid_schedule.get(self.trainer.iteration)) is not None:
+        """Write a grid if one is scheduled for this iteration."""
+        if (event := self.grid_schedule.get(self.trainer.iteration)) is not None:
             drawn = draw(self.trainer.ema.model, self._latents, self._labels)
             rows = list(drawn.reshape(len(self.names), COLUMNS, *drawn.shape[1:]))
-            self.run.write_bytes(
-                self._file(moment), pictures.to_png(pictures.labelled_grid(rows, self.names))
-            )
+            self.run.write_bytes(self._file(event), pictures.to_png(pictures.labelled_grid(rows, self.names)))
 
     def history(self) -> list[tuple[str, pictures.Pixels]]:
-        """The title and the picture of the grids so far, in order; of more than `SHOWN` those that
-        `subsample` leaves.
-        """
+        """Title and pixels of the grids so far, subsampled to at most `SHOWN`."""
         so_far = [
-            moment for iteration, moment in self.grid_schedule.items() if iteration <= self.trainer.iteration
+            event for iteration, event in self.grid_schedule.items() if iteration <= self.trainer.iteration
         ]
         return [
-            (moment.title, pictures.from_png(self.run.read_written(self._file(moment))))
-            for moment in subsample(so_far)
+            (event.title, pictures.from_png(self.run.read_written(self._file(event))))
+            for event in subsample(so_far)
         ]
 
-    def _file(self, moment: GridEvent) -> str:
-        return f"{self.folder}/{moment.name}.png"
+    def _file(self, event: GridEvent) -> str:
+        return f"{self.folder}/{event.name}.png"
 
 
 def grid_schedule(iterations: int, iterations_an_epoch: float) -> Iterator[GridEvent]:
-    """Which iterations get a grid: an epoch's is the first iteration by which the critic has seen so many
-    epochs.
-    """
+    """The grids to draw: at the start, after epochs 1, 5, 10, … of the critic, and at the end."""
     yield GridEvent(0, "start", "start")
     epoch = 1
     while (iteration := math.ceil(epoch * iterations_an_epoch)) < iterations:
@@ -90,9 +84,7 @@ def grid_schedule(iterations: int, iterations_an_epoch: float) -> Iterator[GridE
 
 
 def subsample(every: Sequence[GridEvent]) -> list[GridEvent]:
-    """At most `SHOWN` of the moments: the first `FIRST`, the last, and what lies evenly spaced
-    between them.
-    """
+    """At most `SHOWN` of the events: the first `FIRST`, the last, and evenly spaced ones between them."""
     if len(every) <= SHOWN:
         return list(every)
     spaces = SHOWN - FIRST

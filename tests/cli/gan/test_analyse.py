@@ -75,6 +75,6 @@ def test_an_overview_says_of_a_record_that_it_draws_nothing(ex3: Callable[..., A
     outcome = ex3("gan", "overview", "reference/gan/fashion-mnist/dcgan", name)
     assert outcome.exit_code == 4
     cause, remedy = outcome.stderr.strip().splitlines()
-    assert f"only the record of {name} is shipped" in cause
+    assert f"{name} is bundled without its generator weights" in cause
     assert remedy.endswith(f"ex3 runs reproduce {name}")
     assert not Path("artifacts").exists()

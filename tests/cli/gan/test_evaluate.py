@@ -85,7 +85,7 @@ def test_a_training_that_fails_exits_with_five_and_its_whole_history(
     assert (document["verdict"], document["reason"], document["failed"]) == ("failed", "wrong labels", 2)
     assert [each["attempt"] for each in document["attempts"]] == [1, 2]
     assert document["attempts"][0]["seed"] != document["attempts"][1]["seed"]
-    assert "judged by classifier/digits/0001-tiny" in outcome.stderr
+    assert "classifier for evaluations: classifier/digits/0001-tiny" in outcome.stderr
     assert (
         "no convergence in 2 attempts (wrong labels at iteration 12, wrong labels at iteration 12)"
         in outcome.stderr
@@ -119,7 +119,7 @@ def test_without_a_classifier_nothing_is_judged_and_that_is_said(ex3: Callable[.
     outcome = ex3("gan", "train", *SMALL, "--iterations", "6", "--json")
     assert outcome.exit_code == 0
     assert (outcome.document["verdict"], outcome.document["reason"]) == ("unjudged", None)
-    assert "not judged" in outcome.stderr
+    assert "images are not evaluated" in outcome.stderr
     assert "ex3 classifier train --dataset digits" in outcome.stderr
 
 
@@ -291,7 +291,7 @@ def test_a_class_that_cannot_be_drawn_is_a_clear_stop(
     )
     outcome = ex3(*words, "--label", "3", "--output", tmp_path / "none")
     assert outcome.exit_code == 5
-    assert "does not draw '3': 0 of 1,024 images" in outcome.stderr
+    assert "could not sample class '3': 0 of 1,024 images" in outcome.stderr
     assert not (tmp_path / "none").exists()
 
 
@@ -450,7 +450,7 @@ def test_history_counts_and_tells_why(ex3: Callable[..., Any], judged: Path, tmp
     assert not result["shipped"]
     shown = ex3("gan", "history", "--dataset", "digits").stdout
     assert "33% (6% to 79%)" in shown
-    assert "Converged takes a label agreement and a coverage of 0.9 and 0.7 (dcgan) at least." in shown
+    assert "Convergence requires label agreement ≥ 0.90 and coverage ≥ 0.70 (dcgan)." in shown
     assert "fid 3.25" in shown
     record = store.open("gan/digits/history/0001-attempts")
     assert record.read_json("history.json") == said
@@ -466,7 +466,7 @@ def test_history_of_nothing_and_of_a_damaged_run(
     ex3: Callable[..., Any], judged: Path, tmp_path: Path
 ) -> None:
     outcome = ex3("gan", "history", "--dataset", "mnist")
-    assert (outcome.exit_code, "No attempt has been made yet" in outcome.stdout) == (0, True)
+    assert (outcome.exit_code, "There are no attempts yet" in outcome.stdout) == (0, True)
     shipped = ex3("gan", "history", "--json").document["kinds"]["dcgan"]
     assert shipped["shipped"]
     mine = tmp_path / "mine"
@@ -519,7 +519,7 @@ def test_an_overview_shows_every_training_of_a_preset(ex3: Callable[..., Any], j
         (("--preset", "wide"), 4, "there is no finished training of preset wide on digits"),
         (("--preset", "wdie"), 2, "did you mean 'wide'"),
         (("nothing-there",), 4, "nothing-there"),
-        (("classifier/digits/0001-tiny",), 2, "is no GAN's training on digits"),
+        (("classifier/digits/0001-tiny",), 2, "is not a GAN training on digits"),
     ],
 )
 def test_what_an_overview_cannot_show_is_named(
@@ -585,7 +585,7 @@ def test_it_tells_of_each_training_whether_its_loss_says_how_good_the_images_are
     assert rows[0]["course"]["fid"][0] > 0
     shown = ex3("gan", "correlate", "wgan/0001-quick", "wgan/0001-quick", *where)
     assert shown.exit_code == 0
-    assert "too few looks" in shown.stdout
+    assert "too few evaluations" in shown.stdout
     assert "figures/correlation.svg" in shown.stdout
     assert shown.stdout.split("wrote")[0].count("gan/digits/wgan") == 1
 
@@ -616,12 +616,12 @@ def test_a_training_that_nobody_looked_at_is_left_out(
     outcome = ex3("gan", "correlate", "--preset", "quick", *where, "--json")
     assert [row["kind"] for row in outcome.document["trainings"]] == ["dcgan", "wgan"]
     (cause,) = outcome.document["left_out"].values()
-    assert cause == "no look at the images of gan/digits/wgan-clip/0001-quick is stored"
+    assert cause == "gan/digits/wgan-clip/0001-quick has no stored evaluations of its images"
     assert (outcome.exit_code, f"left out: {cause}" in outcome.stderr) == (0, True)
     both = ex3("gan", "correlate", "wgan-clip/0001-quick", "dcgan/0001-quick", *where)
     assert (both.exit_code, cause in both.stderr, "figures/correlation.png" in both.stdout) == (0, True, True)
     alone = ex3("gan", "correlate", "wgan-clip/0001-quick", *where)
-    assert (alone.exit_code, "name a training that was judged" in alone.stderr) == (4, True)
+    assert (alone.exit_code, "choose a training that was evaluated" in alone.stderr) == (4, True)
 
 
 def test_damage_is_told_and_hides_no_other_training(

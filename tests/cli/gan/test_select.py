@@ -120,7 +120,7 @@ def test_of_a_training_that_failed_it_is_said(ex3: Callable[..., Any], converged
     own("wgan", "0001-quick", converged=converged, summary={"reason": None if converged else "low coverage"})
     words = ("--run", "gan/fashion-mnist/wgan/0001-quick", "-n")
     assert ex3("gan", "sample", *words, 1, "--json").document["converged"] is converged
-    said = "Its training was ruled to have failed: low coverage."
+    said = "The training failed: low coverage."
     drawn = ex3("gan", "sample", *words, 1).stdout.splitlines()
     assert drawn.count(said) == (0 if converged else 1)
     assert (said in ex3("gan", "eval", *words, 100).stdout) is not converged
@@ -149,7 +149,7 @@ def test_of_a_training_that_nobody_judged_no_failure_is_told(ex3: Callable[..., 
         (
             ("--run", f"{SHIPPED}/dcgan/wide"),
             4,
-            f"only the record of {SHIPPED}/dcgan/wide is shipped",
+            f"{SHIPPED}/dcgan/wide is bundled without its generator weights",
             f"ex3 runs reproduce {SHIPPED}/dcgan/wide",
         ),
     ],

@@ -12,15 +12,15 @@ from ex3cli.training.attempts import Attempt, tally
 @pytest.mark.parametrize(
     ("reason", "iteration", "shortened", "remedy"),
     [
-        ("low coverage", 900, False, "train longer with --iterations above 900"),
-        ("wrong labels", 900, False, "train longer with --iterations above 900"),
-        ("wrong labels", 900, True, "train it for its preset's whole length"),
+        ("low coverage", 900, False, "train longer (--iterations above 900)"),
+        ("wrong labels", 900, False, "train longer (--iterations above 900)"),
+        ("wrong labels", 900, True, "train for the full length of the preset"),
         # it was ended at half-way
-        ("wrong labels", 450, False, "start with another --seed or a smaller --learning-rate"),
-        ("wrong labels", 450, True, "train it for its preset's whole length"),
-        ("critic wins", 450, True, "train it for its preset's whole length"),
-        ("divergence", 900, True, "start with another --seed or a smaller --learning-rate"),
-        ("divergence", 900, False, "start with another --seed or a smaller --learning-rate"),
+        ("wrong labels", 450, False, "try another --seed or a smaller --learning-rate"),
+        ("wrong labels", 450, True, "train for the full length of the preset"),
+        ("critic wins", 450, True, "train for the full length of the preset"),
+        ("divergence", 900, True, "try another --seed or a smaller --learning-rate"),
+        ("divergence", 900, False, "try another --seed or a smaller --learning-rate"),
     ],
 )
 def test_only_what_came_to_its_end_is_told_to_train_longer(
@@ -57,11 +57,11 @@ def counted(*result: dict[str, object]) -> History:
 def test_settings_that_are_counted_together_are_told_and_not_compared() -> None:
     alike = rows("dcgan", 8, "failed", "failed") + rows("wgan", 8, "converged")
     assert differences(counted(*alike)) == [
-        "Failed: dcgan 2 of 2 and wgan 0 of 1, which shows no difference (Fisher's exact test, p = 0.33). "
-        "A training made again counts once."
+        "Failed: dcgan 2 of 2 and wgan 0 of 1; not significantly different (Fisher's exact test, p = 0.33). "
+        "Repeated runs are counted once."
     ]
     mixed = differences(counted(*alike, *rows("dcgan", 9, "failed")))
-    assert mixed == ["dcgan: attempts with 2 different settings, counted together."]
+    assert mixed == ["dcgan: the counts pool attempts with 2 different settings."]
 
 
 def test_a_run_is_named_by_what_differs() -> None:

@@ -7,7 +7,6 @@ from dataclasses import fields, replace
 
 import pytest
 
-from ex3cli.gan.convergence import criteria
 from ex3cli.gan.convergence.criteria import Thresholds, check_failure, final_verdict, unmet_criterion
 from ex3cli.gan.kinds import KINDS
 
@@ -353,6 +352,6 @@ def test_what_is_not_enough_at_the_end(kind: str, final: Evaluation, reason: str
 def test_every_threshold_says_why_and_every_reason_what_it_means() -> None:
     assert all(len(each.metadata["help"]) > 20 for each in fields(Thresholds))
     named = {value for name, value in vars(criteria).items() if name.isupper() and isinstance(value, str)}
-    assert named - {criteria.FID_AS_LOOKED} == set(criteria.REASONS)
+    assert named - {criteria.FID_AS_EVALUATED} == set(criteria.REASONS)
     names = {each.name for each in fields(Thresholds)}
     assert all(set(kind.criteria) <= names for kind in KINDS.values())

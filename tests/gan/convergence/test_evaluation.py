@@ -13,7 +13,13 @@ from ex3cli.classifier.inference import ReferenceFeatures
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.callbacks import NonFiniteCheck, averaged_samples
-from ex3cli.gan.convergence.evaluation import critic_auc, figures, mean_fid, pixel_std, training_diagnostics
+from ex3cli.gan.convergence.evaluation import (
+    critic_auc,
+    evaluation_of,
+    mean_fid,
+    pixel_std,
+    training_diagnostics,
+)
 from ex3cli.gan.image_quality import GenerationMetrics, ReferenceStatistics
 from ex3cli.gan.training.trainer import GANTrainer
 from ex3cli.metrics.divergences import Measured
@@ -116,13 +122,13 @@ def scores(**changes: Any) -> GenerationMetrics:
 
 
 def test_of_the_classes_the_worst_is_kept() -> None:
-    kept = figures(scores())
+    kept = evaluation_of(scores())
     assert (kept["min_class_variety"], kept["min_class_share"], kept["label_agreement"]) == (0.4, 0.2, 0.8)
     assert (kept["fid"], kept["kid"], kept["coverage"], kept["density"]) == (2.0, 0.1, 0.7, 0.9)
     # no class was drawn often enough
-    assert figures(scores(variety=np.full(3, np.nan)))["min_class_variety"] == 0.0
+    assert evaluation_of(scores(variety=np.full(3, np.nan)))["min_class_variety"] == 0.0
     assert kept["min_class_agreement"] == 0.6
-    untold = figures(scores(label_agreement=None, class_agreements=None))
+    untold = evaluation_of(scores(label_agreement=None, class_agreements=None))
     assert not {"label_agreement", "min_class_agreement"} & untold.keys()
 
 
