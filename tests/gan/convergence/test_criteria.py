@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from ex3cli.gan.convergence import criteria
 from ex3cli.gan.convergence.criteria import Thresholds, check_failure, final_verdict, unmet_criterion
 from ex3cli.gan.kinds import KINDS
 
