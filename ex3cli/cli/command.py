@@ -248,7 +248,7 @@ def _run(
         ) from None
 
 
-CLEARABLE = ("author", "title")
+CLEARABLE = ("title", "course", "questions")
 """Options for which an empty text means something: forget the one that is kept."""
 
 

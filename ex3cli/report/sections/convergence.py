@@ -8,7 +8,7 @@ from ex3cli.metrics.statistics import wilson_interval
 from ex3cli.report.document import Figure, MissingResult, Part, Table
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
-from ex3cli.report.sections.gans import DATASET, TRAIN, kinds
+from ex3cli.report.sections.gans import ASKED, DATASET, TRAIN, kinds
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.report.words import count, fixed, listed, number, percent
 from ex3cli.training.attempts import Attempt, Tally, attempt_from_row, tally
@@ -185,6 +185,21 @@ def counted_in_words(each: Count) -> str:
     if told.failed:
         return f"{name}: {count(told.failed, 'attempt')} failed, and none has converged yet."
     return f"{name}: no attempt has been judged, so nothing can be said of how often it fails."
+
+
+def answer(archive: ResultSource) -> str:
+    """How many attempts failed before a good one, and how far the images are from real ones."""
+    failed = [
+        f"{each.tally.failed_before_first_success} of {NAMES[each.kind]}"
+        for each in counts(archive)[0]
+        if each.kind in ASKED and each.tally.failed_before_first_success is not None
+    ]
+    return (
+        f"Attempts that failed before the first that converged: {listed(failed)}. The losses are "
+        "cross-entropies for DCGAN and a difference of scores for WGAN, and tell little of the images' quality."
+        if failed
+        else ""
+    )
 
 
 def failures(archive: ResultSource) -> Part:

@@ -23,6 +23,10 @@ from ex3cli.report.words import count, fixed, listed, number, option, percent
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
 
+IN_SHORT = (
+    "The kernel, the likelihood, the bound on the critic and the networks' settings, with the measurements "
+    "behind them."
+)
 LEAST_W = 0.05  # of lines of length 1: at less, what a critic reads by chance is no small share of W
 PAPERS_STEPS = 5
 WHY_ONE_STEP = (
@@ -83,7 +87,7 @@ def penalty(archive: ResultSource) -> Part:
                 "A critic with this penalty where W is known", ["θ", "W", "critic says", "slope at Q"], rows
             )
         )
-        said.append(_off_by(readings, document["settings"]["penalty"]))
+        said.append(_off_by(readings, document["settings"]["gp_weight"]))
     except MissingError as missing:
         gaps.append(missing.gap)
     return Part("Gradient penalty", said, tables, gaps=gaps)

@@ -68,6 +68,11 @@ def _converged(attempt: "Attempt") -> str:
     )
 
 
+def answer(archive: ResultSource) -> str:
+    """Whether the training has converged, and by which rule."""
+    return verdict(archive, chosen(archive))
+
+
 def plane(archive: ResultSource) -> Part:
     """The training, measured."""
     run = chosen(archive)

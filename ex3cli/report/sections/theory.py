@@ -2,10 +2,9 @@
 Transformer.
 """
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.report.document import MissingResult, Part, Table
+from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.source import ResultSource
@@ -42,8 +41,130 @@ def lines(archive: ResultSource) -> "tuple[Run, dict[str, Any]]":
     return run, archive.json(run, "results.json")
 
 
-def distances(archive: ResultSource) -> Part:
-    """KL, JS and Wasserstein of two shifted thin lines."""
+DISTANCES_IN_SHORT = (
+    "For θ ≠ 0: KL = ∞ in both directions, JS = log 2, W = |θ|. For θ = 0 all three are 0. Only W changes "
+    "with θ, so only W has a gradient that moves Q towards P."
+)
+COSTS_IN_SHORT = (
+    "L LSTM layers take 16LNd² operations in about N sequential steps, L Transformer layers "
+    "L(24Nd² + 4N²d) in about L. An LSTM suits long streams and little memory, a Transformer parallel hardware "
+    "and distant dependencies."
+)
+
+
+def definitions(_: ResultSource) -> Part:
+    """The three distances, and the densities of the two lines."""
+    return Part(
+        "Definitions",
+        [
+            "P is uniform on the segment x = 0, Q on the segment x = θ, both with 0 ≤ y ≤ 1. Neither has a "
+            "density in the plane, but both have one along the segments: let μ be the length along both. Then "
+            "p = 1 on P's segment and 0 elsewhere, and q = 1 on Q's segment and 0 elsewhere. M = ½P + ½Q is "
+            "the mixture; logarithms are natural.",
+            Formula(
+                r"\operatorname{KL}(P\|Q) = \int p \log\frac{p}{q}\,\mathrm{d}\mu, \quad "
+                r"\operatorname{JS}(P,Q) = \frac{1}{2}\operatorname{KL}(P\|M) + "
+                r"\frac{1}{2}\operatorname{KL}(Q\|M)"
+            ),
+            Formula(
+                r"W(P,Q) = \inf_{\gamma\in\Pi(P,Q)} \mathbb{E}_{(u,v)\sim\gamma} \|u-v\| = "
+                r"\sup_{\|f\|_L\le 1} \left( \mathbb{E}_{v\sim Q} f(v) - \mathbb{E}_{u\sim P} f(u) \right)"
+            ),
+            "Π(P, Q) holds the couplings: the distributions of pairs (u, v) in which u is distributed as P and "
+            "v as Q. ‖f‖ ≤ 1 with index L means that f is 1-Lipschitz: |f(u) − f(v)| ≤ ‖u − v‖ everywhere. "
+            "The second equality is the Kantorovich-Rubinstein duality; the proof below needs only that no f "
+            "exceeds any coupling.",
+        ],
+    )
+
+
+def apart(_: ResultSource) -> Part:
+    """The distances where the lines do not meet."""
+    return Part(
+        "θ ≠ 0",
+        [
+            "The segments do not meet: q = 0 wherever p = 1, and p = 0 wherever q = 1. Points with p = 0 add "
+            "nothing to KL(P‖Q), as 0 log 0 = 0. The same holds for Q, so both directions are infinite:",
+            Formula(
+                r"\operatorname{KL}(P\|Q) = \int_0^1 1\cdot\log\frac{1}{0}\,\mathrm{d}y = \infty, \quad "
+                r"\operatorname{KL}(Q\|P) = \int_0^1 1\cdot\log\frac{1}{0}\,\mathrm{d}y = \infty"
+            ),
+            "The mixture has density m = ½ on both segments, so its logarithms are finite:",
+            Formula(
+                r"\operatorname{KL}(P\|M) = \int_0^1 1\cdot\log\frac{1}{1/2}\,\mathrm{d}y = \log 2, \quad "
+                r"\operatorname{KL}(Q\|M) = \int_0^1 1\cdot\log\frac{1}{1/2}\,\mathrm{d}y = \log 2"
+            ),
+            Formula(
+                r"\operatorname{JS}(P,Q) = \frac{1}{2}\log 2 + \frac{1}{2}\log 2 = \log 2 \approx 0.693"
+            ),
+            "Upper bound of W. The coupling that moves each point (0, y) straight to (θ, y) costs",
+            Formula(
+                r"\mathbb{E}\|u-v\| = \int_0^1 \|(0,y)-(\theta,y)\|\,\mathrm{d}y = "
+                r"\int_0^1 |\theta|\,\mathrm{d}y = |\theta|, \quad\text{so } W \le |\theta|."
+            ),
+            "Lower bound of W. f(x, y) = sign(θ)·x is 1-Lipschitz, so that ‖u − v‖ ≥ f(v) − f(u). For every "
+            "coupling γ this gives",
+            Formula(
+                r"\mathbb{E}_{\gamma}\|u-v\| \ge \mathbb{E}_{\gamma}\left(f(v)-f(u)\right) = "
+                r"\mathbb{E}_{Q} f - \mathbb{E}_{P} f = \operatorname{sign}(\theta)\,\theta - 0 = |\theta|, "
+                r"\quad\text{so } W \ge |\theta|."
+            ),
+            "Both bounds together prove W = |θ|.",
+        ],
+    )
+
+
+def together(_: ResultSource) -> Part:
+    """The distances where the lines are one."""
+    return Part(
+        "θ = 0",
+        [
+            "The segments are the same and p = q = m = 1 on them. The coupling that leaves every point where "
+            "it is costs 0, and no cost is negative:",
+            Formula(
+                r"\operatorname{KL}(P\|Q) = \operatorname{KL}(Q\|P) = "
+                r"\int_0^1 1\cdot\log\frac{1}{1}\,\mathrm{d}y = 0, \quad "
+                r"\operatorname{JS} = \frac{1}{2}\cdot 0 + \frac{1}{2}\cdot 0 = 0, \quad W = 0"
+            ),
+        ],
+    )
+
+
+def why_wasserstein(_: ResultSource) -> Part:
+    """What the three are worth to a generator that learns by gradients."""
+    return Part(
+        "Why Wasserstein is better",
+        [
+            Formula(
+                r"\operatorname{JS}(\theta) = \begin{cases} 0 & \theta = 0 \\ \log 2 & \theta \ne 0 "
+                r"\end{cases} \quad "
+                r"\frac{\mathrm{d}}{\mathrm{d}\theta}\operatorname{JS} = 0 \quad "
+                r"W(\theta) = |\theta| \quad \frac{\mathrm{d}}{\mathrm{d}\theta} W = "
+                r"\operatorname{sign}(\theta) \quad (\theta\ne 0)"
+            ),
+            "A generator moves Q by gradient descent, so it needs a derivative in θ. JS is constant on both "
+            "sides of its jump: its derivative is 0 at every θ ≠ 0. KL is infinite there and has no derivative. "
+            "All that either knows of the distance is the jump at θ = 0, and no gradient shows a jump: at "
+            "θ = 0.001 the generator learns as little as at θ = 1, and does not move. W falls continuously to "
+            "0, and its derivative sign(θ) names the direction at every θ ≠ 0.",
+            "KL is not symmetric either. Let R be uniform on the half 0 ≤ y ≤ ½ of P's segment. Then "
+            "KL(R‖P) = log 2, but KL(P‖R) = ∞: mass of the first distribution where the second has none costs "
+            "infinitely much, the reverse nothing. JS and W are symmetric.",
+            "Real and generated images lie near thin sets that hardly meet, like the two segments. The best "
+            "discriminator D = p/(p + q) then makes no mistake, and what the original GAN's generator minimises,",
+            Formula(
+                r"\max_D \left( \mathbb{E}_{P}\log D + \mathbb{E}_{Q}\log(1-D) \right) = "
+                r"2\operatorname{JS}(P,Q) - 2\log 2,"
+            ),
+            "is 0 and flat. A WGAN's critic estimates W by its dual instead. One caveat: from n samples in d > 2 "
+            "dimensions W too is overestimated, by an error that falls like the d-th root of 1/n, and a trained "
+            "critic only approximates the best f. W gives a better training signal; it is not easier to measure.",
+        ],
+    )
+
+
+def computed(archive: ResultSource) -> Part:
+    """The closed forms and estimates that `ex3 divergence` computed."""
     run, document = lines(archive)
     results = document["results"]
     figures = [
@@ -53,6 +174,7 @@ def distances(archive: ResultSource) -> Part:
             "figures/distances",
             alt=_seen(results),
             caption="Each distance, and its slope in θ.",
+            label="distances",
         ),
         figure(
             archive,
@@ -61,42 +183,21 @@ def distances(archive: ResultSource) -> Part:
             caption="The same distances estimated from more and more points.",
             alt="Panels of estimates against the number of points: KL keeps growing and has no limit, JS "
             "and W settle.",
+            folded=True,
         ),
     ]
+    said = (
+        f"{refer('closed-forms')} and {refer('distances')} show the three for several θ. KL and JS do not "
+        "depend on θ ≠ 0; W and its slope do."
+    )
     return Part(
-        "Answer",
-        [_in_short(results), *document["explanation"]],
-        [_exact(results), _estimates(results)],
-        figures,
-        makings=[making(run)],
+        "Computed", [said], [_exact(results), _estimates(results)], figures, makings=[making(run)]
     )
 
 
 def _asks_the_question(run: "Run") -> bool:
     thetas = run.manifest.config.get("theta", [])
     return run.manifest.summary.get("family") == "lines" and 0 in thetas and any(thetas)
-
-
-def _in_short(results: list[dict[str, Any]]) -> str:
-    """The exercise's answer, as far as the numbers bear it out."""
-    apart = [each for each in results if each["theta"] != 0]
-    together = [each for each in results if each["theta"] == 0]
-    kl, js = {each["kl"]["exact"] for each in apart}, {each["js"]["exact"] for each in apart}
-    said = []
-    if len(kl) == 1:
-        said.append(f"KL = {number(kl.copy().pop())}")
-    if len(js) == 1:
-        value = js.copy().pop()
-        said.append(f"JS = {number(value)} nats" + (" = log 2" if math.isclose(value, math.log(2)) else ""))
-    if all(math.isclose(each["w"]["exact"], abs(each["theta"])) for each in apart):
-        said.append("W = |θ|")
-    zero = [
-        f"{name.upper()} = {number(each[name]['exact'])}"
-        for each in together[:1]
-        for name in ("kl", "js", "w")
-    ]
-    shifts = listed([number(each["theta"]) for each in apart])
-    return f"For θ = {shifts}: {listed(said)}. For θ = 0: {listed(zero)}."
 
 
 def _seen(results: list[dict[str, Any]]) -> str:
@@ -122,7 +223,7 @@ def _exact(results: list[dict[str, Any]]) -> Table:
         for each in results
     ]
     headings = ["θ", "KL", "JS", "W", "slope of KL", "slope of JS", "slope of W"]
-    return Table("Closed forms; KL and JS in nats", headings, rows)
+    return Table("Closed forms; KL and JS in nats", headings, rows, label="closed-forms")
 
 
 def _estimates(results: list[dict[str, Any]]) -> Table:
@@ -144,8 +245,73 @@ def _estimates(results: list[dict[str, Any]]) -> Table:
     return Table("Estimates from samples", headings, rows, folded=True)
 
 
-def costs(archive: ResultSource) -> Part:
-    """An LSTM layer against a Transformer layer."""
+def lstm(_: ResultSource) -> Part:
+    """The operations and the steps of an LSTM, derived."""
+    return Part(
+        "LSTM",
+        [
+            "An operation is one multiplication or one addition, so that the product of an n × k and a k × m "
+            "matrix takes 2nkm. Terms without d² or N² (biases, activations, normalisation) are left out. At "
+            "each position, each of 4 gates multiplies the input and the previous state by a d × d matrix: "
+            "8 products of 2d² operations. Over N positions and L layers:",
+            Formula(r"C = L \cdot N \cdot 4 \cdot 2 \cdot 2d^2 = 16LNd^2 \in O(LNd^2)"),
+            "Position n needs the state of position n − 1, so each layer takes N steps one after the other. A "
+            "layer can start on a position once the layer below has finished it: N + L − 1 sequential steps.",
+        ],
+    )
+
+
+def transformer(_: ResultSource) -> Part:
+    """The operations and the steps of a Transformer, derived."""
+    return Part(
+        "Transformer",
+        [
+            "In each layer all N positions pass four d × d projections (queries, keys, values, output), "
+            "4 · 2Nd² operations, and a feed-forward network d → 4d → d, 2 · 2N · 4d². Attention multiplies "
+            "queries by keys (N × d by d × N) and weights by values (N × N by N × d), 2N²d each:",
+            Formula(
+                r"C = L\left(8Nd^2 + 16Nd^2 + 2N^2d + 2N^2d\right) = L\left(24Nd^2 + 4N^2d\right) "
+                r"\in O(LNd^2 + LN^2d)"
+            ),
+            "No position waits for another, only a layer for the one below: O(L) sequential steps, whatever N is.",
+        ],
+    )
+
+
+def choice(_: ResultSource) -> Part:
+    """Both side by side, and when each is the better choice."""
+    table = Table(
+        "One layer: N positions, width d",
+        ["", "LSTM", "Transformer"],
+        [
+            ["operations", "16Nd²", "24Nd² + 4N²d"],
+            ["parameters", "8d²", "12d²"],
+            ["sequential steps", "N", "constant"],
+            ["steps between two positions", "up to N", "1"],
+            ["memory to train", "O(Nd)", "O(Nd + N²), with fused attention O(Nd)"],
+            ["memory to continue a sequence", "O(d)", "O(Nd)"],
+        ],
+        label="layers",
+    )
+    return Part(
+        "When each is better",
+        [
+            "Attention alone costs as much as the LSTM where",
+            Formula(r"4N^2d = 16Nd^2 \Longleftrightarrow N = 4d;"),
+            "for shorter sequences it takes fewer operations, for longer ones more. The whole Transformer layer "
+            "always takes more operations, but not more time: its products are few and large, and parallel "
+            "hardware works on all positions at once.",
+            "A Transformer is better where it is trained on parallel hardware, where distant positions have to "
+            "be related, and while N is at most a few d. An LSTM is better where N is much larger than 4d, "
+            "where the sequence arrives one position at a time, and where memory is scarce: it keeps a state of "
+            "size d and not every earlier position.",
+        ],
+        [table],
+    )
+
+
+def measured(archive: ResultSource) -> Part:
+    """Both layers counted and timed."""
     gap = MissingResult(
         "the cost of an LSTM beside a Transformer",
         "it was not computed yet",
@@ -159,7 +325,8 @@ def costs(archive: ResultSource) -> Part:
             run,
             "figures/time",
             alt=_time_seen(document),
-            caption="Time of one layer on one sequence, log-log.",
+            caption="Time of one layer on one sequence, on logarithmic axes.",
+            label="time",
         ),
         figure(
             archive,
@@ -167,34 +334,26 @@ def costs(archive: ResultSource) -> Part:
             "figures/operations-memory",
             caption="Operations and peak memory.",
             alt=_memory_seen(document),
+            folded=True,
         ),
     ]
-    laws = Table(
-        "The answer: N positions, width d",
-        ["layer", "operations", "in order of", "steps that must wait for one another"],
-        [
-            ["LSTM", "16Nd²", "O(N·d²)", f"N ({_depths(document, 'lstm')})"],
-            [
-                "Transformer",
-                "24Nd² + 4N²d",
-                "O(N²·d + N·d²)",
-                f"constant ({_depths(document, 'transformer')})",
-            ],
-        ],
-        note="The steps in brackets were counted in autograd's graph.",
+    said = (
+        f"{refer('time')} shows both layers timed on this machine, {refer('crossings')} where attention becomes "
+        "slower than the LSTM. Counts and clock differ because operations are not equally fast: the LSTM works "
+        "through N small products, each with its overhead, and attention is a few large ones."
     )
-    return Part(
-        "Answer",
-        document["explanation"],
-        [laws, _counts(document), _crossings(document), _slopes(document)],
-        figures,
-        makings=[making(run)],
-    )
+    tables = [_crossings(document), _depths(document), _counts(document), _slopes(document)]
+    return Part("Measured", [said], tables, figures, makings=[making(run)])
 
 
-def _depths(document: dict[str, Any], layer: str) -> str:
-    found = [each for each in document["sequential_depth"] if each["layer"] == layer]
-    return ", ".join(f"{each['depth']} at N = {each['length']}" for each in found)
+def _depths(document: dict[str, Any]) -> Table:
+    rows = [
+        [LAYERS.get(each["layer"], each["layer"]), str(each["length"]), str(each["depth"])]
+        for each in document["sequential_depth"]
+    ]
+    return Table(
+        "Sequential products, counted in the graph of the running layer", ["layer", "N", "steps"], rows, folded=True
+    )
 
 
 def _counts(document: dict[str, Any]) -> Table:
@@ -214,7 +373,7 @@ def _counts(document: dict[str, Any]) -> Table:
             ]
             rows.append([name, *sizes, f"{same} of {len(counts)} sizes"])
     headings = ["layer", "N", "d", "counted", "by the formula", "equal at"]
-    return Table("Operations of one forward pass, counted on the running layer", headings, rows)
+    return Table("Operations of one forward pass, counted on the running layer", headings, rows, folded=True)
 
 
 def _crossings(document: dict[str, Any]) -> Table:
@@ -228,7 +387,7 @@ def _crossings(document: dict[str, Any]) -> Table:
         rows.append([WAYS.get(each["direction"], each["direction"]), str(each["predicted"]), *told])
     width = document["settings"]["width"]
     headings = ["direction", "predicted N = 4d", "measured N", "95 % interval"]
-    return Table(f"Where attention's 4N²d overtakes the LSTM's 16Nd², d = {width}", headings, rows)
+    return Table(f"Where attention becomes slower than the LSTM, d = {width}", headings, rows, label="crossings")
 
 
 def _slopes(document: dict[str, Any]) -> Table:
