@@ -124,7 +124,9 @@ def report(
     compiled = _compile(folder)
     document |= compiled.document | {"page": page}
     said = [f"Your edited source is kept as {kept}."] if kept else []
-    return Result(document=document, show=[_table(made), *said], files=[page, *compiled.files], problem=problem)
+    return Result(
+        document=document, show=[_table(made), *said], files=[page, *compiled.files], problem=problem
+    )
 
 
 def _compile(folder: Path) -> Result:

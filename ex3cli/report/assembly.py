@@ -47,7 +47,8 @@ QUESTIONS = {
     ),
     "costs": Question(
         "An LSTM beside a Transformer",
-        "What does each cost for a sequence of N positions, width d and L layers? When is each the better choice?",
+        "What does each cost for a sequence of N positions, width d and L layers? When is each the better "
+        "choice?",
         (theory.lstm, theory.transformer, theory.choice, theory.measured),
         lambda _: theory.COSTS_IN_SHORT,
     ),
@@ -55,7 +56,7 @@ QUESTIONS = {
         "A GAN in the plane",
         "Train a small GAN on a distribution in the plane, at least 5,000 epochs, until it converges. Show "
         "samples, gradients, KL and JS, and losses, and explain them.",
-        (lab.plane,),
+        (lab.plane, lab.explanation),
         lab.answer,
     ),
     "few-labels": Question(

@@ -61,7 +61,13 @@ def checked(
     ------
     UsageError : a text, an address, a section or a picture cannot be used.
     """
-    texts = {"--author": author, "--title": [title], "--course": [course], "--link": link, "--caption": caption}
+    texts = {
+        "--author": author,
+        "--title": [title],
+        "--course": [course],
+        "--link": link,
+        "--caption": caption,
+    }
     for option, values in texts.items():
         if not all(text is None or text.isprintable() for text in values or ()):
             raise UsageError(f"{option} holds characters that cannot be printed", "give it on one line")
@@ -69,7 +75,12 @@ def checked(
         if not address.startswith(("https://", "http://")):
             raise UsageError(f"--link {address!r} is no web address", "begin it with https://")
     return Choices(
-        _words(author), title, course, _words(link), _chosen(questions), _attached(attach or (), caption or ())
+        _words(author),
+        title,
+        course,
+        _words(link),
+        _chosen(questions),
+        _attached(attach or (), caption or ()),
     )
 
 
@@ -83,7 +94,9 @@ def _chosen(questions: str | None) -> tuple[str, ...] | None:
     names = tuple(dict.fromkeys(filter(None, (each.strip() for each in questions.split(",")))))
     for name in names:
         if name not in QUESTIONS:
-            raise UsageError(f"--questions: there is no section {name!r}", f"choose from {', '.join(QUESTIONS)}")
+            raise UsageError(
+                f"--questions: there is no section {name!r}", f"choose from {', '.join(QUESTIONS)}"
+            )
     return names
 
 
@@ -144,13 +157,17 @@ def _text(value: Any) -> str | None:
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:
-    return tuple(value) if isinstance(value, list) and all(_text(each) is not None for each in value) else None
+    return (
+        tuple(value) if isinstance(value, list) and all(_text(each) is not None for each in value) else None
+    )
 
 
 def _kept(folder: Path, captions: Sequence[str]) -> tuple[tuple[bytes, str], ...] | None:
     """The attached pictures of the last report; none where one is missing or unreadable."""
     try:
-        return tuple((_picture(_place(folder, at)), caption) for at, caption in enumerate(captions, 1)) or None
+        return (
+            tuple((_picture(_place(folder, at)), caption) for at, caption in enumerate(captions, 1)) or None
+        )
     except UsageError:
         return None
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Literal
+from typing import Literal, TypeVar
 
 REFERENCE = "\ue000{}\ue001"
 """A table or figure named in a paragraph, as `refer` writes it; these two characters have no meaning of
@@ -55,6 +55,9 @@ class Figure:
     number: str = ""
 
 
+Item = TypeVar("Item", Table, Figure)
+
+
 @dataclass(frozen=True)
 class MissingResult:
     """What is not there, why, and the command that makes it; `quick` if that takes minutes and no
@@ -86,7 +89,7 @@ class Making:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of an answer."""
+    """A piece of an answer; a `folded` one, beyond what is asked for, stands in the PDF's appendix."""
 
     title: str
     paragraphs: Sequence[str | Formula] = ()
@@ -95,6 +98,7 @@ class Part:
     commands: Sequence[tuple[str, str]] = ()  # words, command line
     makings: Sequence[Making] = ()
     gaps: Sequence[MissingResult] = ()
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,18 +134,17 @@ class About:
 
 def numbered(sections: Iterable[Section]) -> list[Section]:
     """The sections, their tables and figures numbered in order: 1, 2, … and in the appendix A1, A2, …"""
-    numbers = {
-        (kind, folded): (f"{'A' if folded else ''}{each}" for each in count(1))
-        for kind in (Table, Figure)
-        for folded in (False, True)
-    }
+    numbers = {(kind, folded): count(1) for kind in (Table, Figure) for folded in (False, True)}
 
-    def next_number(item: Table | Figure) -> str:
-        return next(numbers[type(item), item.folded])
+    def number(item: Item, part: Part) -> Item:
+        folded = item.folded or part.folded
+        return replace(
+            item, folded=folded, number=f"{'A' if folded else ''}{next(numbers[type(item), folded])}"
+        )
 
     def number_part(part: Part) -> Part:
-        tables = [replace(each, number=next_number(each)) for each in part.tables]
-        figures = [replace(each, number=next_number(each)) for each in part.figures]
+        tables = [number(each, part) for each in part.tables]
+        figures = [number(each, part) for each in part.figures]
         return replace(part, tables=tables, figures=figures)
 
     return [replace(each, parts=[number_part(part) for part in each.parts]) for each in sections]

@@ -5,9 +5,11 @@ import re
 SYMBOLS = {
     "alpha": "alpha", "gamma": "gamma", "theta": "theta", "lambda": "lambda", "mu": "mu", "sigma": "sigma",
     "Pi": "Pi", "nabla": "nabla", "partial": "partial", "infty": "infinity", "int": "integral", "sum": "sum",
-    "log": "log", "exp": "exp", "sup": "sup", "inf": "inf", "min": "min", "max": "max", "le": "<=", "ge": ">=", "ne": "!=",
+    "log": "log", "exp": "exp", "sup": "sup", "inf": "inf", "min": "min", "max": "max",
+    "le": "<=", "ge": ">=", "ne": "!=",
     "approx": "approx", "cdot": "dot.op", "times": "times", "to": "->", "in": "in", "mid": "|",
-    "sim": "tilde.op", "Vert": "bar.v.double", "lVert": "bar.v.double", "rVert": "bar.v.double", "ldots": "dots.h",
+    "sim": "tilde.op", "Vert": "bar.v.double", "lVert": "norm(", "rVert": ")", "lvert": "abs(", "rvert": ")",
+    "ldots": "dots.h",
     "Longleftrightarrow": "<==>", "quad": "quad", ",": "thin", ";": "med", "{": "brace.l", "}": "brace.r",
     "left": "", "right": "", "sqrt": "sqrt", "hat": "hat", "tilde": "tilde", "ell": "ell",
 }  # fmt: skip
@@ -108,4 +110,6 @@ class _Typst:
         word = self._latex[self._tokens[start].end() : self._tokens[self._place - 1].start()]
         if name == "mathbb":
             return word * 2
+        if len(word) == 1:
+            return f"upright({word})"
         return f'op("{word}")' if name == "operatorname" else f'upright("{word}")'

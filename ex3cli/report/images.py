@@ -18,9 +18,7 @@ LARGEST_SVG = 130_000
 _SIZE = re.compile(rb'<svg[^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
-def figure(
-    archive: "ResultSource", run: "Run", name: str, *, alt: str, caption: str, **more: Any
-) -> Figure:
+def figure(archive: "ResultSource", run: "Run", name: str, *, alt: str, caption: str, **more: Any) -> Figure:
     """A figure of a run: its line art where that is small, else its picture.
 
     Parameters

@@ -30,7 +30,9 @@ def render(report: Report, archive: ResultSource, about: About) -> str:
     def block(text: str | Formula) -> Markup:
         if isinstance(text, Formula):
             return Markup(to_mathml(text.latex))  # noqa: S704  (our own formula)
-        return Markup("<p>{}</p>").format(escape(printable(REFERRED.sub(lambda found: names[found[1]], text))))
+        return Markup("<p>{}</p>").format(
+            escape(printable(REFERRED.sub(lambda found: names[found[1]], text)))
+        )
 
     runs = [run for run in archive.runs if run.name in archive.read]
     return template.render(

@@ -8,13 +8,23 @@ from pathlib import Path
 from ex3cli.errors import ArtifactError
 from ex3cli.escaping import printable
 from ex3cli.report.assembly import Report
-from ex3cli.report.document import REFERENCE, About, Figure, Formula, Making, MissingResult, Section, Table
+from ex3cli.report.document import (
+    REFERENCE,
+    About,
+    Figure,
+    Formula,
+    Making,
+    MissingResult,
+    Part,
+    Section,
+    Table,
+)
 from ex3cli.report.formulas import to_typst
 from ex3cli.report.provenance import made_with
 from ex3cli.report.source import ResultSource
 
 SOURCE = "report.typ"
-WIDTH, HEIGHT = 16.8, 8.4  # cm: what a figure may take of a page
+WIDTH, HEIGHT = 16.8, 7.4  # cm: what a figure may take of a page
 LONG_TABLE = 14  # rows; one that is longer may go on on the next page
 WORDS = 28  # characters; a column with a longer cell holds sentences
 MARKUP = re.compile(r"[\\#$*_`@<>\[\]~/]|-(?=[-?\d])|\.(?=\.)")
@@ -22,7 +32,9 @@ AT_START = re.compile(r"^(\d*)([-+=.)])")
 NUMERIC = re.compile(r"[-−+]?[\d∞–][\d,.%∞]*( ?[±…×].*| %)?|")
 
 
-def typst_source(report: Report, archive: ResultSource, about: About, *, short: bool = False) -> dict[str, bytes]:
+def typst_source(
+    report: Report, archive: ResultSource, about: About, *, short: bool = False
+) -> dict[str, bytes]:
     """The files of the report's source, by their paths in its folder: `report.typ` and the pictures it shows.
 
     Parameters
@@ -58,12 +70,20 @@ def compile_pdf(folder: Path) -> bytes:
     path = folder / SOURCE
     if not path.is_file():
         raise ArtifactError(f"{path} is missing", "write it first: ex3 report")
-    try:
-        return bytes(typst.compile(str(path), root=str(folder), ignore_system_fonts=True, timestamp=0))
-    except typst.TypstError as error:
-        raise ArtifactError(
-            f"{path} does not compile: {printable(str(error))}", "mend it there, or write it anew: ex3 report"
-        ) from error
+    for tags in (True, False):  # a table that goes on on the next page may fail with tags
+        try:
+            pdf = typst.compile(
+                str(path), root=str(folder), ignore_system_fonts=True, timestamp=0, pdf_tags=tags
+            )
+            return bytes(pdf)
+        except typst.TypstError as error:
+            failed = error
+    where = re.search(rf"{re.escape(SOURCE)}:(\d+)", failed.diagnostic)
+    line = f", line {where[1]}" if where else ""
+    raise ArtifactError(
+        f"{path}{line} does not compile: {printable(failed.message)}",
+        "mend it there, or write it anew: ex3 report",
+    ) from failed
 
 
 def string(text: str) -> str:
@@ -99,12 +119,7 @@ def _in_short(report: Report) -> list[str]:
 def _section(section: Section, files: dict[str, bytes], labels: Mapping[str, str]) -> list[str]:
     lines = [f"= {escape(section.title)}", f"#question[{escape(section.question)}]"]
     for part in section.parts:
-        lines += [f"== {escape(part.title)}"] if part.title else []
-        lines += [_missing(gap) for gap in part.gaps]
-        lines += [_paragraph(each) for each in part.paragraphs]
-        lines += [_table(each) for each in part.tables if not each.folded]
-        lines += [_picture(each, files) for each in part.figures if not each.folded]
-        lines += [f"{escape(words)}: #raw({string(command)})" for words, command in part.commands]
+        lines += [_missing(gap) for gap in part.gaps] if part.folded else _part(part, files)
     if section.makings:
         runs = [
             f"#raw({string(each.run)})" + (f" (#ref(<{labels[each.run]}>))" if labels else "")
@@ -112,6 +127,16 @@ def _section(section: Section, files: dict[str, bytes], labels: Mapping[str, str
         ]
         lines.append(f"#made[Made from {', '.join(runs)}.]")
     return lines
+
+
+def _part(part: Part, files: dict[str, bytes]) -> list[str]:
+    """A part, without its folded tables and figures unless all of it is folded."""
+    lines = [f"== {escape(part.title)}"] if part.title else []
+    lines += [] if part.folded else [_missing(gap) for gap in part.gaps]
+    lines += [_paragraph(each) for each in part.paragraphs]
+    lines += [_table(each) for each in part.tables if each.folded == part.folded]
+    lines += [_picture(each, files) for each in part.figures if each.folded == part.folded]
+    return lines + [f"{escape(words)}: #raw({string(command)})" for words, command in part.commands]
 
 
 def _paragraph(text: str | Formula) -> str:
@@ -158,13 +183,16 @@ def _picture(figure: Figure, files: dict[str, bytes]) -> str:
 def _appendix(
     report: Report, archive: ResultSource, made: Sequence[tuple[Making, str]], files: dict[str, bytes]
 ) -> list[str]:
-    lines = ["#show: appendix"]
+    lines = ["#place.flush()", "#show: appendix"]
     if made:
         lines.append("= How each result was made")
     for each, label in made:
         lines += [f"== {escape(each.run)} <{label}>", _run(each, archive)]
     folded: list[str] = []
     for part in (part for section in report.sections for part in section.parts):
+        if part.folded:
+            folded += _part(part, files)
+            continue
         folded += [_table(each) for each in part.tables if each.folded]
         folded += [_picture(each, files) for each in part.figures if each.folded]
     if folded:
@@ -177,10 +205,12 @@ def _appendix(
 
 def _run(made: Making, archive: ResultSource) -> str:
     digests = sorted(archive.read.get(made.run, {}).items())
-    lines: Sequence[tuple[str, str]] = [*made.lines, *((f"SHA-256 of {name}", value) for name, value in digests)]
+    lines: Sequence[tuple[str, str]] = [
+        *made.lines,
+        *((f"SHA-256 of {name}", value) for name, value in digests),
+    ]
     cells = [
         f"  [{escape(name)}], " + (f"raw({string(value)})," if name == "command" else f"[{escape(value)}],")
         for name, value in lines
     ]
     return "\n".join(["#run(", *cells, ")"])
-

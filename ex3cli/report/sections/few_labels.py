@@ -20,9 +20,9 @@ SIZES = [100, 600, 1000, 3000]
 """What the exercise asks for."""
 BASELINES = {"raw_pixels": "SVM on raw pixels", "hog": "SVM on HOG alone"}
 RECIPES = {
-    "paper": "M1 with the paper's network: posterior mean",
-    "pixels": "convolutional VAE: posterior mean + last hidden layer",
-    "edges": "convolutional VAE: posterior mean + HOG",
+    "paper": "M1, the paper's network: posterior mean",
+    "pixels": "convolutional VAE: mean + last hidden layer",
+    "edges": "convolutional VAE: mean + HOG",
 }
 LIKELIHOODS = {
     "paper": "Bernoulli",
@@ -51,16 +51,17 @@ def method(archive: ResultSource) -> Part:
     return Part(
         "Method",
         [
-            "M1 (Kingma et al. 2014, Algorithm 1) has two steps. A VAE is trained on the training images without "
-            "their labels: encoder 784-600-600-50 with softplus, its mirror image as the decoder, Bernoulli "
-            "pixels. It maximises the lower bound",
+            "M1 (Kingma et al. 2014, Algorithm 1) has two steps. A VAE is trained on the training images "
+            "without their labels: encoder 784-600-600-50 with softplus, its mirror image as the decoder, "
+            "Bernoulli pixels. It maximises the lower bound",
             Formula(
-                r"\log p(x) \ge \mathbb{E}_{q(z|x)} \log p(x|z) - \operatorname{KL}(q(z|x)\|p(z)), \quad "
-                r"q(z|x) = N(\mu(x), \operatorname{diag}\sigma^2(x)), \quad p(z) = N(0, I)."
+                r"\log p(x) \ge \mathbb{E}_{q(z\mid x)} \log p(x\mid z) - \operatorname{KL}(q(z\mid "
+                r"x)\|p(z)), \quad q(z\mid x) = N(\mu(x), \operatorname{diag}\sigma^2(x)), \quad p(z) = "
+                r"N(0, I)."
             ),
-            "Then an SVM is fitted to the posterior means μ(x) of the few labelled images, the same number from "
-            "each class. Its kernel is",
-            Formula(r"k(u,v) = \exp\left(-\gamma\|u-v\|^2\right)"),
+            "Then an SVM is fitted to the posterior means μ(x) of the few labelled images, the same "
+            "number from each class. Its kernel is",
+            Formula(r"k(u,v) = \exp\left(-\gamma\lVert u-v\rVert^2\right)"),
             "(RBF): near features mean similar images, so a kernel of the distance is appropriate." + chosen,
         ],
     )
@@ -93,9 +94,10 @@ def results(archive: ResultSource) -> Part:
     if found := _first_judged(archive):
         tables.append(_kernel(found))
     said = (
-        f"{refer('errors')} gives errors, as the paper does, {refer('accuracies')} the same as accuracies. The "
-        "paper's own rows are of MNIST; its M1+TSVM also used the unlabelled images when it fitted the SVM, as "
-        "“label spreading” does here. HOG features are computed by hand from the image and are no part of M1."
+        f"{refer('errors')} gives errors, as the paper does, {refer('accuracies')} the same as accuracies. "
+        "The paper's own rows are of MNIST; its M1+TSVM also used the unlabelled images when it fitted "
+        "the SVM, as “label spreading” does here. HOG features are computed by hand from the image and "
+        "are no part of M1."
     )
     return Part("Results", [said], tables, drawn, makings=makings, gaps=gaps)
 
@@ -147,7 +149,9 @@ def _rows(document: dict[str, Any], found: "Judged | None") -> list[tuple[str, R
         if spread:
             rows.append((f"{RECIPES.get(name, name)}, label spreading", _by_size(spread)))
     baselines = document["baselines"]
-    return rows + [(label, _by_size(baselines[name])) for name, label in BASELINES.items() if name in baselines]
+    return rows + [
+        (label, _by_size(baselines[name])) for name, label in BASELINES.items() if name in baselines
+    ]
 
 
 def _by_size(rows: list[Row]) -> Row:
@@ -155,9 +159,7 @@ def _by_size(rows: list[Row]) -> Row:
 
 
 def _cells(rows: Row, *, rest: bool) -> list[str]:
-    return [
-        mean_and_spread(*rows[str(size)], rest=rest) if str(size) in rows else "–" for size in SIZES
-    ]
+    return [mean_and_spread(*rows[str(size)], rest=rest) if str(size) in rows else "–" for size in SIZES]
 
 
 NOTE = (
@@ -198,7 +200,7 @@ def curves(archive: ResultSource, run: "Run", document: dict[str, Any], *, folde
         "figures/accuracy",
         alt="Lines of accuracy that rise with the number of labels, from the fewest to the most: "
         f"{listed(ends)}.",
-        caption=f"{_title(document['dataset'])}: accuracy against the number of labels; bars show the spread.",
+        caption=f"{_title(document['dataset'])}: accuracy against the number of labels; bars: spread.",
         folded=folded,
     )
 

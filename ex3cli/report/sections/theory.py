@@ -46,9 +46,9 @@ DISTANCES_IN_SHORT = (
     "with θ, so only W has a gradient that moves Q towards P."
 )
 COSTS_IN_SHORT = (
-    "L LSTM layers take 16LNd² operations in about N sequential steps, L Transformer layers "
-    "L(24Nd² + 4N²d) in about L. An LSTM suits long streams and little memory, a Transformer parallel hardware "
-    "and distant dependencies."
+    "A layer of width d takes 16Nd² operations in N sequential steps as an LSTM, and 24Nd² + 4N²d in a "
+    "constant number as a Transformer. An LSTM suits long streams and little memory, a Transformer "
+    "parallel hardware and distant dependencies."
 )
 
 
@@ -57,23 +57,24 @@ def definitions(_: ResultSource) -> Part:
     return Part(
         "Definitions",
         [
-            "P is uniform on the segment x = 0, Q on the segment x = θ, both with 0 ≤ y ≤ 1. Neither has a "
-            "density in the plane, but both have one along the segments: let μ be the length along both. Then "
-            "p = 1 on P's segment and 0 elsewhere, and q = 1 on Q's segment and 0 elsewhere. M = ½P + ½Q is "
-            "the mixture; logarithms are natural.",
+            "P is uniform on the segment x = 0, Q on the segment x = θ, both with 0 ≤ y ≤ 1. Neither has "
+            "a density in the plane, but both have one along the segments: let μ be the length along "
+            "both. Then p = 1 on P's segment and 0 elsewhere, and q = 1 on Q's segment and 0 elsewhere. M "
+            "= ½P + ½Q is the mixture; logarithms are natural.",
             Formula(
                 r"\operatorname{KL}(P\|Q) = \int p \log\frac{p}{q}\,\mathrm{d}\mu, \quad "
                 r"\operatorname{JS}(P,Q) = \frac{1}{2}\operatorname{KL}(P\|M) + "
                 r"\frac{1}{2}\operatorname{KL}(Q\|M)"
             ),
             Formula(
-                r"W(P,Q) = \inf_{\gamma\in\Pi(P,Q)} \mathbb{E}_{(u,v)\sim\gamma} \|u-v\| = "
-                r"\sup_{\|f\|_L\le 1} \left( \mathbb{E}_{v\sim Q} f(v) - \mathbb{E}_{u\sim P} f(u) \right)"
+                r"W(P,Q) = \inf_{\gamma\in\Pi(P,Q)} \mathbb{E}_{(u,v)\sim\gamma} \lVert u-v\rVert = "
+                r"\sup_{\lVert f\rVert_L\le 1} \left( \mathbb{E}_{v\sim Q} f(v) - \mathbb{E}_{u\sim P} "
+                r"f(u) \right)"
             ),
-            "Π(P, Q) holds the couplings: the distributions of pairs (u, v) in which u is distributed as P and "
-            "v as Q. ‖f‖ ≤ 1 with index L means that f is 1-Lipschitz: |f(u) − f(v)| ≤ ‖u − v‖ everywhere. "
-            "The second equality is the Kantorovich-Rubinstein duality; the proof below needs only that no f "
-            "exceeds any coupling.",
+            "Π(P, Q) holds the couplings: the distributions of pairs (u, v) in which u is distributed as "
+            "P and v as Q. ‖f‖ ≤ 1 with index L means that f is 1-Lipschitz: |f(u) − f(v)| ≤ ‖u − v‖ "
+            "everywhere. The second equality is the Kantorovich-Rubinstein duality; the proof below needs "
+            "only that no f exceeds any coupling.",
         ],
     )
 
@@ -94,20 +95,19 @@ def apart(_: ResultSource) -> Part:
                 r"\operatorname{KL}(P\|M) = \int_0^1 1\cdot\log\frac{1}{1/2}\,\mathrm{d}y = \log 2, \quad "
                 r"\operatorname{KL}(Q\|M) = \int_0^1 1\cdot\log\frac{1}{1/2}\,\mathrm{d}y = \log 2"
             ),
-            Formula(
-                r"\operatorname{JS}(P,Q) = \frac{1}{2}\log 2 + \frac{1}{2}\log 2 = \log 2 \approx 0.693"
-            ),
+            Formula(r"\operatorname{JS}(P,Q) = \frac{1}{2}\log 2 + \frac{1}{2}\log 2 = \log 2 \approx 0.693"),
             "Upper bound of W. The coupling that moves each point (0, y) straight to (θ, y) costs",
             Formula(
-                r"\mathbb{E}\|u-v\| = \int_0^1 \|(0,y)-(\theta,y)\|\,\mathrm{d}y = "
-                r"\int_0^1 |\theta|\,\mathrm{d}y = |\theta|, \quad\text{so } W \le |\theta|."
+                r"\mathbb{E}\lVert u-v\rVert = \int_0^1 \lVert(0,y)-(\theta,y)\rVert\,\mathrm{d}y = "
+                r"\int_0^1 \lvert\theta\rvert\,\mathrm{d}y = \lvert\theta\rvert, \quad\text{so } W \le "
+                r"\lvert\theta\rvert."
             ),
             "Lower bound of W. f(x, y) = sign(θ)·x is 1-Lipschitz, so that ‖u − v‖ ≥ f(v) − f(u). For every "
             "coupling γ this gives",
             Formula(
-                r"\mathbb{E}_{\gamma}\|u-v\| \ge \mathbb{E}_{\gamma}\left(f(v)-f(u)\right) = "
-                r"\mathbb{E}_{Q} f - \mathbb{E}_{P} f = \operatorname{sign}(\theta)\,\theta - 0 = |\theta|, "
-                r"\quad\text{so } W \ge |\theta|."
+                r"\mathbb{E}_{\gamma}\lVert u-v\rVert \ge \mathbb{E}_{\gamma}\left(f(v)-f(u)\right) = "
+                r"\mathbb{E}_{Q} f - \mathbb{E}_{P} f = \operatorname{sign}(\theta)\,\theta - 0 = "
+                r"\lvert\theta\rvert, \quad\text{so } W \ge \lvert\theta\rvert."
             ),
             "Both bounds together prove W = |θ|.",
         ],
@@ -136,29 +136,30 @@ def why_wasserstein(_: ResultSource) -> Part:
         "Why Wasserstein is better",
         [
             Formula(
-                r"\operatorname{JS}(\theta) = \begin{cases} 0 & \theta = 0 \\ \log 2 & \theta \ne 0 "
-                r"\end{cases} \quad "
-                r"\frac{\mathrm{d}}{\mathrm{d}\theta}\operatorname{JS} = 0 \quad "
-                r"W(\theta) = |\theta| \quad \frac{\mathrm{d}}{\mathrm{d}\theta} W = "
+                r"\operatorname{JS}(\theta) = \begin{cases} 0 & \quad\theta = 0 \\ \log 2 & \quad\theta "
+                r"\ne 0 \end{cases}, \quad \frac{\mathrm{d}}{\mathrm{d}\theta}\operatorname{JS} = 0, \quad "
+                r"W(\theta) = \lvert\theta\rvert, \quad \frac{\mathrm{d}}{\mathrm{d}\theta} W = "
                 r"\operatorname{sign}(\theta) \quad (\theta\ne 0)"
             ),
-            "A generator moves Q by gradient descent, so it needs a derivative in θ. JS is constant on both "
-            "sides of its jump: its derivative is 0 at every θ ≠ 0. KL is infinite there and has no derivative. "
-            "All that either knows of the distance is the jump at θ = 0, and no gradient shows a jump: at "
-            "θ = 0.001 the generator learns as little as at θ = 1, and does not move. W falls continuously to "
-            "0, and its derivative sign(θ) names the direction at every θ ≠ 0.",
+            "A generator moves Q by gradient descent, so it needs a derivative in θ. JS is constant on "
+            "both sides of its jump: its derivative is 0 at every θ ≠ 0. KL is infinite there and has no "
+            "derivative. All that either knows of the distance is the jump at θ = 0, and no gradient "
+            "shows a jump: at θ = 0.001 the generator learns as little as at θ = 1, and does not move. W "
+            "falls continuously to 0, and its derivative sign(θ) names the direction at every θ ≠ 0.",
             "KL is not symmetric either. Let R be uniform on the half 0 ≤ y ≤ ½ of P's segment. Then "
-            "KL(R‖P) = log 2, but KL(P‖R) = ∞: mass of the first distribution where the second has none costs "
-            "infinitely much, the reverse nothing. JS and W are symmetric.",
-            "Real and generated images lie near thin sets that hardly meet, like the two segments. The best "
-            "discriminator D = p/(p + q) then makes no mistake, and what the original GAN's generator minimises,",
+            "KL(R‖P) = log 2, but KL(P‖R) = ∞: mass of the first distribution where the second has none "
+            "costs infinitely much, the reverse nothing. JS and W are symmetric.",
+            "Real and generated images lie near thin sets that hardly meet, like the two segments. The "
+            "best discriminator D = p/(p + q) then makes no mistake, and what the original GAN's "
+            "generator minimises,",
             Formula(
                 r"\max_D \left( \mathbb{E}_{P}\log D + \mathbb{E}_{Q}\log(1-D) \right) = "
                 r"2\operatorname{JS}(P,Q) - 2\log 2,"
             ),
-            "is 0 and flat. A WGAN's critic estimates W by its dual instead. One caveat: from n samples in d > 2 "
-            "dimensions W too is overestimated, by an error that falls like the d-th root of 1/n, and a trained "
-            "critic only approximates the best f. W gives a better training signal; it is not easier to measure.",
+            "is 0 and flat. A WGAN's critic estimates W by its dual instead. One caveat: from n samples "
+            "in d > 2 dimensions W too is overestimated, by an error that falls like the d-th root of "
+            "1/n, and a trained critic only approximates the best f. W gives a better training signal; it "
+            "is not easier to measure.",
         ],
     )
 
@@ -190,9 +191,7 @@ def computed(archive: ResultSource) -> Part:
         f"{refer('closed-forms')} and {refer('distances')} show the three for several θ. KL and JS do not "
         "depend on θ ≠ 0; W and its slope do."
     )
-    return Part(
-        "Computed", [said], [_exact(results), _estimates(results)], figures, makings=[making(run)]
-    )
+    return Part("Computed", [said], [_exact(results), _estimates(results)], figures, makings=[making(run)])
 
 
 def _asks_the_question(run: "Run") -> bool:
@@ -255,8 +254,9 @@ def lstm(_: ResultSource) -> Part:
             "each position, each of 4 gates multiplies the input and the previous state by a d × d matrix: "
             "8 products of 2d² operations. Over N positions and L layers:",
             Formula(r"C = L \cdot N \cdot 4 \cdot 2 \cdot 2d^2 = 16LNd^2 \in O(LNd^2)"),
-            "Position n needs the state of position n − 1, so each layer takes N steps one after the other. A "
-            "layer can start on a position once the layer below has finished it: N + L − 1 sequential steps.",
+            "Position n needs the state of position n − 1, so each layer takes N steps one after the "
+            "other. A layer can start on a position once the layer below has finished it: N + L − 1 "
+            "sequential steps.",
         ],
     )
 
@@ -273,7 +273,8 @@ def transformer(_: ResultSource) -> Part:
                 r"C = L\left(8Nd^2 + 16Nd^2 + 2N^2d + 2N^2d\right) = L\left(24Nd^2 + 4N^2d\right) "
                 r"\in O(LNd^2 + LN^2d)"
             ),
-            "No position waits for another, only a layer for the one below: O(L) sequential steps, whatever N is.",
+            "No position waits for another, only a layer for the one below: O(L) sequential steps, "
+            "whatever N is.",
         ],
     )
 
@@ -298,13 +299,13 @@ def choice(_: ResultSource) -> Part:
         [
             "Attention alone costs as much as the LSTM where",
             Formula(r"4N^2d = 16Nd^2 \Longleftrightarrow N = 4d;"),
-            "for shorter sequences it takes fewer operations, for longer ones more. The whole Transformer layer "
-            "always takes more operations, but not more time: its products are few and large, and parallel "
-            "hardware works on all positions at once.",
-            "A Transformer is better where it is trained on parallel hardware, where distant positions have to "
-            "be related, and while N is at most a few d. An LSTM is better where N is much larger than 4d, "
-            "where the sequence arrives one position at a time, and where memory is scarce: it keeps a state of "
-            "size d and not every earlier position.",
+            "for shorter sequences it takes fewer operations, for longer ones more. The whole Transformer "
+            "layer always takes more operations, but not more time: its products are few and large, and "
+            "parallel hardware works on all positions at once.",
+            "A Transformer is better where it is trained on parallel hardware, where distant positions "
+            "have to be related, and while N is at most a few d. An LSTM is better where N is much larger "
+            "than 4d, where the sequence arrives one position at a time, and where memory is scarce: it "
+            "keeps a state of size d and not every earlier position.",
         ],
         [table],
     )
@@ -338,9 +339,10 @@ def measured(archive: ResultSource) -> Part:
         ),
     ]
     said = (
-        f"{refer('time')} shows both layers timed on this machine, {refer('crossings')} where attention becomes "
-        "slower than the LSTM. Counts and clock differ because operations are not equally fast: the LSTM works "
-        "through N small products, each with its overhead, and attention is a few large ones."
+        f"{refer('time')} shows both layers timed on this machine, {refer('crossings')} where attention "
+        "becomes slower than the LSTM. Counts and clock differ because operations are not equally fast: "
+        "the LSTM works through N small products, each with its overhead, and attention is a few large "
+        "ones."
     )
     tables = [_crossings(document), _depths(document), _counts(document), _slopes(document)]
     return Part("Measured", [said], tables, figures, makings=[making(run)])
@@ -352,7 +354,10 @@ def _depths(document: dict[str, Any]) -> Table:
         for each in document["sequential_depth"]
     ]
     return Table(
-        "Sequential products, counted in the graph of the running layer", ["layer", "N", "steps"], rows, folded=True
+        "Sequential products, counted in the graph of the running layer",
+        ["layer", "N", "steps"],
+        rows,
+        folded=True,
     )
 
 
@@ -387,7 +392,9 @@ def _crossings(document: dict[str, Any]) -> Table:
         rows.append([WAYS.get(each["direction"], each["direction"]), str(each["predicted"]), *told])
     width = document["settings"]["width"]
     headings = ["direction", "predicted N = 4d", "measured N", "95 % interval"]
-    return Table(f"Where attention becomes slower than the LSTM, d = {width}", headings, rows, label="crossings")
+    return Table(
+        f"Where attention becomes slower than the LSTM, d = {width}", headings, rows, label="crossings"
+    )
 
 
 def _slopes(document: dict[str, Any]) -> Table:
