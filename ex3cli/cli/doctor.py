@@ -41,7 +41,6 @@ def doctor(context: Context) -> Result:
         *_data(context.data),
         *_runs(context),
         _artifacts(context.artifacts),
-        _printer(),
     ]
     table = Table("", "found", "what to do", title="ex3 doctor")
     for each in findings:
@@ -180,15 +179,3 @@ def _artifacts(root: Path) -> Finding:
         return Finding("artifacts folder", False, detail, advice(harmful[0], ELSEWHERE))
     without = "commands work without; let no two of them write the same run at once" if failed else ""
     return Finding("artifacts folder", True, detail, without)
-
-
-def _printer() -> Finding:
-    """Whether `ex3 report` can print its page; nothing else needs it."""
-    from ex3cli.report.pdf import HOW_TO_PRINT, printers
-
-    names = printers()
-    return (
-        Finding("report.pdf", True, f"by {names[0]}")
-        if names
-        else Finding("report.pdf", False, "cannot be printed", HOW_TO_PRINT)
-    )

@@ -119,7 +119,10 @@ def assemble(
 
 
 def _section(archive: ResultSource, name: str, question: Question) -> Section:
-    parts = [_built(archive, builder, question.title) for builder in question.builders]
+    parts, seen = [], set[MissingResult]()
+    for part in (_built(archive, builder, question.title) for builder in question.builders):
+        parts.append(replace(part, gaps=[gap for gap in part.gaps if gap not in seen]))
+        seen.update(part.gaps)
     try:
         answer = question.answer(archive)
     except (MissingError, ArtifactError, *UNREADABLE):

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -195,9 +196,8 @@ def write_source(folder: Path, files: Mapping[str, bytes]) -> Path | None:
     kept = None
     try:
         if path.exists() and path.read_bytes() != files[SOURCE] and _edited(path, mark):
-            number = 1
-            while (kept := path.with_stem(f"{path.stem}-edited-{number}")).exists():
-                number += 1
+            names = (path.with_stem(f"{path.stem}-edited-{number}") for number in count(1))
+            kept = next(name for name in names if not name.exists())
             path.replace(kept)
         for older in (folder / "figures").glob("figure-*"):
             if f"figures/{older.name}" not in files:

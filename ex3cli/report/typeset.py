@@ -25,7 +25,7 @@ from ex3cli.report.source import ResultSource
 
 SOURCE = "report.typ"
 WIDTH, HEIGHT = 16.8, 7.4  # cm: what a figure may take of a page
-LONG_TABLE = 14  # rows; one that is longer may go on on the next page
+LONG_TABLE = 30  # rows; one that is longer may go on on the next page
 WORDS = 28  # characters; a column with a longer cell holds sentences
 MARKUP = re.compile(r"[\\#$*_`@<>\[\]~/]|-(?=[-?\d])|\.(?=\.)")
 AT_START = re.compile(r"^(\d*)([-+=.)])")

@@ -72,9 +72,9 @@ def definitions(_: ResultSource) -> Part:
                 r"f(u) \right)"
             ),
             "Π(P, Q) holds the couplings: the distributions of pairs (u, v) in which u is distributed as "
-            "P and v as Q. ‖f‖ ≤ 1 with index L means that f is 1-Lipschitz: |f(u) − f(v)| ≤ ‖u − v‖ "
-            "everywhere. The second equality is the Kantorovich-Rubinstein duality; the proof below needs "
-            "only that no f exceeds any coupling.",
+            "P and v as Q. The supremum is over all 1-Lipschitz f, those with f(v) − f(u) at most the "
+            "distance of u and v. The second equality is the Kantorovich-Rubinstein duality; the proof "
+            "below needs only that no f exceeds any coupling.",
         ],
     )
 
@@ -102,8 +102,7 @@ def apart(_: ResultSource) -> Part:
                 r"\int_0^1 \lvert\theta\rvert\,\mathrm{d}y = \lvert\theta\rvert, \quad\text{so } W \le "
                 r"\lvert\theta\rvert."
             ),
-            "Lower bound of W. f(x, y) = sign(θ)·x is 1-Lipschitz, so that ‖u − v‖ ≥ f(v) − f(u). For every "
-            "coupling γ this gives",
+            "Lower bound of W. f(x, y) = sign(θ)·x is 1-Lipschitz. For every coupling γ this gives",
             Formula(
                 r"\mathbb{E}_{\gamma}\lVert u-v\rVert \ge \mathbb{E}_{\gamma}\left(f(v)-f(u)\right) = "
                 r"\mathbb{E}_{Q} f - \mathbb{E}_{P} f = \operatorname{sign}(\theta)\,\theta - 0 = "
