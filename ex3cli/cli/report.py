@@ -117,11 +117,14 @@ def report(
     from ex3cli.report.typeset import typst_source
     from ex3cli.runs.files import write_atomically
 
+    context.progress.start("writing", 2, "files")
+    page, text = folder / PAGE, render(made, archive, chosen.about).encode()
+    context.progress.advance()
     cover.remember(folder, chosen)
-    page = folder / PAGE
-    write_atomically(page, render(made, archive, chosen.about).encode())
+    write_atomically(page, text)
     kept = cover.write_source(folder / SOURCE, typst_source(made, archive, chosen.about, short=short))
     compiled = _compile(folder)
+    context.progress.advance()
     document |= compiled.document | {"page": page}
     said = [f"Your edited source is kept as {kept}."] if kept else []
     return Result(

@@ -8,12 +8,13 @@ from ex3cli.report.document import Figure, MissingResult, Part, Section, numbere
 from ex3cli.report.sections import (
     convergence,
     correlation,
+    costs,
     curves,
     decisions,
+    distances,
     few_labels,
     gans,
     lab,
-    theory,
     trainings,
 )
 from ex3cli.report.source import DamagedError, MissingError, ResultSource
@@ -42,15 +43,21 @@ QUESTIONS = {
         "KL, JS and Wasserstein of two shifted lines",
         "P is uniform on the line x = 0, Q on x = θ, y between 0 and 1. Calculate KL, JS and the Wasserstein "
         "distance for θ ≠ 0 and θ = 0. Why is Wasserstein better?",
-        (theory.definitions, theory.apart, theory.together, theory.why_wasserstein, theory.computed),
-        lambda _: theory.DISTANCES_IN_SHORT,
+        (
+            distances.definitions,
+            distances.apart,
+            distances.together,
+            distances.why_wasserstein,
+            distances.computed,
+        ),
+        lambda _: distances.IN_SHORT,
     ),
     "costs": Question(
         "An LSTM beside a Transformer",
         "What does each cost for a sequence of N positions, width d and L layers? When is each the better "
         "choice?",
-        (theory.lstm, theory.transformer, theory.choice, theory.measured),
-        lambda _: theory.COSTS_IN_SHORT,
+        (costs.lstm, costs.transformer, costs.choice, costs.measured),
+        lambda _: costs.IN_SHORT,
     ),
     "lab": Question(
         "A GAN in the plane",
@@ -63,7 +70,7 @@ QUESTIONS = {
         "M1: a VAE's features, an SVM and few labels",
         "Train the paper's network as a feature extractor. With 100, 600, 1,000 and 3,000 labels, the same "
         "number from each class, how well does an SVM classify, beside the paper's Table 1?",
-        (few_labels.method, few_labels.results),
+        (few_labels.method, few_labels.results, few_labels.pictures),
         few_labels.answer,
     ),
     "gans": Question(

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from ex3cli.gan.results import NAMES
 from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
-from ex3cli.report.sections.few_labels import BASELINES, LIKELIHOODS, RECIPES, comparison, ordered
+from ex3cli.report.sections.distances import lines
+from ex3cli.report.sections.few_label_runs import comparison, ordered
+from ex3cli.report.sections.few_labels import BASELINES, LIKELIHOODS, RECIPES
 from ex3cli.report.sections.gans import DATASET, kinds, scored, trained
-from ex3cli.report.sections.theory import lines
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.report.words import fixed, number, option, percent
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.gan.results import NAMES
-from ex3cli.report.document import MissingResult, Part, Table, refer
+from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.source import MissingError, ResultSource, derived_from
@@ -152,20 +152,9 @@ def side_by_side(archive: ResultSource) -> Part:
     sources = []
     for kind in ASKED:
         sources.append(trained(archive, kind))
-    run = _best_comparison(archive, sources, gap)
-    document = archive.json(run, "comparison.json")
-    drawn = [NAMES.get(each["panel"], each["panel"]) for each in document["panels"]]
-    number_of = max(len(each["indices"]) for each in document["panels"])
-    shown = figure(
-        archive,
-        run,
-        "figures/comparison",
-        pixelated=True,
-        alt=f"Images of the class {document['label']}: {number_of} each of {listed(drawn)}.",
-        caption=f"{document['label']}: {number_of} each of {listed(drawn)}, seed {document['seed']}, not "
-        "picked by hand.",
-        label="side-by-side",
-    )
+    runs = _comparisons(archive, sources, gap)
+    figures = [_images(archive, run, label="" if place else "side-by-side") for place, run in enumerate(runs)]
+    document = archive.json(runs[0], "comparison.json")
     gaps = []
     for each in document["missing"]:
         what = NAMES.get(each["panel"], each["panel"]) + " images"
@@ -181,14 +170,30 @@ def side_by_side(archive: ResultSource) -> Part:
         f"{refer('side-by-side')} shows them. New images, of any class and number, come from the trained "
         "weights:"
     ]
-    return Part(
-        "Two images of each", said, figures=[shown], commands=commands, makings=[making(run)], gaps=gaps
+    makings = [making(run) for run in runs]
+    return Part("Two images of each", said, figures=figures, commands=commands, makings=makings, gaps=gaps)
+
+
+def _images(archive: ResultSource, run: "Run", label: str) -> Figure:
+    document = archive.json(run, "comparison.json")
+    drawn = [NAMES.get(each["panel"], each["panel"]) for each in document["panels"]]
+    number_of = max(len(each["indices"]) for each in document["panels"])
+    return figure(
+        archive,
+        run,
+        "figures/comparison",
+        pixelated=True,
+        alt=f"Images of the class {document['label']}: {number_of} each of {listed(drawn)}.",
+        caption=f"{document['label']}: {number_of} each of {listed(drawn)}, seed {document['seed']}, not "
+        "picked by hand.",
+        label=label,
     )
 
 
-def _best_comparison(archive: ResultSource, sources: "list[Run]", gap: MissingResult) -> "Run":
-    """Of the comparisons of these generators one with real images, which take the data set; the user's before
-    a shipped one.
+def _comparisons(archive: ResultSource, sources: "list[Run]", gap: MissingResult) -> "list[Run]":
+    """Of each class the best comparison of these generators, the best of all first.
+
+    One with real images, which take the data set, is better than one without; the user's than a bundled one.
     """
     category = ("gan", DATASET, "comparison")
     archive.check(category, gap)
@@ -196,7 +201,9 @@ def _best_comparison(archive: ResultSource, sources: "list[Run]", gap: MissingRe
     runs = [run for run in runs if all(derived_from(run, source) for source in sources)]
     if not runs:
         raise MissingError(gap)
-    return max(
-        runs,
+    runs.sort(
         key=lambda run: (not run.manifest.summary["missing"], not run.is_reference, run.manifest.started),
+        reverse=True,
     )
+    labels = [archive.peek(run, "comparison.json")["label"] for run in runs]
+    return [run for place, run in enumerate(runs) if labels[place] not in labels[:place]]
