@@ -23,7 +23,7 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-report: install  ## artifacts/report/index.html, and report.pdf where a browser is here
+report: install  ## artifacts/report/: index.html, report.pdf and its source
 	$(EX3) report
 
 train: install  ## every training that ex3 ships, anew (needs the data sets; hours); again, it goes on where it stopped

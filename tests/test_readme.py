@@ -53,7 +53,7 @@ NOT_RUN = {
     "gan-train": "trains; the last digits depend on the processor",
     "gan-compare": "generates images of every kind, and prints hardly more than the files' names",
     "gan-eval": "generates and scores 10,000 images; the table of scores is compared",
-    "report": "takes minutes, and prints to PDF with what this machine has",
+    "report": "takes minutes",
 }
 """The transcripts that are not made again and compared, and why."""
 

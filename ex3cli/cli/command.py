@@ -256,7 +256,7 @@ def _run(
         ) from None
 
 
-CLEARABLE = ("author", "title")
+CLEARABLE = ("title", "course", "questions")
 """Options that accept an empty text: it clears the stored value."""
 
 

@@ -39,7 +39,6 @@ def doctor(context: Context) -> Result:
         *_data(context.data),
         *_runs(context),
         _artifacts(context.artifacts),
-        _printer(),
     ]
     table = Table("", "found", "what to do", title="ex3 doctor")
     for finding in findings:
@@ -178,15 +177,3 @@ def _artifacts(root: Path) -> Finding:
         return Finding("artifacts folder", False, detail, advice(harmful[0], ELSEWHERE))
     caution = "commands still work; do not write one run from two commands at once" if failed else ""
     return Finding("artifacts folder", True, detail, caution)
-
-
-def _printer() -> Finding:
-    """Whether `ex3 report` can write a PDF."""
-    from ex3cli.report.pdf import HOW_TO_PRINT, printers
-
-    names = printers()
-    return (
-        Finding("report.pdf", True, f"by {names[0]}")
-        if names
-        else Finding("report.pdf", False, "cannot be printed", HOW_TO_PRINT)
-    )

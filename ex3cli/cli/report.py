@@ -1,7 +1,6 @@
-"""`ex3 report`: one self-contained page to hand in, from what the artifacts folder holds."""
+"""`ex3 report`: a page and a PDF to hand in, from what the artifacts folder holds."""
 
 import shlex
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-PAGE, PDF, ABOUT = "index.html", "report.pdf", "about.json"
+PAGE, PDF, SOURCE = "index.html", "report.pdf", "source"
+OPENING, CONTENT, FIRST = "Title page", "Content", "Before or instead"
+
+
+def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, **more)
 
 
 @command(
@@ -26,60 +30,80 @@ PAGE, PDF, ABOUT = "index.html", "report.pdf", "about.json"
     common=("artifacts",),
     examples=(
         "ex3 report",
-        'ex3 report --author "Ada Lovelace" --title "Exercise 3"',
+        'ex3 report --author "Ada Lovelace, 12345" --title "Exercise 3" --course "Deep learning"',
+        "ex3 report --questions distances,lab,few-labels,gans --short",
+        'ex3 report --attach gan-lab.png --caption "GAN Lab after 5,000 epochs"',
+        "ex3 report --from-source",
         "ex3 report --missing",
     ),
 )
 def report(
     context: Context,
     author: Annotated[
-        str | None, typer.Option(help="Who hands it in; remembered.", rich_help_panel="Output")
+        list[str] | None, _option("Who hands it in: name, ID. Repeatable; remembered.", OPENING)
     ] = None,
     title: Annotated[
+        str | None, _option("Title; remembered.", OPENING, show_default="what the exercise is about")
+    ] = None,
+    course: Annotated[str | None, _option("Course; remembered.", OPENING)] = None,
+    link: Annotated[
+        list[str] | None, _option("Address of code or weights. Repeatable; remembered.", OPENING)
+    ] = None,
+    questions: Annotated[
         str | None,
-        typer.Option(
-            help="The page's title.", show_default="what the exercise is about", rich_help_panel="Output"
+        _option(
+            "Sections to write, in this order, separated by commas; remembered.",
+            CONTENT,
+            show_default="distances,costs,lab,few-labels,gans,decisions",
         ),
     ] = None,
-    pdf: Annotated[
-        bool, typer.Option(help="Print the page to report.pdf too.", rich_help_panel="Output")
-    ] = True,
+    attach: Annotated[
+        list[Path] | None, _option("A PNG to show in the GAN Lab section. Repeatable; remembered.", CONTENT)
+    ] = None,
+    caption: Annotated[list[str] | None, _option("Caption of each attached picture.", CONTENT)] = None,
+    short: Annotated[
+        bool, _option("Leave the PDF's appendix out (how each result was made).", CONTENT, "--short")
+    ] = False,
+    from_source: Annotated[
+        bool, _option("Only compile source/report.typ again, after you edited it.", FIRST, "--from-source")
+    ] = False,
     make: Annotated[
-        bool,
-        typer.Option(
-            "--make", help="First make what is missing and takes but minutes.", rich_help_panel="Output"
-        ),
+        bool, _option("First make what is missing and takes only minutes.", FIRST, "--make")
     ] = False,
     missing: Annotated[
-        bool,
-        typer.Option(
-            "--missing",
-            help="Write nothing: list the commands that make what is missing.",
-            rich_help_panel="Output",
-        ),
+        bool, _option("Write nothing: list the commands that make what is missing.", FIRST, "--missing")
     ] = False,
 ) -> Result:
-    """Write one page with every answer, from the runs in the artifacts folder and the shipped ones; name what
-    is missing.
+    """Write a page and a PDF with every answer, from your runs and the bundled ones; name what is missing.
+
+    The PDF is compiled from source/report.typ: change a sentence there, then run `ex3 report --from-source`.
     """
+    from ex3cli.report import cover
     from ex3cli.report.assembly import assemble
     from ex3cli.report.source import ResultSource
 
-    _check_text(author, "--author")
-    _check_text(title, "--title")
-    if make and missing:
-        raise UsageError("--make and --missing exclude each other", "leave one of them out")
+    folder = context.artifacts / "report"
+    if sum((make, missing, from_source)) > 1:
+        raise UsageError("--make, --missing and --from-source exclude each other", "leave all but one out")
+    if from_source:
+        return _compile(folder)
+    given = cover.checked(author, title, course, link, questions, attach, caption)
+    chosen = cover.remembered(folder, given)
     options = ("--artifacts", str(context.artifacts)) if "--artifacts" in context.argv else ()
-    archive = ResultSource(context.store, options)
-    made = assemble(archive)
+
+    def read() -> tuple[ResultSource, "Report"]:
+        archive = ResultSource(context.store, options)
+        return archive, assemble(archive, chosen.questions, chosen.figures)
+
+    archive, made = read()
     failed: list[str] = []
     if make and (commands := _commands(context, made.gaps)):
         failed = [each for each in commands if not _succeeds(context, each)]
-        archive = ResultSource(context.store, options)
-        made = assemble(archive)
+        archive, made = read()
     document: dict[str, Any] = {
         "page": None,
         "pdf": None,
+        "source": None,
         "sections": [
             {"id": each.id, "title": each.title, "complete": not each.gaps} for each in made.sections
         ],
@@ -89,58 +113,34 @@ def report(
     problem = _problem(made, archive.damaged, failed)
     if missing:
         return Result(document=document, show=_commands(context, made.gaps), problem=problem)
-    from ex3cli.report.page import TITLE, render
+    from ex3cli.report.page import render
+    from ex3cli.report.typeset import typst_source
     from ex3cli.runs.files import write_atomically
 
-    page = context.artifacts / "report" / PAGE
-    about = _about(page.with_name(ABOUT), author, title)
-    rendered = partial(render, made, archive, title=about["title"] or TITLE, author=about["author"])
-    text, older = rendered().encode(), page.with_name(PDF)
-    had, same_page = older.exists(), page.exists() and page.read_bytes() == text
+    context.progress.start("writing", 2, "files")
+    page, text = folder / PAGE, render(made, archive, chosen.about).encode()
+    context.progress.advance()
+    cover.remember(folder, chosen)
     write_atomically(page, text)
-    if had and not same_page:
-        older.unlink()
-    printed, said = _print(rendered(for_print=True), older) if pdf else (None, "")
-    if had and printed is None:
-        printed = older if same_page else None
-        fate = (
-            f"Kept the older {PDF}, which is of this page."
-            if same_page
-            else f"Removed the older {PDF}: it was of another page."
-        )
-        said = " ".join(filter(None, (said, fate)))
-    document |= {"page": page, "pdf": printed, "pdf_note": said}
-    written = [each for each in (page, printed) if each is not None]
+    kept = cover.write_source(folder / SOURCE, typst_source(made, archive, chosen.about, short=short))
+    compiled = _compile(folder)
+    context.progress.advance()
+    document |= compiled.document | {"page": page}
+    said = [f"Your edited source is kept as {kept}."] if kept else []
     return Result(
-        document=document, show=[_table(made), *([said] if said else [])], files=written, problem=problem
+        document=document, show=[_table(made), *said], files=[page, *compiled.files], problem=problem
     )
 
 
-def _about(path: Path, author: str | None, title: str | None) -> dict[str, str]:
-    """Author and title: as given, else those of the last report here; an empty text clears one."""
-    import json
-
+def _compile(folder: Path) -> Result:
+    """The PDF of the source as it is now."""
+    from ex3cli.report.typeset import SOURCE as FILE
+    from ex3cli.report.typeset import compile_pdf
     from ex3cli.runs.files import write_atomically
-    from ex3cli.runs.jsonio import to_json
 
-    about = {"author": "", "title": ""}
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        about |= {
-            name: stored[name]
-            for name in about
-            if isinstance(stored.get(name), str) and stored[name].isprintable()
-        }
-    except (OSError, ValueError, AttributeError):  # none yet, or not ours: it is written anew
-        pass
-    about |= {name: text for name, text in (("author", author), ("title", title)) if text is not None}
-    write_atomically(path, (to_json(about) + "\n").encode())
-    return about
-
-
-def _check_text(text: str | None, option: str) -> None:
-    if text is not None and not text.isprintable():
-        raise UsageError(f"{option} holds characters that cannot be printed", "give it on one line")
+    path, source = folder / PDF, folder / SOURCE / FILE
+    write_atomically(path, compile_pdf(folder / SOURCE))
+    return Result(document={"pdf": path, "source": source}, files=[source, path])
 
 
 def _problem(made: "Report", damaged: dict[str, str], failed: list[str]) -> ArtifactError | None:
@@ -200,27 +200,15 @@ def _succeeds(context: Context, words: str) -> bool:
     return finished.returncode == 0
 
 
-def _print(page: str, path: Path) -> tuple[Path | None, str]:
-    from ex3cli.report.pdf import HOW_TO_PRINT, NoPrinterError, pdf_of
-    from ex3cli.runs.files import write_atomically
-
-    try:
-        data, printer = pdf_of(page, path.parent)
-    except NoPrinterError as error:
-        return None, f"no {PDF}: {error}; {HOW_TO_PRINT}"
-    write_atomically(path, data)
-    return path, f"{PDF} printed by {shlex.quote(printer)}"
-
-
 def _table(made: "Report") -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("question", "", "what makes it")
+    table = Table("question", "missing", "what makes it")
     for section in made.sections:
-        gaps = section.gaps
-        state = (
-            Text("complete", "green") if not gaps else Text("\n".join(gap.state for gap in gaps), "yellow")
-        )
-        table.add_row(Text(section.title), state, Text("\n".join(gap.command for gap in gaps)))
+        if not section.gaps:
+            table.add_row(Text(section.title), Text("nothing", "green"), "")
+        for place, gap in enumerate(section.gaps):
+            title = "" if place else section.title
+            table.add_row(Text(title), Text(gap.state, "yellow"), Text(gap.command))
     return table

@@ -1,26 +1,47 @@
-"""The parts of a report: sections, tables, figures, missing results."""
+"""The parts of a report, as the page and the PDF both show them: sections, tables, figures, formulas."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Literal, TypeVar
+
+REFERENCE = "\ue000{}\ue001"
+"""A table or figure named in a paragraph, as `refer` writes it; these two characters have no meaning of
+their own.
+"""
+
+
+def refer(label: str) -> str:
+    """The place in a paragraph where "Table 3" or "Figure 2" will stand."""
+    return REFERENCE.format(label)
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula on a line of its own, in the LaTeX that `formulas` can convert."""
+
+    latex: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table; the first cell of a row names the row. `folded` ones are opened by the reader."""
+    """A table; the first cell of a row names the row.
+
+    `folded` ones are opened by the reader of the page, and stand in the appendix of the PDF.
+    """
 
     caption: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
     folded: bool = False
+    label: str = ""  # what `refer` names it by
+    number: str = ""  # set by `numbered`
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture of a run, as its file holds it; how the page shows it is decided when it is written
-    (`pictures.uri`).
-    """
+    """A picture, as its file holds it; the page encodes it when it is written (`images.uri`)."""
 
     data: bytes
     format: Literal["svg+xml", "png"]
@@ -29,6 +50,12 @@ class Figure:
     width: int  # as the page shows it, in pixels; together they keep its place before it is drawn
     height: int
     pixelated: bool = False  # images of 28 × 28 are enlarged without blur
+    folded: bool = False  # as a table's
+    label: str = ""
+    number: str = ""
+
+
+Item = TypeVar("Item", Table, Figure)
 
 
 @dataclass(frozen=True)
@@ -54,9 +81,7 @@ class MissingResult:
 
 @dataclass(frozen=True)
 class Making:
-    """How one run was made: the lines of "how this was made"; the page tells them where it first names the
-    run.
-    """
+    """How one run was made: the lines of "how this was made"."""
 
     run: str
     lines: Sequence[tuple[str, str]]
@@ -64,35 +89,62 @@ class Making:
 
 @dataclass(frozen=True)
 class Part:
-    """One answer; `status` in a word or two is what the list at the top says."""
+    """A piece of an answer; a `folded` one, beyond what is asked for, stands in the PDF's appendix."""
 
     title: str
-    paragraphs: Sequence[str] = ()
+    paragraphs: Sequence[str | Formula] = ()
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
     commands: Sequence[tuple[str, str]] = ()  # words, command line
     makings: Sequence[Making] = ()
     gaps: Sequence[MissingResult] = ()
+    folded: bool = False
 
 
 @dataclass(frozen=True)
 class Section:
-    """A question of the exercise and its parts."""
+    """A question of the exercise and its parts; `answer` is the answer in a sentence or two."""
 
     id: str
     title: str
     question: str
     parts: Sequence[Part]
+    answer: str = ""
 
     @property
     def gaps(self) -> list[MissingResult]:
         """What any of its parts lacks."""
         return [gap for part in self.parts for gap in part.gaps]
 
+    @property
+    def makings(self) -> list[Making]:
+        """How its runs were made, each run once."""
+        return list({making.run: making for part in self.parts for making in part.makings}.values())
+
 
 @dataclass(frozen=True)
-class Summary:
-    """The top of the page."""
+class About:
+    """What a title page holds."""
 
-    sentences: Sequence[str]
-    tables: Sequence[Table] = field(default_factory=list)
+    title: str
+    course: str = ""
+    authors: Sequence[str] = ()
+    links: Sequence[str] = ()
+
+
+def numbered(sections: Iterable[Section]) -> list[Section]:
+    """The sections, their tables and figures numbered in order: 1, 2, … and in the appendix A1, A2, …"""
+    numbers = {(kind, folded): count(1) for kind in (Table, Figure) for folded in (False, True)}
+
+    def number(item: Item, part: Part) -> Item:
+        folded = item.folded or part.folded
+        return replace(
+            item, folded=folded, number=f"{'A' if folded else ''}{next(numbers[type(item), folded])}"
+        )
+
+    def number_part(part: Part) -> Part:
+        tables = [number(each, part) for each in part.tables]
+        figures = [number(each, part) for each in part.figures]
+        return replace(part, tables=tables, figures=figures)
+
+    return [replace(each, parts=[number_part(part) for part in each.parts]) for each in sections]

@@ -4,7 +4,7 @@ import base64
 import io
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ex3cli.report.document import Figure
 from ex3cli.runs.formats import WIDEST
@@ -18,33 +18,27 @@ LARGEST_SVG = 130_000
 _SIZE = re.compile(rb'<svg[^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
-def figure(
-    archive: "ResultSource", run: "Run", name: str, *, alt: str, caption: str, pixelated: bool = False
-) -> Figure:
+def figure(archive: "ResultSource", run: "Run", name: str, *, alt: str, caption: str, **more: Any) -> Figure:
     """A figure of a run: its line art where that is small, else its picture.
 
     Parameters
     ----------
     name : without ending, such as "figures/losses".
+    more : further fields of the `Figure`, such as `label`.
     """
     vector = run.manifest.files.get(f"{name}.svg")
     if vector is not None and vector["size"] <= LARGEST_SVG:
         data = archive.bytes(run, f"{name}.svg")
         if (found := _SIZE.search(data)) is not None:
             width, height = (round(float(each)) for each in found.groups())
-            return Figure(data, "svg+xml", alt, caption, width, height, pixelated)
+            return Figure(data, "svg+xml", alt, caption, width, height, **more)
     data = archive.bytes(run, f"{name}.png")
-    return Figure(data, "png", alt, caption, *_shown_size(data, pixelated), pixelated)
+    return Figure(data, "png", alt, caption, *_shown_size(data, more.get("pixelated", False)), **more)
 
 
-def uri(figure: Figure, *, for_print: bool = False) -> str:
-    """The figure as a data URI: line art as it is, a picture re-encoded without visible loss.
-
-    For print it is the run's own picture: WebP is no format that PDF has, so that whoever prints it stores
-    the bare pixels,
-    lossy as they are, in far more space.
-    """
-    if figure.format == "png" and not for_print:
+def uri(figure: Figure) -> str:
+    """The figure as a data URI: line art as it is, a picture re-encoded without visible loss."""
+    if figure.format == "png":
         return _smaller(figure.data, (figure.width, figure.height), figure.pixelated)
     return _uri(figure.format, figure.data)
 

@@ -1,44 +1,49 @@
 """The page itself: one self-contained file of HTML, the same to the byte for the same artifacts."""
 
+import re
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 import ex3cli
 from ex3cli.escaping import printable
 from ex3cli.report.assembly import Report
+from ex3cli.report.document import REFERENCE, About, Formula
+from ex3cli.report.formulas import to_mathml
 from ex3cli.report.images import uri
+from ex3cli.report.provenance import made_with
 from ex3cli.report.source import ResultSource
 
-TITLE = "Distances, few labels, and two kinds of GAN"
+REFERRED = re.compile(re.escape(REFERENCE).replace(r"\{\}", "(.*?)"))
 
 
-def render(
-    report: Report, archive: ResultSource, *, title: str = TITLE, author: str = "", for_print: bool = False
-) -> str:
-    """The page.
-
-    Parameters
-    ----------
-    title, author : plain text; everything but the page's own style is escaped.
-    for_print : with pictures in formats that PDF has; the page is larger by that.
-    """
+def render(report: Report, archive: ResultSource, about: About) -> str:
+    """The page; everything but the page's own style and formulas is escaped."""
     template = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=_seen, trim_blocks=True, lstrip_blocks=True
     ).from_string(_resource("page.html.j2"))
+    parts = [part for section in report.sections for part in section.parts]
+    names = {each.label: f"Table {each.number}" for part in parts for each in part.tables if each.label}
+    names |= {each.label: f"Figure {each.number}" for part in parts for each in part.figures if each.label}
+
+    def block(text: str | Formula) -> Markup:
+        if isinstance(text, Formula):
+            return Markup(to_mathml(text.latex))  # noqa: S704  (our own formula)
+        return Markup("<p>{}</p>").format(
+            escape(printable(REFERRED.sub(lambda found: names[found[1]], text)))
+        )
+
     runs = [run for run in archive.runs if run.name in archive.read]
-    dates = sorted((run.manifest.ended or run.manifest.started)[:10] for run in runs)
     return template.render(
-        title=title,
-        author=author,
-        for_print=for_print,
+        about=about,
         uri=uri,
+        block=block,
         report=report,
         damaged=archive.damaged,
         files=archive.read,
         runs=sorted(runs, key=lambda run: run.name),
-        dates=list(dict.fromkeys([*dates[:1], *dates[-1:]])),
+        made_with=made_with(archive),
         version=ex3cli.__version__,
         style=Markup(_resource("page.css")),  # noqa: S704  (our own file)
     )

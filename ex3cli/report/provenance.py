@@ -3,10 +3,12 @@
 import shlex
 from typing import TYPE_CHECKING, Any
 
+import ex3cli
 from ex3cli.report.document import Making
 from ex3cli.report.words import duration, option, seconds_between
 
 if TYPE_CHECKING:
+    from ex3cli.report.source import ResultSource
     from ex3cli.runs.run import Run
 
 LEFT_OPEN = {
@@ -16,6 +18,14 @@ LEFT_OPEN = {
     ("vae", "jobs"): "every processor",
 }
 """What an evaluation's 0 or nothing stands for: settings that were not given, and that it found itself."""
+
+
+def made_with(archive: "ResultSource") -> str:
+    """The days of the runs that were read, and the version of ex3."""
+    runs = [run for run in archive.runs if run.name in archive.read]
+    days = sorted((run.manifest.ended or run.manifest.started)[:10] for run in runs)
+    made = f"made from runs of {' to '.join(dict.fromkeys([days[0], days[-1]]))}, " if days else ""
+    return f"{made}ex3 {ex3cli.__version__}"
 
 
 def making(run: "Run") -> Making:

@@ -82,23 +82,11 @@ def _trimmed(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def spread(mean: float, std: float | None, digits: int = 2) -> str:
-    """Mean ± spread, both shares, in percent; the mean alone where a single value has no spread."""
-    return percent(mean, digits) + ("" if std is None else f" ± {percent(std, digits)}")
-
-
 def listed(words: Sequence[str], last: str = "and") -> str:
     """A, B and C."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
-
-
-def count(amount: int, one: str, many: str = "") -> str:
-    """1 attempt, 2 attempts, no attempt."""
-    if amount == 0:
-        return f"no {one}"
-    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
 
 
 def duration(seconds: float) -> str:
@@ -123,13 +111,3 @@ def option(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(option(each) for each in value)
     return "none" if value is None else "yes" if value is True else "no" if value is False else str(value)
-
-
-def beside(ours: float, theirs: float, noise: float, name: str) -> str:
-    """How an accuracy stands to another one: points ahead or behind; level where that is less than the spread
-    of one draw.
-    """
-    gain = 100 * (ours - theirs)
-    if abs(gain) < 100 * noise:
-        return f"level with {name} ({gain:+.1f} points, less than the spread of one draw)".replace("-", "−")
-    return f"{abs(gain):.1f} points {'ahead of' if gain > 0 else 'behind'} {name}"

@@ -111,13 +111,6 @@ def test_without_a_gpu_nothing_is_wrong(ex3: Ex3, monkeypatch: pytest.MonkeyPatc
     assert findings(ex3)["gpu"]["ok"]
 
 
-def test_what_prints_the_report_is_told(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ex3cli.report.pdf.printers", lambda: ["chromium"])
-    assert findings(ex3)["report.pdf"]["detail"] == "by chromium"
-    monkeypatch.setattr("ex3cli.report.pdf.printers", lambda: [])
-    assert "cannot be printed" in findings(ex3)["report.pdf"]["detail"]
-
-
 def test_a_damaged_run_is_named(ex3: Ex3, new_run: Callable[..., Run]) -> None:
     run = new_run()
     run.write_text("notes.txt", "a")

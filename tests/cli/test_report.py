@@ -1,61 +1,113 @@
-"""`ex3 report`: the page, the PDF, what is missing, damage; and that it reads what the commands
-really write.
-"""
+"""`ex3 report`: page, PDF and source, what is missing, damage; and that it reads what the commands write."""
 
-import sys
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from ex3cli.cli.report import own_command
-from ex3cli.report import pdf
 from ex3cli.runs.run import Run
 
 Ex3 = Callable[..., Any]
+FOLDER = Path("artifacts/report")
+PAGE, PDF, SOURCE = FOLDER / "index.html", FOLDER / "report.pdf", FOLDER / "source/report.typ"
 
 
-@pytest.fixture(autouse=True)
-def _no_printer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf, "BROWSERS", ())
-    monkeypatch.setitem(sys.modules, "weasyprint", None)
-
-
-def test_it_writes_the_page_and_names_what_is_missing(ex3: Ex3) -> None:
-    (Path("artifacts") / "report").mkdir(parents=True)
-    (Path("artifacts") / "report" / "report.pdf").write_bytes(b"%PDF of an earlier page")
+def test_it_writes_page_pdf_and_source_and_names_what_is_missing(ex3: Ex3) -> None:
     outcome = ex3("report", "--author", "Ada & Co", "--title", "Mine", "--json")
     assert outcome.exit_code == 0, outcome.stderr
     document = outcome.document
-    text = Path(document["page"]).read_text(encoding="utf-8")
-    assert document["page"] == "artifacts/report/index.html"
+    assert [Path(document[name]) for name in ("page", "pdf", "source")] == [PAGE, PDF, SOURCE]
+    text = PAGE.read_text(encoding="utf-8")
     assert "<title>Mine</title>" in text
     assert "Ada &amp; Co" in text
+    assert PDF.read_bytes().startswith(b"%PDF")
+    assert "Ada & Co" in SOURCE.read_text(encoding="utf-8")
     assert "ex3 divergence" in [each["command"] for each in document["missing"]]
     assert {each["id"]: each["complete"] for each in document["sections"]}["distances"] is False
-    assert document["pdf"] is None
-    assert not Path("artifacts/report/report.pdf").exists()  # it would say something else than the page
-    assert "no report.pdf" in ex3("report").stdout
 
 
-def test_the_pdf_is_of_a_page_with_pictures_that_pdf_has(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
-    class HTML:
-        def __init__(self, filename: str) -> None:
-            self.text = Path(filename).read_bytes()
+def test_an_edited_source_is_compiled_and_never_lost(ex3: Ex3) -> None:
+    assert ex3("report", "--from-source").exit_code == 4  # there is none yet
+    assert ex3("report", "--questions", "distances", "--short").exit_code == 0
+    first = PDF.read_bytes()
+    edited = SOURCE.read_text(encoding="utf-8") + "\nA sentence of mine.\n"
+    SOURCE.write_text(edited, encoding="utf-8")
+    outcome = ex3("report", "--from-source", "--json")
+    assert outcome.exit_code == 0
+    assert Path(outcome.document["pdf"]) == PDF
+    assert PDF.read_bytes() != first
+    said = ex3("report", "--short").stdout
+    assert "report-edited-1.typ" in said
+    assert SOURCE.with_name("report-edited-1.typ").read_text(encoding="utf-8") == edited
+    assert PDF.read_bytes() == first
+    assert "edited" not in ex3("report", "--title", "Another").stdout  # the program's own source is replaced
+    SOURCE.write_text("#strong[", encoding="utf-8")
+    outcome = ex3("report", "--from-source")
+    assert outcome.exit_code == 4
+    assert "line 1 does not compile" in outcome.stderr
 
-        def write_pdf(self) -> bytes:
-            return b"%PDF" + self.text
 
-    monkeypatch.setitem(sys.modules, "weasyprint", SimpleNamespace(HTML=HTML))
-    outcome = ex3("report", "--json")
-    assert outcome.document["pdf"] == "artifacts/report/report.pdf"
-    shown, printed = (
-        Path("artifacts/report", name).read_text(encoding="utf-8") for name in ("index.html", "report.pdf")
-    )
-    assert ('src="data:image/webp' in shown, 'src="data:image/webp' in printed) == (True, False)
-    assert 'src="data:image/png' in printed
+def test_a_title_page_is_remembered_until_it_is_cleared(ex3: Ex3) -> None:
+    authors = ("--author", "Ada, 1", "--author", "Charles, 2")
+    given = ("--title", "Mine", "--course", "Learning", "--link", "https://example.org/a")
+    assert ex3("report", *authors, *given, "--questions", "gans, distances").exit_code == 0
+    assert ex3("report").exit_code == 0
+    text, source = PAGE.read_text(encoding="utf-8"), SOURCE.read_text(encoding="utf-8")
+    for each in ("Ada, 1", "Charles, 2", "Mine", "Learning"):
+        assert each in text
+        assert each in source
+    assert "#link" not in source
+    assert '"https://example.org/a"' in source
+    assert 'author: ("Ada, 1", "Charles, 2", )' in source
+    assert [each["id"] for each in ex3("report", "--json").document["sections"]] == ["gans", "distances"]
+    cleared = ("--author", "", "--title", "", "--course", "", "--link", "", "--questions", "")
+    assert ex3("report", *cleared).exit_code == 0
+    text = PAGE.read_text(encoding="utf-8")
+    assert not [each for each in ("Ada, 1", "Mine", "Learning", "example.org") if each in text]
+    assert len(ex3("report", "--json").document["sections"]) == 6
+
+
+def test_a_picture_is_attached_with_its_caption_and_remembered(ex3: Ex3, tmp_path: Path) -> None:
+    picture = tmp_path / "gan lab.jpg"
+    Image.new("RGB", (40, 30), "red").save(picture)
+    given = ("--attach", picture, "--caption", "GAN Lab #1", "--questions", "lab")
+    assert ex3("report", *given).exit_code == 0
+    picture.unlink()
+    assert ex3("report").exit_code == 0
+    assert ": GAN Lab #1</figcaption>" in PAGE.read_text(encoding="utf-8")
+    assert r"[GAN Lab \#1]" in SOURCE.read_text(encoding="utf-8")
+    shown = (FOLDER / "source/figures/figure-1.png").read_bytes()
+    assert Image.open(io.BytesIO(shown)).size == (40, 30)
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (("--attach", "none.png", "--caption", "a"), "no picture can be read there"),
+        (("--attach", "notes.txt", "--caption", "a"), "no picture can be read there"),
+        (("--attach", "notes.txt"), "1 --attach, but 0 --caption"),
+        (("--caption", "a"), "0 --attach, but 1 --caption"),
+        (("--questions", "lab,gan"), "there is no section 'gan'"),
+        (("--link", "javascript:alert(1)"), "is no web address"),
+        (("--title", "two\nlines"), "cannot be printed"),
+        (("--author", "a\x1b"), "cannot be printed"),
+        (("--missing", "--make"), "exclude each other"),
+        (("--missing", "--from-source"), "exclude each other"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_written(
+    ex3: Ex3, words: tuple[str, ...], cause: str
+) -> None:
+    Path("notes.txt").write_text("no picture")
+    outcome = ex3("report", *words)
+    assert outcome.exit_code == 2
+    assert cause in outcome.stderr
+    assert not FOLDER.exists()
 
 
 def test_missing_lists_commands_for_a_script(ex3: Ex3) -> None:
@@ -65,8 +117,6 @@ def test_missing_lists_commands_for_a_script(ex3: Ex3) -> None:
     assert all(each.startswith("ex3 ") for each in lines)
     assert not [each for each in lines if "gan train" in each]
     assert not Path("my runs").exists()
-    assert ex3("report", "--missing", "--make").exit_code == 2
-    assert ex3("report", "--title", "two\nlines").exit_code == 2
 
 
 def test_damage_is_named_on_the_page_and_exits_with_four(ex3: Ex3) -> None:
@@ -135,39 +185,14 @@ def test_it_reads_what_is_shipped_and_what_the_commands_write(ex3: Ex3) -> None:
         if words == "ex3 gan eval --kind wgan" or words.startswith("ex3 gan compare")
     ]
     text = Path("artifacts/report/index.html").read_text(encoding="utf-8")
-    assert "M1 on Fashion-MNIST" not in text  # that takes `ex3 vae eval`
-    assert text.count("Every recipe on the same draws") == 4  # caption and name of the table of each data set
+    assert "Fashion-MNIST: confusion matrix" not in text  # that takes `ex3 vae eval`
+    assert "Test error in % by number of labels" in text
     assert "DCGAN: loss against iteration." in text
 
 
-def test_author_and_title_are_remembered_until_they_are_cleared(ex3: Ex3) -> None:
-    page = Path("artifacts/report/index.html")
-    assert ex3("report", "--author", "Ada & Co", "--title", "Mine").exit_code == 0
-    assert ex3("report").exit_code == 0
-    text = page.read_text(encoding="utf-8")
-    assert "Ada &amp; Co" in text
-    assert "<title>Mine</title>" in text
-    assert ex3("report", "--author", "", "--title", "").exit_code == 0
-    text = page.read_text(encoding="utf-8")
-    assert "Ada &amp; Co" not in text
-    assert "<title>Mine</title>" not in text
-
-
-@pytest.mark.parametrize("content", ["", "[1]", '{"author": 3}', '{"author": "a\\u001bb"}'])
-def test_a_file_of_author_and_title_that_is_not_ours_is_written_anew(ex3: Ex3, content: str) -> None:
-    about = Path("artifacts/report/about.json")
-    about.parent.mkdir(parents=True)
-    about.write_text(content)
+@pytest.mark.parametrize("content", ["", "[]", '{"author": 1}', '{"title": "a\\u001b", "captions": ["b"]}'])
+def test_what_is_remembered_may_be_damaged(ex3: Ex3, content: str) -> None:
+    FOLDER.mkdir(parents=True)
+    (FOLDER / "about.json").write_text(content)
     assert ex3("report", "--title", "Mine").exit_code == 0
-    assert '"title": "Mine"' in about.read_text()
-
-
-def test_an_older_pdf_stays_only_beside_its_own_page(ex3: Ex3) -> None:
-    assert ex3("report").exit_code == 0
-    Path("artifacts/report/report.pdf").write_bytes(b"%PDF of an earlier page")
-    assert "Kept the older report.pdf" in ex3("report", "--no-pdf").stdout
-    assert ex3("report", "--no-pdf", "--json").document["pdf"] == "artifacts/report/report.pdf"
-    assert Path("artifacts/report/report.pdf").exists()
-    assert "Removed the older report.pdf" in ex3("report", "--no-pdf", "--title", "Another page").stdout
-    assert not Path("artifacts/report/report.pdf").exists()
-    assert "Removed" not in ex3("report", "--no-pdf").stdout
+    assert json.loads((FOLDER / "about.json").read_text())["title"] == "Mine"

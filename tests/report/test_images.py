@@ -42,16 +42,6 @@ def test_a_large_picture_is_reduced_and_keeps_its_shape(store: Store, make: Call
         assert picture.size == (1600, 200)
 
 
-def test_what_is_printed_is_the_runs_own_picture(store: Store, make: Callable[..., Run]) -> None:
-    run = make(("toy",), "toy", files={"figures/a.png": drawn((3200, 400)), "figures/b.svg": SVG})
-    found = figure(ResultSource(store), run, "figures/a", alt="", caption="")
-    assert uri(found).startswith("data:image/webp;")
-    printed = uri(found, for_print=True).removeprefix("data:image/png;base64,")
-    assert base64.b64decode(printed) == run.read_bytes("figures/a.png")
-    art = figure(ResultSource(store), run, "figures/b", alt="", caption="")
-    assert uri(art, for_print=True) == uri(art)  # as it is
-
-
 def test_finding_a_figure_encodes_nothing(
     store: Store, make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from ex3cli.gan.kinds import NAMES
 from ex3cli.metrics.statistics import wilson_interval
-from ex3cli.report.document import Figure, MissingResult, Part, Table
+from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
-from ex3cli.report.sections.gans import DATASET, TRAIN, kinds
+from ex3cli.report.sections.gans import ASKED, DATASET, TRAIN, kinds
 from ex3cli.report.source import MissingError, ResultSource
-from ex3cli.report.words import count, fixed, listed, number, percent
+from ex3cli.report.words import fixed, listed, number, percent
 from ex3cli.training.attempts import Attempt, Tally, attempt_from_row, tally
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ DECIDED = {
     "fid_as_evaluated": (
         "in looks",
         4,
-        "In looks: the Fréchet distance of as few images at a time as on the way, which is larger.",
+        "“In looks”: Fréchet distance from 1,000 images, as during training; it is biased upwards.",
     ),
     "best_fid": ("the least before", 4, ""),
     "kid": ("KID × 1,000", 2, ""),
@@ -37,7 +37,7 @@ DECIDED = {
         3,
         "Least variety: of the class whose images differ least, beside real ones.",
     ),
-    "min_class_share": ("rarest class", 3, "Rarest class: its share of the images drawn."),
+    "min_class_share": ("rarest class", 3, "Rarest class: its share of the generated images."),
     "class_kl": (
         "class_kl",
         4,
@@ -53,7 +53,7 @@ DECIDED = {
         3,
         "Critic's area: under the curve of its scores; 1 tells all of a class apart.",
     ),
-    "score_gap": ("score gap", 4, "Score gap: between its mean scores of real and of drawn images."),
+    "score_gap": ("score gap", 4, "Score gap: between its mean scores of real and of generated images."),
     "generator_grad_norm": ("generator's gradient", 3, "Generator's gradient: its norm over all weights."),
     "weights": (
         "size of weights",
@@ -145,7 +145,7 @@ def counts_table(found: list[Count]) -> Table:
             for times, word in ((told.unjudged, "unjudged"), (told.shortened, "shortened"))
             if times
         )
-        whose = "shipped" if each.shipped else "yours"
+        whose = "bundled" if each.shipped else "yours"
         rows.append(
             [
                 NAMES[each.kind],
@@ -161,30 +161,32 @@ def counts_table(found: list[Count]) -> Table:
     headings = [
         "kind",
         "attempts",
-        "failed before the first good one",
+        "failed before the first that converged",
         "failed",
         "converged",
         "failure rate, 95 % interval",
     ]
     note = (
-        "The intervals are Wilson's. Attempts that nobody judged or that were cut short are no evidence, "
-        "and not counted."
+        "The intervals are Wilson's. Attempts that were not judged, or were stopped early, are not counted. "
+        "Bundled attempts were made by the authors of ex3."
     )
-    return Table("Failed convergences", [*headings, "reasons", "not counted"], rows, note)
+    return Table("Failed convergences", [*headings, "reasons", "not counted"], rows, note, label="failures")
 
 
-def counted_in_words(each: Count) -> str:
-    """How many failed before a good one."""
-    told, name = each.tally, NAMES[each.kind]
-    if told.failed_before_first_success is not None:
-        failed = count(told.failed_before_first_success, "attempt")
-        return (
-            f"{name}: {failed} failed before the first good one; in all {told.failed} failed and "
-            f"{told.converged} converged."
-        )
-    if told.failed:
-        return f"{name}: {count(told.failed, 'attempt')} failed, and none has converged yet."
-    return f"{name}: no attempt has been judged, so nothing can be said of how often it fails."
+def answer(archive: ResultSource) -> str:
+    """How many attempts failed before a good one, and how far the images are from real ones."""
+    failed = [
+        f"{each.tally.failed_before_first_success} of {NAMES[each.kind]}"
+        for each in counts(archive)[0]
+        if each.kind in ASKED and each.tally.failed_before_first_success is not None
+    ]
+    return (
+        f"Attempts that failed before the first that converged: {listed(failed)}. The losses are "
+        "cross-entropies for DCGAN and a difference of scores for WGAN, and tell little of the images' "
+        "quality."
+        if failed
+        else ""
+    )
 
 
 def failures(archive: ResultSource) -> Part:
@@ -198,8 +200,14 @@ def failures(archive: ResultSource) -> Part:
     makings = [making(run) for each in found for run in each.runs]
     tables = [counts_table(found), every] if found else []
     figures = []
-    words = [counted_in_words(each) for each in found]
+    words = []
     if found:
+        words.append(
+            f"An attempt is one training from one seed. {refer('failures')} counts those that failed "
+            "before the first that converged. It failed if its images collapsed or got worse, or if at "
+            "the end too few had the requested class (label agreement) or too few real images had a "
+            "generated one near (coverage)."
+        )
         try:
             run = _history_of(archive, found)
             figures.append(_rates(archive, run, found))
@@ -228,17 +236,12 @@ def _history_of(archive: ResultSource, found: list[Count]) -> "Run":
 
 
 def _bars(bars: dict[str, dict[str, float]]) -> list[str]:
-    """What converged takes, where the kinds are not all held to the same: a rate is of its bar."""
-    if len({tuple(bar.values()) for bar in bars.values()}) < 2:
-        return []
+    """What an attempt has to reach, by kind."""
     held = [
-        f"{NAMES[kind]} {number(bar['label_agreement'])} and {number(bar['coverage'])}"
+        f"{number(bar['label_agreement'])} / {number(bar['coverage'])} for {NAMES[kind]}"
         for kind, bar in bars.items()
     ]
-    return [
-        "Not all are held to the same: converged takes a label agreement and a coverage of at least "
-        f"{listed(held)}."
-    ]
+    return [f"The least label agreement / coverage is {listed(held)}."] if held else []
 
 
 def _rates(archive: ResultSource, run: "Run", found: list[Count]) -> Figure:
@@ -253,6 +256,7 @@ def _rates(archive: ResultSource, run: "Run", found: list[Count]) -> Figure:
         "figures/failures",
         caption="How often a training failed to converge, with 95 % intervals (Wilson).",
         alt=f"Failed attempts of those judged, each with its interval: {listed(rates)}.",
+        folded=True,
     )
 
 

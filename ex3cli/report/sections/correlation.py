@@ -17,35 +17,26 @@ if TYPE_CHECKING:
 
 CORRELATE = "gan correlate"
 QUESTION = (
-    "A WGAN's loss is said to tell how good its images are, and a GAN's not (Arjovsky et al. 2017; "
-    "Gulrajani et al. 2017). "
-    "Here the distance that each critic estimates is held beside that of the images, at every look that its "
-    "judge took."
+    "A WGAN's loss is said to measure the quality of its images, and a GAN's not to (Arjovsky et al. "
+    "2017; Gulrajani et al. 2017). Here the distance that each critic estimates is compared with the "
+    "Fréchet distance of the images, at every evaluation during the training."
 )
 FINDINGS = {
-    "falls": "The estimate falls to the end, as the images get better",
-    "turns": "The estimate turns, and rises while the images still get better, so that it does not tell how "
-    "good they are",
-    "ends": "The estimate rises again, and the images get no better after that",
-    None: "Too few looks to say, or an estimate that never changes",
+    "falls": "falls as the images improve",
+    "turns": "rises while the images still improve",
+    "ends": "rises once the images no longer improve",
+    None: "too few evaluations to say",
 }
 CAUTION = (
-    "An estimate that has fallen so far may still turn: compare trainings over as many iterations. What "
-    "they differ in besides "
-    "their kind, such as step sizes, steps of the critic and whether classes are told, is not taken apart "
-    "here."
+    "An estimate that rises while the images are still improving does not measure their quality. One that "
+    "falls to the end may still turn in a longer training. The trainings also differ in learning rate, "
+    "critic steps and class conditioning; these effects are not separated here."
 )
 NOTE = (
-    "ρ: Spearman's rank correlation of estimate and distance over the looks; of changes: of what both "
-    "change from look to "
-    "look. Two figures that go one way all the time have a ρ of 1 or −1, whatever they are, and looks "
-    "follow one another, so "
-    "that no p-value would mean anything. The estimate is the mean since the look before, and of the newest "
-    "weights; the "
-    "Fréchet distance is of 1,000 images from their running average, and scatters by a factor of up to "
-    "{scatter}. Turns: the "
-    "estimate is lowest before the last tenth of the looks, and the distance falls by more than that factor "
-    "after it."
+    "ρ: Spearman's rank correlation of estimate and distance over the evaluations; of changes: of their "
+    "changes between evaluations. Two quantities that only rise or only fall have a ρ of 1 or −1 whatever "
+    "they are. The Fréchet distance is of 1,000 images from the averaged weights, and scatters by a "
+    "factor of up to {scatter}."
 )
 
 
@@ -72,9 +63,8 @@ def meaning(archive: ResultSource) -> Part:
         archive,
         run,
         "figures/correlation",
-        caption="The critic's estimate, its lowest ringed, above the images' Fréchet distance; dashed where "
-        "the step size "
-        "begins to fall.",
+        caption="The critic's estimate (lowest value ringed) above the images' Fréchet distance; dashed: the "
+        "learning rate begins to fall.",
         alt="Curves of the critic's estimate and of the images' distance for "
         f"{listed([_name(each) for each in rows])}.",
     )
@@ -86,6 +76,7 @@ def meaning(archive: ResultSource) -> Part:
         "of changes",
         "estimate from its lowest on",
         "distance meanwhile",
+        "the estimate",
     )
     table = Table(
         "Estimate and distance through the training",
@@ -93,8 +84,9 @@ def meaning(archive: ResultSource) -> Part:
         [_row(each) for each in rows],
         NOTE.format(scatter=document["scatter"]),
     )
-    words = [QUESTION, *_in_words(rows), CAUTION, *_left_out(document["left_out"])]
-    return Part("Does the loss tell how good the images are?", words, [table], [shown], makings=[making(run)])
+    words = [QUESTION, CAUTION, *_left_out(document["left_out"])]
+    title = "Does the loss measure the quality of the images?"
+    return Part(title, words, [table], [shown], makings=[making(run)], folded=True)
 
 
 def _sources(archive: ResultSource) -> "list[Run]":
@@ -126,22 +118,7 @@ def _row(row: dict[str, Any]) -> list[str]:
         if falls
         else f"{fixed(lowest['estimate'], 3)} to {fixed(end['estimate'], 3)}",
         fixed(end["fid"], 3) if falls else f"{fixed(lowest['fid'], 3)} to {fixed(end['fid'], 3)}",
-    ]
-
-
-def _in_words(rows: list[dict[str, Any]]) -> list[str]:
-    """A sentence for each of the findings, with the trainings that it is of."""
-    grouped: dict[str | None, list[str]] = {}
-    for row in rows:
-        lowest, iterations = row["lowest"], f"{row['iterations']:,} iterations"
-        told = (
-            f"lowest at {lowest['iteration']:,} of {iterations}"
-            if row["finding"] in ("turns", "ends")
-            else iterations
-        )
-        grouped.setdefault(row["finding"], []).append(f"{_name(row)} ({told})")
-    return [
-        f"{words}: {listed(grouped[finding])}." for finding, words in FINDINGS.items() if finding in grouped
+        FINDINGS[row["finding"]],
     ]
 
 

@@ -1,14 +1,14 @@
 """DCGAN and WGAN: scores beside those of real images, and images side by side."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.gan.kinds import NAMES
-from ex3cli.report.document import MissingResult, Part, Table
+from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.source import MissingError, ResultSource, derived_from
-from ex3cli.report.words import fixed, listed, percent
+from ex3cli.report.words import fixed, listed
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
@@ -98,16 +98,14 @@ def scores_table(found: list[Scored], caption: str = "Generated images beside re
             ]
         floors = list(dict.fromkeys(_scaled(each.document[floor], scale, digits) for each in found))
         rows.append([name, *cells, " / ".join(floors)])
-    rows.append(["would pass as converged", *(_passes(each) for each in found), ""])
+    rows.append(["meets the criterion of convergence", *(_passes(each) for each in found), ""])
     drawn = list(dict.fromkeys(f"{each.document['n']:,}" for each in found))
     seeds = list(dict.fromkeys(str(each.run.manifest.seed) for each in found))
     classifiers = list(dict.fromkeys(each.document["classifier"] for each in found))
     note = (
-        f"{listed(drawn)} images drawn with seed {listed(seeds)}, judged by {listed(classifiers)}. The last "
-        "column is what "
-        "real training images score against the test images; for label agreement it is the classifier's own "
-        "accuracy. "
-        "Small Fréchet distance and KID are good, and coverage, density and agreement near the last column."
+        f"{listed(drawn)} images generated with seed {listed(seeds)}, judged by {listed(classifiers)}; "
+        "“real”: training images against the test images. Lower is better for Fréchet distance and KID; "
+        "coverage, density and label agreement should be close to the column “real”."
     )
     return Table(caption, ["", *(NAMES[each.kind] for each in found), "real"], rows, note)
 
@@ -122,52 +120,17 @@ def _passes(each: Scored) -> str:
     return "yes" if each.document["verdict"] == "converged" else f"no: {each.document['reason']}"
 
 
-def _verdict(document: dict[str, Any]) -> str:
-    """Whether the images pass the judge's bar, which is of as many as there are real ones."""
-    if document["verdict"] is None:
-        return f"{document['n']:,} images are too few to say whether it passes as converged."
-    if document["verdict"] == "converged":
-        return "It passes as converged."
-    return f"It falls short of what counts as converged: {document['reason']}."
-
-
-def in_words(found: list[Scored]) -> list[str]:
-    """The answer to which GAN draws better, as far as the scores bear it out."""
-    said = []
-    for each in found:
-        document = each.document
-        seen = (
-            f"{percent(document['label_agreement'], 1)} % are seen as the class that was asked for"
-            if document["label_agreement"] is not None
-            else "it takes no class"
-        )
-        said.append(
-            f"{NAMES[each.kind]}: of the images drawn {seen} (of real ones "
-            f"{percent(document['classifier_accuracy'], 1)} %); "
-            f"{percent(document['coverage'], 1)} % of the real images have a drawn one near (real: "
-            f"{percent(document['coverage_floor'], 1)} %). {_verdict(document)}"
-        )
-    if len(found) > 1:
-        names = {
-            key: min(found, key=lambda each: sign * (each.document[key] or 0)).kind
-            for key, sign in (("fid", 1), ("coverage", -1))
-        }
-        best = list(dict.fromkeys(NAMES[kind] for kind in names.values()))
-        said.append(
-            f"{best[0]} is nearer to the real images both by the Fréchet distance and by coverage."
-            if len(best) == 1
-            else f"By the Fréchet distance {best[0]} is nearer to the real images, by coverage {best[1]}."
-        )
-    return said
-
-
 def quality(archive: ResultSource) -> Part:
     """The scores."""
     found, gaps = all_scored(archive)
-    tables = [scores_table(found), _classes(found)] if found else []
-    return Part(
-        "How good they are", in_words(found), tables, makings=[making(each.run) for each in found], gaps=gaps
-    )
+    tables = [replace(scores_table(found), label="scores"), _classes(found)] if found else []
+    said = [
+        f"{refer('scores')} scores generated images, and real ones in the same way. Label agreement is the "
+        "share of images that a classifier assigns to the requested class, coverage the share of real "
+        "images with a generated image near."
+    ]
+    makings = [making(each.run) for each in found]
+    return Part("Quality of the images", said if found else (), tables, makings=makings, gaps=gaps)
 
 
 def _classes(found: list[Scored]) -> Table:
@@ -189,11 +152,33 @@ def side_by_side(archive: ResultSource) -> Part:
     sources = []
     for kind in ASKED:
         sources.append(trained(archive, kind))
-    run = _best_comparison(archive, sources, gap)
+    runs = _comparisons(archive, sources, gap)
+    figures = [_images(archive, run, label="" if place else "side-by-side") for place, run in enumerate(runs)]
+    document = archive.json(runs[0], "comparison.json")
+    gaps = []
+    for each in document["missing"]:
+        what = NAMES.get(each["panel"], each["panel"]) + " images"
+        gaps.append(MissingResult(what, each["cause"], f"{each['remedy']}; then: {command}", quick=False))
+    commands = [
+        (
+            f"With {NAMES[kind]}",
+            archive.command("ex3", "gan", "sample", "--kind", kind, "--label", LABEL, "-n", "2"),
+        )
+        for kind in ASKED
+    ]
+    said = [
+        f"{refer('side-by-side')} shows them. New images, of any class and number, come from the trained "
+        "weights:"
+    ]
+    makings = [making(run) for run in runs]
+    return Part("Two images of each", said, figures=figures, commands=commands, makings=makings, gaps=gaps)
+
+
+def _images(archive: ResultSource, run: "Run", label: str) -> Figure:
     document = archive.json(run, "comparison.json")
     drawn = [NAMES.get(each["panel"], each["panel"]) for each in document["panels"]]
     number_of = max(len(each["indices"]) for each in document["panels"])
-    shown = figure(
+    return figure(
         archive,
         run,
         "figures/comparison",
@@ -201,24 +186,14 @@ def side_by_side(archive: ResultSource) -> Part:
         alt=f"Images of the class {document['label']}: {number_of} each of {listed(drawn)}.",
         caption=f"{document['label']}: {number_of} each of {listed(drawn)}, seed {document['seed']}, not "
         "picked by hand.",
+        label=label,
     )
-    gaps = []
-    for each in document["missing"]:
-        what = NAMES.get(each["panel"], each["panel"]) + " images"
-        gaps.append(MissingResult(what, each["cause"], f"{each['remedy']}; then: {command}", quick=False))
-    commands = [
-        (
-            "Draw new ones",
-            archive.command("ex3", "gan", "sample", "--kind", kind, "--label", LABEL, "-n", "2"),
-        )
-        for kind in ASKED
-    ]
-    return Part("Side by side", figures=[shown], commands=commands, makings=[making(run)], gaps=gaps)
 
 
-def _best_comparison(archive: ResultSource, sources: "list[Run]", gap: MissingResult) -> "Run":
-    """Of the comparisons of these generators one with real images, which take the data set; the user's before
-    a shipped one.
+def _comparisons(archive: ResultSource, sources: "list[Run]", gap: MissingResult) -> "list[Run]":
+    """Of each class the best comparison of these generators, the best of all first.
+
+    One with real images, which take the data set, is better than one without; the user's than a bundled one.
     """
     category = ("gan", DATASET, "comparison")
     archive.check(category, gap)
@@ -226,7 +201,9 @@ def _best_comparison(archive: ResultSource, sources: "list[Run]", gap: MissingRe
     runs = [run for run in runs if all(derived_from(run, source) for source in sources)]
     if not runs:
         raise MissingError(gap)
-    return max(
-        runs,
+    runs.sort(
         key=lambda run: (not run.manifest.summary["missing"], not run.is_reference, run.manifest.started),
+        reverse=True,
     )
+    labels = [archive.peek(run, "comparison.json")["label"] for run in runs]
+    return [run for place, run in enumerate(runs) if labels[place] not in labels[:place]]

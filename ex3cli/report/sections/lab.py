@@ -1,20 +1,22 @@
 """GAN Lab: a small GAN on points in the plane."""
 
+import csv
 from typing import TYPE_CHECKING
 
-from ex3cli.report.document import MissingResult, Part, Table
+import numpy as np
+
+from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.source import ResultSource
-from ex3cli.report.words import count, fixed, option, percent
+from ex3cli.report.words import fixed, option, percent
 from ex3cli.training.attempts import tally
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
-    from ex3cli.training.attempts import Attempt
 
 TRAIN = "lab train"
-NEEDED = {"js", "w", "w_floor", "modes", "of_modes"}
+HISTORY, FILM = "history.csv", "film.safetensors"
 LEAST_EPOCHS = 5000
 """What the exercise asks for."""
 
@@ -40,31 +42,68 @@ def chosen(archive: ResultSource) -> "Run":
     )
 
 
-def verdict(archive: ResultSource, run: "Run") -> str:
-    """What the training came to: of a converged one its numbers, else the words of its own judge."""
-    summary = run.manifest.summary
-    config = run.manifest.config
-    told = (
-        f"{config.get('distribution', run.manifest.category[-1])} (loss {config['loss']}, seed "
-        f"{run.manifest.seed})"
-    )
-    good = [
-        each
-        for each in archive.attempts_in(run)
-        if each.verdict == "converged" and each.values.keys() >= NEEDED
+def answer(archive: ResultSource) -> str:
+    """Whether the training has converged, and by which rule."""
+    run = chosen(archive)
+    epochs = run.manifest.summary["epochs"]
+    return f"A GAN on points in the plane ({_name(run)}), {epochs:,} epochs: {_why(run)}."
+
+
+def _name(run: "Run") -> str:
+    return str(run.manifest.config.get("distribution", run.manifest.category[-1]))
+
+
+def _why(run: "Run") -> str:
+    """The verdict, with the rule, as the training itself put it."""
+    return str(run.manifest.summary["why"]).replace("W -", "W −")
+
+
+def explanation(archive: ResultSource) -> Part:
+    """What the losses, the arrows and the distances mean."""
+    run = chosen(archive)
+    paragraphs: list[str | Formula] = []
+    if run.manifest.config["loss"] == "log":
+        paragraphs += [
+            "Losses. The discriminator D and the generator G minimise",
+            Formula(
+                r"L_D = -\mathbb{E}\log D(x) - \mathbb{E}\log(1-D(G(z))), \quad L_G = -\mathbb{E}\log "
+                r"D(G(z))."
+            ),
+            "Where generated points cannot be told from real ones, the best discriminator answers ½ "
+            "everywhere, so that its loss is 2 log 2 = 1.386 and the generator's log 2 = 0.693. A "
+            "discriminator's loss well "
+            "below 1.386 means that it still sees a difference." + _last_losses(archive, run),
+        ]
+    paragraphs += [
+        "Arrows. Each shows −∇ of the generator's loss at a generated point: where the point has to move. "
+        "It is long where D changes steeply, so where it tells real from generated points, and short "
+        "where D is flat. Arrows that shorten as the training goes on mean that little is left to correct."
+        + _arrows(archive, run),
+        "Distances. KL and JS compare densities cell by cell, W the distance that points would have to "
+        "move. A generated shape that is a little thinner than the real one has empty cells beside full "
+        "ones, which costs JS much, but its points are almost in place, which costs W little. So JS can "
+        "stay above its floor while W has reached it. W settles to its floor, which two samples of real "
+        "points have between them too.",
     ]
-    why = _converged(good[-1]) if good else str(summary["why"]).replace("W -", "W −")
-    return f"{told}: {why}. {summary['epochs']:,} epochs were trained."
+    return Part("Explanation", paragraphs)
 
 
-def _converged(attempt: "Attempt") -> str:
-    values = attempt.values
+def _last_losses(archive: ResultSource, run: "Run") -> str:
+    if HISTORY not in run.manifest.files:
+        return ""
+    *_, last = csv.DictReader(archive.bytes(run, HISTORY).decode().splitlines())
+    losses = [fixed(float(last[name]), 3) for name in ("discriminator_loss", "generator_loss")]
+    return f" At the end they are {losses[0]} and {losses[1]}."
+
+
+def _arrows(archive: ResultSource, run: "Run") -> str:
+    if FILM not in run.manifest.files:
+        return ""
+    film = archive.tensors(run, FILM)
+    means = np.linalg.norm(film["pull"], axis=-1).mean(axis=1)
     return (
-        f"converged. Every evaluation since epoch {attempt.iteration:,} meets the convergence rule. Over "
-        "the last five, "
-        f"the median of JS is {fixed(values['js'], 3)} nats and that of W is {fixed(values['w'], 3)} (real "
-        "against real: "
-        f"{fixed(values['w_floor'], 3)}); {values['modes']:.0f} of {values['of_modes']:.0f} modes are covered"
+        f" Their mean length is {fixed(float(means[0]), 3)} at epoch {film['epoch'][0]:,} and "
+        f"{fixed(float(means[-1]), 3)} at epoch {film['epoch'][-1]:,}."
     )
 
 
@@ -90,11 +129,15 @@ def plane(archive: ResultSource) -> Part:
         rows,
         note="The floor is what fresh real points score against real points: no generator can be expected "
         "to beat it.",
+        label="lab-end",
     )
     settings = Table(
-        "Config", ["setting", "value"], [[name, option(value)] for name, value in config.items()], folded=True
+        "Settings of the GAN in the plane",
+        ["setting", "value"],
+        [[name, option(value)] for name, value in config.items()],
+        folded=True,
     )
-    name = str(config.get("distribution", run.manifest.category[-1]))
+    name = _name(run)
     figures = [
         figure(
             archive,
@@ -102,6 +145,7 @@ def plane(archive: ResultSource) -> Part:
             "figures/panel",
             caption="Left: real and generated points, the discriminator as colour, and arrows "
             "along −∇ of the generator's loss. Right: losses, KL and JS, and W against the epoch.",
+            label="lab",
             alt=f"Left, {name}: generated points among the real ones, {summary['modes']} of "
             f"{summary['of_modes']} modes "
             "covered, with arrows at some. Right, curves against the epoch that end at KL "
@@ -118,16 +162,17 @@ def plane(archive: ResultSource) -> Part:
                 "figures/manifold",
                 caption="The generator's manifold: where a grid of noise is sent.",
                 alt=f"A grid of noise before, and after the generator has bent it into the shape of {name}.",
+                folded=True,
             )
         )
     attempts, runs, _ = archive.attempts(run.manifest.category, TRAIN)
     counted = tally(attempts)
-    reasons = "".join(f", {count(times, reason, reason)}" for reason, times in counted.reasons.items())
-    history = (
-        f"All attempts at {name} in this folder: {counted.converged} converged, {counted.failed} "
-        f"failed{reasons}, "
-        f"{counted.shortened} shortened and so not counted."
-    )
+    said = [
+        f"The {_name(run)} ({config['loss']} loss, seed {run.manifest.seed}) was trained for "
+        f"{summary['epochs']:,} epochs. Verdict and rule: {_why(run)}. {refer('lab')} shows the end, "
+        f"{refer('lab-end')} its numbers.",
+        f"Attempts at it in this folder: {counted.converged} converged, {counted.failed} failed.",
+    ]
     by_name = run.manifest.category[-1] == name  # and not from a file of the user's
     replay = (
         [("Watch it in a browser, offline", archive.command("ex3", "lab", "train", name, "--page"))]
@@ -136,8 +181,8 @@ def plane(archive: ResultSource) -> Part:
     )
     others = [making(each) for each in runs if each.name != run.name]
     return Part(
-        "Answer",
-        [verdict(archive, run), history],
+        "Training",
+        said,
         [table, settings],
         figures,
         commands=replay,

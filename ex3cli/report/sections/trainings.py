@@ -1,7 +1,6 @@
 """Trainings besides those that every command takes: with preset paper, and several side by side."""
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from ex3cli.report.provenance import making
 from ex3cli.report.sections.curves import curves_of
 from ex3cli.report.sections.gans import DATASET, EVALUATE, TRAIN, Scored, scores_table, trained, untrained
 from ex3cli.report.source import MissingError, ResultSource, derived_from
-from ex3cli.report.words import count, fixed, listed, option
+from ex3cli.report.words import fixed, listed, option
 from ex3cli.runs.store import best_run
 from ex3cli.training.attempts import describe_verdict
 
@@ -32,21 +31,27 @@ HEADINGS = (
     "coverage",
     "Fréchet distance",
 )
+COURSE = (
+    "kind",
+    "run",
+    "channels",
+    "class-conditional",
+    "learning rate",
+    "critic steps",
+    "iterations",
+    "failed before",
+    "verdict",
+)
 NOTE = (
-    "What each one's judge measured at its end. Rarest class: the share of the images that the classifier "
-    "gives it; a tenth "
-    "is fair."
+    "Measured at the end of each training. Rarest class: the smallest share of the images that the "
+    "classifier assigns to a class; 0.1 is even."
 )
-SHORTENED = (
-    " A shortened training stopped before its preset's full length: that it does not pass says no more than "
-    "that."
-)
+SHORTENED = " A shortened training stopped before its preset's full length."
 
 
 def papers(archive: ResultSource) -> Part:
-    """What the paper's preset comes to, of each kind that was trained with it and is not told of above."""
-    words: list[str] = []
-    tables: list[Table] = []
+    """What the paper's preset comes to, of each kind that was trained with it and is not shown above."""
+    rows: list[list[str]] = []
     figures: list[Figure] = []
     makings: list[Making] = []
     scores: list[Scored] = []
@@ -57,7 +62,7 @@ def papers(archive: ResultSource) -> Part:
             run = with_the_papers_settings(archive, kind)
             if run is None:
                 continue
-            words.append(_course(archive, run, kind))
+            rows.append([NAMES[kind], run.name, *_course(archive, run)])
             commands.append((f"{NAMES[kind]} was trained by", shlex.join(run.manifest.argv)))
             figures += curves_of(archive, run, kind)
             makings.append(making(run))
@@ -65,9 +70,12 @@ def papers(archive: ResultSource) -> Part:
             makings.append(making(scores[-1].run))
         except MissingError as missing:
             gaps.append(missing.gap)
+    tables = [Table("Trainings with the paper's settings", COURSE, rows)] if rows else []
     if scores:
-        tables.append(scores_table(scores, "Generated images of preset paper beside real ones"))
-    return Part("Preset paper" if words else "", words, tables, figures, commands, makings, gaps)
+        tables.append(scores_table(scores, "Images of the paper's settings beside real ones"))
+    return Part(
+        "The paper's settings" if rows else "", (), tables, figures, commands, makings, gaps, folded=True
+    )
 
 
 def side_by_side(archive: ResultSource) -> Part:
@@ -90,10 +98,11 @@ def side_by_side(archive: ResultSource) -> Part:
         alt=f"For each of {names}: its loss curves and thirty images that it draws.",
     )
     note = NOTE + (SHORTENED if any(each["partial"] for each in rows) else "")
-    table = _without_empty(Table("What their judges measured", HEADINGS, [_row(each) for each in rows], note))
+    table = _without_empty(Table("Trainings side by side", HEADINGS, [_row(each) for each in rows], note))
     lines = [[_name(each), each["command"]] for each in rows]
     how = Table("How each was trained", ("training", "command"), lines, folded=True)
-    return Part("Several trainings side by side", (), [table, how], [shown], makings=[making(run)])
+    title = "Several trainings side by side"
+    return Part(title, (), [table, how], [shown], makings=[making(run)], folded=True)
 
 
 def _without_empty(table: Table) -> Table:
@@ -130,7 +139,7 @@ def _row(each: dict[str, Any]) -> list[str]:
 
 
 def with_the_papers_settings(archive: ResultSource, kind: str) -> "Run | None":
-    """The finished training of preset paper that is worth most: your newest complete one, else the longest.
+    """The finished training of preset paper that counts most: your newest complete one, else the longest.
 
     None where there is none, or where it is the one that every command takes, of which the page tells
     already.
@@ -168,25 +177,17 @@ def _newest(runs: "list[Run]") -> "Run | None":
     return max(finished, key=lambda each: (not each.is_reference, each.manifest.started), default=None)
 
 
-def _course(archive: ResultSource, run: "Run", kind: str) -> str:
-    """How long it was trained, how often it failed before, and what its judge said."""
+def _course(archive: ResultSource, run: "Run") -> list[str]:
+    """Its settings, how long it was trained, how often it failed before, and the verdict."""
     manifest = run.manifest
-    failed = sum(each.verdict == "failed" for each in archive.attempts_in(run))
-    verdict = manifest.summary.get("verdict", "unjudged")
-    length = f"{'fewer than' if manifest.partial else 'at least'} the preset's full length"
-    return (
-        f"{NAMES[kind]}, {run.name}: {_settings(manifest.config)}; {manifest.summary['iterations']:,} "
-        f"iterations ({length}); "
-        f"{count(failed - (verdict == 'failed'), 'attempt')} failed before it. Its judge's verdict: "
-        f"{describe_verdict(verdict, manifest.summary.get('reason'))}."
-    )
-
-
-def _settings(config: Mapping[str, Any]) -> str:
-    """Those that set it apart from the default preset."""
-    told = "told the class" if config["conditional"] else "not told the class"
-    steps = count(config["critic_steps"], "critic step")
-    return (
-        f"{config['width']} channels, {told}, learning rate {option(config['learning_rate'])}, {steps} an "
-        "iteration"
-    )
+    config, verdict = manifest.config, manifest.summary.get("verdict", "unjudged")
+    failed = sum(each.verdict == "failed" for each in archive.attempts_in(run)) - (verdict == "failed")
+    return [
+        str(config["width"]),
+        "yes" if config["conditional"] else "no",
+        option(config["learning_rate"]),
+        str(config["critic_steps"]),
+        f"{manifest.summary['iterations']:,}" + (" (shortened)" if manifest.partial else ""),
+        str(failed),
+        describe_verdict(verdict, manifest.summary.get("reason")),
+    ]

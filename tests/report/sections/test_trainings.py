@@ -40,15 +40,14 @@ def test_a_shortened_training_is_told_as_one_with_its_verdict_and_its_failures(
     run = paper("wgan", FAILED, SHORT, converged=False, ships=True)
     score("wgan", run, fid=0.25)
     part = papers(store)
-    assert part.paragraphs == [
-        "WGAN-GP, reference/gan/fashion-mnist/wgan/paper: 64 channels, not told the class, learning rate "
-        "0.0001, 5 critic steps an iteration; 900 iterations (fewer than the preset's full length); 1 "
-        "attempt failed "
-        "before it. "
-        "Its judge's verdict: failed: low coverage."
-    ]
+    name = "reference/gan/fashion-mnist/wgan/paper"
+    how = ["64", "no", "0.0001", "5", "900 (shortened)", "1", "failed: low coverage"]
+    assert part.tables[0].rows == [["WGAN-GP", name, *how]]
+    assert part.folded
     assert part.commands == [("WGAN-GP was trained by", "ex3 gan train")]
-    assert [table.rows[0] for table in part.tables] == [["Fréchet distance of features", "0.2500", "0.0100"]]
+    assert [table.rows[0] for table in part.tables[1:]] == [
+        ["Fréchet distance of features", "0.2500", "0.0100"]
+    ]
     assert len(part.figures) == 2
     assert not part.gaps
 
@@ -65,10 +64,10 @@ def test_yours_goes_before_the_shipped_one_unless_it_was_shorter(
 ) -> None:
     paper("dcgan", PASSED, iterations=900, ships=True)
     trial = paper("dcgan", PASSED, iterations=3)
-    assert "reference/" in papers(store).paragraphs[0]
+    assert "reference/" in papers(store).tables[0].rows[0][1]
     assert trial.name not in str(papers(store))
     mine = paper("dcgan", PASSED, iterations=900)
-    assert mine.name in papers(store).paragraphs[0]
+    assert mine.name in papers(store).tables[0].rows[0][1]
 
 
 def test_your_complete_one_goes_before_a_longer_shipped_one(
@@ -76,7 +75,7 @@ def test_your_complete_one_goes_before_a_longer_shipped_one(
 ) -> None:
     paper("dcgan", PASSED, iterations=900, ships=True)
     mine = paper("dcgan", FAILED, iterations=500, partial=False, converged=False)
-    assert mine.name in papers(store).paragraphs[0]
+    assert mine.name in papers(store).tables[0].rows[0][1]
 
 
 def test_one_beside_that_of_its_kind_is_not_that_of_its_kind(store: Store, paper: Make) -> None:
@@ -106,7 +105,7 @@ def test_it_takes_no_place_among_what_commands_take_and_count(
         return [
             part
             for part in parts
-            if part.title in ("How good they are", "Loss against iterations", "Failed convergences")
+            if part.title in ("Quality of the images", "Loss against iterations", "Failed convergences")
         ]
 
     before = told()
@@ -125,8 +124,7 @@ def test_damage_to_one_is_said_and_hides_no_other(
     (run.path / "run.json").write_text("{")
     part = papers(store)
     assert [(gap.damaged, gap.where) for gap in part.gaps][:1] == [(True, run.name)]
-    assert len(part.paragraphs) == 1
-    assert "wgan/paper" in part.paragraphs[0]
+    assert [row[1] for row in part.tables[0].rows] == ["reference/gan/fashion-mnist/wgan/paper"]
 
 
 def test_damaged_scores_are_no_missing_ones(store: Store, everything: Path, paper: Make, score: Make) -> None:

@@ -1,0 +1,94 @@
+"""The runs of M1 that the report shows: the comparison of recipes, and the user's evaluations."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ex3cli.report.document import MissingResult
+from ex3cli.report.source import ResultSource, derived_from
+from ex3cli.report.words import listed
+
+if TYPE_CHECKING:
+    from ex3cli.runs.run import Run
+
+COMPARE, TRAIN, EVALUATE = "vae compare", "vae train", "vae eval"
+DATASETS = ("fashion-mnist", "mnist")
+SIZES = [100, 600, 1000, 3000]
+"""What the exercise asks for."""
+PRESETS = ("paper", "pixels", "edges")
+Row = dict[str, Any]
+
+
+def comparison(archive: ResultSource, dataset: str) -> "tuple[Run, dict[str, Any]]":
+    """The comparison of recipes that would be taken: the user's newest complete one, else the shipped one."""
+    command = archive.command("ex3", "vae", "compare", "RUN", "--dataset", dataset)
+    gap = MissingResult(
+        f"the comparison of recipes on {dataset}",
+        "there is none, not even a bundled one",
+        command,
+        quick=False,
+    )
+    run = archive.taken(("vae", dataset, "comparison"), COMPARE, gap)
+    return run, archive.json(run, "comparison.json")
+
+
+def ordered(named: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Recipes as a reader wants them: the paper's first, then those that have names, then others."""
+    known = list(PRESETS)
+    return sorted(
+        named.items(), key=lambda item: (known.index(item[0]) if item[0] in known else len(known), item[0])
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An evaluation of a training."""
+
+    dataset: str
+    run: "Run"
+    trained: "Run"
+    document: dict[str, Any]
+
+    @property
+    def preset(self) -> str:
+        """The preset of the training."""
+        return str(self.trained.manifest.config.get("preset", "edges"))
+
+    @property
+    def rows(self) -> list[Row]:
+        """One for each number of labels."""
+        return list(self.document["results"])
+
+
+def judged(archive: ResultSource, dataset: str) -> Judged:
+    """The user's newest full evaluation of the training that is taken."""
+    words = ("ex3", "vae", "eval", *(() if dataset == "fashion-mnist" else ("--dataset", dataset)))
+    gap = MissingResult(
+        f"M1 on {dataset}",
+        f"no evaluation with {listed([str(size) for size in SIZES])} labels",
+        archive.command(*words),
+    )
+    trained = archive.taken(("vae", dataset), TRAIN, gap)
+
+    def suits(run: "Run") -> bool:
+        config = run.manifest.config
+        asked = set(SIZES) <= set(config["labels"]) and config["baselines"] and not config["features"]
+        return asked and run.manifest.category == ["vae", dataset] and derived_from(run, trained)
+
+    run = archive.newest(("vae", dataset), EVALUATE, gap, suits=suits)
+    return Judged(dataset, run, trained, archive.json(run, "table.json"))
+
+
+def evaluations(archive: ResultSource, dataset: str) -> "list[Judged]":
+    """The user's full evaluations, the newest of each training's preset and features."""
+    found: dict[tuple[Any, ...], Judged] = {}
+    for run in archive.of(("vae", dataset), EVALUATE):
+        config = run.manifest.config
+        if run.is_reference or not run.manifest.is_complete or not set(SIZES) <= set(config["labels"]):
+            continue
+        trained = next(
+            (each for each in archive.of(("vae", dataset), TRAIN) if derived_from(run, each)), None
+        )
+        if trained is not None:
+            judged = Judged(dataset, run, trained, archive.peek(run, "table.json"))
+            found[judged.preset, tuple(config["features"]), judged.document.get("transductive")] = judged
+    return list(found.values())
