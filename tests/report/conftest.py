@@ -84,7 +84,7 @@ def divergence(make: Make) -> Run:
         figures=("distances", "samples"),
         files={
             "results.json": {
-                "settings": {"penalty": 10.0},
+                "settings": {"gp_weight": 10.0},
                 "results": [line(0.0), line(0.5)],
                 "explanation": ["Because."],
             }

@@ -83,7 +83,7 @@ def penalty(archive: ResultSource) -> Part:
                 "A critic with this penalty where W is known", ["θ", "W", "critic says", "slope at Q"], rows
             )
         )
-        said.append(_off_by(readings, document["settings"]["penalty"]))
+        said.append(_off_by(readings, document["settings"]["gp_weight"]))
     except MissingError as missing:
         gaps.append(missing.gap)
     return Part("Gradient penalty", said, tables, gaps=gaps)
