@@ -32,7 +32,7 @@ def test_the_first_preset_is_the_default_and_given_values_win() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "remedy"),
     [
         ({"width": 0}, "of at least 1 and of at most 4,096"),
         ({"rate": 0.0}, "above 0"),
@@ -44,10 +44,10 @@ def test_the_first_preset_is_the_default_and_given_values_win() -> None:
         ({"preset": "papre"}, "did you mean 'paper'"),
     ],
 )
-def test_a_value_out_of_range_says_the_range(given: dict[str, object], said: str) -> None:
+def test_a_value_out_of_range_is_refused_with_the_range(given: dict[str, object], remedy: str) -> None:
     with pytest.raises(UsageError) as caught:
         Toy.resolve(**given)  # type: ignore[arg-type]
-    assert said in caught.value.remedy
+    assert remedy in caught.value.remedy
 
 
 def test_a_given_value_that_would_not_be_read_is_refused() -> None:

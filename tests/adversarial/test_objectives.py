@@ -23,7 +23,7 @@ def test_non_saturating_is_cross_entropy_with_logits(scores: tuple[torch.Tensor,
     torch.testing.assert_close(NonSaturating().generator_loss(fake), entropy(fake, torch.ones(50)))
 
 
-def test_a_discriminator_that_cannot_tell_loses_two_log_two() -> None:
+def test_a_discriminator_at_chance_loses_two_log_two() -> None:
     blind = torch.zeros(8)
     assert NonSaturating().critic_loss(blind, blind).item() == pytest.approx(2 * math.log(2))
 

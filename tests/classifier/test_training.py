@@ -206,7 +206,7 @@ def test_weights_that_do_not_fit_their_manifest_are_refused(begin: Callable[...,
         load_reference_features(store.open(run.name), "train")
 
 
-def test_only_clothes_are_mirrored_unasked_and_a_sixth_is_held_out() -> None:
+def test_only_clothes_are_mirrored_by_default_and_a_sixth_is_held_out() -> None:
     config = ClassifierConfig.resolve()
     assert [config.mirrors(name) for name in ("fashion-mnist", "mnist", "digits")] == [True, False, False]
     assert ClassifierConfig.resolve(flip="yes").mirrors("mnist")

@@ -36,19 +36,21 @@ def trained(ex3: Callable[..., Any]) -> dict[str, Any]:
     return document
 
 
-def test_eval_says_what_train_said(ex3: Callable[..., Any], trained: dict[str, Any]) -> None:
+def test_eval_gives_the_figures_of_train(ex3: Callable[..., Any], trained: dict[str, Any]) -> None:
     assert trained["partial"]
-    said = ex3("classifier", "eval", "--dataset", "digits", "--run", "0001-clothes", "--json").document
-    assert said["source"] == "computed from the data set"
+    document = ex3("classifier", "eval", "--dataset", "digits", "--run", "0001-clothes", "--json").document
+    assert document["source"] == "computed from the data set"
     for key in ("dataset", "run", "accuracy", "held_out_accuracy", "images", "class_accuracies", "confusion"):
-        assert said[key] == trained[key], key
-    assert sum(map(sum, said["confusion"])) == said["images"] == 304
-    assert said["accuracy"] == pytest.approx(sum(said["confusion"][each][each] for each in range(10)) / 304)
+        assert document[key] == trained[key], key
+    assert sum(map(sum, document["confusion"])) == document["images"] == 304
+    assert document["accuracy"] == pytest.approx(
+        sum(document["confusion"][each][each] for each in range(10)) / 304
+    )
     shown = ex3("classifier", "eval", "--dataset", "digits", "--run", "0001-clothes").stdout
-    assert f"{100 * said['accuracy']:.2f}" in shown
+    assert f"{100 * document['accuracy']:.2f}" in shown
 
 
-def test_a_shortened_classifier_is_not_taken_unasked(
+def test_a_shortened_classifier_is_not_taken_by_default(
     ex3: Callable[..., Any], trained: dict[str, Any]
 ) -> None:
     outcome = ex3("classifier", "eval", "--dataset", "digits")
@@ -56,7 +58,7 @@ def test_a_shortened_classifier_is_not_taken_unasked(
     assert "ex3 classifier train --dataset digits" in outcome.stderr
 
 
-def test_without_the_data_set_the_shipped_one_tells_what_was_recorded(
+def test_without_the_data_set_the_shipped_one_gives_what_was_recorded(
     ex3: Callable[..., Any], tmp_path: Path
 ) -> None:
     outcome = ex3("classifier", "eval", "--dataset", "fashion-mnist", "--data", tmp_path, "--json")

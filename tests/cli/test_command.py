@@ -134,7 +134,7 @@ def test_a_surprise_is_one_line_too_and_debug_shows_the_traceback() -> None:
     assert "Traceback" in run_toy(fail, "ann", "--debug").stderr
 
 
-def test_a_run_says_when_its_command_began_and_not_when_its_figures_were_ready() -> None:
+def test_a_run_records_when_its_command_began_and_not_when_its_figures_were_ready() -> None:
     worked: list[str] = []
 
     def work_first(context: Context) -> Result:
@@ -155,7 +155,7 @@ def test_ctrl_c_is_130() -> None:
     assert run_toy(stop, "ann").exit_code == 130
 
 
-def test_what_ctrl_c_ended_says_the_whole_line_that_runs_it_again() -> None:
+def test_what_ctrl_c_ended_names_the_whole_line_that_runs_it_again() -> None:
     def stop(context: Context) -> Result:
         context.seed = 4  # whatever the command made of it: the line is what was typed
         raise KeyboardInterrupt
@@ -167,7 +167,7 @@ def test_what_ctrl_c_ended_says_the_whole_line_that_runs_it_again() -> None:
     )
 
 
-def test_bad_news_is_told_after_the_whole_answer() -> None:
+def test_a_failure_is_printed_after_the_whole_answer() -> None:
     def bad(context: Context) -> Result:
         return Result(
             document={"failed": 10}, problem=NotConvergedError("none converged", "try another seed")

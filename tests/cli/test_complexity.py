@@ -26,7 +26,7 @@ def test_json_has_counts_slopes_crossover_depth_and_memory(ex3: Callable[..., An
     assert {each["against"] for each in document["slopes"]} == {"length", "width"}
 
 
-def test_the_tables_say_counted_measured_and_law(ex3: Callable[..., Any]) -> None:
+def test_the_tables_show_counted_measured_and_law(ex3: Callable[..., Any]) -> None:
     outcome = ex3("complexity", *TINY)
     assert outcome.exit_code == 0, outcome.stderr
     for text in (
@@ -42,9 +42,7 @@ def test_the_tables_say_counted_measured_and_law(ex3: Callable[..., Any]) -> Non
 
 
 @pytest.mark.parametrize("words", [("--max-length", "10"), ("--width", "0"), ("--threads", "0")], ids=str)
-def test_bad_input_is_a_usage_error_that_says_the_range(
-    ex3: Callable[..., Any], words: tuple[str, ...]
-) -> None:
+def test_bad_input_is_a_usage_error_with_the_range(ex3: Callable[..., Any], words: tuple[str, ...]) -> None:
     outcome = ex3("complexity", *words)
     assert outcome.exit_code == 2
     assert "of at least" in outcome.stderr

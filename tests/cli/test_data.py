@@ -27,9 +27,9 @@ def test_verify_names_the_folder_once_and_the_files_that_are_wrong(ex3: Ex3, tmp
     folder = tmp_path / "MNIST/raw"
     folder.mkdir(parents=True)
     (folder / "train-images-idx3-ubyte").write_bytes(b"what is this")
-    told = ex3("data", "verify", "mnist", "--data", tmp_path).stderr.splitlines()[0]
+    message = ex3("data", "verify", "mnist", "--data", tmp_path).stderr.splitlines()[0]
     others = "train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
-    assert told == f"error: mnist: in {folder}: train-images-idx3-ubyte altered; {others} missing"
+    assert message == f"error: mnist: in {folder}: train-images-idx3-ubyte altered; {others} missing"
     assert (
         f"mnist: {tmp_path / 'no'}: no such folder" in ex3("data", "verify", "--data", tmp_path / "no").stderr
     )
@@ -50,7 +50,7 @@ def test_verifies_the_real_data(ex3: Ex3, real_data: Path) -> None:
     assert ex3("data", "verify", "--data", real_data).exit_code == 0
 
 
-def test_verify_of_everything_says_which_to_fetch(ex3: Ex3, tmp_path: Path) -> None:
+def test_verify_of_everything_names_which_to_fetch(ex3: Ex3, tmp_path: Path) -> None:
     outcome = ex3("data", "verify", "--data", tmp_path)
     assert outcome.exit_code == 3
     assert "`ex3 data fetch fashion-mnist` and `ex3 data fetch mnist`" in outcome.stderr

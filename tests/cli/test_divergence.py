@@ -45,7 +45,7 @@ def test_the_table_shows_infinity_and_every_file_is_named(ex3: Callable[..., Any
     assert {"run.json", "results.json", "table.csv", "distances.svg"} <= {path.name for path in written}
 
 
-def test_an_interval_has_two_ends_that_differ_and_says_that_it_takes_the_bias_off(
+def test_an_interval_has_two_ends_that_differ_and_a_note_on_its_bias(
     ex3: Callable[..., Any],
 ) -> None:
     outcome = ex3("divergence", "--theta", "1000", "--samples", "2000", "--critic-steps", "0", "--quiet")
@@ -66,7 +66,7 @@ def test_thick_lines_have_finite_answers(ex3: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "cause"),
     [
         (("--theta", "nan"), "of at least -1,000,000 and of at most 1,000,000"),
         (("--theta", "1e7"), "of at most 1,000,000"),
@@ -79,12 +79,12 @@ def test_thick_lines_have_finite_answers(ex3: Callable[..., Any]) -> None:
     ],
     ids=str,
 )
-def test_bad_input_is_a_usage_error_that_says_the_range(
-    ex3: Callable[..., Any], words: tuple[str, ...], said: str
+def test_bad_input_is_a_usage_error_with_the_range(
+    ex3: Callable[..., Any], words: tuple[str, ...], cause: str
 ) -> None:
     outcome = ex3("divergence", *words)
     assert outcome.exit_code == 2
-    assert said in outcome.stderr
+    assert cause in outcome.stderr
     assert not Path("artifacts").exists()
 
 

@@ -50,7 +50,7 @@ def test_presets_are_listed_with_those_of_gan_lab_first(ex3: EX3) -> None:
     assert "ring" in ex3("lab", "presets").stdout
 
 
-def test_a_training_that_does_not_converge_says_so_and_is_counted(ex3: EX3, tmp_path: Path) -> None:
+def test_a_training_that_does_not_converge_is_named_and_counted(ex3: EX3, tmp_path: Path) -> None:
     outcome = ex3("lab", "train", "ring", *SHORT, "--page", "--json")
     assert outcome.exit_code == 5
     assert "attempt 1" in outcome.stderr
@@ -101,13 +101,13 @@ def test_the_animation_is_written(ex3: EX3, tmp_path: Path) -> None:
         assert getattr(picture, "n_frames") == 6  # noqa: B009
 
 
-def test_the_help_says_what_an_epoch_is(ex3: EX3) -> None:
-    said = " ".join(ex3("lab", "train", "--help").stdout.split())
-    assert "An epoch is GAN Lab's" in said
+def test_the_help_explains_an_epoch(ex3: EX3) -> None:
+    text = " ".join(ex3("lab", "train", "--help").stdout.split())
+    assert "An epoch is GAN Lab's" in text
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "cause"),
     [
         (("rign",), 2, "did you mean 'ring'"),
         (("ring", "--points", "a.png"), 2, "two distributions"),
@@ -121,16 +121,16 @@ def test_the_help_says_what_an_epoch_is(ex3: EX3) -> None:
     ],
 )
 def test_a_mistake_gets_its_cause_its_remedy_and_no_run(
-    ex3: EX3, words: tuple[str, ...], code: int, said: str
+    ex3: EX3, words: tuple[str, ...], code: int, cause: str
 ) -> None:
     outcome = ex3("lab", "train", *words)
     assert outcome.exit_code == code
-    assert said in outcome.stderr
+    assert cause in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert not Path("artifacts").exists()
 
 
-def test_a_short_training_may_have_few_looks_and_its_kl_no_upper_end(ex3: EX3) -> None:
+def test_a_short_training_may_have_few_evaluations_and_its_kl_no_upper_end(ex3: EX3) -> None:
     outcome = ex3("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1, "--no-animation", "--quiet")
     assert outcome.exit_code == 5
     (line,) = (line for line in outcome.stdout.splitlines() if "KL (nats)" in line)
@@ -138,7 +138,7 @@ def test_a_short_training_may_have_few_looks_and_its_kl_no_upper_end(ex3: EX3) -
     assert "inf" not in line
 
 
-def test_a_training_shorter_than_the_least_says_so_and_is_partial(ex3: EX3, tmp_path: Path) -> None:
+def test_a_training_shorter_than_the_least_is_noted_and_partial(ex3: EX3, tmp_path: Path) -> None:
     words = ("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1, "--no-animation")
     assert (
         "shortened: a training takes 5,000 epochs at least; a failure in 3 counts as none"
@@ -148,7 +148,9 @@ def test_a_training_shorter_than_the_least_says_so_and_is_partial(ex3: EX3, tmp_
     assert "shortened" not in ex3(*words, "--min-epochs", 2).stderr
 
 
-def test_a_drawing_in_white_on_black_is_told_that_its_background_is_learnt(ex3: EX3, tmp_path: Path) -> None:
+def test_a_drawing_in_white_on_black_gets_a_note_that_its_background_is_learnt(
+    ex3: EX3, tmp_path: Path
+) -> None:
     pixels = np.zeros((40, 40), np.uint8)
     pixels[10:14] = 255
     Image.fromarray(pixels).save(tmp_path / "white-on-black.png")

@@ -39,7 +39,7 @@ def test_a_reader_who_stops_reading_gets_the_shells_code_and_no_word(form: tuple
     assert closed("data", "list", *form, stream="stdout") == (141, b"", b"")
 
 
-def test_bad_news_is_told_by_the_exit_code_also_when_nobody_reads_the_answer() -> None:
+def test_a_failure_sets_the_exit_code_also_when_nobody_reads_the_answer() -> None:
     code, _, err = closed("data", "verify", "--data", "nowhere", stream="stdout")
     assert (code, err.startswith(b"error: ")) == (3, True)
 
@@ -50,9 +50,9 @@ def test_a_reader_of_errors_who_left_changes_neither_answer_nor_exit_code() -> N
     assert json.loads(out)["ok"] is False
 
 
-@pytest.mark.parametrize(("said", "width"), [("100", 100), ("", 140)])
-def test_a_table_on_a_pipe_is_as_wide_as_columns_says(said: str, width: int) -> None:
-    process = start("data", "list", env=SOURCE | {"COLUMNS": said})
+@pytest.mark.parametrize(("columns", "width"), [("100", 100), ("", 140)])
+def test_a_table_on_a_pipe_is_as_wide_as_columns(columns: str, width: int) -> None:
+    process = start("data", "list", env=SOURCE | {"COLUMNS": columns})
     out, _ = process.communicate()
     assert max(map(len, out.decode().splitlines())) == width
 
@@ -92,7 +92,7 @@ def test_a_path_that_is_no_text_is_json_all_the_same() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGTERM")
-def test_sigterm_outside_a_training_says_so_and_ends_with_143(tmp_path: Path) -> None:
+def test_sigterm_outside_a_training_is_named_and_ends_with_143(tmp_path: Path) -> None:
     code = "import ex3cli.cli.runs as r, time, sys\nfrom pathlib import Path\n" + (
         "import ex3cli.runs.store as s\n"
         "def wait(self):\n    Path('ready').touch()\n    time.sleep(60)\n"

@@ -18,7 +18,7 @@ def test_a_pipe_gets_lines_a_terminal_a_bar_and_quiet_nothing() -> None:
     assert isinstance(choose_progress(True, Terminal()), NullProgress)
 
 
-def test_lines_say_position_rate_time_left_and_the_live_numbers() -> None:
+def test_lines_show_position_rate_time_left_and_the_live_numbers() -> None:
     stream = io.StringIO()
     progress = Lines(stream, seconds_between=0.0)
     progress.start("training", 1000, "images", done=200)
@@ -43,7 +43,7 @@ def test_lines_are_not_printed_at_every_step() -> None:
     assert len(stream.getvalue().splitlines()) == 2
 
 
-def test_the_end_is_told_once_also_where_the_last_step_took_long() -> None:
+def test_the_end_is_shown_once_also_where_the_last_step_took_long() -> None:
     stream = io.StringIO()
     progress = Lines(stream, seconds_between=0.0)
     progress.start("training", 2, "steps")

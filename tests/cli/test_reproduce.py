@@ -129,8 +129,8 @@ def test_a_training_made_again_is_the_same_bit_for_bit_and_nothing_stays_behind(
     before = contents(theirs)
     outcome = ex3("runs", "reproduce", theirs / "gan/digits/dcgan/0001-quick", "--json")
     assert outcome.exit_code == 0, outcome.stderr
-    (told,) = outcome.document["runs"]
-    assert (told["same"], told["differing"], told["made_with"]) == (True, [], {})
+    (result,) = outcome.document["runs"]
+    assert (result["same"], result["differing"], result["made_with"]) == (True, [], {})
     assert contents(theirs) == before
     named = Path(outcome.stderr.split("made again in ")[1].split(",")[0])
     assert not named.exists()
@@ -145,8 +145,12 @@ def test_what_was_computed_from_another_persons_runs_is_made_again_in_a_folder_o
     assert "theirs" not in Manifest.read(theirs / "vae/digits/0002-eval").argv
     outcome = ex3("runs", "reproduce", theirs / "vae/digits/0002-eval", "--into", "mine", "--json", "--quiet")
     assert outcome.exit_code == 0, outcome.stderr
-    (told,) = outcome.document["runs"]
-    assert (told["repeated"], told["same"], told["made_with"]) == ("mine/vae/digits/0001-eval", True, {})
+    (result,) = outcome.document["runs"]
+    assert (result["repeated"], result["same"], result["made_with"]) == (
+        "mine/vae/digits/0001-eval",
+        True,
+        {},
+    )
     assert (contents(theirs), outcome.stderr) == (before, "")
     assert (
         Manifest.read(Path("mine/vae/digits/0001-eval")).files
@@ -165,11 +169,11 @@ def test_a_forged_result_differs_though_a_forged_twin_lies_beside_it(ex3: Ex3, t
     assert ex3("runs", "verify", folder).exit_code == 0  # digests are not signed
     outcome = ex3("runs", "reproduce", folder, "--json")
     assert outcome.exit_code == 4
-    (told,) = outcome.document["runs"]
-    assert told["same"] is False
+    (result,) = outcome.document["runs"]
+    assert result["same"] is False
     # results first
-    assert [each["file"] for each in told["differing"]] == ["table.json", "figures/accuracy.svg"]
-    assert told["differing"][0]["largest_difference"] == pytest.approx(0.05)
+    assert [each["file"] for each in result["differing"]] == ["table.json", "figures/accuracy.svg"]
+    assert result["differing"][0]["largest_difference"] == pytest.approx(0.05)
     assert "differs from what its command gives: table.json and 1 more" in outcome.stderr
     assert "do not trust it" in outcome.stderr
 
@@ -178,8 +182,8 @@ def test_nothing_is_taken_that_lies_in_the_folder_for_repetitions(ex3: Ex3, thei
     folder = theirs / "vae/digits/0002-eval"
     forge(folder, "table.csv", b"labels\n")
     shutil.copytree(folder, Path("mine/vae/digits/0001-eval"))
-    (told,) = ex3("runs", "reproduce", folder, "--into", "mine", "--json").document["runs"]
-    assert (told["repeated"], told["same"]) == ("mine/vae/digits/0002-eval", False)
+    (result,) = ex3("runs", "reproduce", folder, "--into", "mine", "--json").document["runs"]
+    assert (result["repeated"], result["same"]) == ("mine/vae/digits/0002-eval", False)
 
 
 @pytest.mark.parametrize("into", ["theirs", "theirs/below", "."])
@@ -359,8 +363,8 @@ def test_all_shipped_trainings_need_a_folder_that_stays(
     folder.mkdir(parents=True)
     (folder / FILE_NAME).write_text("{")
     damaged = ex3("runs", "reproduce", "--into", "artifacts", "--json")
-    (told,) = damaged.document["runs"]
-    assert (damaged.exit_code, told["run"], told["same"]) == (4, "reference/gan/digits/dcgan", None)
+    (result,) = damaged.document["runs"]
+    assert (damaged.exit_code, result["run"], result["same"]) == (4, "reference/gan/digits/dcgan", None)
 
 
 @pytest.fixture
@@ -395,8 +399,8 @@ def test_a_repetition_that_was_interrupted_is_resumed_and_a_finished_one_taken(
     assert (resumed.exit_code, "resuming mine/gan/digits/dcgan/0001-quick" in resumed.stderr) == (0, True), (
         resumed.stderr
     )
-    (told,) = resumed.document["runs"]
-    assert (told["repeated"], told["same"]) == ("mine/gan/digits/dcgan/0001-quick", True)
+    (result,) = resumed.document["runs"]
+    assert (result["repeated"], result["same"]) == ("mine/gan/digits/dcgan/0001-quick", True)
     again = ex3(*everything)
     assert again.document["runs"] == resumed.document["runs"]
     assert [each.name for each in Path("mine/gan/digits/dcgan").iterdir()] == ["0001-quick"]
@@ -425,8 +429,8 @@ def test_a_run_made_otherwise_is_no_repetition(
     config = {**manifest.config, "precision": manifest.summary["precision"], **other.get("config", {})}
     changes = {name: value for name, value in other.items() if name not in ("more", "config")}
     replace(manifest, argv=argv, config=config, **changes).write(there)
-    (told,) = ex3("runs", "reproduce", "--into", "mine", "--json").document["runs"]
-    assert told["repeated"] == f"mine/gan/digits/dcgan/000{1 if taken else 2}-quick"
+    (result,) = ex3("runs", "reproduce", "--into", "mine", "--json").document["runs"]
+    assert result["repeated"] == f"mine/gan/digits/dcgan/000{1 if taken else 2}-quick"
 
 
 def test_look_ups_find_the_sources_and_nothing_else(store: Store, tmp_path: Path) -> None:
@@ -451,7 +455,7 @@ def test_look_ups_find_the_sources_and_nothing_else(store: Store, tmp_path: Path
     ]
 
 
-def test_an_interruption_without_a_folder_says_how_to_keep_what_is_done(
+def test_an_interruption_without_a_folder_names_how_to_keep_what_is_done(
     ex3: Ex3, theirs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: Any, **__: Any) -> None:
@@ -527,7 +531,7 @@ def test_a_users_files_are_not_run_in_place_of_pythons_own(theirs: Path, tmp_pat
         assert (done.returncode, list(tmp_path.glob("*.ran"))) == (0, []), done.stderr
 
 
-def test_what_two_runs_were_made_with_is_told_where_it_differs(store: Store) -> None:
+def test_what_two_runs_were_made_with_is_named_where_it_differs(store: Store) -> None:
     first = finished(store, data={"train": "1"})
     second = finished(
         store, data={"train": "2"}, device="cuda:0", sources={"shipped from": "a", "judge": "0123456789"}
@@ -541,11 +545,11 @@ def test_what_two_runs_were_made_with_is_told_where_it_differs(store: Store) -> 
     second.manifest = replace(
         second.manifest, versions={"torch": "2"}, summary={"precision": "float32"}, git=None
     )
-    told = circumstances(first, second)
-    assert len(set(told.pop("data"))) == 2
+    result = circumstances(first, second)
+    assert len(set(result.pop("data"))) == 2
     first.manifest.machine.pop("vectors", None)  # an older one, which does not tell of them
     assert "vectors" not in circumstances(first, second)
-    assert told == {
+    assert result == {
         "torch": ("1", "2"),
         "device": ("cpu", "cuda:0"),
         "precision": ("bfloat16", "float32"),

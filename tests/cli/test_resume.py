@@ -109,15 +109,15 @@ def test_no_number_of_threads_is_taken_that_could_bring_the_machine_down(begin: 
 
 def test_the_command_that_resumes_names_data_and_device_if_they_were_given(begin: Callable[..., Run]) -> None:
     run = begin()
-    told = resume_command(context(Path("artifacts"), device="cpu", data=Path("my data")), "toy train", run)
-    assert told == f"ex3 toy train --resume {run.path} --data 'my data' --device cpu"
+    command = resume_command(context(Path("artifacts"), device="cpu", data=Path("my data")), "toy train", run)
+    assert command == f"ex3 toy train --resume {run.path} --data 'my data' --device cpu"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize(
     ("stop", "code"), [(KeyboardInterrupt(), 130), (Terminated(), 143), (Terminated(signal.SIGHUP), 129)]
 )
-def test_stopped_after_its_last_checkpoint_a_run_says_how_to_go_on(
+def test_stopped_after_its_last_checkpoint_a_run_names_how_to_go_on(
     begin: Callable[..., Run], stop: KeyboardInterrupt, code: int
 ) -> None:
     run = begin()
@@ -200,18 +200,18 @@ def test_what_is_finished_stays_finished_whenever_a_signal_comes() -> None:
     ends: list[str] = []
     for moment in range(1_000):
         store = Store(Path(f"artifacts-{moment}"), reference=Path("none"))
-        told: BaseException | None = None
+        refusal: BaseException | None = None
         with stopped_at(moment) as made:
             try:
                 train_a_toy(store)
             except (KeyboardInterrupt, InterruptedTrainingError) as error:
-                told = error
+                refusal = error
         left = [(run.manifest.state, run.verify()) for run in store.runs()]
         assert all(condition == "ok" for _, files in left for condition in files.values())
-        if told is None:
+        if refusal is None:
             break
         ends.append(left[0][0] if left else "none")
-        assert ("was finished" in str(told)) == (ends[-1] == "finished")
+        assert ("was finished" in str(refusal)) == (ends[-1] == "finished")
     assert len(ends) == 2 * len(made)
     assert ends == sorted(ends, key=["none", "interrupted", "finished"].index)  # never back
     sealed = ends.index("finished")

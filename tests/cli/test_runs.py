@@ -54,7 +54,7 @@ def test_names_take_the_room_before_anything_else(
 
 
 @pytest.mark.parametrize(
-    ("command", "summary", "told"),
+    ("command", "summary", "expected"),
     [
         (
             "vae eval",
@@ -76,11 +76,11 @@ def test_names_take_the_room_before_anything_else(
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-def test_a_summary_tells_what_matters_of_its_command(
-    command: str, summary: dict[str, Any], told: str
+def test_a_summary_has_what_matters_of_its_command(
+    command: str, summary: dict[str, Any], expected: str
 ) -> None:
     manifest = Manifest(command, [], {}, 0, [], "cpu", 1, {}, {}, None, {}, {}, "", summary=summary)
-    assert runs._gist(manifest) == told
+    assert runs._gist(manifest) == expected
 
 
 def test_lists_a_damaged_run_as_damaged(ex3: Ex3, run: Run) -> None:
@@ -146,21 +146,26 @@ def test_control_characters_in_a_folder_s_name_are_escaped(
 
 
 @pytest.mark.parametrize(
-    ("summary", "end", "told"),
+    ("summary", "end", "expected"),
     [
         ({"verdict": "failed"}, {"partial": True, "converged": False}, "partial"),
         ({"accuracy": 0.5}, {"converged": False}, "finished, not converged"),
         ({"verdict": "converged"}, {"converged": True}, "finished"),
     ],
 )
-def test_the_list_says_what_a_run_lacks_and_says_it_once(
-    ex3: Ex3, new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, summary: Any, end: Any, told: str
+def test_the_list_names_what_a_run_lacks_once(
+    ex3: Ex3,
+    new_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    summary: Any,
+    end: Any,
+    expected: str,
 ) -> None:
     run = new_run()
     run.finish(summary, **end)
     monkeypatch.setenv("COLUMNS", "200")
     (line,) = [line for line in ex3("runs", "list").stdout.splitlines() if run.name in line]
-    assert line.split("│")[3].strip() == told
+    assert line.split("│")[3].strip() == expected
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_run_that_is_passed_over_is_named_with_the_option_that_takes_it(
     assert "your newest, 0001-paper, was shortened: take it with --run 0001-paper" in outcome.stderr
 
 
-def test_images_of_an_unjudged_training_are_drawn_as_the_message_says(ex3: Ex3) -> None:
+def test_images_of_an_unjudged_training_are_drawn_by_the_command_in_the_message(ex3: Ex3) -> None:
     small = ("--width", 2, "--batch-size", 16, "--precision", "float32")
     assert ex3("gan", "train", "--dataset", "digits", "--iterations", 2, *small).exit_code == 0
     refused = ex3("gan", "sample", "--dataset", "digits")

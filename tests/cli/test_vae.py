@@ -60,7 +60,7 @@ def trained(made: tuple[Path, str]) -> str:
     return made[1]
 
 
-def test_training_writes_a_verified_run_that_says_how_it_was_made(ex3: Ex3, trained: str) -> None:
+def test_training_writes_a_verified_run_with_how_it_was_made(ex3: Ex3, trained: str) -> None:
     run = Store(Path("artifacts")).open(trained)
     manifest = run.manifest
     assert manifest.state == "finished"
@@ -123,7 +123,7 @@ def test_eval_measures_every_size_and_writes_table_and_svms(ex3: Ex3, trained: s
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         (("--transductive",), "SVM on labels spread over the training images"),
         (("--tune",), "SVM on the posterior mean"),
@@ -131,7 +131,7 @@ def test_eval_measures_every_size_and_writes_table_and_svms(ex3: Ex3, trained: s
     ],
     ids=["transductive", "tuned", "other features"],
 )
-def test_eval_in_other_ways(ex3: Ex3, trained: str, options: tuple[str, ...], said: str) -> None:
+def test_eval_in_other_ways(ex3: Ex3, trained: str, options: tuple[str, ...], expected: str) -> None:
     words = (
         "vae",
         "eval",
@@ -148,7 +148,7 @@ def test_eval_in_other_ways(ex3: Ex3, trained: str, options: tuple[str, ...], sa
     )
     outcome = ex3(*words)
     assert outcome.exit_code == 0, outcome.stderr
-    assert said in outcome.stdout
+    assert expected in outcome.stdout
     document = Store(Path("artifacts")).open("vae/digits/0002-eval").read_json("table.json")
     row = document["results"][0]
     assert 0 < row["accuracy_mean"] <= 1
@@ -156,7 +156,7 @@ def test_eval_in_other_ways(ex3: Ex3, trained: str, options: tuple[str, ...], sa
     assert ("spreading" in row) == ("--transductive" in options)
 
 
-def test_compare_tells_the_spread_over_draws_from_that_over_seeds(ex3: Ex3, trained: str) -> None:
+def test_compare_separates_the_spread_over_draws_from_that_over_seeds(ex3: Ex3, trained: str) -> None:
     other = ex3("vae", "train", *SMALL, "--epochs", 4, "--seed", 1, "--json").document["run"]
     sizes = ("--labels", 50, "--labels", 100, "--draws", 2)
     outcome = ex3(
@@ -205,7 +205,7 @@ def test_pictures_are_drawn_and_repeatable(ex3: Ex3, trained: str) -> None:
     assert first == again
 
 
-def test_a_picture_that_cannot_be_drawn_leaves_a_run_that_says_so(
+def test_a_picture_that_cannot_be_drawn_leaves_a_failed_run(
     ex3: Ex3, trained: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -218,14 +218,14 @@ def test_a_picture_that_cannot_be_drawn_leaves_a_run_that_says_so(
     assert "no room for the axes" in str(run.manifest.note)
 
 
-def test_a_shortened_run_is_never_taken_unasked(ex3: Ex3, trained: str) -> None:
+def test_a_shortened_run_is_never_taken_by_default(ex3: Ex3, trained: str) -> None:
     outcome = ex3("vae", "eval", "--dataset", "digits")
     assert outcome.exit_code == 4
     assert "ex3 vae train" in outcome.stderr
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "expected"),
     [
         (("eval", "--labels", 7), 2, "give 10"),
         (("eval", "--labels", 100_000), 2, "give at most"),
@@ -248,7 +248,7 @@ def test_a_shortened_run_is_never_taken_unasked(ex3: Ex3, trained: str) -> None:
     ],
 )
 def test_bad_input_is_one_clear_line(
-    ex3: Ex3, trained: str, words: tuple[object, ...], code: int, said: str
+    ex3: Ex3, trained: str, words: tuple[object, ...], code: int, expected: str
 ) -> None:
     defaults = ("--dataset", "digits") if "--dataset" not in words else ()
     named = (
@@ -259,7 +259,7 @@ def test_bad_input_is_one_clear_line(
     before = sorted(Path("artifacts").rglob("*"))
     outcome = ex3("vae", *words, *defaults, *named)
     assert outcome.exit_code == code
-    assert said in outcome.stderr
+    assert expected in outcome.stderr
     assert outcome.stderr.count("error: ") == 1
     assert sorted(Path("artifacts").rglob("*")) == before
 

@@ -34,7 +34,7 @@ def printed(shown: list[Any], width: int) -> str:
     return capture.get()
 
 
-def test_accuracy_and_error_are_told_of_every_method_each_in_a_line_of_80_columns() -> None:
+def test_accuracy_and_error_of_every_method_are_each_in_a_line_of_80_columns() -> None:
     tables = vae_tables.accuracies(document())
     accuracy, error = (printed([table], 80).splitlines() for table in tables)
     assert any(line.split() == ["M1", *["80.25", "±", "1.25"] * 4] for line in accuracy)
@@ -54,7 +54,7 @@ def test_accuracy_and_error_are_told_of_every_method_each_in_a_line_of_80_column
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({}, "mean ± standard deviation over 10 draws; C and gamma were given"),
         ({}, "as shipped, measured on the same draws: raw pixels, edges (HOG), preset paper"),
@@ -62,8 +62,8 @@ def test_accuracy_and_error_are_told_of_every_method_each_in_a_line_of_80_column
         ({"dataset": "mnist"}, "paper: Kingma et al. 2014, Table 1"),
     ],
 )
-def test_notes_say_what_the_numbers_are(changes: dict[str, Any], said: str) -> None:
-    assert said in vae_tables.notes(document(**changes))
+def test_notes_explain_the_numbers(changes: dict[str, Any], expected: str) -> None:
+    assert expected in vae_tables.notes(document(**changes))
 
 
 def test_a_note_names_the_sizes_where_spreading_did_not_help() -> None:
@@ -71,12 +71,12 @@ def test_a_note_names_the_sizes_where_spreading_did_not_help() -> None:
         each | {"spreading": {"share": None if each["labels"] == 3000 else 0.1}}
         for each in document()["results"]
     ]
-    said = vae_tables.notes(document(results=results, transductive=True))
-    assert said[-1].endswith("with 3000 labels")
+    notes = vae_tables.notes(document(results=results, transductive=True))
+    assert notes[-1].endswith("with 3000 labels")
     assert "M1, transductive" in printed(vae_tables.accuracies(document(transductive=True)), 80)
 
 
-def test_a_bound_of_two_views_or_of_grey_bernoullis_is_said_to_be_no_density() -> None:
+def test_a_bound_of_two_views_or_of_grey_bernoullis_is_marked_as_no_density() -> None:
     assert vae_tables.not_a_density(["pixels"], "gaussian-learned") == []
     assert "no density of images" in vae_tables.not_a_density(["pixels", "edges"], "gaussian-learned")[0]
     assert "no normalised likelihood" in vae_tables.not_a_density(["pixels"], "bernoulli-grey")[0]
@@ -105,8 +105,8 @@ def test_what_a_training_came_to_is_whole_in_80_columns() -> None:
         "active_dimensions": 23,
         "latent_dim": 50,
     }
-    told = {**numbers, **counts, "features": "posterior mean + edges (HOG)", "dimensions": 128}
-    shown = printed(vae_tables.training("vae/fashion-mnist/0001-edges", told), 80)
+    summary = {**numbers, **counts, "features": "posterior mean + edges (HOG)", "dimensions": 128}
+    shown = printed(vae_tables.training("vae/fashion-mnist/0001-edges", summary), 80)
     assert "importance-weighted, test" in shown
     assert "posterior mean + edges (HOG): 128 numbers" in shown
     assert "…" not in shown

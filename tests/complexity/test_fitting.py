@@ -45,7 +45,7 @@ def test_the_median_shrugs_off_one_disturbed_round() -> None:
 
 
 @pytest.mark.parametrize(("law_power", "agrees"), [(1.7, True), (1.6, True), (2.0, False)])
-def test_agreement_is_judged_against_the_counts_over_the_tail(law_power: float, agrees: bool) -> None:
+def test_agreement_is_with_the_counts_over_the_tail(law_power: float, agrees: bool) -> None:
     sizes = np.array(SIZES, dtype=float)
     found = fit_slope(SIZES, noisy(sizes**1.7, 0.0), sizes**law_power, 0, generator())
     assert found.law == pytest.approx(law_power)

@@ -31,7 +31,7 @@ def test_the_sweeps_are_halvings_and_their_tails_declared() -> None:
     assert ComplexityConfig(max_length=100).lengths == (12, 25, 50, 100)
 
 
-def test_it_counts_times_fits_and_says() -> None:
+def test_it_counts_times_fits_and_explains() -> None:
     found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
     assert all(each.counted == each.formula for each in found.counts)
     assert {(each.length, each.width) for each in found.counts} >= {(64, 4), (8, 64)}
@@ -53,7 +53,7 @@ def test_it_counts_times_fits_and_says() -> None:
         assert fact in text
 
 
-def test_a_disagreement_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disagreement_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
     times = {point: np.full(3, 1.0) for point in found.times}  # a clock that no size moves
     monkeypatch.setattr("ex3cli.complexity.analysis.measure", lambda *_, **__: times)

@@ -54,7 +54,7 @@ def test_training_runs_backward_and_forward_does_not() -> None:
     assert ran == [False, True]
 
 
-class Told(NullProgress):
+class Stretches(NullProgress):
     def __init__(self) -> None:
         self.stretches: list[str] = []
 
@@ -62,10 +62,10 @@ class Told(NullProgress):
         self.stretches.append(f"{description}: {total} {unit}")
 
 
-def test_the_progress_says_that_the_budget_may_end_the_rounds_early() -> None:
-    told = Told()
-    measure([Point("lstm", "forward", 8, 4)], threads=1, time_budget=20.0, seed=0, progress=told)
-    assert told.stretches == ["warming up: 1 points", "timing, as many as 20 s allow: 9 rounds"]
+def test_the_progress_shows_that_the_budget_may_end_the_rounds_early() -> None:
+    progress = Stretches()
+    measure([Point("lstm", "forward", 8, 4)], threads=1, time_budget=20.0, seed=0, progress=progress)
+    assert progress.stretches == ["warming up: 1 points", "timing, as many as 20 s allow: 9 rounds"]
 
 
 def test_no_word_of_a_compiler_reaches_the_user() -> None:

@@ -77,11 +77,11 @@ def test_only_the_damaged_file_is_replaced(small: Path, serve: Serve) -> None:
     before = contents(small)
     (small / FILE).write_bytes(before[FILE][:-1])
     asked = serve({f"{FILE}.gz": gzip.compress(before[FILE])})
-    told: list[str] = []
-    fetch("fashion-mnist", small.parents[1], told.append)
+    notes: list[str] = []
+    fetch("fashion-mnist", small.parents[1], notes.append)
     assert contents(small) == before
     assert asked == [f"http://mirror/{FILE}.gz"]
-    assert told == [f"downloading {small / FILE}"]
+    assert notes == [f"downloading {small / FILE}"]
 
 
 def test_an_empty_folder_is_filled(small: Path, serve: Serve, tmp_path: Path) -> None:

@@ -24,9 +24,10 @@ def test_without_a_folder_it_looks_in_data_below_the_working_directory(small: Pa
 
 @pytest.mark.parametrize("file", registry.FILES)
 @pytest.mark.parametrize(
-    ("damage", "said"), [("missing", "cannot be read"), ("truncated", "is truncated"), ("altered", "SHA-256")]
+    ("damage", "cause"),
+    [("missing", "cannot be read"), ("truncated", "is truncated"), ("altered", "SHA-256")],
 )
-def test_a_damaged_file_is_named_with_its_remedy(small: Path, file: str, damage: str, said: str) -> None:
+def test_a_damaged_file_is_named_with_its_remedy(small: Path, file: str, damage: str, cause: str) -> None:
     path = small / file
     content = bytearray(path.read_bytes())
     if damage == "missing":
@@ -36,7 +37,7 @@ def test_a_damaged_file_is_named_with_its_remedy(small: Path, file: str, damage:
     else:
         content[-1] ^= 1
         path.write_bytes(content)
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=cause) as caught:
         registry.load("fashion-mnist", small.parents[1])
     assert str(path) in caught.value.cause
     assert "ex3 data fetch fashion-mnist" in caught.value.remedy

@@ -75,7 +75,7 @@ def test_draws_stay_what_they_were() -> None:
         (100_000, "give at most 500"),
     ],
 )
-def test_a_total_that_cannot_be_balanced_says_what_can(total: int, remedy: str) -> None:
+def test_a_total_that_cannot_be_balanced_is_refused_with_one_that_can(total: int, remedy: str) -> None:
     with pytest.raises(UsageError) as caught:
         stratified_sample(LABELS, total, 0, 0)
     assert caught.value.remedy == remedy

@@ -63,7 +63,7 @@ def test_the_bound_is_low_on_average() -> None:
     assert np.mean(values) + 3 * error < float(family.js(theta))
 
 
-def test_no_point_is_judged_by_a_classifier_that_saw_it() -> None:
+def test_no_point_is_scored_by_a_classifier_that_was_fitted_to_it() -> None:
     seen: list[Array] = []
 
     def remember(p: Array, q: Array) -> Classifier:
@@ -98,7 +98,7 @@ def test_logistic_survives_a_constant_coordinate_and_two_points() -> None:
     assert np.isfinite(classifier.scores(np.array([[5.0, 0.0]]))).all()
 
 
-def test_intervals_classifier_says_surely_only_where_one_class_was_seen() -> None:
+def test_intervals_classifier_is_certain_only_where_one_class_was_seen() -> None:
     classifier = fit_intervals(*draw(BoxLines(1.0), 0.5, 1000, 0))
     low, middle, high = classifier.scores(np.array([[-0.3, 0.0], [0.25, 0.0], [0.8, 0.0]]))
     assert low == pytest.approx(np.log(2000))

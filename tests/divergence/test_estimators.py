@@ -91,7 +91,7 @@ def test_thin_lines_give_exact_w_of_all_points_and_others_an_assignment_of_some(
     assert "sorted_pairing" not in thick
 
 
-def test_without_pot_the_entropic_estimate_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pot_the_entropic_estimate_names_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ot", None)
     missing = estimate_w(ThinLines(), *draw(ThinLines(), 0.5, 20), 0.5)["entropic"]
     assert missing.value is None

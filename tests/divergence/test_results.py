@@ -151,19 +151,19 @@ def critic(value: float, gradient: float, bias: float = 0.0) -> CriticResult:
     return CriticResult(value, 1.0, gradient, bias, 5000, [])
 
 
-def test_the_explanation_says_of_each_critic_only_what_its_numbers_show() -> None:
-    def said(**critics: CriticResult) -> str:
+def test_the_explanation_of_each_critic_follows_from_its_numbers() -> None:
+    def explained(**critics: CriticResult) -> str:
         return print_failure(ThinLines(), {float(theta): each for theta, each in critics.items()})[3]
 
     good, high, noise = critic(0.512, 1.02), critic(3.15, -1.05), critic(-0.0092, 0.49)
-    text = said(**{"0.5": good})
+    text = explained(**{"0.5": good})
     assert "comes within 2.4%, a little high" in text
     assert "1.02 times sign θ, is the direction" in text
-    both = said(**{"0.001": noise, "-3": high, "0": critic(-0.0038, 0.1)})
+    both = explained(**{"0.001": noise, "-3": high, "0": critic(-0.0038, 0.1)})
     assert "within 5.0% at θ = −3, a little high" in both
     assert "At θ = 0.001 it reads −0.0092, with slope +0.49 at Q, which says little" in both
     assert "At θ = 0, where there is nothing to read, it reads −0.0038" in both
-    assert "a little high" not in said(**{"0.5": critic(0.49, 0.99)})
-    assert "comes within" not in said(**{"0.5": critic(0.5, -1.0)})  # it points the wrong way
-    assert "At θ = 1 it reads 11, too high" in said(**{"1": critic(11.0, 5.0, bias=10.0)})
-    assert "critic in the table" not in said()
+    assert "a little high" not in explained(**{"0.5": critic(0.49, 0.99)})
+    assert "comes within" not in explained(**{"0.5": critic(0.5, -1.0)})  # it points the wrong way
+    assert "At θ = 1 it reads 11, too high" in explained(**{"1": critic(11.0, 5.0, bias=10.0)})
+    assert "critic in the table" not in explained()

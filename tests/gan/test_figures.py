@@ -47,7 +47,7 @@ def test_raw_and_smoothed_against_the_iteration(kind: str) -> None:
     assert ("Wasserstein estimate" in titles) == (KINDS[kind].objective == "wasserstein")
 
 
-def test_a_title_says_what_the_auxiliary_classifier_adds() -> None:
+def test_a_title_names_what_the_auxiliary_classifier_adds() -> None:
     losses = {name: np.ones(9, dtype=np.float32) for name in LOSSES}
 
     def titles(**given: object) -> list[str]:
@@ -74,7 +74,7 @@ def test_the_legend_of_the_losses_hides_nothing(preset: str, kind: str, overlaps
     )
 
 
-def test_titles_say_whose_they_are() -> None:
+def test_titles_name_their_kind() -> None:
     config = GANConfig.resolve("paper", kind="wgan")
     losses = loss_figure(config, {name: np.ones(9, dtype=np.float32) for name in LOSSES})
     assert losses.get_suptitle() == "WGAN-GP, preset paper: loss against iteration"
@@ -183,7 +183,7 @@ def test_the_axis_of_the_failures_ends_a_little_above_the_longest_interval(
 
 
 @pytest.mark.parametrize("first", [0, 50])
-def test_losses_that_are_no_numbers_are_said_to_be_none(first: int) -> None:
+def test_losses_that_are_not_finite_are_named_in_the_figure(first: int) -> None:
     losses = {name: np.linspace(0, 1, 100, dtype=np.float32) for name in LOSSES}
     for values in losses.values():
         values[first:] = np.nan

@@ -124,7 +124,7 @@ def test_the_penalty_reaches_a_whole_critic() -> None:
 
 
 @pytest.mark.parametrize("network", ["cifar", "compact"])
-def test_first_weights_have_the_spread_that_their_source_says(network: str) -> None:
+def test_first_weights_have_the_spread_of_their_source(network: str) -> None:
     preset = "paper" if network == "cifar" else "wide"
     generator, critic = build(GANConfig.resolve(preset), CLASSES, seed=0)
     if network == "compact":

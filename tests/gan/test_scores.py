@@ -179,7 +179,7 @@ def test_images_are_scored_by_what_the_classifier_sees_in_them(digits_run: Run) 
     assert few.label_agreement is None
 
 
-def test_each_figure_is_of_the_labels_and_features_it_is_told_of() -> None:
+def test_each_figure_is_of_the_given_labels_and_features() -> None:
     generator = np.random.default_rng(0)
     real = ReferenceFeatures(generator.normal(size=(200, 4)).astype(np.float32), np.repeat([0, 1], 100))
     features = np.concatenate(

@@ -48,7 +48,7 @@ def test_scores_of_unconditional_generators_have_a_rarest_class_and_no_agreement
     assert rows[-1] == ["share of the rarest class", "0.100", "0.250"]
 
 
-def test_a_training_is_told_with_the_verdict_of_its_judge() -> None:
+def test_a_training_is_shown_with_its_verdict() -> None:
     row = {
         "preset": "wide",
         "kind": "wgan",

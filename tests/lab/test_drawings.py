@@ -274,14 +274,14 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "said"), BAD, ids=[name for name, _, _ in BAD])
+@pytest.mark.parametrize(("name", "content", "cause"), BAD, ids=[name for name, _, _ in BAD])
 def test_a_file_without_a_distribution_gets_one_clear_line(
-    tmp_path: Path, name: str, content: bytes, said: str
+    tmp_path: Path, name: str, content: bytes, cause: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError) as caught:
         read_points(tmp_path / name)
-    assert said in caught.value.cause
+    assert cause in caught.value.cause
     assert name in caught.value.cause
     assert caught.value.remedy
 

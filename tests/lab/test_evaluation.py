@@ -39,7 +39,7 @@ def looks(*readings: Measurement) -> list[Look]:
 GOOD, BAD = reading(), reading(js=0.4)
 
 
-def test_it_converges_at_the_first_look_since_which_the_rule_holds() -> None:
+def test_it_converges_at_the_first_evaluation_since_which_the_rule_holds() -> None:
     assert converged_at(looks(BAD, BAD, *[GOOD] * WINDOW), FLOOR, 3) == 200
     assert converged_at(looks(BAD, BAD, *[GOOD] * (WINDOW + 7)), FLOOR, 3) == 200
     assert converged_at(looks(*[GOOD] * 9, BAD, *[GOOD] * WINDOW), FLOOR, 3) == 1000
@@ -88,7 +88,7 @@ def test_a_failure_is_named(last: list[Measurement], finite: bool, reason: str) 
 
 
 @pytest.mark.parametrize(
-    ("last", "said"),
+    ("last", "words"),
     [
         (
             [GOOD, GOOD, GOOD, BAD] * 5,
@@ -106,11 +106,11 @@ def test_a_failure_is_named(last: list[Measurement], finite: bool, reason: str) 
         ([GOOD] * 3, "of the last 3 looks, of the 5 that it takes"),
     ],
 )
-def test_the_words_of_a_failure_are_true(last: list[Measurement], said: str) -> None:
-    assert said in judge(looks(*last), FLOOR, 3, None).why
+def test_the_words_of_a_failure_are_true(last: list[Measurement], words: str) -> None:
+    assert words in judge(looks(*last), FLOOR, 3, None).why
 
 
-def test_the_verdict_says_what_decided() -> None:
+def test_the_verdict_names_what_decided() -> None:
     verdict = judge(looks(*[GOOD] * WINDOW), FLOOR, 3, 0)
     assert verdict.converged
     assert "3 of 3 modes" in verdict.why

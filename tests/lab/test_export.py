@@ -86,9 +86,9 @@ def test_a_long_training_is_thinned_and_keeps_its_end() -> None:
     assert (epochs[0], epochs[-1]) == (0, 69_900)
 
 
-@pytest.mark.parametrize(("mesh", "said"), [((17, 2), [1, 17]), ((0, 2), None), ((4, 4, 2), [4, 4])])
-def test_the_manifold_of_any_noise(mesh: tuple[int, ...], said: list[int] | None) -> None:
-    assert data_of(page(film(3, mesh)))["mesh"] == said
+@pytest.mark.parametrize(("mesh", "written"), [((17, 2), [1, 17]), ((0, 2), None), ((4, 4, 2), [4, 4])])
+def test_the_manifold_of_any_noise(mesh: tuple[int, ...], written: list[int] | None) -> None:
+    assert data_of(page(film(3, mesh)))["mesh"] == written
 
 
 @pytest.fixture
@@ -173,16 +173,21 @@ def test_what_is_switched_off_is_not_drawn(opened: Any) -> None:
 
 
 def test_ticks_are_round_numbers(opened: Any) -> None:
-    script = """said = []; plain = CanvasRenderingContext2D.prototype.fillText;
+    script = """written = []; plain = CanvasRenderingContext2D.prototype.fillText;
         CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
-          said.push(this.canvas.id + " " + text);
+          written.push(this.canvas.id + " " + text);
           plain.call(this, text, ...place);
         };
-        window.dispatchEvent(new Event("resize")); said"""
-    said = opened.evaluate(script)
+        window.dispatchEvent(new Event("resize")); written"""
+    written = opened.evaluate(script)
     heights = ["0.0", "0.5", "1.0", "1.5", "2.0"]
-    assert [each.split()[1] for each in said if each.startswith("nats")] == [*heights, "0", "1,000", "2,000"]
-    assert [each.split()[1] for each in said if each.startswith("losses")][:5] == [
+    assert [each.split()[1] for each in written if each.startswith("nats")] == [
+        *heights,
+        "0",
+        "1,000",
+        "2,000",
+    ]
+    assert [each.split()[1] for each in written if each.startswith("losses")][:5] == [
         "0.2",
         "0.4",
         "0.6",

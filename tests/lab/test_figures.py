@@ -31,9 +31,9 @@ def film() -> Snapshots:
 
 
 @pytest.mark.parametrize(
-    ("index", "said"), [(1, ("1.000", "0.500", "0.250")), (-1, ("0.200", "0.100", "0.050"))]
+    ("index", "expected"), [(1, ("1.000", "0.500", "0.250")), (-1, ("0.200", "0.100", "0.050"))]
 )
-def test_the_panel_says_the_numbers_of_its_frame(index: int, said: tuple[str, str, str]) -> None:
+def test_the_panel_shows_the_numbers_of_its_frame(index: int, expected: tuple[str, str, str]) -> None:
     drawn = figures.panel(film(), np.zeros((2, 2)), FLOOR, title="ring", loss="log", index=index)
     labels = [
         text.get_text()
@@ -41,9 +41,9 @@ def test_the_panel_says_the_numbers_of_its_frame(index: int, said: tuple[str, st
         if axes.legend_ is not None
         for text in axes.legend_.get_texts()
     ]
-    told = [label.split("now ")[1][:5] for label in labels if "now " in label]
-    assert told == list(said)
+    shown = [label.split("now ")[1][:5] for label in labels if "now " in label]
+    assert shown == list(expected)
 
 
-def test_the_animation_says_how_many_modes_there_are() -> None:
+def test_the_animation_shows_the_number_of_modes() -> None:
     assert export.numbers_at(film(), 1, 8).endswith("modes 1 of 8")

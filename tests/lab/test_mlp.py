@@ -22,7 +22,7 @@ def values(columns: int) -> Tensor:
 
 @pytest.mark.parametrize("negative_slope", [0.0, 0.2, 1.0])
 @pytest.mark.parametrize("sizes", [(2, 8, 1), (3, 16, 16, 2), (2, 5, 6, 7, 1)])
-def test_forward_and_backward_are_what_autograd_says(negative_slope: float, sizes: tuple[int, ...]) -> None:
+def test_forward_and_backward_equal_autograd(negative_slope: float, sizes: tuple[int, ...]) -> None:
     made = network(negative_slope, *sizes)
     inputs, slope = values(sizes[0]), values(sizes[-1])
     flat = made.flat.clone().requires_grad_(True)
@@ -45,7 +45,7 @@ def test_backward_leaves_the_gradient_alone_where_it_is_not_asked_for() -> None:
 
 
 @pytest.mark.parametrize("negative_slope", [0.0, 0.2])
-def test_the_slope_of_a_slope_is_what_autograd_says(negative_slope: float) -> None:
+def test_the_slope_of_a_slope_equals_autograd(negative_slope: float) -> None:
     made = network(negative_slope, 2, 16, 12, 1)
     inputs, direction = values(2), values(2).flip(0)
     flat = made.flat.clone().requires_grad_(True)

@@ -79,7 +79,7 @@ def test_an_epoch_is_what_the_plain_loop_does(loss: str, updates: int) -> None:
     torch.testing.assert_close(made.average, decay * before + (1 - decay) * made.generator.flat)
 
 
-def test_looking_in_between_changes_nothing() -> None:
+def test_evaluating_in_between_changes_nothing() -> None:
     whole, parts = game(), game()
     whole.train(75)
     parts.train(30)

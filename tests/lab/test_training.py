@@ -91,7 +91,7 @@ def test_weights_that_are_no_numbers_end_the_attempt(new_run: Callable[..., Run]
 
 
 @pytest.mark.usefixtures("fewer_points")
-def test_a_signal_marks_the_run_and_says_what_to_do(
+def test_a_signal_marks_the_run_and_names_the_remedy(
     new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[int] = []

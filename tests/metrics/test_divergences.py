@@ -106,7 +106,7 @@ class TestJensenShannon:
     @pytest.mark.parametrize(
         "weights", [np.full(8, 1 / 8), np.array([0.3, 0.3, 0.2, 0.1, 0.05, 0.03, 0.01, 0.01])]
     )
-    def test_histogram_bias_is_what_it_says(self, weights: Array) -> None:
+    def test_histogram_bias_is_as_given(self, weights: Array) -> None:
         generator = np.random.default_rng(0)
         other, cells, n = weights[::-1], np.arange(8) / 8 + 1 / 16, 600
         draw = partial(generator.choice, cells, size=(n, 1))
@@ -163,7 +163,7 @@ class TestWasserstein:
         assert narrow == pytest.approx(exact, rel=0.02)
         assert divergences.wasserstein_entropic(p, q, 1e-4, iterations=10).residual > 0.01
 
-    def test_without_pot_the_remedy_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_pot_the_remedy_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "ot", None)
         with pytest.raises(UsageError) as raised:
             divergences.wasserstein_entropic(normal(4, 0, 1), normal(4, 0, 1), 0.1)

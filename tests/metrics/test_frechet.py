@@ -63,10 +63,10 @@ def test_features_that_do_not_fit_are_refused() -> None:
         frechet_distance(Gaussian(np.zeros(2), np.eye(2)), Gaussian(np.zeros(3), np.eye(3)))
 
 
-def test_torch_fidelity_says_the_same() -> None:
+def test_torch_fidelity_gives_the_same() -> None:
     oracle = pytest.importorskip("torch_fidelity.metric_fid", exc_type=ImportError)
     generator = np.random.default_rng(2)
     sets = [generator.normal(place, 1 + place, size=(500, 16)) for place in (0, 0.3)]
     statistics = [{"mu": each.mean(axis=0), "sigma": np.cov(each, rowvar=False)} for each in sets]
-    said = oracle.fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
-    assert frechet_distance(*map(gaussian_of, sets)) == pytest.approx(said, rel=1e-6)
+    expected = oracle.fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+    assert frechet_distance(*map(gaussian_of, sets)) == pytest.approx(expected, rel=1e-6)

@@ -48,7 +48,7 @@ def test_a_known_pair_of_gaussians_gives_its_known_value_within_its_interval(shi
         (0.0, (0.1, 0.085), 2 * np.log(0.85) - 1 + 1 / 0.7225),
     ],
 )
-def test_kl_is_told_as_at_least_where_the_sample_of_q_has_not_been(
+def test_kl_is_at_least_its_value_where_the_sample_of_q_is_empty(
     apart: float, spreads: tuple[float, float], known: float
 ) -> None:
     open_ended = []

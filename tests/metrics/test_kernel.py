@@ -83,12 +83,12 @@ def test_pairs_of_a_class_are_weighted_as_chance_would() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"), [((5, 5, 5), True), ((5, 6, 5), True), ((5, 7, 5), False), ((4,), True)]
+    ("counts", "expected"), [((5, 5, 5), True), ((5, 6, 5), True), ((5, 7, 5), False), ((4,), True)]
 )
 def test_a_sample_is_balanced_if_its_classes_differ_by_one_at_most(
-    counts: tuple[int, ...], told: bool
+    counts: tuple[int, ...], expected: bool
 ) -> None:
-    assert balanced(np.repeat(np.arange(len(counts)), counts)) is told
+    assert balanced(np.repeat(np.arange(len(counts)), counts)) is expected
 
 
 def test_the_blocks_of_a_balanced_sample_are_balanced() -> None:
@@ -104,9 +104,9 @@ def test_blocks_are_of_whole_turns() -> None:
     """Of 25 samples of ten classes a block could not have as many of each: it takes 20."""
     labels = np.arange(200) % 10
     x = 3 * np.eye(10)[labels]
-    told = kernel_distance(x, x, block=25, labels=(labels, labels))
-    assert told == kernel_distance(x, x, block=20, labels=(labels, labels))
-    assert told.value == pytest.approx(0, abs=1e-12)
+    distance = kernel_distance(x, x, block=25, labels=(labels, labels))
+    assert distance == kernel_distance(x, x, block=20, labels=(labels, labels))
+    assert distance.value == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -139,11 +139,11 @@ def test_features_that_do_not_fit_are_refused() -> None:
         kernel_distance(np.zeros((3, 2)), np.zeros((3, 4)))
 
 
-def test_torch_fidelity_says_the_same_of_one_block() -> None:
+def test_torch_fidelity_gives_the_same_for_one_block() -> None:
     oracle = pytest.importorskip("torch_fidelity.metric_kid", exc_type=ImportError)
     generator = np.random.default_rng(5)
     x, y = generator.normal(size=(200, 16)), generator.normal(0.2, 1.3, size=(200, 16))
-    said = oracle.kid_features_to_metric(
+    expected = oracle.kid_features_to_metric(
         torch.from_numpy(x), torch.from_numpy(y), kid_subsets=1, kid_subset_size=200, verbose=False
     )["kernel_inception_distance_mean"]
-    assert squared_discrepancy(x, y) == pytest.approx(said, rel=1e-9)
+    assert squared_discrepancy(x, y) == pytest.approx(expected, rel=1e-9)

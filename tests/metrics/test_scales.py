@@ -97,7 +97,7 @@ def test_constant_samples_have_no_distance() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_few_points_give_a_number_or_a_line_that_says_why(count: int) -> None:
+def test_few_points_give_a_number_or_the_cause(count: int) -> None:
     p, q = np.full((count, 2), 0.25), np.full((count, 2), 0.75)
     assert divergences.wasserstein_assignment(p, q) == pytest.approx(np.sqrt(0.5))
     assert divergences.js_histogram(p, q, 4).value == pytest.approx(np.log(2))

@@ -58,7 +58,7 @@ def test_what_is_no_training_is_none(store: Store, trained: Make) -> None:
     assert bundled_runs(store, SHELF, "gan train") == []
 
 
-def test_one_that_is_both_is_told_of_once(store: Store, trained: Make) -> None:
+def test_one_that_is_both_is_listed_once(store: Store, trained: Make) -> None:
     mine = trained("paper")
     assert names(default_and_newest(store, SHELF, "gan train", "paper")) == [mine.name]
 

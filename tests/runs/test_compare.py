@@ -23,7 +23,7 @@ def test_the_same_bytes_are_the_same_and_what_is_gone_is_missing() -> None:
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
-def test_json_says_by_how_much_its_numbers_differ(name: str) -> None:
+def test_json_files_differ_by_their_largest_difference(name: str) -> None:
     old, new = (
         b'{"n": 10000, "fid": [%s, 2.5], "by": "a", "why": null, "ok": true}' % each
         for each in (b"0.5", b"0.25")
@@ -31,8 +31,11 @@ def test_json_says_by_how_much_its_numbers_differ(name: str) -> None:
     assert compare_files({name: old}, {name: new}) == [FileDiff(name, "differs", 0.25, 0.5)]
     # most for its size
     assert compare_files({name: old}, {name: new.replace(b"10000", b"10001")})[0].largest_value == 0.5
-    (told,) = compare_files({"a.json": b"[0, 1, 8]"}, {"a.json": b"[1e-12, 2, 10]"})
-    assert (told.largest_difference, told.largest_value) == (1, 1)  # of 0 anything is infinitely much
+    (difference,) = compare_files({"a.json": b"[0, 1, 8]"}, {"a.json": b"[1e-12, 2, 10]"})
+    assert (difference.largest_difference, difference.largest_value) == (
+        1,
+        1,
+    )  # of 0 anything is infinitely much
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_what_is_no_picture_differs() -> None:
     assert compare_files({"a.png": picture(7)}, {"a.png": b"torn"}) == [FileDiff("a.png", "differs")]
 
 
-def test_estimators_are_the_same_or_say_how_far_their_numbers_are_apart() -> None:
+def test_estimators_are_the_same_or_differ_by_their_largest_difference() -> None:
     import numpy as np
     from sklearn.preprocessing import StandardScaler
     from skops.io import dumps
@@ -81,20 +84,20 @@ def test_estimators_are_the_same_or_say_how_far_their_numbers_are_apart() -> Non
     assert compare_files({"a.skops": dumps(scaler(0.0))}, {"a.skops": written}) == [
         FileDiff("a.skops", "same")
     ]
-    (told,) = compare_files({"a.skops": written}, {"a.skops": estimator_to_bytes(scaler(3.0))})
+    (difference,) = compare_files({"a.skops": written}, {"a.skops": estimator_to_bytes(scaler(3.0))})
     # its variance
-    assert (told.condition, told.largest_difference) == ("differs", pytest.approx(8 / 3 - 2 / 3))
+    assert (difference.condition, difference.largest_difference) == ("differs", pytest.approx(8 / 3 - 2 / 3))
     for other in (b"torn", estimator_to_bytes(StandardScaler())):
         assert compare_files({"a.skops": written}, {"a.skops": other}) == [FileDiff("a.skops", "differs")]
 
 
-def test_tensors_that_differ_say_by_how_much() -> None:
+def test_tensors_differ_by_their_largest_difference() -> None:
     one = tensors_to_bytes({"w": torch.tensor([1.0, -3.0]), "steps": torch.tensor(5), "none": torch.zeros(0)})
     other = tensors_to_bytes(
         {"w": torch.tensor([1.0, -3.25]), "steps": torch.tensor(5), "none": torch.zeros(0)}
     )
-    (told,) = compare_files({"w.safetensors": one}, {"w.safetensors": other})
-    assert told == FileDiff("w.safetensors", "differs", 0.25, 5.0)
+    (difference,) = compare_files({"w.safetensors": one}, {"w.safetensors": other})
+    assert difference == FileDiff("w.safetensors", "differs", 0.25, 5.0)
     shape = tensors_to_bytes({"w": torch.zeros(3), "steps": torch.tensor(5), "none": torch.zeros(0)})
     assert compare_files({"w.safetensors": one}, {"w.safetensors": shape})[0].largest_difference is None
 

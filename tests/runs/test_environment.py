@@ -13,7 +13,7 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd\n"
 
 
 @pytest.mark.parametrize(
-    ("told", "found"),
+    ("content", "found"),
     [
         (INTEL, {"model": "Some Xeon @ 2 GHz", "vectors": "avx512f"}),
         (ARM, {"vectors": "asimd"}),
@@ -21,12 +21,12 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd\n"
         (None, {}),
     ],
 )
-def test_the_processor_is_told_as_far_as_it_is_known(
-    told: str | None, found: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_processor_is_recorded_as_far_as_it_is_known(
+    content: str | None, found: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cpuinfo = tmp_path / "cpuinfo"
-    if told is not None:
-        cpuinfo.write_text(told)
+    if content is not None:
+        cpuinfo.write_text(content)
     monkeypatch.setattr(environment, "CPUINFO", cpuinfo)
     environment._machine.cache_clear()
     machine = environment.machine()

@@ -77,7 +77,7 @@ def test_an_interrupt_in_the_middle_is_passed_on_and_cleaned_up(
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
-def test_where_nothing_can_be_flushed_files_are_written_and_one_line_says_so(
+def test_where_nothing_can_be_flushed_files_are_written_with_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
     def refuse(handle: int) -> None:

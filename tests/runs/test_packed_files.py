@@ -143,7 +143,7 @@ def test_a_missing_file_is_missing(shipped: Run) -> None:
         shipped.read_bytes(NAME)
 
 
-def test_a_file_beside_its_packed_form_is_not_read_and_said_to_be_unknown(shipped: Run) -> None:
+def test_a_file_beside_its_packed_form_is_not_read_and_named_as_unknown(shipped: Run) -> None:
     (shipped.path / NAME).write_bytes(b"other")
     assert shipped.read_bytes(NAME) == DATA
     assert shipped.verify() == {f"{NAME}.gz": "ok", NAME: "unknown", "figure.png": "ok"}

@@ -73,7 +73,7 @@ def test_a_shortened_or_failed_run_is_not_shipped(new_run: NewRun, store: Store,
 
 
 @pytest.mark.parametrize("end", [{}, {"partial": True}, {"converged": False}])
-def test_under_a_name_of_its_own_a_run_stands_beside_the_one_that_is_taken_unasked(
+def test_under_a_name_of_its_own_a_run_stands_beside_the_default_one(
     new_run: NewRun, store: Store, end: dict[str, Any]
 ) -> None:
     folder = store.reference.joinpath(*SHELF)
@@ -201,7 +201,7 @@ def test_what_an_earlier_manifest_names_outside_its_folder_is_not_removed(
     assert precious.read_text() == "mine"
 
 
-def test_a_study_is_never_taken_unasked_and_ships_only_under_a_name(new_run: NewRun, store: Store) -> None:
+def test_a_study_is_never_taken_by_default_and_ships_only_under_a_name(new_run: NewRun, store: Store) -> None:
     ours = finished(new_run)
     study = new_run(is_study=True)
     study.finish({"accuracy": 0.9})
@@ -230,7 +230,7 @@ def steps_of(monkeypatch: pytest.MonkeyPatch, survived: int) -> None:
         monkeypatch.setattr(os, name, before(getattr(os, name)))
 
 
-def test_a_kill_at_any_step_leaves_the_run_before_or_the_new_one_or_says_what_to_do(
+def test_a_kill_at_any_step_leaves_the_run_before_or_the_new_one_or_a_remedy(
     new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = store.reference.joinpath(*SHELF)
@@ -274,7 +274,7 @@ def test_a_kill_at_any_step_leaves_the_run_before_or_the_new_one_or_says_what_to
     assert set(ways) == {"old", "old, mended", "new, mended", "new"}
 
 
-def test_what_a_kill_left_is_tidied_up_by_the_next_shipping_and_told_by_verify(
+def test_what_a_kill_left_is_tidied_up_by_the_next_shipping_and_found_by_verify(
     new_run: NewRun, store: Store, ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = store.reference.joinpath(*SHELF)
@@ -282,11 +282,11 @@ def test_what_a_kill_left_is_tidied_up_by_the_next_shipping_and_told_by_verify(
     folder.rename(folder.with_name(".digits.old"))
     shutil.copytree(folder.with_name(".digits.old"), folder.with_name(".digits.new"))
     monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
-    told = ex3("runs", "verify", "--artifacts", store.root)
-    assert (told.exit_code, "shipping it was cut short" in told.stderr) == (4, True)
+    outcome = ex3("runs", "verify", "--artifacts", store.root)
+    assert (outcome.exit_code, "shipping it was cut short" in outcome.stderr) == (4, True)
     assert (
         f"mv {folder.with_name('.digits.old')} {folder} && rm -r {folder.with_name('.digits.new')}"
-        in told.stderr
+        in outcome.stderr
     )
     ship(finished(new_run), folder, {"a.txt": b"again"})
     assert [each.name for each in folder.parent.iterdir()] == ["digits"]

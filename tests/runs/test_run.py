@@ -167,7 +167,7 @@ def test_a_run_writes_and_reads_nothing_outside_its_folder(new_run: NewRun, outs
         run.read_bytes(outside)
 
 
-def test_a_manifest_of_another_schema_says_so(new_run: NewRun) -> None:
+def test_a_manifest_of_another_schema_is_refused(new_run: NewRun) -> None:
     run = fill(new_run())
     content = json.loads((run.path / "run.json").read_text()) | {"schema": 99}
     (run.path / "run.json").write_text(json.dumps(content))
@@ -421,7 +421,7 @@ def test_who_writes_a_run_is_named_and_the_way_out(new_run: NewRun, store: Store
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EINVAL])
-def test_where_there_are_no_locks_a_run_is_written_and_one_line_says_so(
+def test_where_there_are_no_locks_a_run_is_written_with_one_warning(
     new_run: NewRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
     def refuse(handle: int, operation: int) -> None:

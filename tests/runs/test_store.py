@@ -64,7 +64,7 @@ def test_falls_back_to_the_shipped_run(new_run: NewRun, store: Store) -> None:
     assert store.find(SHELF, command="toy train", name="reference").is_reference
 
 
-def test_says_how_to_make_a_run_when_there_is_none(store: Store) -> None:
+def test_the_error_names_how_to_make_a_run_when_there_is_none(store: Store) -> None:
     with pytest.raises(ArtifactError, match="no finished run") as caught:
         store.find(SHELF, command="toy train")
     assert "ex3 toy train" in caught.value.remedy
@@ -98,7 +98,7 @@ def test_a_misspelt_name_gets_a_suggestion(new_run: NewRun, store: Store) -> Non
     assert caught.value.remedy == "did you mean 'toy/digits/0001-small'?"
 
 
-def test_a_shelf_without_a_shipped_run_says_so(store: Store) -> None:
+def test_a_shelf_without_a_shipped_run_is_an_error(store: Store) -> None:
     with pytest.raises(ArtifactError, match="ships no run of toy/digits"):
         store.find(SHELF, command="toy train", name="reference")
 
@@ -168,7 +168,9 @@ def test_the_shipped_reference_lies_beside_the_package_in_a_checkout_and_inside_
     assert reference_folder() == package / "_reference"
 
 
-def test_a_run_in_the_folder_of_another_data_set_is_not_taken_unasked(new_run: NewRun, store: Store) -> None:
+def test_a_run_in_the_folder_of_another_data_set_is_not_taken_by_default(
+    new_run: NewRun, store: Store
+) -> None:
     mine = new_run()
     mine.finish({})
     stray = new_run(category=("toy", "mnist"))
@@ -233,7 +235,7 @@ def test_all_that_ships_is_whole_and_stays_within_its_limit(tmp_path: Path) -> N
     assert sum(path.stat().st_size for path in files) < 30_000_000
 
 
-def test_a_damaged_manifest_of_what_is_shipped_says_how_it_comes_back(new_run: NewRun, store: Store) -> None:
+def test_a_damaged_manifest_of_what_is_shipped_names_how_it_comes_back(new_run: NewRun, store: Store) -> None:
     run = new_run()
     run.finish({})
     shipped = store.reference / "toy/digits"

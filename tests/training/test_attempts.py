@@ -53,7 +53,7 @@ def test_a_line_that_is_no_attempt_is_named(tmp_path: Path, line: str) -> None:
         log.entries()
 
 
-def test_lines_written_before_shortened_was_told_apart_still_count(tmp_path: Path) -> None:
+def test_lines_without_the_field_shortened_still_count(tmp_path: Path) -> None:
     log = AttemptLog(tmp_path)
     log.path.write_text(
         '{"attempt":1,"iteration":9000,"reason":null,"seed":0,"values":{},"verdict":"unjudged"}\n'

@@ -130,7 +130,7 @@ def test_a_checkpoint_of_something_else_is_refused(new_run: NewRun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "cause"),
     [
         ({"seed": 1}, "seed: 1 there, 0 here"),
         ({"config": {"width": 3}}, "width: 3 there, 2 here"),
@@ -140,13 +140,13 @@ def test_a_checkpoint_of_something_else_is_refused(new_run: NewRun) -> None:
         ({}, "started: "),  # the same training, but another run of it
     ],
 )
-def test_a_checkpoint_of_another_run_is_refused(new_run: NewRun, change: dict[str, Any], told: str) -> None:
+def test_a_checkpoint_of_another_run_is_refused(new_run: NewRun, change: dict[str, Any], cause: str) -> None:
     one, other = new_run(**change), new_run()
     Checkpointer(one).save(1, {"w": torch.ones(3)})
     shutil.copytree(one.path / "checkpoint", other.path / "checkpoint")
     with pytest.raises(ArtifactError, match="is a checkpoint of another training, toy/") as refused:
         Checkpointer(other).load()
-    assert told in refused.value.cause
+    assert cause in refused.value.cause
     assert other.name in refused.value.remedy
 
 

@@ -100,7 +100,7 @@ def test_only_cuda_records() -> None:
     assert default_backend(torch.device("cpu")) is default_backend(torch.device("mps")) is None
 
 
-def test_what_cannot_be_recorded_is_called_each_time_and_says_why() -> None:
+def test_what_cannot_be_recorded_is_called_each_time_with_the_cause() -> None:
     class Refusing:
         tried = 0
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from ex3cli.errors import UsageError
-from ex3cli.training import device as device_module
 from ex3cli.training.device import choose_device, faster_precision, is_emulated, measure_precision
 
 
@@ -89,7 +88,7 @@ def test_bfloat16_is_emulated_where_its_product_takes_many_times_as_long(
 
 def test_no_step_is_made_in_bfloat16_where_it_is_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock({"float32": 0.17, "bfloat16": 14.0})
-    monkeypatch.setattr(device_module, "product", lambda precision, _: clock.make_step(precision))
+    monkeypatch.setattr("ex3cli.training.device.product", lambda precision, _: clock.make_step(precision))
 
     def make_step(precision: str) -> Callable[[], None]:
         raise AssertionError(f"a step in {precision}")

@@ -47,8 +47,8 @@ assert counts() == before
 """
 
 
-def test_every_library_computes_in_as_many_threads_whatever_the_environment_says() -> None:
-    told = set()
+def test_every_library_computes_in_as_many_threads_in_every_environment() -> None:
+    lines = set()
     for omp, blas in (("1", "2"), ("2", "1")):
         environment = {
             **os.environ,
@@ -57,6 +57,6 @@ def test_every_library_computes_in_as_many_threads_whatever_the_environment_says
             "OPENBLAS_NUM_THREADS": blas,
         }
         command = [sys.executable, "-c", PROGRAM]
-        told.add(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
-    (line,) = told
+        lines.add(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+    (line,) = lines
     assert line.startswith("{2} ")

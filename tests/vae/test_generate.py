@@ -82,7 +82,7 @@ def test_no_name_on_the_map_hides_another() -> None:
     assert np.array_equal(moved[:, 0], places[:, 0] / extent[0])
 
 
-def test_the_map_says_what_was_placed() -> None:
+def test_the_map_names_what_was_placed() -> None:
     points, labels = torch.randn(20, 2).numpy(), torch.arange(20).numpy() % 2
     figure = figures.feature_map(points, labels, ("a", "b"), "posterior means")
     assert figure.axes[0].get_title().startswith("Posterior means\nof 20 test images")

@@ -14,7 +14,7 @@ Ex3 = Callable[..., Any]
 ROW = ("accuracy_mean", "accuracy_std")
 
 
-def test_a_shipped_training_answers_without_the_data_set_and_says_what_it_cannot(
+def test_a_shipped_training_answers_without_the_data_set_and_names_what_it_cannot(
     ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)

@@ -52,7 +52,7 @@ def test_the_document_names_every_damaged_run(ex3: Callable[..., Any], copied: P
     assert [row["run"] for row in outcome.document["trainings"]] == [f"{where}/dcgan", f"{where}/wgan-clip"]
 
 
-def test_where_all_is_damaged_every_cause_is_told_and_nothing_is_written(
+def test_where_all_is_damaged_every_cause_is_named_and_nothing_is_written(
     ex3: Callable[..., Any], copied: Path
 ) -> None:
     for kind in ("dcgan", "wgan", "wgan-clip"):
@@ -70,7 +70,7 @@ def test_what_is_whole_has_no_damage(ex3: Callable[..., Any]) -> None:
     assert (document["damaged"], document["left_out"]) == ({}, {})
 
 
-def test_an_overview_says_of_a_record_that_it_draws_nothing(ex3: Callable[..., Any]) -> None:
+def test_an_overview_marks_a_record_that_draws_nothing(ex3: Callable[..., Any]) -> None:
     name = "reference/gan/fashion-mnist/dcgan/wide"
     outcome = ex3("gan", "overview", "reference/gan/fashion-mnist/dcgan", name)
     assert outcome.exit_code == 4

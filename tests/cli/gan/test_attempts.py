@@ -116,7 +116,7 @@ def test_the_last_verdict_decides_and_the_failed_are_counted(
     assert document["reason"] == ("divergence" if code else None)
 
 
-def test_a_generator_is_taken_unasked_only_if_it_was_judged_to_have_converged(
+def test_a_generator_is_taken_by_default_only_if_it_has_converged(
     new_run: Callable[..., Run], store: Store
 ) -> None:
     context: Any = SimpleNamespace(store=store, dataset="digits")
@@ -137,7 +137,7 @@ def test_a_generator_is_taken_unasked_only_if_it_was_judged_to_have_converged(
     assert find_generator(context, "dcgan").name == converged.name
 
 
-def test_a_judge_is_given_held_out_images_and_the_lines_of_its_kind(
+def test_a_monitor_gets_held_out_images_and_its_kind_s_thresholds(
     digits_classifier: Path, new_run: Callable[..., Run]
 ) -> None:
     classifier = Store(digits_classifier).find(("classifier", "digits"), command=COMMAND)

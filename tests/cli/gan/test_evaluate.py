@@ -110,12 +110,14 @@ def test_a_training_that_fails_exits_with_five_and_its_whole_history(
     assert "wrong labels" in shown.stdout
 
 
-def test_a_shortened_training_is_tried_once_unasked(ex3: Callable[..., Any], digits_classifier: Path) -> None:
+def test_a_shortened_training_is_tried_once_by_default(
+    ex3: Callable[..., Any], digits_classifier: Path
+) -> None:
     shutil.copytree(digits_classifier, "artifacts")
     assert len(ex3("gan", "train", *SMALL, "--iterations", "6", "--json").document["attempts"]) == 1
 
 
-def test_without_a_classifier_nothing_is_judged_and_that_is_said(ex3: Callable[..., Any]) -> None:
+def test_without_a_classifier_a_training_is_unjudged_with_a_note(ex3: Callable[..., Any]) -> None:
     outcome = ex3("gan", "train", *SMALL, "--iterations", "6", "--json")
     assert outcome.exit_code == 0
     assert (outcome.document["verdict"], outcome.document["reason"]) == ("unjudged", None)
@@ -123,7 +125,7 @@ def test_without_a_classifier_nothing_is_judged_and_that_is_said(ex3: Callable[.
     assert "ex3 classifier train --dataset digits" in outcome.stderr
 
 
-def test_a_resumed_training_is_judged_as_it_began(
+def test_a_resumed_training_is_evaluated_as_it_began(
     ex3: Callable[..., Any], digits_classifier: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ex3cli.gan.training.attempts import AttemptRunner
@@ -357,7 +359,7 @@ def test_compare_writes_a_png_under_no_other_ending(ex3: Callable[..., Any], nam
     assert not Path("artifacts").exists()
 
 
-def test_compare_with_nothing_to_draw_says_why_and_leaves_nothing(
+def test_compare_with_nothing_to_draw_names_the_cause_and_leaves_nothing(
     ex3: Callable[..., Any], tmp_path: Path
 ) -> None:
     outcome = ex3("gan", "compare", "--dataset", "mnist", "--label", "3", "--data", tmp_path / "nowhere")
@@ -416,7 +418,9 @@ def test_compare_names_a_torn_manifest_and_every_damaged_generator(
     assert "3: real, wgan-clip: gan/digits/wgan-clip/0001-quick" in outcome.stdout
 
 
-def test_history_counts_and_tells_why(ex3: Callable[..., Any], judged: Path, tmp_path: Path) -> None:
+def test_history_counts_attempts_with_their_reasons(
+    ex3: Callable[..., Any], judged: Path, tmp_path: Path
+) -> None:
     from ex3cli.runs.store import Store
     from ex3cli.training.attempts import Attempt, AttemptLog
 
@@ -571,9 +575,7 @@ def test_an_overview_refuses_a_training_that_is_under_way(
     )
 
 
-def test_it_tells_of_each_training_whether_its_loss_says_how_good_the_images_are(
-    ex3: Callable[..., Any], judged: Path
-) -> None:
+def test_correlate_has_a_row_for_each_training(ex3: Callable[..., Any], judged: Path) -> None:
     where = ("--dataset", "digits", "--artifacts", judged)
     rows = ex3("gan", "correlate", *where, "--json").document["trainings"]
     # A look every 400 iterations and one at the end: these short trainings have one.
@@ -590,7 +592,7 @@ def test_it_tells_of_each_training_whether_its_loss_says_how_good_the_images_are
     assert shown.stdout.split("wrote")[0].count("gan/digits/wgan") == 1
 
 
-def test_of_the_shipped_ones_it_tells_those_that_are_taken_and_papers(ex3: Callable[..., Any]) -> None:
+def test_of_the_shipped_ones_correlate_takes_the_default_ones_and_the_papers(ex3: Callable[..., Any]) -> None:
     rows = ex3("gan", "correlate", "--json").document["trainings"]
     names = [row["run"].removeprefix("reference/gan/fashion-mnist/") for row in rows]
     assert names == ["dcgan", "wgan", "wgan-clip", "dcgan/paper", "wgan/paper"]
@@ -602,7 +604,7 @@ def test_of_the_shipped_ones_it_tells_those_that_are_taken_and_papers(ex3: Calla
     assert f"lowest at {row['lowest']['iteration']:,}" in ex3("gan", "correlate", "--preset", "narrow").stdout
 
 
-def test_a_training_that_nobody_looked_at_is_left_out(
+def test_a_training_without_evaluations_is_left_out(
     ex3: Callable[..., Any], judged: Path, tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine"
@@ -624,7 +626,7 @@ def test_a_training_that_nobody_looked_at_is_left_out(
     assert (alone.exit_code, "choose a training that was evaluated" in alone.stderr) == (4, True)
 
 
-def test_damage_is_told_and_hides_no_other_training(
+def test_damage_is_named_and_hides_no_other_training(
     ex3: Callable[..., Any], judged: Path, tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine"
@@ -646,6 +648,8 @@ def test_damage_is_told_and_hides_no_other_training(
     assert ex3("gan", "correlate", *where).exit_code == 4
 
 
-def test_without_a_training_it_says_what_makes_one(ex3: Callable[..., Any], tmp_path: Path) -> None:
+def test_without_a_training_the_command_that_makes_one_is_named(
+    ex3: Callable[..., Any], tmp_path: Path
+) -> None:
     outcome = ex3("gan", "correlate", "--dataset", "digits", "--artifacts", tmp_path / "none")
     assert (outcome.exit_code, "there is no finished training on digits" in outcome.stderr) == (4, True)

@@ -80,7 +80,7 @@ def test_scores_are_of_the_run_and_its_kind(ex3: Callable[..., Any]) -> None:
         (("--run", "0002-quick", "--kind", "wgan"), "wgan-0002-quick"),
     ],
 )
-def test_a_run_that_is_not_taken_unasked_is_in_its_images_names(
+def test_a_run_that_is_not_taken_by_default_is_in_its_images_names(
     ex3: Callable[..., Any], words: tuple[str, ...], begin: str
 ) -> None:
     own("wgan", "0002-quick", partial=True)
@@ -116,7 +116,7 @@ def test_images_of_two_runs_are_not_written_over_each_other(
 
 
 @pytest.mark.parametrize("converged", [False, True])
-def test_of_a_training_that_failed_it_is_said(ex3: Callable[..., Any], converged: bool) -> None:
+def test_a_training_that_failed_is_noted(ex3: Callable[..., Any], converged: bool) -> None:
     own("wgan", "0001-quick", converged=converged, summary={"reason": None if converged else "low coverage"})
     words = ("--run", "gan/fashion-mnist/wgan/0001-quick", "-n")
     assert ex3("gan", "sample", *words, 1, "--json").document["converged"] is converged
@@ -126,7 +126,7 @@ def test_of_a_training_that_failed_it_is_said(ex3: Callable[..., Any], converged
     assert (said in ex3("gan", "eval", *words, 100).stdout) is not converged
 
 
-def test_of_a_training_that_nobody_judged_no_failure_is_told(ex3: Callable[..., Any]) -> None:
+def test_a_training_without_evaluations_has_no_failure_note(ex3: Callable[..., Any]) -> None:
     own("wgan", "0001-quick", converged=None)
     words = ("gan", "sample", "--kind", "wgan", "--run", "0001-quick", "-n", 1)
     assert ex3(*words, "--json").document["converged"] is None

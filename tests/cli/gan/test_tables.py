@@ -23,7 +23,7 @@ from ex3cli.training.attempts import Attempt, tally
         ("divergence", 900, False, "try another --seed or a smaller --learning-rate"),
     ],
 )
-def test_only_what_came_to_its_end_is_told_to_train_longer(
+def test_only_a_training_that_came_to_its_end_gets_the_advice_to_train_longer(
     reason: str, iteration: int, shortened: bool, remedy: str
 ) -> None:
     error = not_converged(
@@ -54,7 +54,7 @@ def counted(*result: dict[str, object]) -> History:
     return History(kinds, list(result), {})
 
 
-def test_settings_that_are_counted_together_are_told_and_not_compared() -> None:
+def test_settings_that_are_counted_together_are_named_and_not_compared() -> None:
     alike = rows("dcgan", 8, "failed", "failed") + rows("wgan", 8, "converged")
     assert differences(counted(*alike)) == [
         "Failed: dcgan 2 of 2 and wgan 0 of 1; not significantly different (Fisher's exact test, p = 0.33). "

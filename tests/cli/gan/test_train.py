@@ -53,7 +53,7 @@ def sampled(ex3: Callable[..., Any], root: Path, *words: object) -> dict[str, An
     return document
 
 
-def test_train_tells_what_it_made(ex3: Callable[..., Any]) -> None:
+def test_train_names_what_it_made(ex3: Callable[..., Any]) -> None:
     outcome = ex3(*TRAIN, "--kind", "wgan-clip", "--json", "--seed", "3")
     document = outcome.document
     assert (document["kind"], document["dataset"], document["seed"], document["iterations"]) == (

@@ -46,7 +46,7 @@ def tried(new_run: Callable[..., Run]) -> Try:
     return make
 
 
-def test_the_rate_is_of_judged_attempts_of_full_length_alone(tried: Try, store: Store) -> None:
+def test_the_rate_is_of_evaluated_attempts_of_full_length_alone(tried: Try, store: Store) -> None:
     tried("failed", "converged", started=1)
     tried("unjudged", started=2)
     tried("failed", "failed", "converged", started=3, shortened=True)
@@ -70,7 +70,7 @@ def test_the_rate_is_of_judged_attempts_of_full_length_alone(tried: Try, store: 
     assert (other["failed_before_first_success"], other["failure_rate"]["value"]) == (None, 1.0)
 
 
-def test_without_a_judged_attempt_there_is_no_rate(tried: Try, store: Store) -> None:
+def test_without_an_evaluated_attempt_there_is_no_rate(tried: Try, store: Store) -> None:
     tried("unjudged")
     result = count_attempts(store, "digits").kinds["dcgan"].document()
     assert (
@@ -136,9 +136,7 @@ def test_studies_are_no_attempts_at_what_commands_take(tried: Try, store: Store)
     assert (counted.failed, counted.converged) == (0, 1)
 
 
-def test_a_shipped_history_tells_each_kind_its_own_attempts(
-    new_run: Callable[..., Run], store: Store
-) -> None:
+def test_a_shipped_history_has_each_kind_s_own_attempts(new_run: Callable[..., Run], store: Store) -> None:
     rows = [
         {
             "kind": kind,
@@ -205,7 +203,9 @@ def test_dcgan_is_held_against_wgan_by_fishers_exact_test(tried: Try, store: Sto
     }
 
 
-def test_each_kind_tells_its_bar_and_each_attempt_the_code_that_judged_it(tried: Try, store: Store) -> None:
+def test_each_kind_names_its_thresholds_and_each_attempt_the_code_that_evaluated_it(
+    tried: Try, store: Store
+) -> None:
     run = tried("converged", kind="wgan-clip")
     tried("converged")
     result = count_attempts(store, "digits")
@@ -266,7 +266,9 @@ def test_unconditional_kinds_are_alike_whatever_that_takes_from_their_settings(
     assert [row["settings"] for row in result] == [{"preset": "quick", "conditional": False}] * 2
 
 
-def test_a_training_that_is_judged_later_counts_as_judged(new_run: Callable[..., Run], store: Store) -> None:
+def test_a_training_that_is_evaluated_later_counts_as_evaluated(
+    new_run: Callable[..., Run], store: Store
+) -> None:
     """The first had no classifier; the third another one than the second; the fourth again none."""
     config = GANConfig.resolve("quick").to_dict()
     for verdict, monitor in (
@@ -321,7 +323,7 @@ def test_on_another_device_or_with_other_threads_it_is_another_training(
     assert count_attempts(store, "digits").kinds["dcgan"].tally.converged == 3
 
 
-def test_kinds_that_were_judged_by_different_classifiers_are_not_compared(
+def test_kinds_that_were_evaluated_by_different_classifiers_are_not_compared(
     new_run: Callable[..., Run], store: Store
 ) -> None:
     for kind, monitor in (("dcgan", "one"), ("wgan", "other")):

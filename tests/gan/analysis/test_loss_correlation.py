@@ -74,7 +74,7 @@ def trained(new_run: Callable[..., Run]) -> Trained:
 
 
 @pytest.mark.parametrize("kind", ["wgan", "wgan-clip"])
-def test_a_wgans_estimate_is_its_score_gap_averaged_from_look_to_look(trained: Trained, kind: str) -> None:
+def test_a_wgans_estimate_is_its_score_gap_averaged_between_evaluations(trained: Trained, kind: str) -> None:
     curve = read(trained(kind, [9, 7, 6, 5.5, 5.0], [4, 3, 2, 1, 0.5]))
     np.testing.assert_allclose(curve.estimates, [9, 7, 6, 5.5, 5.0], rtol=1e-6)
     assert curve.iterations.tolist() == [10, 20, 30, 40, 50]
@@ -120,7 +120,7 @@ def test_changes_are_correlated_without_the_trend(trained: Trained) -> None:
         ([9, 8, 7, 6, 5, 4, 3, 2, 3, 4.0], [9, 8, 7, 6, 5, 4, 3, 1, 2, 3], "ends", 80),
     ],
 )
-def test_what_tells_is_whether_it_turns_while_the_images_get_better(
+def test_a_loss_is_informative_if_it_turns_as_the_images_get_better(
     trained: Trained, estimates: list[float], distances: list[float], finding: str, lowest: int
 ) -> None:
     row = read(trained("wgan", estimates, distances)).document()
@@ -135,12 +135,12 @@ def test_a_failed_attempt_before_it_is_not_mixed_in(trained: Trained) -> None:
     assert curve.distances.tolist() == [5, 4, 3, 2, 1]
 
 
-def test_of_few_looks_nothing_is_told(trained: Trained) -> None:
+def test_few_evaluations_give_no_correlation(trained: Trained) -> None:
     row = read(trained("wgan", [4, 3, 2, 1], [4, 3, 2, 1])).document()
     assert (row["correlation"], row["correlation_of_changes"], row["finding"]) == (None, None, None)
 
 
-def test_of_what_never_changes_no_correlation_is_told(trained: Trained) -> None:
+def test_a_constant_gives_no_correlation(trained: Trained) -> None:
     flat = read(trained("wgan", [1] * 5, [5, 4, 3, 2, 1])).document()
     assert (flat["correlation"], flat["correlation_of_changes"], flat["finding"]) == (None, None, None)
     still = read(trained("wgan", [5, 4, 3, 2, 1], [1] * 5)).document()
@@ -150,7 +150,7 @@ def test_of_what_never_changes_no_correlation_is_told(trained: Trained) -> None:
     assert steady["correlation_of_changes"] is None  # of the estimate all are the same
 
 
-def test_a_look_without_a_number_is_left_out(trained: Trained) -> None:
+def test_an_evaluation_without_a_number_is_left_out(trained: Trained) -> None:
     run = trained("wgan", [5, 4, 3, 2, 1, 0], [5, 4, math.nan, 3, 2, 1])
     curve = read(run)
     assert curve.iterations.tolist() == [10, 20, 40, 50, 60]
@@ -163,7 +163,7 @@ def test_where_the_losses_are_no_numbers_any_more_it_ends(trained: Trained) -> N
     assert curve.correlation() == pytest.approx(1)
 
 
-def test_what_nobody_looked_at_or_whose_loss_says_more_is_refused(
+def test_a_training_without_evaluations_or_with_an_unknown_loss_is_refused(
     trained: Trained, new_run: Callable[..., Run]
 ) -> None:
     with pytest.raises(NotComparableError, match=r"gan/digits/wgan/0001.* has no stored evaluations"):
@@ -191,7 +191,7 @@ def test_damage_is_no_such_refusal(trained: Trained) -> None:
     assert not isinstance(caught.value, NotComparableError)
 
 
-def test_looks_beyond_the_losses_are_not_told(trained: Trained) -> None:
+def test_evaluations_beyond_the_losses_are_left_out(trained: Trained) -> None:
     assert read(trained("wgan", [5, 4, 3, 2, 1, 0], [6, 5, 4, 3, 2, 1, 0.5])).iterations.tolist() == [
         10,
         20,
@@ -273,7 +273,9 @@ def test_an_axis_that_spans_much_is_logarithmic_with_ticks_at_1_2_5(
         assert low < min(values) <= max(values) < high
 
 
-def test_the_course_after_a_first_look_far_off_fills_a_good_part_of_the_height(trained: Trained) -> None:
+def test_the_course_after_a_first_evaluation_far_off_fills_a_good_part_of_the_height(
+    trained: Trained,
+) -> None:
     figure: Any = correlation_figure([read(trained("wgan", [1.22, 0.19, 0.24, 0.3, 0.42], [5, 4, 3, 2, 1]))])
     upper = figure.subfigs[0].axes[0]
     points = upper.transData.transform([(0, value) for value in upper.lines[0].get_ydata()])

@@ -61,7 +61,7 @@ GOOD = Attempt(
 BAD = Attempt(1, 3, "failed", "low coverage", 500, {"coverage": 0.1})
 
 
-def test_a_row_tells_of_the_last_attempt_and_counts_the_failed(trained: Callable[..., Run]) -> None:
+def test_a_row_is_of_the_last_attempt_and_counts_the_failed(trained: Callable[..., Run]) -> None:
     row = training(trained, "narrow", "wgan", BAD, GOOD).document()
     result = {
         name: row[name]
@@ -86,7 +86,7 @@ def test_a_row_tells_of_the_last_attempt_and_counts_the_failed(trained: Callable
     assert "weights" not in row
 
 
-def test_what_did_not_decide_a_failure_comes_from_its_last_look(trained: Callable[..., Run]) -> None:
+def test_what_did_not_decide_a_failure_comes_from_its_last_evaluation(trained: Callable[..., Run]) -> None:
     looked = {"coverage": 0.2, "fid": 2.5, "min_class_share": 0.01, "images": 10_000.0}
     row = replace(training(trained, "narrow", "wgan", BAD), last_evaluation=looked).document()
     assert (row["coverage"], row["fid"], row["min_class_share"], row["label_agreement"]) == (
@@ -158,7 +158,7 @@ def test_a_long_formula_keeps_to_its_cell(
         assert axes._left_title.get_window_extent().x1 <= axes.get_window_extent().x1
 
 
-def test_a_loss_with_an_auxiliary_part_says_so(trained: Callable[..., Run]) -> None:
+def test_a_loss_with_an_auxiliary_part_is_marked(trained: Callable[..., Run]) -> None:
     config = GANConfig.resolve("quick", kind="wgan", aux_weight=0.1, aux_weight_g=0.2)
     result = replace(training(trained, "quick", "wgan", GOOD), config=config)
     upper, lower, _ = overview_figure([result]).subfigs[0].axes
@@ -177,7 +177,7 @@ def test_two_of_the_same_preset_and_kind_stand_below_each_other(trained: Callabl
     figure.canvas.draw()
 
 
-def test_an_attempt_that_nobody_looked_at_borrows_no_look_of_the_one_before(new_run: NewRun) -> None:
+def test_an_attempt_without_evaluations_borrows_none_of_the_one_before(new_run: NewRun) -> None:
     run = new_run(category=("gan", "digits", "dcgan"), command="gan train")
     run.metrics.append(
         {"attempt": 1, "evaluation": {"fid": 3.0}},

@@ -108,7 +108,7 @@ def test_where_no_label_was_asked_for_the_agreement_fails_nothing() -> None:
     )
 
 
-def test_past_half_way_one_look_is_not_enough_and_what_diverges_is_not_called_behind() -> None:
+def test_past_half_way_one_evaluation_is_not_enough_and_what_diverges_is_not_called_behind() -> None:
     at = replace(AT, half_way_looks=2, divergence_looks=3)
     for wrong, named in (({"label_agreement": 0.1}, "wrong labels"), ({"density": 0.0}, "critic wins")):
         assert reason(seen({}, wrong, {}, wrong), at) is None
@@ -129,7 +129,7 @@ def test_past_half_way_one_look_is_not_enough_and_what_diverges_is_not_called_be
     assert reason([*graced, {**early[1], "iteration": 120.0}], at, iterations=150) == "critic wins"
 
 
-def test_at_the_end_as_few_images_are_held_against_looks_as_these_were_of() -> None:
+def test_the_last_fid_is_of_as_many_images_as_those_before() -> None:
     evaluations = seen({}, {"fid": 2.3})  # the last look itself may be a jump
     assert final_verdict(evaluations, {**GOOD, "fid": 1.2, "fid_as_evaluated": 2.0}, AT) is None
     failure = final_verdict(evaluations, {**GOOD, "fid": 1.2, "fid_as_evaluated": 2.1}, AT)
@@ -139,13 +139,13 @@ def test_at_the_end_as_few_images_are_held_against_looks_as_these_were_of() -> N
     assert (failure.reason if failure else None) == "low coverage"
 
 
-def test_half_way_is_the_first_look_that_is_not_before_it() -> None:
+def test_half_way_is_the_first_evaluation_that_is_not_before_it() -> None:
     wrong = seen({"label_agreement": 0.1})
     assert reason(wrong, iterations=401) is None
     assert reason(wrong, iterations=400) == "wrong labels"
 
 
-def test_looks_of_grace_do_not_count_but_the_best_among_them_is_the_best() -> None:
+def test_evaluations_of_grace_do_not_count_but_the_best_among_them_is_the_best() -> None:
     late, twice = replace(AT, grace=200), replace(AT, grace=200, variety_looks=2, divergence_looks=2)
     assert reason(seen({"min_class_variety": 0.0}), late) is None
     assert reason(seen({}, {"min_class_variety": 0.0}), late) == "within-class collapse"
@@ -258,7 +258,7 @@ def evaluations(*changes: Evaluation, begin: int = 1_800) -> list[Evaluation]:
         ),
     ],
 )
-def test_looks_made_by_hand(seen: list[Evaluation], reason: str | None) -> None:
+def test_evaluations_made_by_hand(seen: list[Evaluation], reason: str | None) -> None:
     failure = check_failure(seen, DEFAULTS, iterations=9_000)
     assert (failure.reason if failure else None) == reason
     assert failure is None or failure.values
@@ -306,7 +306,7 @@ from then on.
 """
 
 
-def test_a_recorded_divergence_is_found_at_its_third_look_and_no_other_failure_before() -> None:
+def test_a_recorded_divergence_is_found_at_its_third_evaluation_and_no_other_failure_before() -> None:
     names, *rows = (line.split() for line in RECORDED.strip().splitlines())
     recorded = [dict(zip(names, map(float, row), strict=True)) for row in rows]
     at = Thresholds(interval=20, grace=30, critic_looks=3)
@@ -350,7 +350,7 @@ def test_what_is_not_enough_at_the_end(kind: str, final: Evaluation, reason: str
     assert (failure.reason if failure else None) == reason
 
 
-def test_every_threshold_says_why_and_every_reason_what_it_means() -> None:
+def test_every_threshold_has_a_reason_and_every_reason_a_meaning() -> None:
     assert all(len(each.metadata["help"]) > 20 for each in fields(Thresholds))
     named = {value for name, value in vars(criteria).items() if name.isupper() and isinstance(value, str)}
     assert named - {criteria.FID_AS_EVALUATED} == set(criteria.REASONS)

@@ -153,7 +153,7 @@ def test_a_loss_that_is_no_number_is_found_at_its_iteration(iteration: int, foun
     assert (failure.values["iteration"] if failure else None) == found
 
 
-def test_what_is_judged_is_drawn_from_the_averaged_weights_by_seed_and_stream(trainer: GANTrainer) -> None:
+def test_evaluated_images_are_drawn_from_the_averaged_weights_by_seed_and_stream(trainer: GANTrainer) -> None:
     first, labels = averaged_samples(trainer, 12, "a")
     assert labels is not None
     assert labels.tolist() == [*range(10), 0, 1]

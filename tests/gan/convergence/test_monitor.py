@@ -256,7 +256,7 @@ def test_a_number_that_is_none_is_found(go: Callable[..., Trained], network: str
     assert done.iterations == 40  # ten after it was injected
 
 
-def test_judging_changes_nothing_in_the_training(
+def test_monitoring_changes_nothing_in_the_training(
     go: Callable[..., Trained], new_run: Callable[..., Run]
 ) -> None:
     judged = go(iterations=30)
@@ -266,7 +266,7 @@ def test_judging_changes_nothing_in_the_training(
         assert (judged.run.path / file).read_bytes() == (alone.run.path / file).read_bytes(), file
 
 
-def test_an_unconditional_generator_is_judged_by_the_classes_it_draws(
+def test_an_unconditional_generator_is_evaluated_by_the_classes_it_draws(
     go: Callable[..., Trained], evaluation_setup: EvaluationSetup
 ) -> None:
     for max_class_kl, verdict in (
@@ -338,7 +338,7 @@ def test_at_the_end_an_attempt_has_converged_unless_it_falls_short(
     )
 
 
-def test_a_judge_taken_up_again_counts_the_looks_before(
+def test_a_resumed_monitor_counts_the_evaluations_before(
     digits: ImageDataset, new_run: Callable[..., Run]
 ) -> None:
     evaluation_setup: Any = SimpleNamespace(monitor=lambda trainer, report: FixedFigures(report))

@@ -391,11 +391,11 @@ def test_a_checkpoint_of_another_training_is_refused(
         seed=4 if change else 5,
     )
     shutil.copytree(killed.path / "checkpoint", other.path / "checkpoint")
-    said = (
+    cause = (
         ", ".join(f"{name}: .* there, {value} here" for name, value in sorted(change.items()))
         or "seed: 4 there, 5 here"
     )
-    with pytest.raises(ArtifactError, match=f"is a checkpoint of another training, {killed.name} .*{said}"):
+    with pytest.raises(ArtifactError, match=f"is a checkpoint of another training, {killed.name} .*{cause}"):
         train(config, digits, other, NullProgress(), device=torch.device("cpu"), resume_command="again")
 
 

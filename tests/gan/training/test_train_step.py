@@ -14,8 +14,6 @@ from torch import Tensor
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.kinds import KINDS
 from ex3cli.gan.training import steps
-from ex3cli.gan.training import trainer as iteration
-from ex3cli.gan.training import trainer as sessions
 from ex3cli.gan.training.trainer import GANTrainer
 from ex3cli.training.cuda_graphs import WARM_UPS
 from ex3cli.training.ema import EMA
@@ -121,7 +119,7 @@ def _float_step_size(patch: pytest.MonkeyPatch) -> None:
         for group in optimizer.param_groups:
             group["lr"] = value
 
-    patch.setattr(sessions, "set_learning_rate", put)
+    patch.setattr("ex3cli.gan.training.trainer.set_learning_rate", put)
 
 
 def _float_share(patch: pytest.MonkeyPatch) -> None:
@@ -139,7 +137,7 @@ def _float_weight(patch: pytest.MonkeyPatch) -> None:
     def annealed(networks: Any, real: Tensor, *rest: Any) -> Any:
         return step(networks, real * (1 / next(made)), *rest)
 
-    patch.setattr(iteration, "critic_step", annealed)
+    patch.setattr("ex3cli.gan.training.trainer.critic_step", annealed)
 
 
 @pytest.mark.parametrize("spoil", [_float_step_size, _float_share, _float_weight])

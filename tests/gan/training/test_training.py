@@ -220,7 +220,7 @@ def test_the_losses_of_a_whole_training_do_not_depend_on_who_watches(
         assert (alone.path / file).read_bytes() == (watched.path / file).read_bytes()
 
 
-def test_a_training_that_blows_up_is_recorded_as_failed_without_any_judge(
+def test_a_training_that_blows_up_is_recorded_as_failed_without_a_monitor(
     digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store
 ) -> None:
     chosen = config("wgan", learning_rate=1e25)

@@ -42,7 +42,7 @@ def test_the_papers_lines_are_on_every_figure_dashed_where_they_are_of_another_d
     assert len({matplotlib.colors.to_hex(line[0].get_color()) for line in axes.containers}) == len(lines)
 
 
-def test_the_markdown_tells_how_many_dimensions_are_active() -> None:
+def test_the_table_has_the_number_of_active_dimensions() -> None:
     seeds = [{"trainings": 1}]
     recipes = {
         name: {"features": "posterior mean", "results": [entry(100, 0.8)], "seeds": seeds, "summary": summary}

@@ -117,7 +117,7 @@ def test_a_row_has_what_each_draw_was_fitted_with(run: Run) -> None:
         ),
     ],
 )
-def test_it_says_where_c_and_gamma_come_from(
+def test_the_table_names_where_c_and_gamma_come_from(
     config: EvaluationConfig, choices: dict[int, SVMParams], said: str
 ) -> None:
     assert evaluate.selection(choices, config).startswith(said)

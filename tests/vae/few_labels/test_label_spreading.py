@@ -194,7 +194,7 @@ def test_choosing_fits_at_most_half_of_the_kept_images_and_scores_on_the_others(
     )
 
 
-def test_choosing_looks_at_the_kept_images_alone() -> None:
+def test_choosing_uses_the_kept_images_alone() -> None:
     honest = label_spreading.choose(FEATURES, GRAPH, CHOICES, CONFIG, 0)
     labels = LABELS.copy()
     labels[:600] = 1 - labels[:600]
