@@ -125,9 +125,7 @@ def test_a_generator_is_taken_unasked_only_if_it_was_judged_to_have_converged(
     with pytest.raises(ArtifactError, match="no converged run") as caught:
         find_generator(context, "dcgan")
     trained = "ex3 gan train --kind dcgan --dataset digits"
-    assert caught.value.remedy.endswith(
-        f"ex3 classifier train --dataset digits, then {trained}"
-    )
+    assert caught.value.remedy.endswith(f"ex3 classifier train --dataset digits, then {trained}")
     new_run(category=("classifier", "digits"), command="classifier train").finish({})
     with pytest.raises(ArtifactError) as caught:
         find_generator(context, "dcgan")

@@ -166,7 +166,7 @@ def test_where_the_losses_are_no_numbers_any_more_it_ends(trained: Trained) -> N
 def test_what_nobody_looked_at_or_whose_loss_says_more_is_refused(
     trained: Trained, new_run: Callable[..., Run]
 ) -> None:
-    with pytest.raises(NotComparableError, match="gan/digits/wgan/0001.* has no stored evaluations"):
+    with pytest.raises(NotComparableError, match=r"gan/digits/wgan/0001.* has no stored evaluations"):
         read(trained("wgan", [1, 2], []))
     with pytest.raises(NotComparableError, match="has no stored evaluations"):
         read(trained("wgan", [math.nan, math.nan], [2, 1]))

@@ -53,5 +53,5 @@ def test_the_markdown_tells_how_many_dimensions_are_active() -> None:
         )
     }
     text = markdown.accuracy_table({"dataset": "fashion-mnist", "baselines": {}, "recipes": recipes})
-    assert text.endswith("on the test images: preset edges 64 of 64, preset paper 23 of 50.\n")
+    assert text.endswith("on the test images): preset edges 64 of 64, preset paper 23 of 50.\n")
     assert "| preset paper: posterior mean | 80.00 ± 1.00 |" in text
