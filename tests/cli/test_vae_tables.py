@@ -79,7 +79,7 @@ def test_a_note_names_the_sizes_where_spreading_did_not_help() -> None:
 def test_a_bound_of_two_views_or_of_grey_bernoullis_is_said_to_be_no_density() -> None:
     assert vae_tables.not_a_density(["pixels"], "gaussian-learned") == []
     assert "not densities of images" in vae_tables.not_a_density(["pixels", "edges"], "gaussian-learned")[0]
-    assert "no normalised likelihood" in vae_tables.not_a_density(["pixels"], "bernoulli-grey")[0]
+    assert "not a normalized likelihood" in vae_tables.not_a_density(["pixels"], "bernoulli-grey")[0]
 
 
 def test_a_single_draw_is_shown_without_a_spread() -> None:
