@@ -60,8 +60,8 @@ def train(
     config: ClassifierConfig = context.config
     if config.batch_size > (most := config.held_out_from(len(data.train_images))):
         raise UsageError(
-            f"--batch-size {config.batch_size} is more than the {most:,} images to train on",
-            "make it smaller",
+            f"--batch-size {config.batch_size} exceeds the {most:,} images for training",
+            f"give at most {most}",
         )
     if run is None:
         measured = resolve_precision(
@@ -125,16 +125,14 @@ def evaluate(context: Context) -> Result:
 
         result, source = (
             run.read_json(RESULT_FILE),
-            "as recorded when it was trained, since the data set is not here",
+            "as recorded after training (the data set is missing)",
         )
     document = {"run": run.name, "source": source, **result}
     return Result(document=document, show=[f"classifier {run.name}, {source}", _table(result)])
 
 
 def find_classifier(context: Context, name: str | None = None) -> "Run":
-    """The classifier of the data set: the one of that name, else your newest complete one, else the shipped
-    one.
-    """
+    """The classifier of the data set: the named one, else your latest complete one, else the bundled one."""
     make = f"ex3 classifier train --dataset {context.dataset_word}"
     return context.store.find(("classifier", context.dataset), command=TRAIN, name=name, make=make)
 
@@ -166,16 +164,14 @@ def _table(result: dict[str, Any]) -> "Table":
 
     from ex3cli.datasets.registry import spec
 
-    table = Table("class", "right %", "most often taken for")
-    names = spec(
-        result["dataset"]
-    ).class_names  # the confusion's order; a file's accuracies are sorted by name
+    table = Table("class", "accuracy %", "most frequent error")
+    names = spec(result["dataset"]).class_names  # in the order of the confusion matrix
     table.add_row(
         "all", f"{100 * result['accuracy']:.2f}", f"{result['images']:,} test images", end_section=True
     )
     for row, name in enumerate(names):
         wrong = [count if column != row else -1 for column, count in enumerate(result["confusion"][row])]
         worst = max(range(len(wrong)), key=wrong.__getitem__)
-        taken = f"{names[worst]}, {wrong[worst]} times" if wrong[worst] > 0 else ""
-        table.add_row(name, f"{100 * result['class_accuracies'][name]:.1f}", taken)
+        error = f"{names[worst]}: {wrong[worst]}" if wrong[worst] > 0 else ""
+        table.add_row(name, f"{100 * result['class_accuracies'][name]:.1f}", error)
     return table

@@ -56,8 +56,8 @@ def _counts(analysis: "Analysis") -> Any:
 
     from ex3cli.complexity.flops import FORMULAS
 
-    table = Table(title="Operations of one forward pass, counted on the running layer, against the formula")
-    for heading in ("layer", "formula", "N", "d", "counted", "formula gives", ""):
+    table = Table(title="Operations of one forward pass: counted during execution, and by formula")
+    for heading in ("layer", "formula", "N", "d", "counted", "by formula", ""):
         table.add_column(heading, justify="left" if heading in ("layer", "formula", "") else "right")
     names = {"lstm": "LSTM", "attention": "attention with projections", "transformer": "Transformer"}
     for layer, (formula, _) in FORMULAS.items():
@@ -80,18 +80,17 @@ def _slopes(analysis: "Analysis") -> Any:
     from rich.text import Text
 
     table = Table(
-        title="Slopes of time on log-log axes over the declared tail; law: the slope of the operation "
-        "counts there"
+        title="Log-log slopes of time over the tail of the sweep; expected: the slope of the operation counts"
     )
     for heading in (
         "layer",
         "direction",
         "against",
         "tail",
-        "median time at its end",
+        "median time at the end",
         "measured",
         "95% interval",
-        "law",
+        "expected",
         "",
     ):
         table.add_column(heading)

@@ -17,7 +17,7 @@ def list_data(context: Context) -> Result:
 
     from ex3cli.datasets import registry
 
-    table = Table("data set", "here", "what it is", "from")
+    table = Table("data set", "present", "description", "source")
     rows = []
     for name in registry.names():
         spec = registry.spec(name)
@@ -51,11 +51,11 @@ def fetch(
     from ex3cli.datasets.download import fetch as fetch_dataset
 
     folder = fetch_dataset(name, context.data, None if context.quiet else context.note)
-    said = (
-        f"{name} is in {folder}, verified" if folder else f"{name} ships with scikit-learn: nothing to fetch"
+    shown = (
+        f"{name} is in {folder}, verified" if folder else f"{name} is included in scikit-learn: nothing to do"
     )
     document = {"dataset": name, "folder": str(folder) if folder else None, "ok": True}
-    return Result(document=document, show=[said])
+    return Result(document=document, show=[shown])
 
 
 @command(app, "verify", common=("data",), examples=("ex3 data verify", "ex3 data verify fashion-mnist"))
@@ -88,8 +88,8 @@ def verify(
         for file, condition in files.items():
             table.add_row(each, file, condition if condition == "ok" else Text(condition, "red"))
         if not files:
-            table.add_row(each, "(ships with scikit-learn)", "ok")
+            table.add_row(each, "(included in scikit-learn)", "ok")
     fetches = " and ".join(f"`ex3 data fetch {each}`" for each in bad)
-    remedy = f"{fetches}, or point --data (EX3_DATA) at the right folder"
+    remedy = f"{fetches}, or set --data (EX3_DATA) to the right folder"
     problem = DataError("; ".join(f"{each}: {wrong}" for each, wrong in bad.items()), remedy) if bad else None
     return Result(document={"ok": not bad, "datasets": results}, show=[table], problem=problem)

@@ -68,9 +68,9 @@ def _closed_forms(study: "Study") -> Any:
     from rich.table import Table
 
     table = Table(
-        title=f"Closed forms ({study.family.name}; KL and JS in nats), and slopes that trained networks give"
+        title=f"Closed forms ({study.family.name}; KL and JS in nats), and slopes from trained networks"
     )
-    for heading in ("θ", "KL", "JS", "W", "dKL/dθ", "dJS/dθ", "dW/dθ", "by discriminator", "by critic"):
+    for heading in ("θ", "KL", "JS", "W", "dKL/dθ", "dJS/dθ", "dW/dθ", "discriminator", "critic"):
         table.add_column(heading, justify="right")
     for each in study.results:
         values = (_number(quantity.exact) for quantity in (each.kl, each.js, each.w))
@@ -88,12 +88,12 @@ def _estimates(study: "Study") -> Any:
     from rich.table import Table
 
     table = Table(
-        title="Estimates from samples: an interval where a consistent estimator meets a finite value, the "
-        "bias where known"
+        title="Estimates from samples, with intervals of consistent estimators for finite values, and known "
+        "biases"
     )
     for heading in ("θ", "", "closed form", "estimate"):
         table.add_column(heading, justify="right")
-    table.add_column("by")
+    table.add_column("estimator")
     table.add_column("n", justify="right")
     table.add_column("95% interval of the true value")
     table.add_column("bias", justify="right")
@@ -121,7 +121,7 @@ def _estimates(study: "Study") -> Any:
 
 
 def _digits(estimate: "Estimate") -> int:
-    """As many significant digits as tell the two ends of its interval apart in two places, at least seven."""
+    """Significant digits that distinguish the ends of an interval in two places; at least seven."""
     import math
 
     if estimate.interval is None:

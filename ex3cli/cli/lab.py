@@ -31,10 +31,11 @@ def presets(context: Context) -> Result:
 
     from ex3cli.lab.distributions import PRESETS
 
-    table = Table("preset", "modes", "what it teaches")
-    for each in PRESETS.values():
-        table.add_row(each.name, str(each.modes), each.summary)
-    rows = [{"name": each.name, "modes": each.modes, "summary": each.summary} for each in PRESETS.values()]
+    table = Table("preset", "modes", "description")
+    rows = []
+    for preset in PRESETS.values():
+        table.add_row(preset.name, str(preset.modes), preset.summary)
+        rows.append({"name": preset.name, "modes": preset.modes, "summary": preset.summary})
     return Result(document={"presets": rows}, show=[table])
 
 
@@ -90,7 +91,7 @@ def train(
     from ex3cli.training.attempts import derive_convergence
 
     config: LabConfig = context.config
-    _refuse_what_cannot_end_well(context)
+    _check_epochs(context)
     distribution = _distribution(context, name, points)
     settings, digests, category = (
         {"distribution": distribution.name, **config.to_dict()},
@@ -116,8 +117,8 @@ def train(
         context.note(f"{run.path}: {config.loss} on {distribution.name}, up to {config.max_epochs:,} epochs")
         if config.max_epochs < config.min_epochs:
             context.note(
-                f"shortened: a training takes {config.min_epochs:,} epochs at least; "
-                f"a failure in {config.max_epochs:,} counts as none"
+                f"shortened run ({config.max_epochs:,} of at least {config.min_epochs:,} epochs): a failure "
+                "does not count toward the failure rate"
             )
         trained = training.train(
             config,
@@ -149,38 +150,36 @@ def train(
     )
 
 
-def _refuse_what_cannot_end_well(context: Context) -> None:
-    """Numbers of epochs and looks that contradict each other; a short --max-epochs alone does not."""
+def _check_epochs(context: Context) -> None:
+    """Check that the numbers of epochs and the evaluation interval are compatible."""
     from ex3cli.lab.evaluation import WINDOW
 
     config: LabConfig = context.config
     if config.max_epochs < config.min_epochs and "min_epochs" in context.given:
         raise UsageError(
-            f"--min-epochs {config.min_epochs:,} is above --max-epochs {config.max_epochs:,}",
-            "make one of them fit the other",
+            f"--min-epochs {config.min_epochs:,} exceeds --max-epochs {config.max_epochs:,}",
+            "lower --min-epochs or raise --max-epochs",
         )
     if config.max_epochs // config.eval_interval < WINDOW and "eval_interval" in context.given:
         most = config.max_epochs // WINDOW
         raise UsageError(
-            f"--eval-interval {config.eval_interval:,} leaves {config.max_epochs:,} epochs no {WINDOW} "
-            "evaluations, and so many must agree",
-            f"--eval-interval at most {most:,}"
+            f"--eval-interval {config.eval_interval:,} allows fewer than {WINDOW} evaluations in "
+            f"{config.max_epochs:,} epochs; convergence needs {WINDOW}",
+            f"use --eval-interval {most} or less"
             if most
-            else f"--max-epochs at least {WINDOW * config.eval_interval:,}",
+            else f"use --max-epochs {WINDOW * config.eval_interval} or more",
         )
 
 
 def _distribution(context: Context, name: str | None, points: "Path | PointCloud | None") -> "Distribution":
-    """What is to be learnt; how a file was read is noted. A reproduction gives the points that it has read
-    already.
-    """
+    """The target distribution; remarks on its file are printed as notes."""
     from ex3cli.lab.distributions import preset
     from ex3cli.lab.drawings import read_points
 
     if points is None:
         return preset(name or "ring")
     if name:
-        raise UsageError(f"{name} and --points {points} are two distributions", "leave one of them out")
+        raise UsageError(f"both {name} and --points {points} are given", "leave out one of them")
     read = read_points(points) if isinstance(points, Path) else points
     for remark in read.remarks:
         context.note(f"{read.name}: {remark}")
@@ -195,22 +194,22 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
 
     floor = trained.ruler.floor
     last = trained.last
-    table = Table("", "generated", "95% interval", "floor: real against real")
+    table = Table("", "generated", "95% interval", "baseline: real vs. real")
     for label, value, mean, worst in (
         ("KL (nats)", last.kl, floor.kl, floor.kl_worst),
         ("JS (nats)", last.js, floor.js, floor.js_worst),
     ):
         low, high = fixed(value.low, 4), fixed(value.high, 4)
         interval = f"{low} … {high}" if math.isfinite(value.high) else f"at least {low}"
-        table.add_row(label, fixed(value.value, 4), interval, f"{fixed(mean, 4)}, at worst {fixed(worst, 4)}")
+        table.add_row(label, fixed(value.value, 4), interval, f"{fixed(mean, 4)}, worst {fixed(worst, 4)}")
     table.add_row(
         "W (exact transport)",
         fixed(last.w, 4),
         "",
-        f"{fixed(floor.w, 4)}, at worst {fixed(floor.w_worst, 4)}",
+        f"{fixed(floor.w, 4)}, worst {fixed(floor.w_worst, 4)}",
     )
     table.add_row("modes covered", f"{last.modes} of {summary['of_modes']}", "", "")
-    table.add_row("outside of the square", f"{last.outside:.2%}", "", "")
+    table.add_row("outside the square", f"{last.outside:.2%}", "", "")
     shown: list[Any] = [trained.verdict.why, table]
     if len(trained.attempts) > 1:
         attempts = Table("attempt", "seed", "verdict", "reason", "epoch")
@@ -221,9 +220,9 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
         shown.append(attempts)
     looking = summary["looking_seconds"]
     shown.append(
-        f"{summary['epochs']:,} epochs in {summary['training_seconds']:.1f} s, looks and frames in "
+        f"{summary['epochs']:,} epochs in {summary['training_seconds']:.1f} s, evaluations and frames in "
         f"{looking:.1f} s. "
-        f"KL and JS between {REAL:,} real and {GENERATED:,} generated points, W between {TRANSPORTED} of each"
+        f"KL and JS use {REAL:,} real and {GENERATED:,} generated points, W uses {TRANSPORTED} of each."
     )
     return shown
 
@@ -239,12 +238,12 @@ def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
     )
     config, reason = trained.game.config, trained.verdict.reason
     if reason in (NON_FINITE, DIVERGENCE):
-        remedy = f"smaller steps: --lr-g below {config.lr_g:g}, --lr-d below {config.lr_d:g}"
+        remedy = f"lower the learning rates: --lr-g below {config.lr_g:g}, --lr-d below {config.lr_d:g}"
     else:
         remedy = (
-            "let it train longer: --max-epochs 20000"
+            "train longer: --max-epochs 20000"
             if config.is_shortened
-            else "another --seed or other settings"
+            else "try another --seed or other settings"
         )
     return NotConvergedError(
         f"no convergence ({history}); {trained.verdict.why}", f"{remedy}; see `ex3 runs show {run}`"

@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What a command has to say; the frame prints it.
+    """The result of a command, to be printed.
 
     document : the JSON document of `--json`; its keys are a public interface.
-    show : what a person sees instead, Rich renderables or text, first what matters most.
-    run : the run folder that was written; its files are listed under the tables.
-    files : further files that were written.
-    problem : raised after printing: the answer is complete, and it is bad news (`data verify` of damaged
-        files).
+    show : Rich renderables or text, the most important first.
+    run : the run folder that was written; its files are listed below the tables.
+    files : other files that were written.
+    problem : raised after printing, for complete but bad results (`data verify` of damaged files).
     """
 
     document: dict[str, Any]
@@ -43,19 +42,19 @@ class Result:
     problem: Ex3Error | None = None
 
 
-EXIT_SIGPIPE = 141  # exit code: 128 + SIGPIPE, what a shell says of any program whose reader has left
+EXIT_SIGPIPE = 141  # exit code: 128 + SIGPIPE
 
 
 def prepare_streams() -> None:
-    """Make both streams take every text, also where there is none or its encoding lacks a character.
+    """Make stdout and stderr accept any text, also if they are closed or lack a character in their encoding.
 
-    A width in COLUMNS that is no number, such as "²", is forgotten: Rich and Typer would fail on it.
+    An invalid width in COLUMNS, such as "²", is removed: Rich and Typer would fail.
     """
     if not re.fullmatch("[1-9][0-9]{0,3}", os.environ.get("COLUMNS", "")):
         os.environ.pop("COLUMNS", None)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        # closed by whoever started this: the next file to be opened must not take its place
+        # a closed stream is None; its descriptor must not be reused by the next opened file
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         elif hasattr(stream, "reconfigure"):
@@ -63,12 +62,11 @@ def prepare_streams() -> None:
 
 
 def print_result(answer: "Result", *, json: bool) -> bool:
-    """Print the document or what a person sees; False if the reader stopped reading (`| head`), which is no
-    error.
+    """Print the document or the tables; returns False if the reader closed the pipe (`| head`).
 
     Raises
     ------
-    Ex3Error : stdout cannot be written, such as a file on a full disk.
+    Ex3Error : stdout is not writable, such as a file on a full disk.
     """
     if json:
         return _print_document(answer.document)
@@ -85,10 +83,9 @@ def _show(answer: "Result") -> None:
     console = _console()
     for each in answer.show:
         if isinstance(each, str):
-            # Never read as markup, which a path with brackets is not; and whole on a pipe, where a wrapped
-            # path is no path.
-            said = printable(each, lines=True)
-            console.print(said, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
+            # no markup, because paths may contain brackets; no wrapping on a pipe, which would break paths
+            text = printable(each, lines=True)
+            console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
         else:
             console.print(each)
     written = [*answer.files]
@@ -100,28 +97,26 @@ def _show(answer: "Result") -> None:
 
 
 def _console() -> "Console":
-    """Where tables go: as wide as the terminal; on a pipe as wide as COLUMNS says, else wide enough for any
-    table.
-    """
+    """The console for tables: as wide as the terminal or COLUMNS, otherwise wide enough for any table."""
     from rich.console import Console
     from rich.table import Table
 
     class Plain(Console):
         def render(self, renderable: Any, options: Any = None) -> Any:
-            """A table's words are never read as markup, and their control characters are seen."""
+            """Render tables without markup and with escaped control characters."""
             if isinstance(renderable, Table):
                 _make_plain(renderable)
             return super().render(renderable, options)
 
         def on_broken_pipe(self) -> None:
-            """Leave it to `_reaches_reader`; Rich would end the program with a code of its own."""
+            """Let `_reaches_reader` handle it; Rich would exit."""
             raise BrokenPipeError
 
     return Plain() if sys.stdout.isatty() or "COLUMNS" in os.environ else Plain(width=140)
 
 
 def _make_plain(table: Any) -> None:
-    """Put texts in place of a table's words, and escapes in place of their control characters."""
+    """Replace the texts of a table by plain text with escaped control characters."""
     from rich.text import Text
 
     def plain(words: Any, style: Any = "") -> Any:
@@ -138,25 +133,23 @@ def _make_plain(table: Any) -> None:
 
 
 def _reaches_reader(write: Callable[[], None]) -> bool:
-    """Write and flush; False if stdout is a pipe whose reader has left."""
+    """Write and flush; returns False if stdout is a closed pipe."""
     try:
         write()
         sys.stdout.flush()
     except OSError as error:
-        with suppress(OSError):  # what is still buffered must not fail a second time when Python ends
+        with suppress(OSError):  # the buffer must not fail again when Python exits
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise Ex3Error(
-                f"cannot write to standard output: {error.strerror}", "send it elsewhere"
+                f"cannot write to standard output: {error.strerror}", "redirect it to another file"
             ) from error
         return False
     return True
 
 
 def print_failure(error: BaseException, *, line: str, debug: bool, json: bool) -> int:
-    """Print an error's cause and remedy and return its exit code; `line` is the command line, `json` as in
-    `print_error`.
-    """
+    """Print an error's cause and remedy, and return its exit code; `line` is the command line."""
     if isinstance(error, typer.Exit):
         return error.exit_code
     if debug:
@@ -178,17 +171,16 @@ def print_failure(error: BaseException, *, line: str, debug: bool, json: bool) -
 
 
 def print_error(cause: str, remedy: str, code: int, *, json: bool) -> None:
-    """The two lines of every error, on stderr; red where colours are wanted (see no-color.org).
+    """Print the two lines of an error to stderr, in red unless NO_COLOR is set (see no-color.org).
 
-    With `json`, where no answer was printed, also the document {"error": {"cause", "remedy", "exit_code"}} on
-    stdout.
+    With `json`, also print the document {"error": {"cause", "remedy", "exit_code"}} to stdout.
     """
     first = f"error: {_one_line(cause)}"
-    with suppress(OSError):  # nobody reads stderr: the exit code still tells
+    with suppress(OSError):  # stderr may be closed
         typer.echo(first if os.environ.get("NO_COLOR") else typer.style(first, fg=typer.colors.RED), err=True)
         typer.echo(f"  try: {_one_line(remedy)}", err=True)
     if json:
-        with suppress(Ex3Error):  # stdout itself may be what failed
+        with suppress(Ex3Error):  # stdout itself may have failed
             _print_document(
                 {"error": {"cause": _one_line(cause), "remedy": _one_line(remedy), "exit_code": code}}
             )

@@ -1,4 +1,4 @@
-"""Grey images in a terminal: each character shows two pixels, one above the other."""
+"""Gray images in a terminal: each character shows two pixels, one above the other."""
 
 import os
 import sys
@@ -12,14 +12,14 @@ UPPER_HALF = "▀"
 
 
 def can_preview() -> bool:
-    """Whether stdout is a terminal that may be coloured (see no-color.org)."""
+    """Whether stdout is a terminal with colors (see no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def half_blocks(images: Sequence[Any], width: int) -> "Text":
-    """As many of the (H, W) grey images side by side as fit `width` characters, H even.
+    """As many of the (H, W) gray images side by side as fit into `width` characters; H is even.
 
-    The upper pixel is the character's colour, the lower one its background.
+    The upper pixel is the color of the character, the lower one its background.
     """
     from rich.text import Text
 

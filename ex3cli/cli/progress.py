@@ -1,4 +1,4 @@
-"""Listeners for a person: a live bar on a terminal, a plain line every few seconds on a pipe."""
+"""Progress displays: a live bar on a terminal, a line every few seconds on a pipe."""
 
 import contextlib
 import sys
@@ -12,7 +12,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 def choose_progress(quiet: bool, stream: TextIO | None = None) -> Progress:
-    """The listener that suits where stderr goes."""
+    """The progress display for stderr."""
     stream = sys.stderr if stream is None else stream
     if quiet:
         return NullProgress()
@@ -76,10 +76,10 @@ OTHERS = len("100%") + len("0:00:00") + 5  # percent, time left, and a blank bet
 
 
 def fitted(width: int, description: str, rate: str, numbers: Sequence[str]) -> tuple[str, int, str, str]:
-    """The description, the bar's width, the rate and the live numbers that fit beside percent and time left.
+    """Description, bar width, rate and live numbers that fit beside percent and time left.
 
-    The numbers give way first, the last one first; then the rate; then the bar shrinks; then the description
-    is cut.
+    In a narrow terminal, first the last of the numbers is dropped, then the others and the rate; then the bar
+    shrinks and the description is cut.
     """
     room = width - OTHERS - len(description) - BAR
     shown = [", ".join(numbers[:count]) for count in range(len(numbers), -1, -1)]
@@ -91,7 +91,7 @@ def fitted(width: int, description: str, rate: str, numbers: Sequence[str]) -> t
 
 
 class Lines:
-    """One line on the stream at the start, every few seconds, and at the end."""
+    """A line at the start, every few seconds, and at the end."""
 
     def __init__(self, stream: TextIO, seconds_between: float = SECONDS_BETWEEN_LINES) -> None:
         self._stream = stream
@@ -117,7 +117,7 @@ class Lines:
             self._print(self._state())
 
     def stop(self) -> None:
-        """See `Progress`; a second time says nothing."""
+        """See `Progress`; further calls print nothing."""
         if self._under_way:
             self._under_way = False
             self._print(self._state())
@@ -138,9 +138,7 @@ class Lines:
 
 
 class _Pace:
-    """Units done, their rate and the time left, counted from this process's start and not from a resumed
-    run's.
-    """
+    """Completed units, their rate and the time left. The rate excludes work before a resume."""
 
     def __init__(self, total: int, unit: str, done: int) -> None:
         self.total, self.unit, self.before, self.done = total, unit, done, done

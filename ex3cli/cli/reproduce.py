@@ -35,11 +35,11 @@ SHIPPED_BY = {
     "gan history": "ex3cli.gan.io",
     "gan overview": "ex3cli.gan.io",
 }
-"""For each command whose runs ship, the module whose `shipped_files(run)` says what of them."""
+"""For each command whose runs can be bundled, the module with its `shipped_files(run)`."""
 
 
 RESULTS = (".json", ".jsonl", ".safetensors", ".skops", ".csv")
-"""Endings of files that hold results; other files show them."""
+"""Suffixes of files with results; other files display results."""
 
 Into = Annotated[
     Path | None,
@@ -89,8 +89,8 @@ def reproduce(
     """
     if run is None and into is None:
         raise UsageError(
-            "all shipped trainings take hours, and a temporary folder would lose them",
-            f"name a folder to keep them in: ex3 runs reproduce --into {shlex.quote(str(context.artifacts))}",
+            "all bundled trainings take hours, and a temporary folder would lose them",
+            f"give a folder: ex3 runs reproduce --into {shlex.quote(str(context.artifacts))}",
         )
     originals, damaged = ([context.store.open(run)], {}) if run else _shipped_trainings(context)
     with _folder(context, into, originals) as target:
@@ -101,24 +101,24 @@ def reproduce(
 
 @contextmanager
 def _folder(context: Context, into: Path | None, originals: "Sequence[Run]") -> Iterator[Path]:
-    """The folder for repetitions, which is none of those that the runs lie in.
+    """The folder for the repetitions.
 
     Raises
     ------
-    UsageError : it lies in one of them.
+    UsageError : it lies within a folder of the runs.
     """
     from tempfile import TemporaryDirectory
 
     if into is None:
         with TemporaryDirectory(prefix="ex3-repeated-") as name:
-            context.note(f"made again in {name}, which is removed at the end (--into FOLDER keeps it)")
+            context.note(f"temporary folder {name}, removed at the end (--into FOLDER keeps the repetition)")
             yield Path(name)
         return
     for original in originals:
         home = context.store.reference if original.is_reference else home_of(context, original)
         if into.resolve().is_relative_to(home.resolve()):
             raise UsageError(
-                f"--into {into} lies in {home}, the folder of {original.name}", "name a folder of its own"
+                f"--into {into} lies in {home}, the folder of {original.name}", "choose another folder"
             )
     yield into
 
@@ -132,13 +132,11 @@ def _repeated_and_compared(
     one: bool,
     kept: bool,
 ) -> Result:
-    """The answer: a row for each run. Where it is the only one, what keeps it from being repeated
-    is raised.
-    """
+    """The result, with a row per run. If `one`, an error of the repetition is raised."""
     if not one:
         hours = sum(map(seconds, originals)) / 3600
         context.note(
-            f"{len(originals)} trainings, {hours:.1f} hours where they were made; Ctrl-C saves, the same "
+            f"{len(originals)} trainings, originally {hours:.1f} hours; Ctrl-C saves the state, and the same "
             "command resumes"
         )
     rows = [_Row(name, error=error) for name, error in damaged.items()]
@@ -149,7 +147,7 @@ def _repeated_and_compared(
             remedy = (
                 "the same command resumes"
                 if kept
-                else "--into FOLDER keeps what is done, and the same command resumes it"
+                else "use --into FOLDER to keep the state; then the same command resumes"
             )
             raise InterruptedTrainingError(error.cause, remedy, error.exit_code - 128) from error
         except Ex3Error as error:
@@ -164,7 +162,7 @@ def _repeated_and_compared(
 
 @dataclass(frozen=True)
 class _Row:
-    """What became of one run."""
+    """The repetition of one run."""
 
     run: str
     repeated: str | None = None
@@ -185,12 +183,12 @@ class _Row:
 
 
 def _row(context: Context, original: "Run", into: Path, *, takes_finished: bool, kept: bool) -> _Row:
-    """Make a run again and compare."""
+    """Repeat a run and compare the files."""
     from ex3cli.report.words import duration
 
     found = checked_sources(context, original)
     line = shlex.join(without(original.manifest.argv))
-    context.note(f"{line} ({duration(seconds(original))} where it was made)")
+    context.note(f"{line} (originally {duration(seconds(original))})")
     made = Repetition(original, found, into, takes_finished).make(context)
     differing = sorted((each for each in compare(original, made) if each.condition != "same"), key=_weight)
     return _Row(
@@ -199,27 +197,25 @@ def _row(context: Context, original: "Run", into: Path, *, takes_finished: bool,
 
 
 def _weight(likeness: "FileDiff") -> tuple[bool, float, str]:
-    """Its place among differences: results before pictures and pages, what is missing and the largest
-    differences first.
-    """
+    """Sort key: results before figures and pages, missing files and large differences first."""
     gap, size = likeness.largest_difference, likeness.largest_value
     share = float("inf") if gap is None else gap / (size or 1)
     return not likeness.file.endswith(RESULTS), -share, likeness.file
 
 
 def _problem(rows: Sequence[_Row]) -> Ex3Error | None:
-    """What the command ends with: the first run that could not be made, else the differences."""
+    """The error that the command exits with: the first failed repetition, otherwise the differences."""
     failed = next((row.error for row in rows if row.error is not None), None)
     differing = [row for row in rows if row.differing]
     if failed is not None or not differing:
         return failed
-    causes = [f"{row.run} differs from what its command gives: {row.differing[0].file}" for row in differing]
+    causes = [f"{row.run} differs from its repetition: {row.differing[0].file}" for row in differing]
     more = [f" and {len(row.differing) - 1} more" if len(row.differing) > 1 else "" for row in differing]
     same = not any(row.made_with for row in differing)
-    remedy = "it was made with the same versions on the same kind of machine: do not trust it"
+    remedy = "do not trust this run: versions and machine are the same"
     other = (
-        "see what it was made with: other versions and processors change last digits, and a training "
-        "amplifies that"
+        "versions or machine differ (last column): these change the last digits, and trainings amplify such "
+        "differences"
     )
     return ArtifactError("; ".join(map("".join, zip(causes, more, strict=True))), remedy if same else other)
 
@@ -228,22 +224,22 @@ def _table(rows: Sequence[_Row]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("run", "made again as", "the same?", "what differs", "made with, then → now")
+    table = Table("run", "repetition", "same?", "differences", "environment, then → now")
     for row in rows:
-        told = ", ".join(map(_told, row.differing)) or "nothing"
-        apart = (
-            ", ".join(f"{name} {one} → {other}" for name, (one, other) in row.made_with.items()) or "the same"
-        )
-        cells = (row.run, row.repeated or "", "no" if row.differing else "yes", told, apart)
+        differences = ", ".join(map(_difference, row.differing)) or "none"
+        environment = ", ".join(f"{name} {old} → {new}" for name, (old, new) in row.made_with.items())
+        same = "no" if row.differing else "yes"
+        cells = (row.run, row.repeated or "", same, differences, environment or "the same")
         if row.error is not None:
-            cells = (row.run, "", "not made", row.error.cause, "")
+            cells = (row.run, "", "not repeated", row.error.cause, "")
         table.add_row(*map(Text, cells))
     return table
 
 
 def compare(original: "Run", repeated: "Run") -> "list[FileDiff]":
-    """The files of a run against those of its repetition; of a shipped one, against what would be shipped of
-    it.
+    """The differences between a run and its repetition.
+
+    For a bundled run, the repetition's files are reduced as for bundling.
     """
     from ex3cli.runs.compare import compare_files
 
@@ -256,11 +252,11 @@ def compare(original: "Run", repeated: "Run") -> "list[FileDiff]":
 
 
 def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error]]":
-    """The shipped trainings, the quickest first, and shipped runs that cannot be read, with the reason.
+    """The bundled trainings, fastest first, and damaged bundled runs with the reason.
 
     Raises
     ------
-    ArtifactError : there are none of either.
+    ArtifactError : there are no bundled runs.
     """
     from ex3cli.runs.run import reference_name
 
@@ -276,13 +272,13 @@ def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error
     trainings = [each for each in found if each.manifest.command.endswith(" train")]
     if not trainings and not damaged:
         raise ArtifactError(
-            "there is no shipped training", "name one of `ex3 runs list`, or check out ex3's artifacts"
+            "there are no bundled trainings", "name a run from `ex3 runs list`, or check out artifacts/"
         )
     return sorted(trainings, key=seconds), damaged
 
 
 def seconds(run: "Run") -> float:
-    """How long it took where it was made."""
+    """The original duration of a run."""
     from datetime import datetime
 
     began, ended = (
@@ -292,24 +288,22 @@ def seconds(run: "Run") -> float:
     return (ended - began).total_seconds()
 
 
-def _told(each: "FileDiff") -> str:
-    if each.largest_difference is None:
-        return f"{each.file} {each.condition}"
-    if each.file.endswith((".json", ".jsonl")):
-        return f"{each.file} most by {each.largest_difference:.2g} of {each.largest_value:.2g}"
-    return f"{each.file} by at most {each.largest_difference:.2g} (values up to {each.largest_value:.2g})"
+def _difference(diff: "FileDiff") -> str:
+    if diff.largest_difference is None:
+        return f"{diff.file} {diff.condition}"
+    if diff.file.endswith((".json", ".jsonl")):
+        return f"{diff.file} by at most {diff.largest_difference:.2g} of {diff.largest_value:.2g}"
+    return f"{diff.file} by at most {diff.largest_difference:.2g} (values up to {diff.largest_value:.2g})"
 
 
 def circumstances(original: "Run", made: "Run") -> dict[str, tuple[str, str]]:
-    """What two runs were made with, where that differs: versions, machine, precision, code, and their
-    sources.
-    """
+    """Differences between two runs in versions, machine, precision, code, data and source runs."""
     pairs = [_circumstances(original), _circumstances(made)]
-    machine = [each.manifest.machine for each in (original, made)]  # of which manifests of before tell less
+    machine = [run.manifest.machine for run in (original, made)]  # older manifests have fewer keys
     unknown = machine[0].keys() ^ machine[1].keys()
     names = dict.fromkeys(name for pair in pairs for name in pair if name not in unknown)
-    told = {name: (pairs[0].get(name, "none"), pairs[1].get(name, "none")) for name in names}
-    return {name: each for name, each in told.items() if each[0] != each[1]}
+    both = {name: (pairs[0].get(name, "none"), pairs[1].get(name, "none")) for name in names}
+    return {name: values for name, values in both.items() if values[0] != values[1]}
 
 
 def _circumstances(run: "Run") -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Carry out the command of a stored run again, with its settings, seed, threads and device."""
+"""Repeat a stored run with its settings, seed, threads and device."""
 
 import os
 import shlex
@@ -20,24 +20,20 @@ if TYPE_CHECKING:
 
 SHIPPED_FROM = "shipped from"  # the source of a shipped run that is the same run, where it was made
 FEATURES = ("divergence", "lab", "classifier", "vae", "gan")
-"""Groups whose commands are carried out again. A manifest names its command, and no manifest shall run `ex3
-runs ship`.
-"""
+"""Command groups whose runs can be repeated. A manifest must not start `ex3 runs ship`."""
 MEASURED = {"complexity": "the time and memory of this machine"}
-"""Commands whose results no repetition repeats, and what they are."""
+"""Commands whose results are measurements of the machine, and what they measure."""
 
 
 class SourcesStore(Store):
-    """A folder for new runs, in which look-ups find the runs that another run was computed from, and shipped
-    ones by name.
+    """A store for new runs that finds the source runs of another run, and bundled runs by name.
 
     Parameters
     ----------
     root : folder of new runs.
-    sources : the runs that look-ups find, wherever they lie.
-    lists_sources : whether lists of runs are of the sources, as for a result that is computed from all runs
-        of a folder,
-        instead of the runs in `root`.
+    sources : the source runs, in any folder.
+    lists_sources : whether listings contain the source runs instead of the runs in `root`, for results that
+        are computed from all runs of a folder.
     """
 
     def __init__(self, root: Path, sources: Sequence[Run], *, lists_sources: bool) -> None:
@@ -54,7 +50,7 @@ class SourcesStore(Store):
         make: str | None = None,
         must_converge: bool = False,
     ) -> Run:
-        """The source of that category and command, or of that name; a shipped run by its name."""
+        """The source run of a category and command, or the named run."""
         if name is not None:
             return super().find(category, command=command, name=name, make=make, must_converge=must_converge)
         found = [
@@ -64,12 +60,12 @@ class SourcesStore(Store):
         ]
         if not found:
             raise MissingRunError(
-                f"there was no run of `ex3 {command}` for {'/'.join(category)}", "see `ex3 runs show`"
+                f"no source run of `ex3 {command}` for {'/'.join(category)}", "see `ex3 runs show`"
             )
         return max(found, key=lambda run: run.manifest.started)
 
     def open(self, name: str, category: Sequence[str] = ()) -> Run:
-        """The source that the name meant; else a run in `root`, or a shipped one."""
+        """The source run with this name; otherwise a run in `root`, or a bundled one."""
         wanted = "/".join([REFERENCE, *category]) if name == REFERENCE else name
         exact = [
             run for run in self.sources if run.name == wanted or run.path.absolute() == Path(name).absolute()
@@ -85,17 +81,17 @@ class SourcesStore(Store):
         return super().open(name, category)
 
     def open_folder(self, folder: Path) -> Run:
-        """The source in that folder, else the run in it."""
+        """The source run in that folder, otherwise the run in it."""
         return next((run for run in self.sources if run.path == folder), None) or super().open_folder(folder)
 
     def folders(self, below: Path | None = None) -> list[Path]:
-        """The folders of the sources, or those of `root` and the shipped ones."""
+        """The folders of the source runs, or those of `root` and of the bundled runs."""
         if not self.lists_sources:
             return super().folders(below)
         return [run.path for run in self.sources if below is None or run.path.is_relative_to(below)]
 
     def runs(self, category: Sequence[str] = ()) -> list[Run]:
-        """The sources at and below a category that are not shipped, or the runs of `root` there."""
+        """The source runs in and below a category that are not bundled, or the runs of `root` there."""
         if not self.lists_sources:
             return super().runs(category)
         mine = [run for run in self.sources if not run.is_reference]
@@ -104,13 +100,12 @@ class SourcesStore(Store):
 
 @dataclass
 class Repetition:
-    """How a run is made once more.
+    """How to repeat a run.
 
     original : the finished run.
-    sources : the runs that it was computed from.
-    into : the artifacts folder that the repetition is written to.
-    takes_finished : whether a finished repetition that lies in `into` already is taken, as where hours of
-        work go on.
+    sources : its source runs.
+    into : artifacts folder of the repetition.
+    takes_finished : whether a finished repetition in `into` is reused.
     """
 
     original: Run
@@ -119,21 +114,18 @@ class Repetition:
     takes_finished: bool = False
 
     def make(self, outer: Context) -> Run:
-        """The repetition: an unfinished one in `into` continued, else a new one.
+        """The repetition: an unfinished one in `into` is resumed, otherwise a new one is started.
 
         Raises
         ------
-        Ex3Error : the command fails today; with its exit code.
+        Ex3Error : the command fails; with its exit code.
         """
         manifest = self.original.manifest
         words = without(manifest.argv)[1:]
         named = manifest.command.split()
         if words[: len(named)] != named or named[0] not in FEATURES:
-            cause = (
-                f"{self.original.name} says that `{manifest.command}` made it by "
-                f"`{shlex.join(manifest.argv)}`"
-            )
-            raise ArtifactError(cause, "no run is made in that way: do not trust it")
+            cause = f"{self.original.name} has an invalid command line: `{shlex.join(manifest.argv)}`"
+            raise ArtifactError(cause, "do not trust this run: its manifest was edited")
         try:
             with recorded_threads(manifest.threads):
                 answer = call(
@@ -143,12 +135,12 @@ class Repetition:
             return found.run
         if answer.run is None:
             raise ArtifactError(
-                f"`{shlex.join(manifest.argv)}` made no run", f"see `ex3 runs show {self.original.name}`"
+                f"`{shlex.join(manifest.argv)}` created no run", f"see `ex3 runs show {self.original.name}`"
             )
         return answer.run
 
     def _prepare(self, outer: Context, context: Context, config: "type[Config] | None") -> dict[str, Any]:
-        """Give the command what the manifest records; returns values for the command's own parameters."""
+        """Apply the stored settings to the command's context; returns values for its own parameters."""
         manifest = self.original.manifest
         context.listen_with(outer)
         context.data, context.artifacts = outer.data, self.into
@@ -173,9 +165,7 @@ class Repetition:
         return {"resume": str(begun.path)}
 
     def _begun(self, context: Context) -> Run | None:
-        """A training in `into` by the same command line, settings, sources, threads and device, if it may be
-        taken.
-        """
+        """A repetition of the same command line, settings, sources, threads and device, or None."""
         from ex3cli.cli.resume import run_settings
         from ex3cli.runs.jsonio import jsonable
 
@@ -202,7 +192,7 @@ class Repetition:
 
 
 class _Found(Exception):  # noqa: N818 - no error
-    """The repetition is there already."""
+    """Raised if the repetition already exists."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run.name)
@@ -210,9 +200,7 @@ class _Found(Exception):  # noqa: N818 - no error
 
 
 def _settings(original: Run, config: "type[Config]") -> dict[str, Any]:
-    """The settings that a manifest records and that there are today; what `auto` came to in place
-    of `auto`.
-    """
+    """The settings in a manifest that this version has, with measured values in place of `auto`."""
     manifest = original.manifest
     stored = {name: value for name, value in manifest.config.items() if name in config.__dataclass_fields__}
     if stored.get("precision") == "auto" and isinstance(manifest.summary.get("precision"), str):
@@ -221,7 +209,7 @@ def _settings(original: Run, config: "type[Config]") -> dict[str, Any]:
 
 
 def drawing_of(run: Run) -> "PointCloud | None":
-    """The distribution that a training of `ex3 lab` learned from a file, read from the copy in its run."""
+    """The distribution of a `lab train` run with --points, from the copy in its folder."""
     from ex3cli.lab.drawings import parse
 
     name = run.manifest.config.get("points")
@@ -232,7 +220,7 @@ def drawing_of(run: Run) -> "PointCloud | None":
 
 @contextmanager
 def recorded_threads(count: int) -> Iterator[None]:
-    """Compute in so many threads inside the block, with torch and with the libraries beneath NumPy."""
+    """Use `count` threads in the block, in torch and in NumPy's libraries."""
     from threadpoolctl import threadpool_limits
 
     from ex3cli.cli.resume import MOST_THREADS
@@ -244,16 +232,12 @@ def recorded_threads(count: int) -> Iterator[None]:
 
 
 def sources(run: Run) -> dict[str, str]:
-    """The names of the runs that it was computed from, with their digests; what it was shipped from is
-    itself.
-    """
+    """Source runs and their digests, without the original of a bundled copy."""
     return {name: digest for name, digest in run.manifest.sources.items() if name != SHIPPED_FROM}
 
 
 def home_of(context: Context, run: Run) -> Path:
-    """The artifacts folder that a run lies in: that of its path, where the folders above it are its
-    category.
-    """
+    """The artifacts folder of a run: that of its path, if the folders above it match its category."""
     category = run.manifest.category
     where = run.path.absolute()
     return (
@@ -264,24 +248,24 @@ def home_of(context: Context, run: Run) -> Path:
 
 
 def checked_sources(context: Context, original: Run) -> list[Run]:
-    """The runs that a finished and undamaged run was computed from, read where the run lies.
+    """The source runs of a finished and undamaged run.
 
     Raises
     ------
-    ArtifactError : the run is not finished or damaged, or one of its sources is not there as it was then.
+    ArtifactError : the run is not finished or is damaged, or a source run is missing or has changed.
     UsageError : its results are measurements of a machine.
     """
     manifest = original.manifest
     if manifest.state != "finished":
-        remedy = "repeat one that is: `ex3 runs list`"
+        remedy = "choose a finished run: `ex3 runs list`"
         if original.has_checkpoint:
             remedy = f"resume it: ex3 {manifest.command} --resume {original.name}"
         raise ArtifactError(f"{original.name} is {manifest.state}, not finished", remedy)
     if manifest.command in MEASURED:
-        cause = f"{original.name} holds {MEASURED[manifest.command]}, which no repetition repeats"
-        raise UsageError(cause, f"measure anew: {shlex.join(without(manifest.argv))}")
+        cause = f"{original.name} measures {MEASURED[manifest.command]} and is not reproducible"
+        raise UsageError(cause, f"measure again: {shlex.join(without(manifest.argv))}")
     for name in manifest.files:
-        original.read_bytes(name)  # refuses what is damaged, before any work
+        original.read_bytes(name)  # raises an error if the file is damaged
     home = Store(context.artifacts if original.is_reference else home_of(context, original))
     found, absent = [], []
     for name, digest in sources(original).items():
@@ -295,11 +279,10 @@ def checked_sources(context: Context, original: Run) -> list[Run]:
         else:
             absent.append(name)
     if absent:
-        told = absent[0] if len(absent) == 1 else f"{absent[0]} and {len(absent) - 1} more"
+        named = absent[0] if len(absent) == 1 else f"{absent[0]} and {len(absent) - 1} more"
         raise ArtifactError(
-            f"{original.name} was computed from {told}, which {'is' if len(absent) == 1 else 'are'} not "
-            "there as it was then",
-            f"put back what is missing in {home.root}, or run it on others: "
+            f"{original.name} was computed from {named}, now missing or changed",
+            f"restore the source runs in {home.root}, or use other ones: "
             f"{shlex.join(without(manifest.argv))}",
         )
     return found

@@ -1,4 +1,4 @@
-"""Starting and resuming a training's run folder: the same for every feature."""
+"""Start and resume the run folder of a training."""
 
 import contextlib
 import os
@@ -17,20 +17,18 @@ from ex3cli.training.interruption import signal_of
 if TYPE_CHECKING:
     from ex3cli.training.device import PrecisionChoice
 
-MOST_THREADS = 64  # taken from a manifest even where there are fewer processors
+MOST_THREADS = 64  # accepted from a manifest even if there are fewer processors
 
 
 def run_settings(context: Context) -> dict[str, Any]:
-    """What a run's manifest stores as its configuration: the settings, and which data and seed they met."""
+    """The settings for a run's manifest, with data set and seed."""
     return {"dataset": context.dataset, "seed": context.seed, **context.config.to_dict()}
 
 
 def resolve_precision(context: Context, measure: "Callable[[], PrecisionChoice]") -> dict[str, Any]:
-    """Put a measured precision in place of `auto` in the settings of a new training; returns what its summary
-    keeps of it.
+    """Replace precision `auto` by the measured one; returns the measurements for the summary.
 
-    The manifest then holds the precision itself, so that to resume or to reproduce the training measures
-    nothing.
+    The manifest then stores the chosen precision, so resuming and reproducing measure nothing.
     """
     if context.config.precision != "auto":
         return {}
@@ -42,14 +40,12 @@ def resolve_precision(context: Context, measure: "Callable[[], PrecisionChoice]"
 
 
 def reopen(context: Context, name: str, *, command: str, feature: str) -> Run:
-    """Reopen an unfinished run; `context` gets the run's own data set, seed and settings where none was
-    given.
+    """Reopen an unfinished run; options that are not given come from the run.
 
     Raises
     ------
-    UsageError : something given differs from what the run was started with (each difference is named), or it
-        is finished.
-    ArtifactError : there is no such run, or it is another command's.
+    UsageError : an option differs from the run's settings (each difference is named), or the run is finished.
+    ArtifactError : the run does not exist, or belongs to another command.
     """
     run = _in_its_own_folder(context, context.store.open(name, (feature, context.dataset)))
     if run.manifest.command != command:
@@ -58,15 +54,13 @@ def reopen(context: Context, name: str, *, command: str, feature: str) -> Run:
         )
     stored = run.manifest.config
     if not {"dataset", "seed"} <= stored.keys():
-        raise ArtifactError(
-            f"{run.name} does not say its data set and seed", "it cannot be resumed: start a new run"
-        )
+        raise ArtifactError(f"the manifest of {run.name} has no data set and seed", "start a new run")
     kind = type(context.config)
     if "preset" not in context.given:
         chosen = {key: value for key, value in context.given.items() if key in declared_options(kind)}
         context.config = replace(run.settings(kind), **chosen)
         if (preset := word_after("--preset", run.manifest.argv)) is not None:
-            context.given["preset"] = preset  # by whose length it is told whether the run is shortened
+            context.given["preset"] = preset  # its length decides whether the run is shortened
     context.dataset = context.given.get("dataset", stored["dataset"])
     context.seed = context.given.get("seed", stored["seed"])
     _on_the_same_device(context, run)
@@ -74,9 +68,7 @@ def reopen(context: Context, name: str, *, command: str, feature: str) -> Run:
 
 
 def _in_its_own_folder(context: Context, run: Run) -> Run:
-    """Let `context` write where the run lies, which a path may put outside --artifacts; returns the run by
-    its name there.
-    """
+    """Set `context.artifacts` to the folder of the run; returns the run with its name there."""
     category = run.manifest.category
     where = run.path.absolute()
     if (
@@ -89,22 +81,20 @@ def _in_its_own_folder(context: Context, run: Run) -> Run:
 
 
 def _on_the_same_device(context: Context, run: Run) -> None:
-    """Refuse another device unless it is named: it changes the last bits."""
+    """Raise a UsageError if the device changes without --device, because the results would differ."""
     from ex3cli.training.device import choose_device
 
     began, here = run.manifest.device, str(choose_device(context.device))
     if here != began and "device" not in context.given:
         raise UsageError(
-            f"{run.name} was started on {began}, and here it would go on on {here}",
-            f"say which: --device {began} goes on bit by bit, --device {here} does not",
+            f"{run.name} was started on {began}, but would be resumed on {here}",
+            f"add --device {began} for bit-identical results, or --device {here}",
         )
 
 
 @contextmanager
 def its_threads(run: Run) -> Iterator[None]:
-    """Compute in as many threads as the run began with, which its last bits depend on; after the block in as
-    many as before.
-    """
+    """Use the run's original number of threads in the block, because results depend on it."""
     import torch
 
     from ex3cli.training.device import all_threads
@@ -115,7 +105,7 @@ def its_threads(run: Run) -> Iterator[None]:
 
 
 def word_after(option: str, argv: Sequence[str]) -> str | None:
-    """What a command line gives an option, as `--option VALUE` or `--option=VALUE`; the last counts."""
+    """The last value of an option in a command line (`--option VALUE` or `--option=VALUE`)."""
     found = None
     for place, word in enumerate(argv):
         if word == option and place + 1 < len(argv):
@@ -126,7 +116,7 @@ def word_after(option: str, argv: Sequence[str]) -> str | None:
 
 
 def resume_command(context: Context, command: str, run: Run) -> str:
-    """The command line that goes on with a run."""
+    """The command line that resumes a run."""
     words = _resume_words(command, run)
     for name in ("data", "device"):
         if name in context.given:
@@ -135,9 +125,7 @@ def resume_command(context: Context, command: str, run: Run) -> str:
 
 
 def follow_up(context: Context, *words: str) -> str:
-    """A command line that works where this one did: with its data set's folder and its artifacts, if they
-    were given.
-    """
+    """A command line with the same --data and --artifacts as this one."""
     given = [f"--{name}={getattr(context, name)}" for name in ("data", "artifacts") if name in context.given]
     return shlex.join(["ex3", *words, *given])
 
@@ -151,9 +139,7 @@ def _resume_words(command: str, run: Run) -> list[str]:
 
 @contextmanager
 def recording(run: Run) -> Iterator[None]:
-    """Mark the run as failed or interrupted, with the cause, when its work ends early; a graceful stop has
-    marked it itself.
-    """
+    """Mark the run as failed or interrupted if the block raises an error."""
     try:
         yield
     except InterruptedTrainingError:
@@ -174,17 +160,15 @@ def recording(run: Run) -> Iterator[None]:
             if (given := word_after(option, run.manifest.argv)) is not None:
                 words += [option, given]
         cause = f"stopped by {number.name}; the last checkpoint is kept"
-        raise InterruptedTrainingError(cause, f"go on with: {shlex.join(words)}", number) from None
+        raise InterruptedTrainingError(cause, f"resume with: {shlex.join(words)}", number) from None
     except Exception as error:
         cause = error.cause if isinstance(error, Ex3Error) else f"{type(error).__name__}: {error}"
-        with contextlib.suppress(ArtifactError):  # the disk may be full: the first error is the one to tell
+        with contextlib.suppress(ArtifactError):  # if the disk is full, report the first error
             run.mark("failed", cause)
         raise
 
 
 def same_data(run: Run, digests: Mapping[str, str]) -> None:
-    """Refuse to go on with a run on other data than it began with."""
+    """Raise a UsageError if the data files differ from those of the run."""
     if dict(run.manifest.data) != dict(digests):
-        raise UsageError(
-            f"{run.name} was started on other data files", "point --data at the ones it began with"
-        )
+        raise UsageError(f"{run.name} was started with other data files", "set --data to the original files")

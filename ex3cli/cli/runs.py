@@ -32,8 +32,7 @@ TELLING = {
     "lab train": ("verdict", "reason", "converged_at", "js", "w"),
     "vae train": ("test_elbo", "test_importance_weighted_bound", "active_dimensions", "epochs"),
 }
-"""What `ex3 runs list` tells of a run's summary, by command, the most important first; of other commands all.
-"""
+"""Entries of the summary that `ex3 runs list` shows for a command; for other commands, all entries."""
 
 RunArgument = Annotated[
     str,
@@ -62,7 +61,7 @@ def list_runs(context: Context) -> Result:
             continue
         manifest = run.manifest
         state: str = "partial" if manifest.partial else manifest.state
-        if manifest.converged is False and "verdict" not in manifest.summary:  # which is told beside it
+        if manifest.converged is False and "verdict" not in manifest.summary:
             state += ", not converged"
         rows.append(
             {
@@ -79,7 +78,7 @@ def list_runs(context: Context) -> Result:
         table.rows.append(
             tuple(_text(cell) for cell in (run.name, manifest.command, state, started, _gist(manifest)))
         )
-    empty = "There are no runs yet: `ex3 --help` shows the commands that make one."
+    empty = "There are no runs yet. See `ex3 --help` for the commands that create one."
     return Result(
         document={"artifacts": str(context.artifacts), "runs": rows}, show=[table if rows else empty]
     )
@@ -104,7 +103,7 @@ def show(context: Context, run: RunArgument) -> Result:
     table = Table("", "", title=_text(opened.name), show_header=False)
     git = manifest.git or {}
     for key, value in {
-        "made by": shlex.join(manifest.argv),
+        "command line": shlex.join(manifest.argv),
         "state": manifest.state
         + (" (partial)" if manifest.partial else "")
         + (f": {manifest.note}" if manifest.note else ""),
@@ -115,7 +114,7 @@ def show(context: Context, run: RunArgument) -> Result:
         "versions": _brief(manifest.versions),
         "configuration": _brief(manifest.config),
         "summary": _brief(manifest.summary),
-        "made from": _brief(manifest.sources),
+        "source runs": _brief(manifest.sources),
         "digest": manifest.digest,
     }.items():
         table.add_row(key, _text(value))
@@ -159,8 +158,8 @@ def verify(
     _check_folder(context)
     store = context.store
     folders = _named(context, run) if run else store.folders()
-    results, bad, spoilt = [], [], []
-    table = Table("run", "files", "condition", title="Verified against the manifests")
+    results, bad, damaged = [], [], []
+    table = Table("run", "files", "condition", title="Files compared with the manifests")
     for folder in folders:
         try:
             opened = store.open_folder(folder)
@@ -169,41 +168,40 @@ def verify(
             results.append({"run": str(folder), "ok": False, "files": {"run.json": "altered"}})
             bad.append(error.cause)
             table.add_row(_text(folder), "", _text(error.cause, "red"))
-            spoilt.append(folder)
+            damaged.append(folder)
             continue
         wrong = {file: condition for file, condition in conditions.items() if condition != "ok"}
         bad += [f"{opened.path / file} is {condition}" for file, condition in wrong.items()]
-        spoilt += [folder] if wrong else []
+        damaged += [folder] if wrong else []
         results.append({"run": opened.name, "ok": not wrong, "files": conditions})
-        said = _text(_brief(wrong), "red") if wrong else Text("ok", "green")
+        condition = _text(_brief(wrong), "red") if wrong else Text("ok", "green")
         if opened.manifest.state != "finished":
-            said.append(f" ({opened.manifest.state}: files are recorded when it stops)")
-        table.add_row(_text(opened.name), str(len(conditions)), said)
-    shipped = [each for each in folders if each.absolute().is_relative_to(store.reference.absolute())]
-    spoilt_ours = {*shipped}.intersection(spoilt)
+            condition.append(f" ({opened.manifest.state}: files are recorded at the end)")
+        table.add_row(_text(opened.name), str(len(conditions)), condition)
+    bundled = [path for path in folders if path.absolute().is_relative_to(store.reference.absolute())]
     remedy = (
         restore_hint(store.reference)
-        if spoilt_ours
-        else "restore these files from a copy, or make the run again"
+        if {*bundled}.intersection(damaged)
+        else "restore these files from a copy, or repeat the run"
     )
     if not bad and not run and (left := unfinished(store.reference)):
         bad, remedy = list(left), " && ".join(left.values())
     problem = ArtifactError("; ".join(bad), remedy) if bad else None
-    counted = f"{len(folders) - len(shipped)} of yours in {context.artifacts}, {len(shipped)} shipped"
+    counted = f"{len(folders) - len(bundled)} of yours in {context.artifacts}, {len(bundled)} bundled"
     document = {"ok": not bad, "artifacts": str(context.artifacts), "runs": results}
     shown = [table, counted] if results else ["There are no runs to verify."]
     return Result(document=document, show=shown, problem=problem)
 
 
 def _text(value: object, style: str = "") -> "Text":
-    """A cell of a table; control characters, as a folder's name may hold, are escaped."""
+    """A table cell with escaped control characters."""
     from rich.text import Text
 
     return Text(printable(str(value)), style)
 
 
 def _check_folder(context: Context) -> None:
-    """Refuse an artifacts folder that was named and is not there: it is misspelt, and not empty."""
+    """Raise an ArtifactError if --artifacts names a missing folder."""
     from ex3cli.errors import ArtifactError
 
     if "artifacts" in context.given and not context.artifacts.exists():
@@ -211,7 +209,7 @@ def _check_folder(context: Context) -> None:
 
 
 def _named(context: Context, name: str) -> list[Path]:
-    """The folder of the run of a name, or those of all runs in the folder of that name."""
+    """The folder of the named run, or those of all runs in the named folder."""
     from ex3cli.errors import ArtifactError
     from ex3cli.runs.run import REFERENCE
 
@@ -271,14 +269,12 @@ def ship(
     opened = store.open(run)
     if opened.manifest.command not in SHIPPED_BY:
         raise UsageError(
-            f"runs of `ex3 {opened.manifest.command}` are not shipped",
-            f"ship one of: {', '.join(SHIPPED_BY)}",
+            f"runs of `ex3 {opened.manifest.command}` cannot be bundled",
+            f"bundle a run of: {', '.join(SHIPPED_BY)}",
         )
     module = import_module(SHIPPED_BY[opened.manifest.command])
     if record and (name is None or not hasattr(module, "recorded_files")):
-        raise UsageError(
-            "--record is for a GAN's training that no command takes unasked", "give it a name: --as NAME"
-        )
+        raise UsageError("--record requires a GAN training that is not the default run", "add --as NAME")
     contents = module.recorded_files(opened) if record else module.shipped_files(opened)
     shipped = write_shipped(opened, store.reference.joinpath(*opened.manifest.category), contents, name)
     document = {"run": shipped.name, "files": shipped.manifest.files}
@@ -290,9 +286,7 @@ app.registered_commands += reproducing.app.registered_commands
 
 @dataclass
 class _RunTable:
-    """The list of runs. One types their names, so that these stay whole: in little room the other columns
-    become one.
-    """
+    """The list of runs. Names are never shortened: in a narrow terminal the other columns are merged."""
 
     rows: "list[tuple[Text, ...]]" = field(default_factory=list)
 
@@ -317,9 +311,7 @@ class _RunTable:
 
 
 def _gist(manifest: "Manifest", limit: int = 4) -> str:
-    """What a run came to, on one line: what matters most of its command, else what comes first; numbers of
-    labels ascending.
-    """
+    """The most important entries of a summary, on one line."""
     values = {
         key: value
         for key, value in manifest.summary.items()

@@ -100,7 +100,7 @@ def train(context: Context, resume: Resume = None) -> Result:
             *tables.training(run.name, summary),
             *tables.collapsed(summary),
             *tables.not_a_density(context.config.inputs, context.config.likelihood),
-            "Judge it: "
+            "To evaluate it: "
             f"{follow_up(context, 'vae', 'eval', '--dataset', context.dataset, '--run', run.path.name)}",
         ],
         run=run,
@@ -125,23 +125,23 @@ def evaluate(context: Context) -> Result:
 
     from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
-    from ex3cli.vae.few_labels import evaluate as judging
+    from ex3cli.vae.few_labels.evaluate import evaluate_run, rows, selection
 
     registry.spec(context.dataset)
     trained = context.store.find(("vae", context.dataset), command=TRAIN, name=context.run)
     data = vae_pictures.data_if_here(context)
     _fit_sizes(context, data)
-    judged = judging.judge(trained, data, context.config, seed=context.seed, progress=context.progress)
-    context.note(f"features: {judged.features} of {trained.name}, {judged.computed}")
-    beside = _baselines(context, data)
+    evaluation = evaluate_run(trained, data, context.config, seed=context.seed, progress=context.progress)
+    context.note(f"features: {evaluation.features} of {trained.name}, {evaluation.computed}")
+    baselines = _baselines(context, data)
     document = {
         "dataset": context.dataset,
         "run": trained.name,
-        "features": judged.features,
-        "computed": judged.computed,
+        "features": evaluation.features,
+        "computed": evaluation.computed,
         "transductive": context.config.transductive,
-        "selection": judging.selection(judged.choices, context.config),
-        "results": judging.rows(judged, context.config, beside),
+        "selection": selection(evaluation.choices, context.config),
+        "results": rows(evaluation, context.config, baselines),
     }
     run = context.store.new_run(
         ("vae", context.dataset),
@@ -155,14 +155,12 @@ def evaluate(context: Context) -> Result:
         threads=torch.get_num_threads(),
     )
     with recording(run):
-        _write_results(run, document, judged, context.dataset)
-    shortened = ", a shortened training" if trained.manifest.partial else ""
-    kind = (
-        "SVM on labels spread over the training images, of the"
-        if context.config.transductive
-        else "SVM on the"
+        _write_results(run, document, evaluation, context.dataset)
+    shortened = " (shortened training)" if trained.manifest.partial else ""
+    method = "SVM with label spreading" if context.config.transductive else "SVM"
+    title = (
+        f"{method} on {evaluation.features} of {trained.name}{shortened}; test images of {context.dataset}"
     )
-    title = f"{kind} {judged.features} of {trained.name}{shortened}; all test images of {context.dataset}"
     collapsed = tables.collapsed(trained.manifest.summary)
     spaced = [part for table in tables.accuracies(document) for part in ("", table)]
     return Result(document=document, show=[title, *spaced, "", *tables.notes(document), *collapsed], run=run)
@@ -224,46 +222,42 @@ def compare(
 
 
 def _fit_sizes(context: Context, data: "ImageDataset | None") -> None:
-    """Leave out default numbers of labels that the data set cannot supply; refuse such a number where it was
-    given.
-    """
+    """Drop default numbers of labels that the data set cannot supply; raise an error for given ones."""
     from ex3cli.vae.few_labels.fits import check_sizes, possible_sizes
 
-    if data is None:  # the features say, and those that ship have enough
+    if data is None:  # stored features suffice for the default numbers
         return
     labels, sizes = data.train_labels.numpy(), context.config.labels
     if "labels" not in context.given and (possible := possible_sizes(labels, sizes)):
         if left_out := [f"{size:,}" for size in sizes if size not in possible]:
             context.note(
-                f"{context.dataset} has too few images for {' and '.join(left_out)} labels: left out"
+                f"{context.dataset} has too few images for {' and '.join(left_out)} labels; left out"
             )
         context.config = replace(context.config, labels=possible)
     check_sizes(labels, context.config.labels, tune=context.config.tune)
 
 
 def _baselines(context: Context, data: "ImageDataset | None") -> dict[str, list[dict[str, Any]]]:
-    """What the shipped comparison says of these draws, with raw pixels and edges measured anew where the data
-    set is.
-    """
+    """The baselines on these draws: bundled rows, and computed ones if the data set is present."""
     from ex3cli.errors import ArtifactError
     from ex3cli.vae.few_labels import compare as comparison
-    from ex3cli.vae.few_labels import evaluate as judging
+    from ex3cli.vae.few_labels.evaluate import baselines
 
     if not context.config.baselines:
         return {}
     try:
-        shipped = context.store.find(
+        bundled = context.store.find(
             ("vae", context.dataset, "comparison"), command=COMPARE, name="reference"
         )
-        found = comparison.shipped_rows(shipped.read_json(comparison.FILE), context.config, context.seed)
+        found = comparison.shipped_rows(bundled.read_json(comparison.FILE), context.config, context.seed)
     except ArtifactError:
         found = {}
     if data is not None:
-        found |= judging.baselines(data, context.config, seed=context.seed, progress=context.progress)
+        found |= baselines(data, context.config, seed=context.seed, progress=context.progress)
     return found
 
 
-def _write_results(run: "Run", document: dict[str, Any], judged: "Evaluation", dataset: str) -> None:
+def _write_results(run: "Run", document: dict[str, Any], evaluation: "Evaluation", dataset: str) -> None:
     from ex3cli.datasets.registry import spec
     from ex3cli.vae import figures as evaluation_figures
     from ex3cli.vae.few_labels import compare as comparison
@@ -272,14 +266,14 @@ def _write_results(run: "Run", document: dict[str, Any], judged: "Evaluation", d
     run.write_json("table.json", document)
     columns = ("labels", "draws", "accuracy_mean", "accuracy_std")
     run.write_csv("table.csv", columns, [[row[column] for column in columns] for row in rows])
-    for result in judged.results:
+    for result in evaluation.results:
         run.write_estimator(f"svm-{result.labels}.skops", result.first_svm)
-    largest = max(judged.results, key=lambda result: result.labels)
+    largest = max(evaluation.results, key=lambda result: result.labels)
     run.write_figure(
         "figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines_of(document)), svg=True
     )
     run.write_figure("figures/confusion", evaluation_figures.confusion(largest, names), svg=True)
-    run.finish({str(result.labels): result.accuracy_mean for result in judged.results})
+    run.finish({str(result.labels): result.accuracy_mean for result in evaluation.results})
 
 
-app.add_typer(vae_pictures.app)  # without a name: its commands stand beside those above
+app.add_typer(vae_pictures.app)  # without a name, its commands belong to this group

@@ -1,4 +1,4 @@
-"""`ex3 vae reconstruct`, `sample` and `latent`: pictures of what a model has learned."""
+"""`ex3 vae reconstruct`, `sample` and `latent`: images from a trained model."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,7 +48,7 @@ def reconstruct(
         len(data.test_labels), generator=torch_generator(context.seed, "vae", "reconstruct")
     )
     chosen = torch.stack(
-        [order[data.test_labels[order] == each][:pairs] for each in range(len(data.class_names))]
+        [order[data.test_labels[order] == label][:pairs] for label in range(len(data.class_names))]
     )
     real = data.test_images[chosen.flatten()]
     decoded = pictures.reconstruct(model, real)
@@ -128,7 +128,7 @@ def latent(
     trained, model = _model(context)
     base, words = _base(context, model, label)
     mapped, labels, what = _mapped(context, trained, model, points)
-    context.note(f"placing the test images by their {what} (t-SNE)")
+    context.note(f"computing t-SNE of the {what}")
     places = mapping.place(mapped, context.seed)
     chosen, values, moved = pictures.traverse(model, base, dimensions, steps)
     run = _new_run(
@@ -149,7 +149,7 @@ def latent(
 
 
 def _model(context: Context) -> "tuple[Run, VAE]":
-    """The run that was asked for and its model, which must draw pixels."""
+    """The requested run and its model, which must decode pixels."""
     from ex3cli.datasets import registry
     from ex3cli.vae import features
     from ex3cli.vae import generate as pictures
@@ -164,9 +164,7 @@ def _model(context: Context) -> "tuple[Run, VAE]":
 def _mapped(
     context: Context, trained: "Run", model: "VAE", points: int
 ) -> "tuple[NDArray[Any], NDArray[Any], str]":
-    """What the map places, with labels and in words: posterior means, or without the data set the stored
-    features.
-    """
+    """The features for the map, their labels and their name; without the data set, stored features."""
     import torch
 
     from ex3cli.vae import features
@@ -189,7 +187,7 @@ def _mapped(
 
 
 def data_if_here(context: Context) -> "ImageDataset | None":
-    """The data set; None where its files are missing, since a shipped run's features do without."""
+    """The data set; None if its files are missing."""
     from ex3cli.datasets import registry
 
     conditions = {each.condition for each in registry.verify(context.dataset, context.data)}
@@ -197,7 +195,7 @@ def data_if_here(context: Context) -> "ImageDataset | None":
 
 
 def _base(context: Context, model: "VAE", label: str | None) -> "tuple[Tensor, str]":
-    """The z that a traversal starts from, and what it is in words."""
+    """The starting z of a traversal, and its description."""
     from ex3cli.datasets import registry
     from ex3cli.datasets.labels import parse_label
     from ex3cli.vae import generate as pictures
@@ -235,7 +233,7 @@ def _answer(
 
     from ex3cli.cli.preview import can_preview, half_blocks
 
-    shown: list[Any] = [f"drawn with {trained.name}, seed {context.seed}"]
+    shown: list[Any] = [f"run {trained.name}, seed {context.seed}"]
     if preview is not None and can_preview():
         shown.insert(0, half_blocks(list(preview), get_terminal_size().columns))
     document = {"dataset": context.dataset, "run": trained.name, "seed": context.seed, **numbers}

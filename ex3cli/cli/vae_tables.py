@@ -1,4 +1,4 @@
-"""Tables of `ex3 vae`, made from the JSON documents of its commands."""
+"""Terminal tables of `ex3 vae`, from the JSON documents of its commands."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ SHORT = {"raw_pixels": "raw pixels", "hog": "edges (HOG)", "preset_paper": "pres
 
 
 def training(name: str, summary: Mapping[str, Any]) -> list[Any]:
-    """What a training came to."""
+    """The table of a training's results."""
     headings = (
         "epochs",
         "ELBO, training (nats)",
@@ -39,36 +39,32 @@ def training(name: str, summary: Mapping[str, Any]) -> list[Any]:
 
 
 def collapsed(summary: Mapping[str, Any]) -> list[str]:
-    """What to know of a training whose posterior collapsed: no latent dimension depends on the image."""
+    """A warning about posterior collapse, if no latent dimension is active."""
     if summary.get("active_dimensions") != 0:
         return []
     return [
-        "posterior collapse: 0 active dimensions, so the latent representation holds nothing of an image; "
-        "train with a smaller "
-        "--beta, a longer --beta-warmup, a smaller --learning-rate or more epochs"
+        "warning: posterior collapse. No latent dimension is active, so z carries no information about the "
+        "image. Try a smaller --beta, a longer --beta-warmup, a smaller --learning-rate or more --epochs."
     ]
 
 
 def not_a_density(inputs: Sequence[str], likelihood: str) -> list[str]:
-    """Why a bound is no log density of images and stands beside no other, if so."""
-    said = []
+    """Warnings about bounds that are not log densities of images."""
+    warnings = []
     if len(inputs) > 1:
-        said.append(
-            "the bounds sum pixels and edges as if independent, though edges follow from pixels: no density "
-            "of images, and not "
-            "comparable with those of other --inputs"
+        warnings.append(
+            "The bounds add pixels and edges as if they were independent. They are not densities of images, "
+            "and not comparable with bounds for other --inputs."
         )
     if likelihood == "bernoulli-grey":
-        said.append(
-            "bernoulli-grey is no normalised likelihood of grey levels: its bounds compare with its own alone"
+        warnings.append(
+            "bernoulli-grey is not a normalized likelihood. Its bounds are comparable with each other only."
         )
-    return said
+    return warnings
 
 
 def accuracies(document: Mapping[str, Any]) -> list[Table]:
-    """`vae eval`: a table of accuracies and one of errors; a row for each method, a column for each number of
-    labels.
-    """
+    """`vae eval`: tables of accuracies and of errors, a row per method, a column per number of labels."""
     results = document["results"]
     names = [name for name in SHORT if any(name in row["baselines"] for row in results)]
     methods = list({method: None for row in results for method in row["paper"]})
@@ -90,7 +86,7 @@ def accuracies(document: Mapping[str, Any]) -> list[Table]:
 
 
 def _table(corner: str, sizes: Sequence[int]) -> Table:
-    """Narrow enough for four sizes in 80 columns."""
+    """A table that fits four numbers of labels in 80 columns."""
     table = Table(corner, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for size in sizes:
         table.add_column(f"{size:,} labels", justify="right")
@@ -98,36 +94,33 @@ def _table(corner: str, sizes: Sequence[int]) -> Table:
 
 
 def notes(document: Mapping[str, Any]) -> list[str]:
-    """What a reader should know of the tables."""
+    """Notes on the tables."""
     rows = document["results"]
-    shipped = [
+    bundled = [
         words
         for name, words in SHORT.items()
         if all(row["baselines"].get(name, {}).get("source") == "shipped" for row in rows)
     ]
     draws = rows[0]["draws"]
-    over = f"mean ± standard deviation over {draws} draws" if draws > 1 else "one draw, which has no spread"
-    said = [f"{over}; {document['selection']}"]
-    if shipped:
-        said.append(f"as shipped, measured on the same draws: {', '.join(shipped)}")
+    over = f"mean ± standard deviation over {draws} draws" if draws > 1 else "a single draw"
+    found = [f"{over}; {document['selection']}"]
+    if bundled:
+        found.append(f"bundled results on the same draws: {', '.join(bundled)}")
     if any(row["paper"] for row in rows):
-        said.append(
-            "paper: Kingma et al. 2014, Table 1"
-            + ("" if document["dataset"] == "mnist" else ", which is of MNIST")
+        found.append(
+            "paper: Kingma et al. 2014, Table 1" + ("" if document["dataset"] == "mnist" else " (MNIST)")
         )
     if any("spreading" in row and row["spreading"]["share"] is None for row in rows):
         kept = [str(row["labels"]) for row in rows if row["spreading"]["share"] is None]
-        said.append(
-            "spreading did not help where it was chosen, so the inductive SVM was kept, with "
+        found.append(
+            "label spreading did not help on the validation images: the inductive SVM is used with "
             f"{', '.join(kept)} labels"
         )
-    return said
+    return found
 
 
 def comparison(document: Mapping[str, Any]) -> list[Any]:
-    """`vae compare`: a row for each recipe and baseline, a column for each number of labels; then the spread
-    over seeds.
-    """
+    """`vae compare`: a row per preset and baseline; then the spread over seeds."""
     from ex3cli.vae.few_labels.compare import NAMES, display_order
 
     recipes = display_order(document["recipes"])
@@ -152,7 +145,7 @@ def comparison(document: Mapping[str, Any]) -> list[Any]:
     for method in methods:
         entries = [row["paper"].get(method) for row in first]
         table.add_row(
-            f"the paper on MNIST, {method}", *(_or_empty(_percent, _published(entry)) for entry in entries)
+            f"{method} (paper, MNIST)", *(_or_empty(_percent, _published(entry)) for entry in entries)
         )
     seeds = Table("mean over draws (± over trainings)", "trainings", *(f"{size} labels" for size in sizes))
     for name, entry in recipes:
@@ -175,7 +168,7 @@ def _or_empty(shown: Callable[[Mapping[str, Any]], str], row: Mapping[str, Any] 
 
 
 def _published(entry: Mapping[str, float] | None) -> dict[str, float] | None:
-    """The paper's error in percent in the form of our rows; None where the paper has none."""
+    """The paper's error in the form of our rows; None if the paper has none."""
     if entry is None:
         return None
     return {"accuracy_mean": 1 - entry["error_percent"] / 100, "accuracy_std": entry["spread"] / 100}

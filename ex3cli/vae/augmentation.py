@@ -1,6 +1,4 @@
-"""Random warps: the encoder sees a picture turned, scaled, sheared and moved, and must explain the straight
-one.
-"""
+"""Random affine warps of the encoder's input; the decoder reconstructs the unwarped image."""
 
 import math
 
@@ -11,16 +9,16 @@ from torch.nn.functional import affine_grid, grid_sample
 TURN = math.radians(10)
 STRETCH = SHEAR = 0.1
 SHIFT = 2 / 14
-"""At strength 1: radians; share of the size; and, in half image sides of 14 pixels, 2 pixels."""
+"""Ranges at strength 1: radians; fraction of the size; 2 pixels, in half image sides of 14 pixels."""
 
 
 def warp(grey: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Each image (B, H, W), uint8, under an affine map of its own; new pixels are black.
+    """Apply a random affine map to each uint8 image (B, H, W); new pixels are black.
 
     Parameters
     ----------
-    strength : multiplies every range; 0 changes nothing.
-    generator : six uniform numbers an image are drawn from it, on the CPU.
+    strength : factor of all ranges; 0 returns the images unchanged.
+    generator : CPU generator; each image takes six uniform numbers.
     """
     if strength == 0:
         return grey
@@ -35,7 +33,7 @@ def warp(grey: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     )
     maps = torch.stack(rows, dim=1).to(
         grey.device
-    )  # (B, 2, 3), from the new image's coordinates to the old one's
+    )  # (B, 2, 3), from coordinates of the new image to those of the old one
     images = grey.unsqueeze(1).float()
     grid = affine_grid(maps, list(images.shape), align_corners=False)
     return grid_sample(images, grid, align_corners=False).squeeze(1).round().to(torch.uint8)

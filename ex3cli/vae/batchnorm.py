@@ -1,4 +1,4 @@
-"""BatchNorm statistics computed anew over clean images."""
+"""Recomputation of BatchNorm statistics on clean images."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from ex3cli.training.progress import NullProgress, Progress
 from ex3cli.vae.likelihoods import Gaussian
 from ex3cli.vae.networks import VAE
 
-NORMALISED = (nn.BatchNorm1d, nn.BatchNorm2d)
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 @torch.no_grad()
@@ -23,30 +23,28 @@ def recompute_batchnorm_statistics(
     seed: int,
     progress: Progress | None = None,
 ) -> None:
-    """Measure running statistics and learned variances anew, in one pass over clean training images; no
-    weight changes.
+    """Recompute running statistics and learned variances in one pass over clean training images.
 
-    Batch normalisation's running statistics become the averages over the pass's minibatches, a learned
-    variance the mean
-    squared error over all its images: with other weights kept, its most likely value. Labels have no part in
-    it, nor do test
-    images, and the noise is a stream of its own: done again from the same weights, the result is the same to
-    the bit. A model
-    that has neither (the paper's) is left as it is.
+    The running statistics of BatchNorm become averages over the minibatches. A learned variance becomes the
+    mean squared error over all images, its maximum-likelihood value. Labels and test images are not used. The
+    noise has its own stream, so repeated calls give bit-identical results. Weights, and models with neither
+    statistics nor learned variances (the paper's), do not change.
 
     Parameters
     ----------
     images : uint8 (N, 28, 28).
-    starts, size : where each minibatch starts, in an order that is drawn here, and how many images it has.
+    starts, size : start of each minibatch in a random order, and batch size.
     """
-    layers = [layer for layer in model.modules() if isinstance(layer, NORMALISED)]
+    layers = [layer for layer in model.modules() if isinstance(layer, BATCH_NORMS)]
     learned = {
-        view: each for view, each in model.likelihoods.items() if isinstance(each, Gaussian) and each.learned
+        view: likelihood
+        for view, likelihood in model.likelihoods.items()
+        if isinstance(likelihood, Gaussian) and likelihood.learned
     }
     if not layers and not learned:
         return
     listener = progress if progress is not None else NullProgress()
-    listener.start("measuring statistics on clean images", len(images), "images")
+    listener.start("recomputing BatchNorm statistics", len(images), "images")
     momenta = [layer.momentum for layer in layers]
     model.eval()
     for layer in layers:

@@ -1,4 +1,4 @@
-"""Every default of `ex3 vae`, with its reason."""
+"""Configuration of `ex3 vae`."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,7 +12,7 @@ BLOCKS = ("mean", "logvar", "sample", "hidden", "edges", "pixels")
 
 @dataclass(frozen=True)
 class VAEConfig(Config):
-    """How the variational autoencoder is built and trained, and what of it an SVM is given."""
+    """Architecture and training of the VAE, and the features for the SVM."""
 
     presets: ClassVar = {
         "edges": {},
@@ -151,22 +151,24 @@ class VAEConfig(Config):
     )
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together."""
+        """Check that the settings are compatible."""
         super().__post_init__()
         for name, value in (("inputs", self.inputs), ("features", self.features), ("hidden", self.hidden)):
             if not value or (name != "hidden" and len(set(value)) < len(value)):
                 raise UsageError(
-                    f"--{name} {' '.join(map(str, value))!r} is empty or names one twice", "name each once"
+                    f"--{name} {','.join(map(str, value))!r} is empty or contains a duplicate",
+                    "give each value once",
                 )
         if self.architecture == "convolutional" and "pixels" not in self.inputs:
             raise UsageError(
-                "--architecture convolutional needs the view `pixels`", "add --inputs pixels, or take mlp"
+                "--architecture convolutional requires the input `pixels`",
+                "add pixels to --inputs, or use --architecture mlp",
             )
 
 
 @dataclass(frozen=True)
 class EvaluationConfig(Config):
-    """How the features are judged: an SVM trained on few labels, tested on the whole test set."""
+    """Evaluation of the features: SVMs trained with few labels and tested on the whole test set."""
 
     labels: tuple[int, ...] = option(
         (100, 600, 1000, 3000),
@@ -221,19 +223,20 @@ class EvaluationConfig(Config):
     )
 
     def __post_init__(self) -> None:
-        """Refuse options of which one would silently have no effect."""
+        """Check that the settings are compatible."""
         super().__post_init__()
         for name, values in (("labels", self.labels), ("features", self.features)):
             if len(set(values)) < len(values):
-                raise UsageError(f"--{name} {' '.join(map(str, values))!r} names one twice", "name each once")
+                raise UsageError(
+                    f"--{name} {','.join(map(str, values))!r} contains a duplicate", "give each value once"
+                )
         if self.tune and (self.svm_c or self.svm_gamma):
             raise UsageError(
-                "--tune chooses C and gamma, and --svm-c or --svm-gamma gives them",
-                "leave out one or the other",
+                "--tune selects C and gamma, so --svm-c and --svm-gamma cannot be given",
+                "leave out --tune, or --svm-c and --svm-gamma",
             )
         if self.tune and self.transductive:
             raise UsageError(
-                "--tune chooses C and gamma in each draw, and --transductive needs them before, to choose "
-                "how labels spread",
-                "leave out one of them; --svm-c and --svm-gamma go with --transductive",
+                "--tune cannot be combined with --transductive, which needs C and gamma before the draws",
+                "leave out one of them, or give --svm-c and --svm-gamma with --transductive",
             )

@@ -13,28 +13,26 @@ from ex3cli.vae.likelihoods import Likelihood
 from ex3cli.vae.networks import VAE, Posterior, Views
 
 ACTIVE_VARIANCE = 0.01
-"""A latent dimension is active when its posterior mean varies by more than this over the images (Burda et al.
-2016, 5.2).
+"""A latent dimension is active if the variance of its posterior mean over images exceeds this (Burda 2016,
+5.2).
 """
 
 
 BATCH = 1000
 CHUNK = 5000
-"""Images times samples that go through the decoder together; 5000 need about 200 MB."""
+"""Images × samples per pass of the decoder; 5,000 take about 200 MB."""
 
 
 @dataclass(frozen=True)
 class TestBound:
-    """Nats an image, means over test images with their standard errors.
+    """Bounds in nats per image: means over test images, with standard errors.
 
-    `elbo` is over all test images, with one sample of z each. `iwae_bound` is over the first `images` of them
-    with
-    `samples` each; `elbo_of_these` is the bound on the same images from the same samples, for comparison.
-    Where these are all
-    images there is one such bound and not two of different draws: `elbo` is `elbo_of_these`.
+    `elbo` covers all test images, with one sample of z each. `iwae_bound` covers the first `images` of them,
+    with `samples` each. `elbo_of_these` is the ELBO of the same images and samples, for comparison. If these
+    are all test images, `elbo` equals `elbo_of_these`.
     """
 
-    __test__ = False  # not a test, whatever its name begins with
+    __test__ = False  # not a pytest class
 
     elbo: float
     elbo_error: float
@@ -55,7 +53,7 @@ def measure(
     seed: int,
     progress: Progress | None = None,
 ) -> TestBound:
-    """Both bounds for images (N, 28, 28), uint8; Bernoulli pixels are drawn once for each image."""
+    """Both bounds of uint8 images (N, 28, 28); Bernoulli pixels are sampled once per image."""
     listener = progress if progress is not None else NullProgress()
     noise = torch_generator(seed, "vae", "bound")
     device = next(model.parameters()).device
@@ -88,9 +86,7 @@ def measure(
 
 
 def _log_weights(model: VAE, seen: Views, samples: int, noise: torch.Generator) -> Tensor:
-    """log p(x|z) p(z) / q(z|x), (samples, B), of z drawn from q; Burda, Grosse and Salakhutdinov 2016,
-    equation 8.
-    """
+    """(samples, B) of log p(x|z) p(z) / q(z|x) for z from q; Burda et al. 2016, equation 8."""
     once = model.encoder(seen)
     posterior = Posterior(once.mu.repeat(samples, 1), once.logvar.repeat(samples, 1))
     z = posterior.sample(noise)  # (samples · B, latent_dim)
@@ -100,7 +96,7 @@ def _log_weights(model: VAE, seen: Views, samples: int, noise: torch.Generator) 
         {view: values.repeat(samples, 1) for view, values in seen.items()},
     )
     squared = (z - posterior.mu).square() / posterior.logvar.exp()
-    # both normalisers hold (2 pi)^(d/2)
+    # the factor (2 pi)^(d/2) cancels
     prior_over_posterior = 0.5 * (squared + posterior.logvar - z.square()).sum(1)
     return (likelihood + prior_over_posterior).view(samples, -1)
 
@@ -117,6 +113,6 @@ def kl_to_standard_normal(mu: Tensor, logvar: Tensor) -> Tensor:
 def log_likelihood(
     likelihoods: Mapping[str, Likelihood], outputs: Mapping[str, Tensor], seen: Mapping[str, Tensor]
 ) -> Tensor:
-    """log p(x|z), (B,): the views are independent given z."""
+    """log p(x|z), (B,); the views are conditionally independent given z."""
     terms = [likelihoods[view].log_likelihood(output, seen[view]) for view, output in outputs.items()]
     return torch.stack(terms).sum(0) if len(terms) > 1 else terms[0]

@@ -1,4 +1,4 @@
-"""The features as a scikit-learn transformer: `make_pipeline(VAEFeatures("reference"), SVC())`."""
+"""VAE features as a scikit-learn transformer: `make_pipeline(VAEFeatures("reference"), SVC())`."""
 
 from pathlib import Path
 from typing import Any, Self
@@ -20,21 +20,20 @@ PIXELS = SIDE * SIDE
 
 
 class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Images to the features that a trained variational autoencoder gives an SVM.
+    """Transforms images into the features of a trained VAE.
 
-    `fit` loads the run and learns nothing from the images that it is given, so no label and no test image can
-    leak through
-    it, in cross-validation either.
+    `fit` loads the run and learns nothing from its input, so neither labels nor test images leak in
+    cross-validation.
 
     Parameters
     ----------
-    run : "reference" for the shipped run, else a name from `ex3 runs list` or a path.
-    dataset : which data set's run.
-    artifacts : the artifacts folder in which names are looked up.
+    run : "reference" for the bundled run, a name from `ex3 runs list`, or a path.
+    dataset : data set of the run.
+    artifacts : folder of the runs.
 
     Attributes
     ----------
-    run_ : name of the run that was loaded.
+    run_ : name of the loaded run.
     n_features_in_ : 784.
 
     Examples
@@ -42,8 +41,8 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.svm import SVC
     >>> from ex3cli.vae.estimator import VAEFeatures
-    >>> model = make_pipeline(VAEFeatures("reference"), SVC(C=3))  # then model.fit(images, labels), images
-    (n, 784) in 0…255
+    >>> model = make_pipeline(VAEFeatures("reference"), SVC(C=3))
+    >>> # then model.fit(images, labels), with images (n, 784) in 0…255
     """
 
     def __init__(
@@ -54,28 +53,27 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.artifacts = artifacts
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Check the images' shape and load the run; the values are not looked at.
+        """Check the shape of the images and load the run.
 
         Parameters
         ----------
-        X : (n, 784), grey levels from 0 to 255.
+        X : (n, 784), gray levels from 0 to 255.
 
         Raises
         ------
-        ValueError : another shape, or values that are no grey levels.
-        ArtifactError : there is no such run, or it is damaged.
+        ValueError : another shape, or values that are not gray levels.
+        ArtifactError : the run does not exist or is damaged.
         """
         self._images(X, reset=True)
         self._load()
         return self
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
-        """The features' names, vaefeatures0 to vaefeatures K-1, so that `set_output(transform="pandas")` can
-        name columns.
+        """The names of the features, vaefeatures0 to vaefeatures K-1, for `set_output(transform="pandas")`.
 
         Parameters
         ----------
-        input_features : not looked at: a feature comes of all pixels together.
+        input_features : ignored.
         """
         check_is_fitted(self, "run_")
         if not hasattr(self, "_loaded"):
@@ -83,10 +81,10 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray([f"vaefeatures{place}" for place in range(self._loaded[1].size)], dtype=np.object_)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Features (n, K), float32, of images (n, 784), grey levels from 0 to 255."""
+        """Features (n, K), float32, of images (n, 784) with gray levels from 0 to 255."""
         check_is_fitted(self, "run_")
         images = self._images(X, reset=False)
-        # unpickled or copied in a worker: the weights are read anew, verified
+        # after unpickling or copying, the weights are read again
         if not hasattr(self, "_loaded"):
             self._load()
         model, projection, names = self._loaded
@@ -97,21 +95,19 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _images(self, X: ArrayLike, *, reset: bool) -> NDArray[np.uint8]:
         shape = tuple(getattr(X, "shape", ()))
-        if len(shape) == 3:  # scikit-learn's own words for it speak of dimensions and not of pixels
-            raise ValueError(
-                f"Found array with dim 3 of shape {shape}: reshape to (n, {PIXELS}), one row an image"
-            )
+        if len(shape) == 3:  # scikit-learn's message would not mention pixels
+            raise ValueError(f"X has shape {shape}: reshape it to (n, {PIXELS}), one row per image")
         values = validate_data(self, X, reset=reset, dtype=np.float64)
         if values.shape[1] != PIXELS:
             raise ValueError(
-                f"X has {values.shape[1]} features, and the run was trained on {PIXELS} pixels (28 x 28)"
+                f"X has {values.shape[1]} features, but the run was trained on {PIXELS} pixels (28 x 28)"
             )
         if values.min(initial=0) < 0 or values.max(initial=0) > 255:
             raise ValueError(
-                f"X must hold grey levels from 0 to 255, not {values.min():g} to {values.max():g}"
+                f"X must contain gray levels from 0 to 255, not {values.min():g} to {values.max():g}"
             )
         if values.max(initial=0) <= 1 and (values % 1).any():
-            raise ValueError("X seems to be scaled to 0…1; give grey levels from 0 to 255 (multiply by 255)")
+            raise ValueError("X seems to be scaled to 0…1; multiply by 255 for gray levels from 0 to 255")
         return np.asarray(values.round(), dtype=np.uint8)
 
     def _load(self) -> None:
@@ -125,12 +121,12 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.run_ = run.name
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the weights: they stay in the run, where their digest is checked."""
+        """The state without weights: they are read from the run, which checks their digest."""
         state: dict[str, Any] = super().__getstate__()
         return {key: value for key, value in state.items() if key != "_loaded"}
 
     def __sklearn_tags__(self) -> Tags:
-        """What scikit-learn may expect: 28 x 28 grey levels, no negative values."""
+        """Tags for scikit-learn: the input is non-negative."""
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         return tags

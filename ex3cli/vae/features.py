@@ -1,4 +1,4 @@
-"""Features for the SVM: posterior means, other inputs, scaling and PCA."""
+"""Features for the SVM: encoder outputs, HOG descriptors or pixels; scaling and PCA."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,15 @@ from ex3cli.vae.networks import VAE, edges_of
 
 Array = NDArray[np.float32]
 LATENT = ("mean",)
-"""Blocks whose dead dimensions are those that a latent dimension is judged by; elsewhere only constants are
-dead.
-"""
+"""Blocks whose inactive latent dimensions are dropped; of other blocks, constant dimensions are dropped."""
 
 
 @dataclass(frozen=True)
 class Projection:
     """x → ((x - mean) · scale) @ axes, fitted on images without labels.
 
-    mean, scale : (D,), of the blocks side by side; the scale of a dead dimension is 0.
-    axes : (D, K) orthonormal columns, or (D, 0) when the features are kept as they are.
+    mean, scale : (D,), of the concatenated blocks; the scale of a dropped dimension is 0.
+    axes : (D, K) orthonormal columns, or (D, 0) without PCA.
     """
 
     mean: Array
@@ -38,36 +36,35 @@ class Projection:
 
     @classmethod
     def fit(cls, blocks: Mapping[str, Array], pca_components: int) -> Self:
-        """Fit to blocks (N, D_b) of unlabelled images.
+        """Fit to blocks (N, D_b) of unlabeled images.
 
-        Every block is divided by the root of its total variance, so that a block of many dimensions does not
-        drown one of
-        few; inside a block the dimensions keep their proportions, since whitening would blow up those that
-        hold only noise.
+        Each block is divided by the square root of its total variance, so that blocks of different size have
+        equal weight. Within a block the proportions are kept, because whitening would amplify dimensions that
+        hold noise.
         """
         means, scales = [], []
         for name, block in blocks.items():
             variance = block.var(axis=0, dtype=np.float64)
             alive = variance > (ACTIVE_VARIANCE if name in LATENT else 1e-12)
             if not alive.any():
-                alive = np.ones_like(alive)  # nothing learned: all dimensions are equally bad
+                alive = np.ones_like(alive)  # after posterior collapse, keep all dimensions
             total = max(float(variance[alive].sum()), 1e-12)
             means.append(block.mean(axis=0, dtype=np.float64))
             scales.append(alive / np.sqrt(total))
         mean, scale = np.concatenate(means).astype(np.float32), np.concatenate(scales).astype(np.float32)
         if not pca_components or pca_components >= np.count_nonzero(scale):
             return cls(mean, scale, np.zeros((len(mean), 0), np.float32))
-        # dead dimensions are columns of zeros
+        # dropped dimensions are columns of zeros
         scaled = (np.concatenate(list(blocks.values()), axis=1) - mean) * scale
         covariance = scaled.T @ scaled / len(scaled)
         _, vectors = np.linalg.eigh(covariance.astype(np.float64))  # ascending
         axes = vectors[:, ::-1][:, :pca_components]
-        # eigenvectors have no sign of their own
+        # fix the arbitrary signs of the eigenvectors
         signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(pca_components)])
         return cls(mean, scale, (axes * signs).astype(np.float32))
 
     def apply(self, blocks: Mapping[str, Array]) -> Array:
-        """Features (N, K) of blocks (N, D_b), in the order that they were fitted in."""
+        """Features (N, K) of blocks (N, D_b), in the order of `fit`."""
         scaled = (np.concatenate(list(blocks.values()), axis=1) - self.mean) * self.scale
         return np.asarray(
             scaled @ self.axes if self.axes.shape[1] else scaled[:, self.scale > 0], dtype=np.float32
@@ -75,11 +72,11 @@ class Projection:
 
     @property
     def size(self) -> int:
-        """K, how many features come out."""
+        """K, the number of features."""
         return self.axes.shape[1] or int((self.scale > 0).sum())
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """For a safetensors file."""
+        """The projection as tensors, for a safetensors file."""
         return {
             name: torch.from_numpy(np.ascontiguousarray(getattr(self, name)))
             for name in ("mean", "scale", "axes")
@@ -87,7 +84,7 @@ class Projection:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Self:
-        """What `to_tensors` gave."""
+        """The inverse of `to_tensors`."""
         return cls(*(tensors[name].float().numpy() for name in ("mean", "scale", "axes")))
 
 
@@ -103,16 +100,16 @@ WORDS = {
     "edges": "edges (HOG)",
     "pixels": "raw pixels",
 }
-"""The blocks as a reader calls them."""
+"""Names of the blocks in text."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What an SVM is trained and tested on.
+    """Features and labels for training and testing an SVM.
 
-    A shipped run holds the features of some training images only: `train` (K, D) are those at `positions`
-    (K,), ascending, of
-    the N training images, whose labels `train_labels` (N,) are all there. `test` is (M, D) with labels (M,).
+    A bundled run holds the features of some training images only: `train` (K, D) are those at the ascending
+    `positions` (K,) of the N training images. `train_labels` (N,) is complete. `test` is (M, D), with labels
+    (M,).
     """
 
     train: NDArray[np.float32]
@@ -124,30 +121,29 @@ class Features:
 
     @property
     def complete(self) -> bool:
-        """Whether the features of every training image are here."""
+        """Whether the features of all training images are stored."""
         return len(self.positions) == len(self.train_labels)
 
     def take(self, wanted: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Features (n, D) of the training images at these positions.
+        """Features (n, D) of the training images at the given positions.
 
         Raises
         ------
-        DataError : some are not stored; computing them takes the data set.
+        DataError : some are not stored; computing them requires the data set.
         """
         rows = np.searchsorted(self.positions, wanted).clip(max=len(self.positions) - 1)
         if not np.array_equal(self.positions[rows], wanted):
             raise DataError(
-                "the shipped run holds the features of the default draws only, and these are others",
-                f"point --data (EX3_DATA) at the data set, or fetch it (`ex3 data fetch {self.dataset}`), "
-                "or use the default "
-                "seed and draws",
+                "the bundled run contains features for the default draws only",
+                f"set --data (EX3_DATA) to the data set, fetch it (`ex3 data fetch {self.dataset}`), or use "
+                "the default seed and draws",
             )
         taken: NDArray[np.float32] = self.train[rows]
         return taken
 
 
 def describe(names: Sequence[str]) -> str:
-    """Names of blocks in words: `posterior mean + last hidden layer`."""
+    """Block names in text, such as `posterior mean + last hidden layer`."""
     return " + ".join(WORDS[name] for name in names)
 
 
@@ -155,12 +151,12 @@ def describe(names: Sequence[str]) -> str:
 def blocks_of(
     model: VAE | None, images: Tensor, names: Sequence[str], generator: torch.Generator
 ) -> dict[str, NDArray[np.float32]]:
-    """The named blocks, each (N, D_b), of images (N, 28, 28), uint8.
+    """The named blocks, each (N, D_b), of uint8 images (N, 28, 28).
 
     Parameters
     ----------
-    model : may be None where only `edges` and `pixels` are asked for.
-    generator : `sample` draws from it; the other blocks are functions of the image.
+    model : may be None if only `edges` and `pixels` are needed.
+    generator : used by `sample` only; the other blocks are deterministic.
     """
     device = next(model.parameters()).device if model is not None else torch.device("cpu")
     parts: dict[str, list[Tensor]] = {name: [] for name in names}
@@ -182,9 +178,7 @@ def blocks_of(
 def features_of(
     model: VAE | None, data: ImageDataset, names: Sequence[str], pca_components: int, seed: int
 ) -> tuple[Projection, Features]:
-    """Blocks of a data set's two halves, projected; the projection is fitted on the training images, without
-    labels.
-    """
+    """Projected features of training and test images; the projection is fitted to the training images."""
     train = blocks_of(model, data.train_images, names, torch_generator(seed, "vae", "features", "train"))
     test = blocks_of(model, data.test_images, names, torch_generator(seed, "vae", "features", "test"))
     projection = Projection.fit(train, pca_components)
@@ -194,7 +188,7 @@ def features_of(
 def project(
     model: VAE, projection: Projection, data: ImageDataset, names: Sequence[str], seed: int
 ) -> Features:
-    """Features of a data set's two halves by a projection that was fitted before."""
+    """Features of training and test images with a fitted projection."""
     halves = (("train", data.train_images), ("test", data.test_images))
     train, test = (
         projection.apply(blocks_of(model, images, names, torch_generator(seed, "vae", "features", half)))
@@ -204,9 +198,7 @@ def project(
 
 
 def save_features(run: Run, model: VAE, data: ImageDataset, config: VAEConfig, seed: int) -> Features:
-    """Write weights, projection, and the features of both halves with their labels, so that judging needs no
-    data set.
-    """
+    """Write weights, projection, features and labels, so that the evaluation does not need the data set."""
     projection, features = features_of(model, data, config.features, config.pca_components, seed)
     run.write_tensors(WEIGHTS, model.state_dict())
     run.write_tensors(PROJECTION, projection.to_tensors())
@@ -223,17 +215,17 @@ def save_features(run: Run, model: VAE, data: ImageDataset, config: VAEConfig, s
 
 
 def config_of(run: Run) -> VAEConfig:
-    """The configuration that a run was trained with."""
+    """The configuration of a run."""
     return run.settings(VAEConfig)
 
 
 def dataset_of(run: Run) -> str:
-    """Which data set a run was trained on."""
+    """The data set of a run."""
     return run.manifest.category[1]
 
 
 def load_model(run: Run) -> VAE:
-    """The trained model of a run, its weights verified."""
+    """The trained model of a run, with verified weights."""
     model = VAE(config_of(run))
     try:
         model.load_state_dict(
@@ -241,14 +233,15 @@ def load_model(run: Run) -> VAE:
         )
     except RuntimeError as error:
         raise ArtifactError(
-            f"{run.path / WEIGHTS} does not fit the run's configuration", "name another run"
+            f"{run.path / WEIGHTS} does not fit the run's configuration", "choose another run"
         ) from error
     return model.eval()
 
 
 def load_features(run: Run) -> Features:
-    """The stored features of a run, verified; a shipped run's are whole numbers of one small step (see
-    `shipping`).
+    """The stored, verified features of a run.
+
+    Those of a bundled run are integers times a step (see `publish`).
     """
     stored = run.read_tensors(LATENTS, finite=True)
     labels = stored["train_labels"].long().numpy()
@@ -261,36 +254,33 @@ def load_features(run: Run) -> Features:
 
 
 def compute_features(run: Run, data: ImageDataset) -> Features:
-    """The features of every image of a data set, by the run's weights and projection."""
+    """The features of all images of a data set, from the run's weights and projection."""
     projection = Projection.from_tensors(run.read_tensors(PROJECTION, finite=True))
     return project(load_model(run), projection, data, config_of(run).features, run.manifest.seed)
 
 
 def compute_latents(run: Run, data: ImageDataset) -> NDArray[np.float32]:
-    """The posterior means of all training images (N, alive dimensions): the space in which neighbours are
-    looked for.
-    """
+    """The posterior means (N, active dimensions) of all training images, for nearest neighbors."""
     blocks = blocks_of(load_model(run), data.train_images, ["mean"], torch_generator(0, "vae", "features"))
     return Projection.fit(blocks, 0).apply(blocks)
 
 
 def active_dimensions(model: VAE, images: Tensor) -> int:
-    """How many dimensions of z have a posterior mean that varies over images (N, 28, 28), uint8, as they are,
-    without warps.
+    """The number of active latent dimensions on uint8 images (N, 28, 28), without warps.
 
-    Grey levels stand for Bernoulli pixels, as in the features.
+    As in the features, gray levels replace Bernoulli pixels.
     """
     means = blocks_of(model, images, ["mean"], torch_generator(0, "vae", "features"))["mean"]
     return int((means.var(axis=0, dtype=np.float64) > ACTIVE_VARIANCE).sum())
 
 
 def compute_other_features(run: Run, data: ImageDataset, names: Sequence[str]) -> Features:
-    """Other blocks than the run's own, projected anew on as many components as it keeps."""
+    """Features from other blocks than the run's own, with a new projection of the same size."""
     return features_of(load_model(run), data, names, config_of(run).pca_components, run.manifest.seed)[1]
 
 
 def plain_features(data: ImageDataset, name: str) -> Features:
-    """A baseline's features: `pixels` or `edges`, of no model, neither scaled nor projected."""
+    """Features of a baseline (`pixels` or `edges`), neither scaled nor projected."""
     nothing = torch_generator(0, "vae", "features")
     train, test = (
         blocks_of(None, images, [name], nothing)[name] for images in (data.train_images, data.test_images)
@@ -305,5 +295,5 @@ def _together(train: NDArray[np.float32], test: NDArray[np.float32], data: Image
 
 
 def _whole(tensor: Tensor) -> Tensor:
-    """Shipped weights are float16; counters stay whole numbers."""
+    """Convert bundled float16 weights to float32; counters stay integers."""
     return tensor.float() if tensor.is_floating_point() else tensor

@@ -16,9 +16,7 @@ from ex3cli.vae.few_labels.fits import SizeResult
 
 
 def bound_by_epoch(rows: Sequence[dict[str, Any]]) -> Figure:
-    """The bound and the likelihood against the epoch, in nats an image (KL is the gap); active dimensions
-    below.
-    """
+    """ELBO and likelihood in nats per image against the epoch; active dimensions below."""
     with style():
         return _bound_by_epoch(rows)
 
@@ -34,7 +32,7 @@ def _bound_by_epoch(rows: Sequence[dict[str, Any]]) -> Figure:
         above.plot(
             epochs, [row[key] for row in rows], line, color=color, marker="o", markersize=3, label=label
         )
-    above.set_ylabel("nats an image")
+    above.set_ylabel("nats per image")
     above.legend()
     above.set_title("Evidence lower bound on the training images")
     below.step(epochs, [row["active_dimensions"] for row in rows], where="mid", color=GREEN)
@@ -54,20 +52,18 @@ LOOKS = (
     ("#B8A800", "o"),
     ("black", "s"),
 )
-"""Colour and marker of the first, second … line without a look of its own."""
+"""Color and marker of the lines without a fixed style, in order."""
 BASELINES = {
     "raw pixels": ("#8C564B", "X"),
     "edges (HOG) alone": (ORANGE, "D"),
     "M1+TSVM": (GREY, "<"),
     "M1+M2": ("#56B4E9", ">"),
 }
-"""Looks of what is in most figures, the same in each."""
+"""Fixed color and marker of lines that appear in most figures."""
 
 
 def accuracy_by_labels(lines: Sequence[RecipeResult]) -> Figure:
-    """Accuracy in percent against the number of labels, logarithmic; bars are one standard deviation over
-    draws.
-    """
+    """Accuracy in percent against the number of labels; error bars are one standard deviation over draws."""
     with style():
         figure = Figure(figsize=(7.2, 4.6), layout="constrained")
         axes = figure.subplots()
@@ -75,7 +71,7 @@ def accuracy_by_labels(lines: Sequence[RecipeResult]) -> Figure:
         looks = cycle(LOOKS)
         for number, line in enumerate(lines):
             color, marker = BASELINES.get(line.name.partition(" (Kingma")[0]) or next(looks)
-            # side by side, so that bars do not hide each other
+            # shifted, so that error bars do not overlap
             shift = 1 + 0.012 * (number - (len(lines) - 1) / 2)
             axes.errorbar(
                 [size * shift for size in line.labels],
@@ -94,8 +90,8 @@ def accuracy_by_labels(lines: Sequence[RecipeResult]) -> Figure:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.minorticks_off()
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-        axes.set_xlabel("labelled images")
-        axes.set_ylabel("accuracy on all test images")
+        axes.set_xlabel("labeled images")
+        axes.set_ylabel("test accuracy")
         if len(sizes) == 1:
             axes.set_xlim(sizes[0] / 1.5, sizes[0] * 1.5)
         figure.legend(loc="outside lower center", ncols=2, fontsize=8)
@@ -103,14 +99,12 @@ def accuracy_by_labels(lines: Sequence[RecipeResult]) -> Figure:
 
 
 def confusion(result: SizeResult, class_names: Sequence[str]) -> Figure:
-    """What each class was taken for, in percent of its test images, over all draws; the diagonal is the
-    class's accuracy.
-    """
+    """The confusion matrix over all draws, in percent of the test images of a class."""
     with style():
         figure = Figure(figsize=(6.6, 5.8), layout="constrained")
         axes = figure.subplots()
         shares = 100 * result.confusion / result.confusion.sum(axis=1, keepdims=True).clip(min=1)
-        axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=10)  # roots, so that rare confusions show
+        axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=10)  # roots show rare confusions
         for row, column in np.ndindex(*shares.shape):
             if shares[row, column] >= 0.05:
                 ink = "white" if shares[row, column] > 40 else "black"
@@ -125,13 +119,13 @@ def confusion(result: SizeResult, class_names: Sequence[str]) -> Figure:
                 )
         axes.set_xticks(range(len(class_names)), class_names, rotation=45, ha="right")
         axes.set_yticks(range(len(class_names)), class_names)
-        axes.set_xlabel("what the SVM says")
-        axes.set_ylabel("what it is")
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("true class")
         axes.grid(visible=False)
         mean = 100 * result.accuracy_mean
         axes.set_title(
-            f"{result.labels:,} labels, {len(result.accuracies)} draws: {mean:.1f} % right; cells in % of a "
-            "row"
+            f"{result.labels:,} labels, {len(result.accuracies)} draws: accuracy {mean:.1f} %; cells in % of "
+            "the row"
         )
     return figure
 
@@ -149,18 +143,15 @@ TEN = (
     "#B8A800",
     "#5E3C99",
 )
-"""A colour for each of ten classes: Okabe and Ito's, and three more; every group is named on the map as well.
-"""
+"""Colors of ten classes: Okabe and Ito's, and three more. The map also names each class."""
 
 
 NAME_WIDTH, NAME_HEIGHT = 0.13, 0.034
-"""What the name of a class takes of a map's width and height."""
+"""Width and height of a class name, as fractions of the map."""
 
 
 def reconstructions(real: Pixels, decoded: Pixels, class_names: Sequence[str]) -> Figure:
-    """A column for each class: real images (classes, n, 28, 28) above, their reconstructions below, n pairs
-    of rows.
-    """
+    """A column per class: real images (classes, n, 28, 28) above their reconstructions, in n pairs."""
     classes, pairs = real.shape[:2]
     with style():
         figure = Figure(figsize=(0.85 * classes + 1.0, 1.75 * pairs + 0.3), layout="constrained")
@@ -177,26 +168,23 @@ def reconstructions(real: Pixels, decoded: Pixels, class_names: Sequence[str]) -
 
 
 def samples(pictures: Pixels) -> Figure:
-    """Images (n, 28, 28) drawn from the prior, on a sheet that is about square."""
+    """Images (n, 28, 28) from the prior on an approximately square sheet."""
     columns = int(np.ceil(np.sqrt(len(pictures))))
     rows = -(-len(pictures) // columns)
     with style():
         figure = Figure(figsize=(0.65 * columns, 0.65 * rows + 0.4), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
-        for place in range(rows * columns):
-            each = axes[place // columns, place % columns]
+        for place, cell in enumerate(axes.flat):
             if place < len(pictures):
-                _show(each, pictures[place])
+                _show(cell, pictures[place])
             else:
-                each.set_axis_off()
+                cell.set_axis_off()
         figure.suptitle("decoded from z ~ N(0, I)", fontsize=9)
     return figure
 
 
 def traversal(dimensions: Sequence[int], values: Sequence[float], pictures: Pixels, base: str) -> Figure:
-    """Images (dimensions, steps, 28, 28): a row for each latent dimension, its value along the columns;
-    `base` in words.
-    """
+    """Images (dimensions, steps, 28, 28): a row per latent dimension, its value along the columns."""
     rows, columns = pictures.shape[:2]
     with style():
         figure = Figure(figsize=(0.65 * columns + 0.7, 0.65 * rows + 0.7), layout="constrained")
@@ -208,7 +196,7 @@ def traversal(dimensions: Sequence[int], values: Sequence[float], pictures: Pixe
         for column, value in enumerate(values):
             axes[-1, column].set_xlabel(f"{round(value, 1) + 0.0:+.1f}", fontsize=8)
         figure.suptitle(
-            "one latent dimension moved at a time, in standard deviations of the prior; the others as in "
+            "one latent dimension varied at a time, in standard deviations of the prior; the others from "
             f"{base}",
             fontsize=9,
         )
@@ -218,7 +206,7 @@ def traversal(dimensions: Sequence[int], values: Sequence[float], pictures: Pixe
 def feature_map(
     points: NDArray[np.float32], labels: NDArray[np.int64], class_names: Sequence[str], what: str
 ) -> Figure:
-    """Points (n, 2) coloured by class, each class named where its middle is; `what` was placed, in words."""
+    """Points (n, 2) colored by class, with class names at the medians; `what` names the features."""
     with style():
         figure = Figure(figsize=(7.0, 6.2), layout="constrained")
         axes = figure.subplots()
@@ -237,7 +225,7 @@ def feature_map(
             axes.text(x, y, class_names[number], ha="center", va="center", fontsize=8, bbox=box)
         axes.set_axis_off()
         axes.set_title(
-            f"{what[0].upper()}{what[1:]}\nof {len(points):,} test images (t-SNE: near means alike, "
+            f"{what[0].upper()}{what[1:]} of {len(points):,} test images\n(t-SNE: neighbors are similar; "
             "distances have no unit)",
             fontsize=10,
         )
@@ -245,8 +233,7 @@ def feature_map(
 
 
 def side_by_side(places: NDArray[Any], extent: NDArray[Any]) -> NDArray[np.float64]:
-    """Where names (n, 2) are written so that none hides another: those that would overlap are moved apart, up
-    and down.
+    """Positions of names (n, 2); overlapping names are moved apart vertically.
 
     Parameters
     ----------

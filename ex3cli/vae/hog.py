@@ -7,28 +7,27 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 BINS = 8
-"""Directions of the gradient, signed: dark-to-light and light-to-dark are told apart."""
+"""Directions of the signed gradient: dark-to-light and light-to-dark differ."""
 WINDOW, STRIDE = 6, 3
-"""Pixels of a cell's side and between neighbouring cells: cells overlap by half."""
+"""Side of a cell and distance between cells, in pixels; cells overlap by half."""
 FLOOR = 1e-3
-"""Added to the mean energy around a cell before dividing, so that empty background stays empty."""
+"""Added to the energy around a cell before the division, so that empty background stays empty."""
 
 
 def size(height: int, width: int) -> int:
-    """How many numbers describe an image: 648 for 28 x 28."""
+    """The number of HOG features of an image: 648 for 28 × 28."""
     return BINS * math.prod((side + 2 - WINDOW) // STRIDE + 1 for side in (height, width))
 
 
 def hog(images: Tensor) -> Tensor:
-    """Histograms of oriented gradients (B, BINS * cells) of grey images (B, H, W) in [0, 1].
+    """Histograms of oriented gradients (B, BINS * cells) of gray images (B, H, W) in [0, 1].
 
-    Each pixel's gradient (central differences) votes with its length for the two directions next to its own;
-    votes are
-    averaged over overlapping cells, each cell is divided by the root mean energy of its 3 x 3 neighbourhood,
-    and square roots
-    are taken, so that Euclidean distance compares histograms as Hellinger's does.
+    Each pixel's gradient (central differences) votes with its length for the two nearest directions. Votes
+    are averaged over overlapping cells, and each cell is divided by the root mean energy of its 3 × 3
+    neighborhood. Finally, square roots are taken: Euclidean distance then equals the Hellinger distance of
+    the histograms.
 
-    Source: Dalal and Triggs 2005 (cells, orientation votes, local normalisation); Arandjelović and Zisserman
+    Source: Dalal and Triggs 2005 (cells, orientation votes, local normalization); Arandjelović and Zisserman
     2012 (the root).
     """
     framed = pad(images.unsqueeze(1), (1, 1, 1, 1), mode="replicate")  # (B, 1, H + 2, W + 2)

@@ -1,4 +1,4 @@
-"""What the decoder says of what it sees: p(x|z) as Bernoulli pixels or Gaussian values."""
+"""Likelihoods p(x|z): Bernoulli pixels or Gaussian values."""
 
 import math
 from typing import Protocol, cast
@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 VARIANCE_MEMORY = 0.99
-"""The learned variance that is kept is a running mean over about 100 minibatches, until `calibration`
-measures it anew.
+"""Decay of the running mean of the learned variance, over about 100 minibatches. `batchnorm` replaces it
+later.
 """
 SMALLEST_VARIANCE = 1e-6
 
@@ -18,7 +18,7 @@ class Likelihood(Protocol):
     """p(x|z) of one view, given the decoder's output."""
 
     def observe(self, grey: Tensor, generator: torch.Generator) -> Tensor:
-        """What is seen of uint8 images (B, P), as float (B, P)."""
+        """The observation of uint8 images (B, P), as float (B, P)."""
 
     def log_likelihood(self, output: Tensor, x: Tensor) -> Tensor:
         """log p(x|z), (B,), in nats, of values x (B, P) under the decoder's output (B, P)."""
@@ -30,10 +30,9 @@ class Likelihood(Protocol):
 class Bernoulli(nn.Module):
     """Independent Bernoulli pixels with the output as logits.
 
-    resampled : pixels are drawn, one with probability grey/255, anew for every minibatch; Kingma et al. 2014,
-        section 4: "we
-        treat the pixel intensities as Bernoulli probabilities … re-sampled". Else the grey level itself
-        stands in for x.
+    resampled : sample each pixel anew for every minibatch, with probability grey/255 (Kingma et al. 2014,
+        section 4: "we treat the pixel intensities as Bernoulli probabilities … re-sampled"). Otherwise, x is
+        the gray level.
     """
 
     def __init__(self, resampled: bool) -> None:
@@ -41,11 +40,10 @@ class Bernoulli(nn.Module):
         self.resampled = resampled
 
     def observe(self, grey: Tensor, generator: torch.Generator) -> Tensor:
-        """Binary pixels or grey levels.
+        """Binary pixels or gray levels.
 
-        A uniform integer below 255 is smaller than the grey level with exactly the wanted probability, which
-        needs one random
-        byte a pixel and no division.
+        A uniform integer below 255 is smaller than the gray level with exactly that probability. This needs
+        one random byte per pixel and no division.
         """
         if not self.resampled:
             return grey.float() / 255
@@ -63,24 +61,22 @@ class Bernoulli(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """Independent Gaussians around the output with one variance shared by all values of the view.
+    """Independent Gaussians around the output, with one variance for all values of the view.
 
-    sigma : the fixed standard deviation; None sets the variance at every step to its most likely value, the
-        minibatch's mean
-        squared error (Rybkin, Daniilidis and Levine 2021, "Simple and effective VAE training with calibrated
-        decoders",
-        equation 6), and keeps a running mean of it for later.
+    sigma : the fixed standard deviation. With None, the variance at every step is the mean squared error of
+        the minibatch, its maximum-likelihood value (Rybkin, Daniilidis and Levine 2021, "Simple and effective
+        VAE training with calibrated decoders", equation 6); a running mean is kept.
     """
 
     def __init__(self, sigma: float | None) -> None:
         super().__init__()
         self.learned = sigma is None
-        # nan: not learned yet
+        # NaN until it is learned
         self.register_buffer("variance", torch.tensor(math.nan if sigma is None else sigma**2))
         self.variance: Tensor
 
     def observe(self, grey: Tensor, generator: torch.Generator) -> Tensor:
-        """Grey levels from 0 to 1; nothing is drawn."""
+        """Gray levels from 0 to 1."""
         return grey.float() / 255
 
     def log_likelihood(self, output: Tensor, x: Tensor) -> Tensor:
@@ -95,7 +91,7 @@ class Gaussian(nn.Module):
         return -0.5 * (x.shape[1] * (2 * math.pi * variance).log() + squared / variance)
 
     def remember(self, variance: Tensor) -> None:
-        """Keep this variance (one number) for later, in place of the running mean."""
+        """Replace the running mean of the variance."""
         self.variance.copy_(variance.clamp_min(SMALLEST_VARIANCE))
 
     def mean(self, output: Tensor) -> Tensor:
@@ -104,7 +100,7 @@ class Gaussian(nn.Module):
 
 
 def pixel_likelihood(name: str, sigma: float) -> Likelihood:
-    """The likelihood of pixels that a configuration names."""
+    """The likelihood of pixels with this name."""
     if name.startswith("bernoulli"):
         return cast(Likelihood, Bernoulli(resampled=name == "bernoulli"))
     return cast(Likelihood, Gaussian(sigma if name == "gaussian" else None))

@@ -1,5 +1,6 @@
-"""Encoder and decoder: the paper's multilayer perceptrons, or convolutions; one input and one output for each
-view.
+"""Encoder and decoder: the paper's multilayer perceptrons, or convolutions.
+
+Each view has an input and an output.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ SIDE = 28
 """Height and width of every data set's images."""
 
 Views = dict[str, Tensor]
-"""What is seen of B images, or said of them: view → float (B, numbers of the view)."""
+"""Values of B images by view, float (B, size of the view)."""
 
 
 class Posterior(NamedTuple):
@@ -28,7 +29,7 @@ class Posterior(NamedTuple):
     logvar: Tensor
 
     def sample(self, generator: torch.Generator) -> Tensor:
-        """z = mu + sigma · epsilon, the reparameterisation of Kingma and Welling 2014, equation 10."""
+        """z = mu + sigma · epsilon, the reparameterization of Kingma and Welling 2014, equation 10."""
         epsilon = torch.empty_like(self.mu, device="cpu").normal_(generator=generator)
         return self.mu + (0.5 * self.logvar).exp() * epsilon.to(self.mu.device)
 
@@ -36,7 +37,7 @@ class Posterior(NamedTuple):
 class Encoder(nn.Module):
     """Views of x → hidden layers → q(z|x).
 
-    trunks : for each view, what turns it into (B, n) numbers; the first hidden layer sees them side by side.
+    trunks : for each view, a module with (B, n) outputs, which are concatenated.
     body : the fully connected hidden layers.
     """
 
@@ -61,7 +62,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """z (B, latent_dim) → for each view the output that its likelihood reads, (B, numbers of the view)."""
+    """z (B, latent_dim) → for each view the parameters of its likelihood, (B, size of the view)."""
 
     def __init__(self, body: nn.Sequential, heads: nn.ModuleDict) -> None:
         super().__init__()
@@ -73,9 +74,9 @@ class Decoder(nn.Module):
 
 
 class VAE(nn.Module):
-    """Encoder, decoder and likelihoods as the configuration says.
+    """Encoder, decoder and likelihoods of a configuration.
 
-    Initialised from torch's global generator, so seed that around it.
+    The weights are initialized from torch's global generator.
     """
 
     def __init__(self, config: VAEConfig) -> None:
@@ -95,14 +96,14 @@ class VAE(nn.Module):
         return cast(Mapping[str, Likelihood], self.likelihoods)
 
     def observe(self, grey: Tensor, generator: torch.Generator) -> Views:
-        """What a training step sees of images (B, 28, 28), uint8."""
+        """The observed views of uint8 images (B, 28, 28), for a training step."""
         return {
             view: likelihood.observe(grey.flatten(1), generator) if view == "pixels" else edges_of(grey)
             for view, likelihood in self.likelihood_of.items()
         }
 
     def expect(self, grey: Tensor) -> Views:
-        """The expectation of `observe`, which needs no draw: grey levels stand for Bernoulli pixels."""
+        """The expected views, without sampling: gray levels replace Bernoulli pixels."""
         return {
             view: grey.flatten(1).float() / 255 if view == "pixels" else edges_of(grey)
             for view in self.likelihood_of
@@ -110,18 +111,18 @@ class VAE(nn.Module):
 
 
 def edges_of(grey: Tensor) -> Tensor:
-    """Histograms of oriented gradients of images (B, 28, 28), uint8."""
+    """Histograms of oriented gradients of uint8 images (B, 28, 28)."""
     return edges.hog(grey.float() / 255)
 
 
 def view_sizes(config: VAEConfig) -> dict[str, int]:
-    """How many numbers each view has."""
+    """The size of each view."""
     sizes = {"pixels": SIDE * SIDE, "edges": edges.size(SIDE, SIDE)}
     return {view: sizes[view] for view in config.inputs}
 
 
 def _perceptrons(config: VAEConfig) -> tuple[Encoder, Decoder]:
-    """The paper's: softplus units; 784-600-600-50 and back with the preset `paper`."""
+    """The paper's networks with softplus units; 784-600-600-50 and back for the preset `paper`."""
     sizes, last = view_sizes(config), config.hidden[-1]
     body = _softplus_layers((sum(sizes.values()), *config.hidden))
     encoder = Encoder(nn.ModuleDict({view: nn.Identity() for view in sizes}), body, last, config.latent_dim)
@@ -132,7 +133,7 @@ def _perceptrons(config: VAEConfig) -> tuple[Encoder, Decoder]:
             nn.init.normal_(layer.weight, std=TINY_STD if config.init == "tiny" else layer.in_features**-0.5)
             nn.init.zeros_(layer.bias)
     if config.init == "fan-in":
-        nn.init.zeros_(encoder.logvar.weight)  # so that every posterior starts at unit variance
+        nn.init.zeros_(encoder.logvar.weight)  # every posterior starts with unit variance
     return encoder, decoder
 
 
@@ -144,11 +145,10 @@ def _softplus_layers(sizes: tuple[int, ...]) -> nn.Sequential:
 
 
 def _convolutions(config: VAEConfig) -> tuple[Encoder, Decoder]:
-    """28 → 14 → 7 pixels a side by convolutions, edges beside them, then fully connected layers; the decoder
-    the other way.
+    """Convolutions from 28 to 7 pixels per side, then fully connected layers; the decoder mirrors them.
 
-    Few channels go in and out of the fully connected layers, where most weights are: the model stays small
-    enough to ship.
+    The HOG descriptors enter the fully connected layers. These hold most weights and have few input and
+    output channels, which keeps the model small enough to bundle.
     """
     sizes, w, last, first, small = (
         view_sizes(config),
@@ -170,7 +170,7 @@ def _convolutions(config: VAEConfig) -> tuple[Encoder, Decoder]:
     body = _normalised_layers((flat + sizes.get("edges", 0), *config.hidden))
     trunks = nn.ModuleDict({view: trunk if view == "pixels" else nn.Identity() for view in sizes})
     encoder = Encoder(trunks, body, last, config.latent_dim)
-    nn.init.zeros_(encoder.logvar.weight)  # so that every posterior starts at unit variance
+    nn.init.zeros_(encoder.logvar.weight)  # every posterior starts with unit variance
     nn.init.zeros_(encoder.logvar.bias)
     to_pixels = nn.Sequential(
         nn.Linear(first, flat),

@@ -1,4 +1,4 @@
-"""The files of a VAE run that `ex3 runs ship` copies."""
+"""The files of a bundled VAE run."""
 
 import numpy as np
 import torch
@@ -13,15 +13,16 @@ from ex3cli.vae.few_labels.compare import FILE
 KEPT = ("metrics.jsonl", "bound.json", "figures/bound.png")
 COMPARED = (FILE, "figures/accuracy.png", "figures/accuracy.svg")
 LEVELS = 127
-"""Features are stored as whole numbers from -127 to 127 times one step for all of them: the error that this
-adds to a squared
-distance is under a thousandth of the features' variance, and a byte a number halves what float16 takes."""
+"""Bundled features are integers from -127 to 127 times one common step.
+
+The error of a squared distance is below a
+
+thousandth of the features' variance, at half the size of float16.
+"""
 
 
 def shipped_files(run: Run) -> dict[str, bytes]:
-    """Weights as float16; features as bytes, of the training images only those that the default
-    draws label.
-    """
+    """Weights as float16; features as bytes, for the training images that the default draws label."""
     if run.manifest.command == "vae compare":
         return {name: run.read_bytes(name) for name in COMPARED}
     weights = {

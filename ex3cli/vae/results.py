@@ -1,4 +1,4 @@
-"""The results of a VAE training: the figures and numbers that its run keeps."""
+"""The results of a VAE training: files and summary."""
 
 from dataclasses import asdict
 from typing import Any
@@ -19,15 +19,15 @@ from ex3cli.vae.training import TrainedVAE
 def write(
     run: Run, trained: TrainedVAE, data: ImageDataset, config: VAEConfig, *, seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """Write everything but the manifest and the figure into the run; returns the numbers that sum it up.
+    """Write all results but the figure; returns the summary.
 
-    Labels are looked at for one thing: C and gamma, on the training images that are kept for choosing.
+    Labels are used to select C and gamma on the validation images only.
     """
     model = trained.model.eval()
     stored = features.save_features(run, model, data, config, seed)
     largest = max(float(np.abs(half).max()) for half in (stored.train, stored.test))
     check_finite({"a feature": largest}, "after the last epoch", config.learning_rate)
-    choices = svm.choose(stored, EvaluationConfig().labels, seed, progress=progress)
+    choices = svm.select_params(stored, EvaluationConfig().labels, seed, progress=progress)
     measured = bound.measure(
         model,
         data.test_images,
@@ -60,5 +60,5 @@ def write(
 
 
 def draw(run: Run) -> None:
-    """The bound against the epoch."""
+    """Write the figure of the bound against the epoch."""
     run.write_figure("figures/bound", figures.bound_by_epoch(run.metrics.rows()), svg=True)

@@ -9,9 +9,7 @@ from ex3cli.vae.few_labels.paper import TABLE
 
 
 def accuracy_table(document: Mapping[str, Any]) -> str:
-    """Accuracy in percent, mean ± standard deviation over draws: recipes, baselines, the paper's; then over
-    seeds.
-    """
+    """Accuracy in percent, mean ± standard deviation over draws, with the spread over seeds."""
     recipes = display_order(document["recipes"])
     first = recipes[0][1]["results"]
     lines = []
@@ -39,14 +37,14 @@ def accuracy_table(document: Mapping[str, Any]) -> str:
 
 
 def _active(recipes: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """How many latent dimensions each recipe keeps active."""
+    """A sentence about the active latent dimensions of each preset."""
     counts = [
         f"{NAMES.get(name, name)} {entry['summary']['active_dimensions']} of {entry['summary']['latent_dim']}"
         for name, entry in recipes
         if "latent_dim" in entry["summary"]
     ]
-    said = "Dimensions of z whose posterior mean has a variance over 0.01 on the test images"
-    return f"\n{said}: {', '.join(counts)}.\n" if counts else ""
+    title = "Active dimensions of z (variance of the posterior mean above 0.01 on the test images)"
+    return f"\n{title}: {', '.join(counts)}.\n" if counts else ""
 
 
 def _percent(row: Mapping[str, Any]) -> str:

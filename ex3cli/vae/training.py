@@ -24,7 +24,7 @@ WARM_UP_STEPS = 200
 
 
 class EpochMeans:
-    """Running sums over an epoch, kept on the device so that no step waits for the host."""
+    """Running sums over an epoch. They stay on the device, so steps need no synchronization."""
 
     def __init__(self, latent_dim: int, device: torch.device) -> None:
         self.images = 0
@@ -32,14 +32,14 @@ class EpochMeans:
         self.mu = torch.zeros(2, latent_dim, dtype=torch.float64, device=device)  # sum, sum of squares
 
     def add(self, likelihood: Tensor, kl: Tensor, posterior: Posterior) -> None:
-        """Take in one minibatch."""
+        """Add a minibatch."""
         with torch.no_grad():
             self.images += len(kl)
             self.bound += torch.stack([likelihood.sum(), kl.sum()])
             self.mu += torch.stack([posterior.mu.sum(0), posterior.mu.square().sum(0)])
 
     def row(self) -> dict[str, float]:
-        """The epoch's numbers; reading them is the only wait for the device."""
+        """The means over the epoch. Reading them synchronizes with the device."""
         reconstruction, kl = (self.bound / self.images).tolist()
         mean, square = self.mu / self.images
         active = int((square - mean.square() > ACTIVE_VARIANCE).sum())
@@ -51,27 +51,27 @@ class EpochMeans:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint in the middle of an epoch."""
+        """The state for a checkpoint within an epoch."""
         return {"images": self.images, "bound": self.bound, "mu": self.mu}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the sums of a checkpoint."""
+        """Restore the state of a checkpoint."""
         self.images = state["images"]
         self.bound.copy_(state["bound"])
         self.mu.copy_(state["mu"])
 
 
 class Trainer:
-    """Model, optimizer, noise and sums.
+    """Model, optimizer, noise and running sums.
 
     Parameters
     ----------
-    steps : minibatches an epoch; the schedules of learning rate and KL weight are laid out over all epochs.
+    steps : minibatches per epoch; learning-rate schedule and KL warm-up span all epochs.
     """
 
     def __init__(self, config: VAEConfig, steps: int, seed: int, device: torch.device) -> None:
         with forked_global_rng(seed, "vae", "initialisation"):
-            # a third less time a step
+            # channels_last takes a third less time per step
             self.model = VAE(config).to(device).to(memory_format=torch.channels_last)
         decay = config.weight_decay
         self.optimizer = (torch.optim.AdamW if decay else torch.optim.Adam)(
@@ -86,11 +86,10 @@ class Trainer:
         self.config, self.steps = config, steps
 
     def step(self, grey: Tensor, done: int) -> None:
-        """One step up the bound: -L(x) = -E_q[log p(x|z)] + KL(q(z|x) ‖ p(z)), averaged over images (B, 28,
-        28), uint8.
+        """One step on the bound -L(x) = -E_q[log p(x|z)] + KL(q(z|x) ‖ p(z)) of uint8 images (B, 28, 28).
 
-        `done` steps were taken before it. With augmentation, q sees warped images while x are the straight
-        ones.
+        `done` is the number of previous steps. With augmentation, the encoder gets warped images and x is
+        unwarped.
         """
         self._set_learning_rate(done)
         x = self.model.observe(grey, self.noise)
@@ -108,7 +107,7 @@ class Trainer:
         self.means.add(likelihood, kl, posterior)
 
     def beta(self, done: int) -> float:
-        """The weight grows linearly from 0 over the warm-up, if there is one (Sønderby et al. 2016)."""
+        """The KL weight, which rises linearly from 0 during the warm-up (Sønderby et al. 2016)."""
         over = self.config.beta_warmup * self.steps
         return self.config.beta * (min(1.0, done / over) if over else 1.0)
 
@@ -122,9 +121,7 @@ class Trainer:
             group["lr"] = rate
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on, except the data's order, which follows from seed and
-        epoch.
-        """
+        """The state for a checkpoint. The order of the data follows from seed and epoch."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -133,7 +130,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Restore the state of a checkpoint."""
         self.model.load_state_dict(state["model"])
         load_optimizer(self.optimizer, state["optimizer"])
         self.noise.set_state(state["noise"])
@@ -142,8 +139,9 @@ class Trainer:
 
 @dataclass
 class TrainedVAE:
-    """What a training came to: a model in evaluation mode, and averages over the last epoch, of warped images
-    if it warps.
+    """A trained model in evaluation mode, and means over the last epoch.
+
+    With augmentation, these are means over warped images.
     """
 
     model: VAE
@@ -154,9 +152,7 @@ class TrainedVAE:
 
 
 class Training:
-    """Epoch after epoch of minibatches in an order that is drawn anew for each (a `Trainer` of
-    `training.loop`).
-    """
+    """The epochs of a training, each in a new random order (a `Trainer` of `training.loop`)."""
 
     def __init__(
         self, config: VAEConfig, images: Tensor, run: Run, seed: int, device: torch.device, listener: Progress
@@ -177,21 +173,21 @@ class Training:
 
     @property
     def over(self) -> bool:
-        """Whether every epoch is over."""
+        """Whether all epochs are over."""
         return self.done >= self.config.epochs * self.steps
 
     @property
     def ended_epoch(self) -> bool:
-        """Whether the last step was an epoch's last."""
+        """Whether the last step ended an epoch."""
         return self.done % self.steps == 0
 
     @property
     def where(self) -> str:
-        """How far it has come."""
+        """The current step and epoch, as text."""
         return f"after {self.done:,} steps, in epoch {self.done // self.steps + 1}"
 
     def step(self) -> None:
-        """Take one step, and after an epoch's last write its numbers."""
+        """Take one step; at the end of an epoch, log its means."""
         epoch, position = divmod(self.done, self.steps)
         batch = self._order_of(epoch)[self.starts[position] : self.starts[position] + self.config.batch_size]
         self.trainer.step(self.images[batch], self.done)
@@ -201,11 +197,11 @@ class Training:
             self._end_epoch(epoch + 1)
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on."""
+        """The state for a checkpoint."""
         return {"done": self.done, "trainer": self.trainer.state_dict(), "row": self.row}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Restore a state returned by `state`."""
         self.trainer.load_state_dict(state["trainer"])
         self.done, self.row = state["done"], state["row"]
 
@@ -235,20 +231,19 @@ def train(
     resume_command: str,
     progress: Progress | None = None,
 ) -> TrainedVAE:
-    """Train on images without labels, from the run's checkpoint if it has one; writes metrics and checkpoints
-    into `run`.
+    """Train on images without labels; resumes from the run's checkpoint and writes metrics and checkpoints.
+
+    After the last epoch, the model's statistics are recomputed on clean images (see `batchnorm`).
 
     Parameters
     ----------
     images : uint8 (N, 28, 28).
-    resume_command : told to the user when a signal stops the training.
-
-    After the last epoch the model's statistics are measured anew on clean images (see `calibration`).
+    resume_command : shown when a signal stops the training.
 
     Raises
     ------
-    InterruptedTrainingError : a signal asked to stop; the state is saved and the run marked.
-    NotConvergedError : a number became NaN or infinite.
+    InterruptedTrainingError : a signal stopped the training; the state is saved.
+    NotConvergedError : a value became NaN or infinite.
     """
     listener = progress if progress is not None else NullProgress()
     training, checkpoints = Training(config, images, run, seed, device, listener), Checkpointer(run)
@@ -261,14 +256,12 @@ def train(
     model = training.trainer.model
     recompute_batchnorm_statistics(
         model, training.images, training.starts, config.batch_size, seed=seed, progress=listener
-    )  # a resume does it again
+    )  # repeated after a resume
     check_finite(largest_of(model), "after the last epoch", config.learning_rate)
     row = training.row
     return TrainedVAE(model, row["elbo"], row["reconstruction"], row["kl"], config.epochs)
 
 
 def _minibatches(images: int, size: int) -> range:
-    """Where each minibatch starts; a last one of a single image is left out, since batch normalisation needs
-    two.
-    """
+    """The start of each minibatch; a last one of a single image is dropped, because BatchNorm needs two."""
     return range(0, images - (images % size == 1 and images > 1), size)

@@ -37,7 +37,7 @@ def test_verify_names_the_folder_once_and_the_files_that_are_wrong(ex3: Ex3, tmp
 
 def test_digits_need_no_files(ex3: Ex3) -> None:
     assert ex3("data", "verify", "digits").exit_code == 0
-    assert "nothing to fetch" in ex3("data", "fetch", "digits").stdout
+    assert "nothing to do" in ex3("data", "fetch", "digits").stdout
 
 
 def test_a_misspelt_data_set_is_exit_2(ex3: Ex3) -> None:

@@ -87,7 +87,7 @@ def test_a_training_that_converges_shows_bars_and_floors(
     outcome = ex3("lab", "train", "--points", "cloud.csv", *SHORT[:-1])
     assert outcome.exit_code == 0, outcome.stderr
     assert "every evaluation since epoch 8 meets the rule" in outcome.stdout
-    assert "real against real" in outcome.stdout
+    assert "real vs. real" in outcome.stdout
     assert "KL" in outcome.stdout
     assert "training: 40 epochs" in outcome.stderr
     run = Store(tmp_path / "artifacts").open("lab/points/0001-log")
@@ -103,20 +103,20 @@ def test_the_animation_is_written(ex3: EX3, tmp_path: Path) -> None:
 
 def test_the_help_explains_an_epoch(ex3: EX3) -> None:
     text = " ".join(ex3("lab", "train", "--help").stdout.split())
-    assert "An epoch is GAN Lab's" in text
+    assert "As in GAN Lab, an epoch is" in text
 
 
 @pytest.mark.parametrize(
     ("words", "code", "cause"),
     [
         (("rign",), 2, "did you mean 'ring'"),
-        (("ring", "--points", "a.png"), 2, "two distributions"),
+        (("ring", "--points", "a.png"), 2, "are given"),
         (("--points", "none.csv"), 3, "cannot be read"),
         (("ring", "--loss", "hinge"), 2, "--loss"),
         (("ring", "--batch-size", "0"), 2, "--batch-size"),
-        (("ring", "--min-epochs", "500", "--max-epochs", "100"), 2, "above --max-epochs"),
-        (("ring", "--eval-interval", "5000"), 2, "--eval-interval at most 4,000"),
-        (("ring", "--eval-interval", "10", "--max-epochs", "4"), 2, "--max-epochs at least 50"),
+        (("ring", "--min-epochs", "500", "--max-epochs", "100"), 2, "exceeds --max-epochs"),
+        (("ring", "--eval-interval", "5000"), 2, "--eval-interval 4000 or less"),
+        (("ring", "--eval-interval", "10", "--max-epochs", "4"), 2, "--max-epochs 50 or more"),
         (("ring", "--lr-g", "nan"), 2, "out of range"),
     ],
 )
@@ -141,7 +141,7 @@ def test_a_short_training_may_have_few_evaluations_and_its_kl_no_upper_end(ex3: 
 def test_a_training_shorter_than_the_least_is_noted_and_partial(ex3: EX3, tmp_path: Path) -> None:
     words = ("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1, "--no-animation")
     assert (
-        "shortened: a training takes 5,000 epochs at least; a failure in 3 counts as none"
+        "shortened run (3 of at least 5,000 epochs): a failure does not count toward the failure rate"
         in ex3(*words).stderr
     )
     assert Store(tmp_path / "artifacts").open("lab/ring/0001-log").manifest.partial
@@ -273,7 +273,8 @@ def test_a_figure_that_cannot_be_drawn_is_a_note_and_fails_no_training(
     monkeypatch.setattr("ex3cli.lab.figures.panel", fail)
     outcome = ex3("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1)
     assert (
-        "the figures could not be made (RuntimeError: no glyph); the results are complete" in outcome.stderr
+        "the figures could not be created (RuntimeError: no glyph); the results are complete"
+        in outcome.stderr
     )
     run = Store(tmp_path / "artifacts").open("lab/ring/0001-log")
     assert run.manifest.state == "finished"

@@ -65,7 +65,7 @@ def test_an_answer_that_cannot_be_written_is_an_error_of_two_lines() -> None:
     assert process.returncode == 1
     assert err.decode().splitlines() == [
         "error: cannot write to standard output: No space left on device",
-        "  try: send it elsewhere",
+        "  try: redirect it to another file",
     ]
 
 

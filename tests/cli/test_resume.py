@@ -86,7 +86,7 @@ def test_the_preset_of_the_first_command_line_comes_back(begin: Callable[..., Ru
 
 def test_another_device_is_refused_unless_it_is_named(begin: Callable[..., Run]) -> None:
     run = begin(device="cuda")
-    with pytest.raises(UsageError, match="was started on cuda, and here it would go on on cpu") as refused:
+    with pytest.raises(UsageError, match="was started on cuda, but would be resumed on cpu") as refused:
         resume(run, context(run.path.parents[2]))
     assert "--device cpu" in refused.value.remedy
     assert resume(run, context(run.path.parents[2], device="cpu")).manifest.state == "running"
@@ -126,7 +126,7 @@ def test_stopped_after_its_last_checkpoint_a_run_names_how_to_go_on(
     with pytest.raises(InterruptedTrainingError) as stopped, recording(run):
         raise stop
     assert stopped.value.exit_code == code
-    assert stopped.value.remedy == f"go on with: ex3 toy train --resume {run.path} --data 'my data'"
+    assert stopped.value.remedy == f"resume with: ex3 toy train --resume {run.path} --data 'my data'"
     assert Store(run.path.parents[2]).open(str(run.path)).manifest.state == "interrupted"
 
 

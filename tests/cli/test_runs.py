@@ -186,8 +186,8 @@ def test_a_folder_of_runs_is_verified_and_yours_and_the_shipped_ones_are_counted
     for folder in ("toy", str(run.path.parent), str(run.path.parent.absolute())):
         verified = ex3("runs", "verify", folder)
         assert verified.exit_code == 0
-        assert "1 of yours in artifacts, 0 shipped" in verified.stdout
-    assert "0 of yours in artifacts, 2 shipped" in ex3("runs", "verify", "reference/classifier").stdout
+        assert "1 of yours in artifacts, 0 bundled" in verified.stdout
+    assert "0 of yours in artifacts, 2 bundled" in ex3("runs", "verify", "reference/classifier").stdout
     assert ex3("runs", "verify", "tox").exit_code == 4
 
 

@@ -43,7 +43,7 @@ def test_the_evaluation_that_a_training_suggests_works(ex3: Ex3, shortened_vae: 
     outcome = ex3(*suggested(shortened_vae, "ex3 vae eval"), *SHORT, "--json")
     assert outcome.exit_code == 0, outcome.stderr
     assert [row["labels"] for row in outcome.document["results"]] == [100, 600, 1000]
-    assert "digits has too few images for 3,000 labels: left out" in outcome.stderr
+    assert "digits has too few images for 3,000 labels; left out" in outcome.stderr
     assert [row["accuracy_std"] is None for row in outcome.document["results"]] == [False] * 3
 
 

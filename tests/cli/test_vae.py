@@ -125,8 +125,8 @@ def test_eval_measures_every_size_and_writes_table_and_svms(ex3: Ex3, trained: s
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (("--transductive",), "SVM on labels spread over the training images"),
-        (("--tune",), "SVM on the posterior mean"),
+        (("--transductive",), "SVM with label spreading"),
+        (("--tune",), "SVM on posterior mean"),
         (("--features", "logvar", "--features", "hidden"), "posterior log-variance + last hidden layer"),
     ],
     ids=["transductive", "tuned", "other features"],
@@ -233,14 +233,14 @@ def test_a_shortened_run_is_never_taken_by_default(ex3: Ex3, trained: str) -> No
         (("eval", "--run", "0009"), 4, "there is no run '0009'"),
         (("train", "--init", "fanin"), 2, "did you mean 'fan-in'"),
         (("train", "--preset", "papr"), 2, "did you mean 'paper'"),
-        (("train", "--inputs", "edges"), 2, "needs the view `pixels`"),
-        (("train", "--features", "mean", "--features", "mean"), 2, "names one twice"),
+        (("train", "--inputs", "edges"), 2, "requires the input `pixels`"),
+        (("train", "--features", "mean", "--features", "mean"), 2, "contains a duplicate"),
         (("train", "--likelihood", "gausian"), 2, "did you mean 'gaussian'"),
         (("eval", "--features", "maen"), 2, "did you mean 'mean'"),
         (("eval", "--svm-c", -1), 2, "of at least 0"),
-        (("eval", "--labels", 100, "--labels", 100), 2, "names one twice"),
+        (("eval", "--labels", 100, "--labels", 100), 2, "contains a duplicate"),
         (("eval", "--tune", "--transductive"), 2, "leave out one of them"),
-        (("eval", "--tune", "--svm-gamma", 1), 2, "--tune chooses C and gamma"),
+        (("eval", "--tune", "--svm-gamma", 1), 2, "--tune selects C and gamma"),
         (("latent", "--run", "0009"), 4, "there is no run '0009'"),
         (("train", "--latent-dim", 0), 2, "of at least 1"),
         (("train", "--device", "tpu"), 2, "--device 'tpu' is not known"),
@@ -412,4 +412,4 @@ def test_a_collapsed_posterior_is_reported_in_words(ex3: Ex3) -> None:
     )
     assert judged.exit_code == 0, judged.stderr
     for outcome in (trained, judged):
-        assert "posterior collapse: 0 active dimensions" in outcome.stdout
+        assert "posterior collapse" in outcome.stdout

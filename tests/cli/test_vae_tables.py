@@ -57,8 +57,8 @@ def test_accuracy_and_error_of_every_method_are_each_in_a_line_of_80_columns() -
     ("changes", "expected"),
     [
         ({}, "mean ± standard deviation over 10 draws; C and gamma were given"),
-        ({}, "as shipped, measured on the same draws: raw pixels, edges (HOG), preset paper"),
-        ({}, "paper: Kingma et al. 2014, Table 1, which is of MNIST"),
+        ({}, "bundled results on the same draws: raw pixels, edges (HOG), preset paper"),
+        ({}, "paper: Kingma et al. 2014, Table 1 (MNIST)"),
         ({"dataset": "mnist"}, "paper: Kingma et al. 2014, Table 1"),
     ],
 )
@@ -78,8 +78,8 @@ def test_a_note_names_the_sizes_where_spreading_did_not_help() -> None:
 
 def test_a_bound_of_two_views_or_of_grey_bernoullis_is_marked_as_no_density() -> None:
     assert vae_tables.not_a_density(["pixels"], "gaussian-learned") == []
-    assert "no density of images" in vae_tables.not_a_density(["pixels", "edges"], "gaussian-learned")[0]
-    assert "no normalised likelihood" in vae_tables.not_a_density(["pixels"], "bernoulli-grey")[0]
+    assert "not densities of images" in vae_tables.not_a_density(["pixels", "edges"], "gaussian-learned")[0]
+    assert "not a normalized likelihood" in vae_tables.not_a_density(["pixels"], "bernoulli-grey")[0]
 
 
 def test_a_single_draw_is_shown_without_a_spread() -> None:
@@ -91,7 +91,7 @@ def test_a_single_draw_is_shown_without_a_spread() -> None:
     assert "80.25" in shown
     assert "19.75" in shown
     assert "±" not in shown
-    assert vae_tables.notes(document(results=one))[0].startswith("one draw, which has no spread; ")
+    assert vae_tables.notes(document(results=one))[0].startswith("a single draw; ")
 
 
 def test_what_a_training_came_to_is_whole_in_80_columns() -> None:

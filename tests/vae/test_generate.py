@@ -47,7 +47,7 @@ def test_a_traversal_moves_one_dimension_and_shows_the_liveliest_first() -> None
 
 
 def test_a_model_of_edges_alone_draws_no_pixels() -> None:
-    with pytest.raises(UsageError, match="no pixels"):
+    with pytest.raises(UsageError, match="decodes edges only"):
         generate.check_draws_pixels(build(inputs=("edges",)))
 
 
@@ -85,7 +85,7 @@ def test_no_name_on_the_map_hides_another() -> None:
 def test_the_map_names_what_was_placed() -> None:
     points, labels = torch.randn(20, 2).numpy(), torch.arange(20).numpy() % 2
     figure = figures.feature_map(points, labels, ("a", "b"), "posterior means")
-    assert figure.axes[0].get_title().startswith("Posterior means\nof 20 test images")
+    assert figure.axes[0].get_title().startswith("Posterior means of 20 test images")
 
 
 def test_figures_have_a_panel_for_each_image() -> None:

@@ -62,7 +62,7 @@ def test_convolutions_see_28_14_and_7_pixels() -> None:
 
 
 def test_convolutions_need_pixels() -> None:
-    with pytest.raises(UsageError, match="needs the view `pixels`"):
+    with pytest.raises(UsageError, match="requires the input `pixels`"):
         VAEConfig.resolve("edges", inputs=("edges",))
 
 

@@ -33,7 +33,7 @@ def test_a_shipped_training_answers_without_the_data_set_and_names_what_it_canno
     assert "preset edges" in table
     assert ex3("runs", "ship", "vae/digits/comparison/0001-table").exit_code == 0
     online = ex3(*words, "--run", "reference").document
-    assert online["computed"].startswith("computed anew")
+    assert online["computed"].startswith("computed from")
     # The digits ship with scikit-learn, so that their files are never missing: say that one is.
     from ex3cli.datasets import registry
     from ex3cli.datasets.idx import Condition

@@ -1,4 +1,4 @@
-"""`ex3 vae compare`: several recipes in one table."""
+"""`ex3 vae compare`: several presets in one table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from ex3cli.runs.run import Run
 from ex3cli.training.progress import Progress
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
 from ex3cli.vae.features import active_dimensions, config_of, load_model
-from ex3cli.vae.few_labels import evaluate as judging
+from ex3cli.vae.few_labels import evaluate as evaluate
 from ex3cli.vae.few_labels.paper import TABLE
 
 FILE = "comparison.json"
 BOUND_ONLY = ("iwae_samples", "iwae_images")
-"""Settings that say how a model is measured and not what it is."""
+"""Settings of the evaluation, which do not affect the model."""
 CUSTOM = "custom"
 
 
 def recipe_of(config: VAEConfig) -> str:
-    """The preset that a configuration is, or CUSTOM."""
+    """The preset of a configuration, or CUSTOM."""
     for name in VAEConfig.presets:
         preset = VAEConfig.resolve(name).to_dict()
         if all(preset[key] == value for key, value in config.to_dict().items() if key not in BOUND_ONLY):
@@ -32,28 +32,28 @@ def recipe_of(config: VAEConfig) -> str:
 def compare(
     runs: Sequence[Run], data: ImageDataset, config: EvaluationConfig, *, seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """Judge every run; those of the same recipe that differ in their seed alone give the spread over seeds.
+    """Evaluate all runs; runs that differ in the seed only give the spread over seeds.
 
-    The first run of a recipe gives its rows; where `config.transductive`, the first of all is judged in both
+    The first run of a preset gives its rows. With `config.transductive`, the first run is evaluated in both
     ways.
     """
     inductive = EvaluationConfig.from_dict({**config.to_dict(), "transductive": False})
-    beside = judging.baselines(data, inductive, seed=seed, progress=progress) if config.baselines else {}
+    beside = evaluate.baselines(data, inductive, seed=seed, progress=progress) if config.baselines else {}
     recipes: dict[str, dict[str, Any]] = {}
     for run in runs:
         name = recipe_of(config_of(run))
         if name == CUSTOM:
-            name = run.name  # nothing else says what it is, and two of them need not be alike
+            name = run.name  # custom settings may differ between runs
         entry = recipes.setdefault(name, {"runs": [], "means": []})
-        judgement = judging.judge(run, data, inductive, seed=seed, progress=progress)
-        results = judging.rows(judgement, inductive, beside)
+        evaluation = evaluate.evaluate_run(run, data, inductive, seed=seed, progress=progress)
+        results = evaluate.rows(evaluation, inductive, beside)
         entry["means"].append([row["accuracy_mean"] for row in results])
         entry["runs"].append({"run": run.name, "seed": run.manifest.seed, "digest": run.manifest.digest})
         if len(entry["runs"]) == 1:
-            entry |= {"features": judgement.features, "results": results, "summary": _summary(run, data)}
+            entry |= {"features": evaluation.features, "results": results, "summary": _summary(run, data)}
             if config.transductive and len(recipes) == 1:
-                spread = judging.judge(run, data, config, seed=seed, progress=progress)
-                entry["transductive"] = judging.rows(spread, config, {})
+                spread = evaluate.evaluate_run(run, data, config, seed=seed, progress=progress)
+                entry["transductive"] = evaluate.rows(spread, config, {})
     for entry in recipes.values():
         entry["seeds"] = _spread(entry.pop("means"), config.labels)
     return {
@@ -66,13 +66,13 @@ def compare(
 
 
 def _summary(run: Run, data: ImageDataset) -> dict[str, Any]:
-    """The training's own numbers, with the active dimensions counted here, in the same way for every run."""
+    """The summary of a training, with its active dimensions counted on test images."""
     active = active_dimensions(load_model(run), data.test_images)
     return {**run.manifest.summary, "active_dimensions": active, "latent_dim": config_of(run).latent_dim}
 
 
 def _spread(means: list[list[float]], sizes: Sequence[int]) -> list[dict[str, float]]:
-    """For each size, mean and standard deviation over trainings of the means over draws."""
+    """For each size, mean and standard deviation over trainings (of the means over draws)."""
     table = np.array(means)  # (runs, sizes)
     std = table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(len(sizes))
     return [
@@ -84,9 +84,7 @@ def _spread(means: list[list[float]], sizes: Sequence[int]) -> list[dict[str, fl
 def shipped_rows(
     document: dict[str, Any], config: EvaluationConfig, seed: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """Baselines' rows of a shipped comparison, and the recipe `paper`'s, if they were measured on these
-    draws.
-    """
+    """Baselines and preset `paper` from a bundled comparison, if it used these draws."""
     if (
         (document["seed"], document["draws"]) != (seed, config.draws)
         or config.tune
@@ -106,8 +104,9 @@ def shipped_rows(
 
 @dataclass(frozen=True)
 class RecipeResult:
-    """One line of accuracy against the number of labels, fractions; `spread` is a standard deviation over
-    draws.
+    """One line of accuracy against the number of labels, as fractions.
+
+    `spreads` are standard deviations over draws.
     """
 
     name: str
@@ -125,13 +124,11 @@ NAMES = {
     "hog": "edges (HOG) alone",
     "preset_paper": "preset paper",
 }
-"""What a reader calls each row of a table and each line of a figure."""
+"""Names of table rows and of lines in figures."""
 
 
 def display_order(named: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Recipes or baselines as a reader wants them, whatever order a file kept them in: the default first,
-    then as in NAMES.
-    """
+    """Presets or baselines in display order: the default first, then in the order of NAMES."""
     known = list(NAMES)
     return sorted(
         named.items(), key=lambda item: (known.index(item[0]) if item[0] in known else len(known), item[0])
@@ -139,9 +136,7 @@ def display_order(named: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def lines(document: dict[str, Any]) -> list[RecipeResult]:
-    """The lines of a comparison: recipes, their transductive variants, baselines, and the paper's, which are
-    of MNIST.
-    """
+    """The lines of a comparison: presets, transductive variants, baselines, the paper's results."""
     found = []
     for name, entry in display_order(document["recipes"]):
         found.append(_line(NAMES.get(name, name), entry["results"]))
@@ -164,14 +159,14 @@ def lines_of(document: dict[str, Any]) -> list[RecipeResult]:
 
 
 def found_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of a comparison's first recipe."""
+    """The rows of a comparison's first preset."""
     return list(display_order(document["recipes"])[0][1]["results"])
 
 
 def _line(name: str, entries: Sequence[dict[str, Any]]) -> RecipeResult:
     ordered = sorted(entries, key=lambda row: int(row["labels"]))
     labels, means = ([row[key] for row in ordered] for key in ("labels", "accuracy_mean"))
-    # no bar for a single draw
+    # a single draw has no error bar
     return RecipeResult(name, labels, means, [row["accuracy_std"] or 0.0 for row in ordered])
 
 

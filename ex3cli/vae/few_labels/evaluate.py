@@ -1,4 +1,4 @@
-"""`ex3 vae eval`: a run's features against the baselines, for each number of labels."""
+"""`ex3 vae eval`: a run's features and the baselines, for each number of labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,40 +20,39 @@ from ex3cli.vae.features import (
     load_features,
     plain_features,
 )
-from ex3cli.vae.few_labels import label_spreading as transduction
-from ex3cli.vae.few_labels import svm
+from ex3cli.vae.few_labels import label_spreading, svm
 from ex3cli.vae.few_labels.fits import SizeResult, check_draws, evaluate, fit_baseline, params_for
 from ex3cli.vae.few_labels.paper import paper_results
 from ex3cli.vae.few_labels.svm import SVMParamsBySize
 
 BASELINES = {"raw_pixels": "pixels", "hog": "edges"}
-"""Key in the document → block of features without a model."""
+"""Key in the document → feature block that needs no model."""
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a run's features are worth."""
+    """The results of a run's features."""
 
     results: list[SizeResult]
     choices: SVMParamsBySize
     features: str  # in words
     computed: str  # where the features came from, in words
-    spreadings: dict[int, transduction.Selection] | None
+    spreadings: dict[int, label_spreading.Selection] | None
 
 
-def judge(
+def evaluate_run(
     run: Run, data: ImageDataset | None, config: EvaluationConfig, *, seed: int, progress: Progress
 ) -> Evaluation:
     """Fit and score the SVMs of a run.
 
     Parameters
     ----------
-    data : the data set, or None where it is missing: then the run's stored features must do.
+    data : the data set; None if it is missing, and then the stored features are used.
 
     Raises
     ------
-    DataError : what is asked for takes the data set.
+    DataError : the evaluation requires the data set.
     """
     names = config.features or config_of(run).features
     features, computed = _features(run, data, names)
@@ -61,15 +60,15 @@ def judge(
     if names == config_of(run).features:
         choices = svm.from_json(run.manifest.summary.get("svm", {}))
     else:
-        choices = svm.choose(features, config.labels, seed, jobs=config.jobs, progress=progress)
+        choices = svm.select_params(features, config.labels, seed, jobs=config.jobs, progress=progress)
     spreadings = None
     fit = fit_baseline(choices, config, seed)
     if config.transductive:
         if data is None:
-            raise _needs_data("spreading labels takes the unlabelled training images", features.dataset)
-        graph = transduction.neighbour_graph(compute_latents(run, data), jobs=config.jobs)
-        spreadings = transduction.choose(features, graph, choices, config, seed, progress)
-        fit = transduction.transductive_fit(graph, choices, spreadings, config, seed)
+            raise _needs_data("label spreading requires the unlabeled training images", features.dataset)
+        graph = label_spreading.neighbour_graph(compute_latents(run, data), jobs=config.jobs)
+        spreadings = label_spreading.select(features, graph, choices, config, seed, progress)
+        fit = label_spreading.transductive_fit(graph, choices, spreadings, config, seed)
     results = evaluate(features, config, fit, seed=seed, progress=progress)
     return Evaluation(results, choices, describe(names), computed, spreadings)
 
@@ -77,13 +76,11 @@ def judge(
 def baselines(
     data: ImageDataset, config: EvaluationConfig, *, seed: int, progress: Progress
 ) -> dict[str, list[Row]]:
-    """Raw pixels and edges (HOG) under the same SVM on the same draws, C and gamma chosen in the same way; a
-    row by size.
-    """
+    """Rows of the baselines (raw pixels, HOG) with SVMs tuned and fitted on the same draws."""
     found = {}
     for name, block in BASELINES.items():
         features = plain_features(data, block)
-        choices = svm.choose(features, config.labels, seed, jobs=config.jobs, progress=progress)
+        choices = svm.select_params(features, config.labels, seed, jobs=config.jobs, progress=progress)
         fit = fit_baseline(choices, config, seed)
         results = evaluate(
             features, config, fit, seed=seed, name=f"SVMs on {name.replace('_', ' ')}", progress=progress
@@ -92,14 +89,14 @@ def baselines(
     return found
 
 
-def rows(judgement: Evaluation, config: EvaluationConfig, beside: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """One row for each number of labels.
+def rows(evaluation: Evaluation, config: EvaluationConfig, beside: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """One row per number of labels.
 
-    beside : baselines, each a list of rows with `labels`; a size that a baseline lacks is left out.
+    beside : rows of each baseline; missing sizes are skipped.
     """
     found = []
-    for result in judgement.results:
-        row = measured(result, judgement.choices, config)
+    for result in evaluation.results:
+        row = measured(result, evaluation.choices, config)
         row |= {"kernel": "rbf", "class_accuracies": result.class_accuracies, "confusion": result.confusion}
         row["baselines"] = {
             name: {key: value for key, value in entry.items() if key != "labels"}
@@ -108,36 +105,34 @@ def rows(judgement: Evaluation, config: EvaluationConfig, beside: Mapping[str, S
             if entry["labels"] == result.labels
         }
         row["paper"] = paper_results(result.labels)
-        if judgement.spreadings is not None:
-            row["spreading"] = vars(judgement.spreadings[result.labels])
+        if evaluation.spreadings is not None:
+            row["spreading"] = vars(evaluation.spreadings[result.labels])
         found.append(row)
     return found
 
 
 def selection(choices: SVMParamsBySize, config: EvaluationConfig) -> str:
-    """Where the SVMs' C and gamma come from, in words."""
+    """A sentence about the choice of C and gamma."""
     if config.tune:
-        return "C and gamma were chosen by cross-validation inside each draw"
+        return "C and gamma were selected by cross-validation within each draw"
     given = [name for name, value in (("C", config.svm_c), ("gamma", config.svm_gamma)) if value]
     if len(given) == 2:
         return "C and gamma were given"
     left = {"C": ["gamma"], "gamma": ["C"]}[given[0]] if given else ["C", "gamma"]
     rest, verb = " and ".join(left), "was" if len(left) == 1 else "were"
     how = (
-        "chosen on training images that no draw and no test uses"
+        "selected on validation images, which no draw uses"
         if choices
-        else "not chosen: a default stands in"
+        else "not tuned: default values are used"
     )
     return "".join(f"{name} was given; " for name in given) + f"{rest} {verb} {how}"
 
 
 def measured(result: SizeResult, choices: SVMParamsBySize, config: EvaluationConfig) -> Row:
-    """The numbers of one size.
+    """The results for one number of labels.
 
-    `penalty` and `gamma` (in units of 1/(dimensions · variance of the points that an SVM is fitted to)) hold
-    for all draws and
-    are None where each draw tuned its own; `fits` has what each draw's SVM was fitted with, gamma as it
-    stands in the kernel.
+    `penalty` and `gamma` (in units of 1/(dimensions · variance of the training points)) are None if each draw
+    is tuned. `fits` lists the values of each draw's SVM, with the kernel's actual gamma.
     """
     choice = None if config.tune else params_for(choices, config, result.labels)
     return {
@@ -153,20 +148,21 @@ def measured(result: SizeResult, choices: SVMParamsBySize, config: EvaluationCon
 
 
 def _features(run: Run, data: ImageDataset | None, names: Sequence[str]) -> tuple[Features, str]:
-    """A run's features: as stored, or computed where something else is asked for, or where a shipped run
-    holds only some.
+    """A run's features: stored, or computed from the data set.
+
+    They are computed for other blocks than the run's own, and for a bundled run, which stores only some.
     """
     if tuple(names) != config_of(run).features:
         if data is None:
             raise _needs_data(
-                "other features than the run's own are computed from the images", dataset_of(run)
+                "features that the run does not store are computed from the images", dataset_of(run)
             )
         return compute_other_features(run, data, names), "computed from its weights and the data set"
     if run.is_reference and data is not None:
-        return compute_features(run, data), "computed anew from its weights and the data set"
-    return load_features(run), "as stored with it"
+        return compute_features(run, data), "computed from its weights and the data set"
+    return load_features(run), "as stored in the run"
 
 
-def _needs_data(why: str, dataset: str) -> DataError:
-    remedy = f"point --data (EX3_DATA) at it, or fetch it: `ex3 data fetch {dataset}`"
-    return DataError(f"{why}, and the data set is not here", remedy)
+def _needs_data(cause: str, dataset: str) -> DataError:
+    remedy = f"set --data (EX3_DATA) to its folder, or fetch it: `ex3 data fetch {dataset}`"
+    return DataError(f"{cause}, and the data set is missing", remedy)

@@ -1,4 +1,4 @@
-"""Accuracy of a classifier on repeated class-balanced draws of labels."""
+"""Accuracy of a classifier over repeated class-balanced samples of labels."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
@@ -18,36 +18,35 @@ from ex3cli.vae.features import Features
 from ex3cli.vae.few_labels.svm import SVMParams, nearest, tuned
 
 Fit = Callable[[Features, NDArray[np.int64], NDArray[np.int64]], SVC]
-"""(features, positions of the labelled training images, their labels) → a fitted SVM. No other label is
-within reach.
+"""(features, positions of the labeled training images, their labels) → fitted SVM. No other label is
+accessible.
 """
 
 
 @dataclass(frozen=True)
 class DrawResult:
-    """One draw: its SVM, and how it labels the test set."""
+    """The SVM of one draw, and its confusion matrix on the test set."""
 
     labels: int
     draw: int
-    confusion: NDArray[np.int64]  # (classes, classes): rows are true, columns said
+    confusion: NDArray[np.int64]  # (classes, classes): rows are labels, columns predictions
     svm: SVC
 
     @property
     def accuracy(self) -> float:
-        """The fraction of the test set that is labelled right."""
+        """The test accuracy."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
 
 @dataclass(frozen=True)
 class SizeResult:
-    """All draws of one number of labels; accuracies are fractions of the test set."""
+    """All draws for one number of labels; accuracies are fractions of the test set."""
 
     labels: int
     accuracies: NDArray[np.float64]  # (draws,)
-    confusion: NDArray[np.int64]  # (classes, classes), summed over the draws: rows are true, columns said
+    confusion: NDArray[np.int64]  # (classes, classes), summed over the draws
     first_svm: SVC
-    # for each draw: C, and gamma of exp(-gamma |x - y|²), as its SVM had them
-    fits: list[tuple[float, float]]
+    fits: list[tuple[float, float]]  # C and gamma of exp(-gamma |x - y|²), for each draw
 
     @property
     def accuracy_mean(self) -> float:
@@ -56,20 +55,18 @@ class SizeResult:
 
     @property
     def accuracy_std(self) -> float | None:
-        """Sample standard deviation over the draws (n - 1); None for a single draw, which has no spread."""
+        """Sample standard deviation over the draws (n - 1); None for a single draw."""
         return float(self.accuracies.std(ddof=1)) if len(self.accuracies) > 1 else None
 
     @property
     def class_accuracies(self) -> NDArray[np.float64]:
-        """For each class, the fraction of its test images that is labelled right, over all draws."""
+        """The accuracy of each class, over all draws."""
         shares: NDArray[np.float64] = np.diag(self.confusion) / self.confusion.sum(axis=1).clip(min=1)
         return shares
 
 
 def fit_baseline(choices: Mapping[int, SVMParams], config: EvaluationConfig, seed: int) -> Fit:
-    """The SVM on the labelled images alone, with the C and gamma that were chosen, given, or found inside the
-    draw.
-    """
+    """A function that fits the SVM to the labeled images only."""
 
     def fit(features: Features, chosen: NDArray[np.int64], labels: NDArray[np.int64]) -> SVC:
         x = features.take(chosen)
@@ -81,30 +78,29 @@ def fit_baseline(choices: Mapping[int, SVMParams], config: EvaluationConfig, see
 
 
 def params_for(choices: Mapping[int, SVMParams], config: EvaluationConfig, size: int) -> SVMParams:
-    """C and gamma for a number of labels: what the user gave goes before what was chosen."""
+    """C and gamma for a number of labels; given values override the tuned ones."""
     chosen = nearest(choices, size)
     return SVMParams(config.svm_c or chosen.penalty, config.svm_gamma or chosen.gamma, chosen.accuracy)
 
 
 def check_sizes(labels: NDArray[np.int64], sizes: Sequence[int], *, tune: bool = False) -> None:
-    """Refuse numbers of labels that are not the same for every class of the (N,) labels, more than there are,
-    or too few.
+    """Check that every class can supply its share of each number of labels.
 
     Raises
     ------
-    UsageError : one of `sizes` is refused; says the nearest that work.
+    UsageError : a size is impossible; the message names the nearest possible ones.
     """
     counts = np.bincount(labels[for_drawing(len(labels))])
     for size in sizes:
         check_total(size, len(counts), int(counts.min()))
         if tune and size < 2 * len(counts):
             raise UsageError(
-                "--tune needs two labelled images of each class", "give more --labels, or leave out --tune"
+                "--tune needs two labeled images of each class", "give more --labels, or leave out --tune"
             )
 
 
 def possible_sizes(labels: NDArray[np.int64], sizes: Sequence[int]) -> tuple[int, ...]:
-    """Those of `sizes` that the (N,) labels of a data set can supply."""
+    """The `sizes` that the (N,) labels of a data set can supply."""
     found = []
     for size in sizes:
         with contextlib.suppress(UsageError):
@@ -114,16 +110,16 @@ def possible_sizes(labels: NDArray[np.int64], sizes: Sequence[int]) -> tuple[int
 
 
 def check_draws(features: Features, config: EvaluationConfig, seed: int) -> None:
-    """Refuse impossible numbers of labels, and draws whose features are not stored, before hours of fits.
+    """Check the numbers of labels and the stored features before the fits.
 
     Raises
     ------
-    UsageError : a number of labels that is not the same for every class, or more than there are.
-    DataError : a shipped run lacks the features of these draws.
+    UsageError : a number of labels is not divisible by the number of classes, or too large.
+    DataError : a bundled run lacks the features of these draws.
     """
     drawable = for_drawing(len(features.train_labels))
     check_sizes(features.train_labels, config.labels, tune=config.tune)
-    for draw in range(config.draws):  # draws are nested: the largest tells for all
+    for draw in range(config.draws):  # smaller draws are subsets of the largest one
         features.take(
             stratified_sample(features.train_labels, max(config.labels), seed, draw, candidates=drawable)
         )
@@ -140,13 +136,12 @@ def evaluate(
 ) -> list[SizeResult]:
     """Fit and score an SVM for each number of labels and each draw.
 
-    The draws run in threads: libsvm lets go of Python's lock and computes each fit alone, so the numbers do
-    not depend on how
-    many run at once.
+    The draws run in threads. libsvm releases the GIL and computes each fit independently, so results do not
+    depend on the number of threads.
 
     Parameters
     ----------
-    name : what a progress bar calls the fits.
+    name : description in the progress bar.
     """
     check_draws(features, config, seed)
     listener = progress if progress is not None else NullProgress()
@@ -162,19 +157,17 @@ def evaluate(
 
 
 def _fit_and_score(features: Features, size: int, draw: int, fit: Fit, seed: int) -> DrawResult:
-    """The only labels that reach the fit are those of the drawn images; the test set is touched by the last
-    lines alone.
-    """
+    """Fit one draw and score it. The fit sees the labels of the drawn images only."""
     drawable = for_drawing(len(features.train_labels))
     chosen = stratified_sample(features.train_labels, size, seed, draw, candidates=drawable)
     svm = fit(features, chosen, features.train_labels[chosen])
-    said = svm.predict(features.test)
+    predicted = svm.predict(features.test)
     classes = np.arange(features.train_labels.max() + 1)
-    return DrawResult(size, draw, confusion_matrix(features.test_labels, said, labels=classes), svm)
+    return DrawResult(size, draw, confusion_matrix(features.test_labels, predicted, labels=classes), svm)
 
 
 def _gather(draws: list[DrawResult]) -> SizeResult:
-    accuracies = np.array([each.accuracy for each in draws])
-    confusion = np.sum([each.confusion for each in draws], axis=0)
-    fits = [(each.svm.C, each.svm.gamma) for each in draws]
+    accuracies = np.array([draw.accuracy for draw in draws])
+    confusion = np.sum([draw.confusion for draw in draws], axis=0)
+    fits = [(draw.svm.C, draw.svm.gamma) for draw in draws]
     return SizeResult(draws[0].labels, accuracies, confusion, draws[0].svm, fits)

@@ -1,4 +1,4 @@
-"""Transductive classification: spread labels over unlabelled images, then refit the SVM."""
+"""Transductive classification: spread labels to unlabeled images, then refit the SVM."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,35 +25,31 @@ Labels = NDArray[np.int64]
 
 NEIGHBOURS = 15
 ALPHA = 0.99
-"""Share of a node's label that comes from its neighbours; 0.99 is Zhou et al.'s."""
+"""Fraction of a node's label that comes from its neighbors; 0.99 as in Zhou et al. 2004."""
 SHARES = (0.1, 0.2, 0.3, 0.5, 0.7)
-"""How much the inductive SVM's votes count against the graph's in the pseudo-labels: the grid that is chosen
-from.
-"""
+"""Grid of weights of the inductive SVM's votes, relative to the graph's, in the pseudo-labels."""
 N_PSEUDO_LABELS = 6000
-"""Pseudo-labelled images; random ones, since keeping the surest only moves them away from the border."""
+"""Number of pseudo-labeled images. They are random, because confident ones are far from class boundaries."""
 LABELLED_WEIGHT = 4.0
-"""A labelled image counts as four pseudo-labelled ones."""
+"""Weight of a labeled image in the SVM; a pseudo-labeled image has weight 1."""
 DRAWS = 2
 
 
 @dataclass(frozen=True)
 class Selection:
-    """How pseudo-labels are made for one number of labels; `share` None: they did not help, the inductive SVM
-    is kept.
-    """
+    """The selected weight for one number of labels; None if the inductive SVM was better."""
 
     share: float | None
-    accuracy: float  # where it was chosen
-    inductive: float  # of the inductive SVM, on the same images
+    accuracy: float  # on the validation images
+    inductive: float  # accuracy of the inductive SVM on the same images
 
 
 def neighbour_graph(x: NDArray[np.float32], neighbours: int = NEIGHBOURS, jobs: int = 0) -> sparse.csr_matrix:
-    """The normalised graph D^-1/2 W D^-1/2 (n, n) of points x (n, D).
+    """The normalized graph D^-1/2 W D^-1/2 (n, n) of points x (n, D).
 
-    W_ij = exp(-4 d_ij² / d_i²) for the nearest neighbours j of i, where d_i is the distance of the last of
-    them (a width that
-    adapts to the density; Calder et al. 2020, "Poisson learning", section 4), the larger of both directions.
+    W_ij = exp(-4 d_ij² / d_i²) for the nearest neighbors j of i, where d_i is the distance to the farthest of
+    them (Calder et al. 2020, "Poisson learning", section 4). W is symmetrized by the larger of both
+    directions.
     """
     n = len(x)
     count = min(neighbours, n - 1)
@@ -68,24 +64,23 @@ def neighbour_graph(x: NDArray[np.float32], neighbours: int = NEIGHBOURS, jobs: 
     return (scale @ both @ scale).tocsr()
 
 
-def spread(
+def label_spreading(
     graph: sparse.csr_matrix, positions: Labels, labels: Labels, classes: int, *, balanced: bool = True
 ) -> Array:
-    """Each node's share of each class, (n, classes), rows summing to one.
+    """Each node's share of each class, (n, classes), with rows that sum to one.
 
-    Solves (I - alpha S) F = Y, the limit of F ← alpha S F + Y; Zhou et al. 2004, "Learning with local and
-    global consistency".
-    With `balanced`, every class is given the same total mass first (class mass normalisation; Zhu et al.
-    2003), since all
-    classes are known to be equally frequent and a class in a dense region would flood its neighbours.
+    Solves (I - alpha S) F = Y, the limit of F ← alpha S F + Y (Zhou et al. 2004, "Learning with local and
+    global consistency"). With `balanced`, every class has the same total mass (class mass normalization; Zhu
+    et al. 2003), because the classes are equally frequent and a class in a dense region would dominate its
+    neighbors.
     """
     n = graph.shape[0]
     system = sparse.identity(n, format="csr") - ALPHA * graph
     mass = np.empty((n, classes))
-    for each in range(classes):
+    for label in range(classes):
         given = np.zeros(n)
-        given[positions[labels == each]] = 1.0
-        mass[:, each] = cg(system, given, rtol=1e-8, maxiter=1000)[0]
+        given[positions[labels == label]] = 1.0
+        mass[:, label] = cg(system, given, rtol=1e-8, maxiter=1000)[0]
     mass = np.maximum(mass, 1e-12)
     if balanced:
         mass /= mass.sum(axis=0)
@@ -93,15 +88,12 @@ def spread(
 
 
 def pseudo_labels(shares: Array, votes: Array, share: float) -> Labels:
-    """The class of each of m nodes, (m,): the geometric mean of the graph's shares and the SVM's, weighted by
-    `share`.
+    """The class of each of m nodes, (m,), from the weighted geometric mean of graph shares and SVM votes.
 
     Parameters
     ----------
-    shares : (m, classes), what the graph says.
-    votes : (m, classes), the SVM's one-against-one votes with their margins, scikit-learn's
-        `decision_function`; their
-        softmax stands for probabilities.
+    shares : (m, classes), from the graph.
+    votes : (m, classes), scikit-learn's `decision_function`; its softmax replaces probabilities.
     """
     mixed: Labels = ((1 - share) * np.log(shares) + share * log_softmax(votes, axis=1)).argmax(axis=1)
     return mixed
@@ -114,7 +106,7 @@ def transductive_fit(
     config: EvaluationConfig,
     seed: int,
 ) -> Fit:
-    """The SVM on spread labels, as chosen for each number of labels."""
+    """A function that fits the SVM to labels and pseudo-labels, with the selected weights."""
 
     def fit(features: Features, chosen: Labels, labels: Labels) -> SVC:
         choice = params_for(choices, config, len(chosen))
@@ -122,8 +114,8 @@ def transductive_fit(
         share = spreadings[len(chosen)].share
         if share is None:
             return inductive
-        shares = spread(graph, chosen, labels, len(inductive.classes_))
-        names = [int(each) for each in chosen[:5]]  # a stream for each draw, whatever its number
+        shares = label_spreading(graph, chosen, labels, len(inductive.classes_))
+        names = [int(index) for index in chosen[:5]]  # identify the draw
         return _refit(
             features.train,
             choice,
@@ -138,7 +130,7 @@ def transductive_fit(
     return fit
 
 
-def choose(
+def select(
     features: Features,
     graph: sparse.csr_matrix,
     choices: Mapping[int, SVMParams],
@@ -146,17 +138,14 @@ def choose(
     seed: int,
     progress: Progress | None = None,
 ) -> dict[int, Selection]:
-    """For each number of labels the share of the SVM's votes, or that spreading does not help there.
+    """Select the weight of the SVM's votes for each number of labels, or the inductive SVM if it is better.
 
-    As with C and gamma, labels are drawn from the training images that are kept for choosing and scored on
-    the rest of them:
-    first the pseudo-labels themselves, for each share, then the SVM that is refitted with the best one,
-    against the
-    inductive one.
+    As for C and gamma, labels are drawn from the validation images. For each weight, the refitted SVM is
+    scored on the rest of them.
     """
     listener = progress if progress is not None else NullProgress()
     tasks = [(size, draw) for size in sorted(set(config.labels), reverse=True) for draw in range(DRAWS)]
-    listener.start("choosing how labels spread", len(tasks), "draws")
+    listener.start("selecting the label spreading", len(tasks), "draws")
     found: dict[int, list[dict[float | None, float]]] = {size: [] for size in config.labels}
     parallel = Parallel(n_jobs=config.jobs or -1, prefer="threads", return_as="generator_unordered")
     work = (
@@ -173,18 +162,16 @@ def choose(
 def _trial(
     features: Features, graph: sparse.csr_matrix, choice: SVMParams, size: int, draw: int, seed: int
 ) -> tuple[int, dict[float | None, float]]:
-    """Accuracy on the held images that are not drawn: of the inductive SVM (None), and of one refitted for
-    each share.
-    """
+    """Accuracy on the remaining validation images: of the inductive SVM (None), and of one SVM per weight."""
     held = validation_split(len(features.train_labels))
     smallest = int(np.bincount(features.train_labels[held]).min())
     classes = len(np.unique(features.train_labels))
-    fitting = min(size, smallest // 2 * classes)  # a small data set has fewer to choose on than to draw from
+    fitting = min(size, smallest // 2 * classes)  # a small data set has fewer validation images
     chosen = stratified_sample(features.train_labels, fitting, seed, draw, candidates=held)
     rest = np.setdiff1d(held, chosen)
     labels, truth = features.train_labels[chosen], features.train_labels[rest]
     inductive = choice.svm(features.train[chosen]).fit(features.train[chosen], labels)
-    shares = spread(graph, chosen, labels, classes)
+    shares = label_spreading(graph, chosen, labels, classes)
     scores: dict[float | None, float] = {None: float(inductive.score(features.train[rest], truth))}
     for share in SHARES:
         rng = numpy_generator(seed, "spread", "choosing", draw)
@@ -209,18 +196,16 @@ def _refit(
     labels: Labels,
     rng: np.random.Generator,
 ) -> SVC:
-    """One SVM on the labelled images and on random others under the labels that graph and inductive SVM give
-    them.
-    """
+    """An SVM on the labeled images and on random others with pseudo-labels."""
     others = rng.permutation(np.setdiff1d(np.arange(len(x)), chosen))[:N_PSEUDO_LABELS]
-    said = inductive.classes_[pseudo_labels(shares[others], _votes(inductive, x[others]), share)]
-    points, targets = np.concatenate([chosen, others]), np.concatenate([labels, said])
+    predicted = inductive.classes_[pseudo_labels(shares[others], _votes(inductive, x[others]), share)]
+    points, targets = np.concatenate([chosen, others]), np.concatenate([labels, predicted])
     weights = np.repeat([LABELLED_WEIGHT, 1.0], [len(chosen), len(others)])
     fitted: SVC = choice.svm(x[points]).fit(x[points], targets, sample_weight=weights)
     return fitted
 
 
 def _votes(svm: SVC, x: NDArray[np.float32]) -> Array:
-    """(m, classes); scikit-learn gives one column for two classes."""
+    """(m, classes) votes, also for two classes, where scikit-learn returns one column."""
     votes = svm.decision_function(x)
     return np.stack([-votes, votes], axis=1) if votes.ndim == 1 else np.asarray(votes)

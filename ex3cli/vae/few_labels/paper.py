@@ -7,8 +7,6 @@ TABLE = {
 
 
 def paper_results(labels: int) -> dict[str, dict[str, float]]:
-    """The paper's row for a number of labels, by method; empty where the paper has none. It is of MNIST,
-    whatever is beside.
-    """
+    """The paper's results on MNIST for a number of labels, by method; empty if it has none."""
     found = {method: rows[labels] for method, rows in TABLE.items() if labels in rows}
     return {method: {"error_percent": mean, "spread": spread} for method, (mean, spread) in found.items()}

@@ -1,4 +1,4 @@
-"""The SVM and the choice of its C and γ on validation images."""
+"""The SVM, and the choice of its C and γ on validation images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,48 +21,44 @@ from ex3cli.vae.features import Features
 Array = NDArray[np.float32]
 PENALTIES = (1.0, 3.0, 10.0, 30.0)
 GAMMAS = (0.25, 0.5, 1.0, 2.0)
-"""The grid: C, and gamma in units of 1/(dimensions · variance of the labelled features)."""
+"""The grid of C, and of gamma in units of 1/(dimensions · variance of the labeled features)."""
 DRAWS = 3
 """Draws whose mean accuracy decides."""
 
 
 @dataclass(frozen=True)
 class SVMParams:
-    """C and gamma for one number of labels; `accuracy` is what they reached where they were chosen (nan: were
-    not).
-    """
+    """C and gamma for one number of labels; `accuracy` on the validation images (NaN if not tuned)."""
 
     penalty: float
     gamma: float
     accuracy: float = math.nan
 
     def svm(self, x: Array) -> SVC:
-        """An unfitted SVM for labelled features x (N, D)."""
+        """An unfitted SVM for labeled features x (N, D)."""
         return SVC(C=self.penalty, kernel="rbf", gamma=self.gamma * unit_gamma(x))
 
 
 DEFAULT_PARAMS = SVMParams(10.0, 1.0)
-"""The authors' order of magnitude for C, and scikit-learn's default gamma."""
+"""C of the magnitude that the authors used, and scikit-learn's default gamma."""
 SVMParamsBySize = dict[int, SVMParams]
-"""For each number of labels, what was chosen."""
+"""Tuned parameters by number of labels."""
 
 
 def unit_gamma(x: Array) -> float:
-    """1/(dimensions · variance), scikit-learn's `scale`: the kernel's width then follows the features'."""
+    """1/(dimensions · variance), scikit-learn's `scale`."""
     return float(1.0 / max(x.shape[1] * x.var(dtype=np.float64), 1e-12))
 
 
-def choose(
+def select_params(
     features: Features, sizes: Sequence[int], seed: int, *, jobs: int = 0, progress: Progress | None = None
 ) -> SVMParamsBySize:
-    """C and gamma for each number of labels, by accuracy on training images that no draw of the evaluation
-    touches.
+    """C and gamma for each number of labels, by accuracy on validation images.
 
-    The last sixth of the training images (50,000-59,999 of 60,000) is split anew for each of three draws:
-    `size` of them,
-    the same number a class, are fitted, the rest are scored. No other label is looked at, and no test image.
-    A size that
-    would need more than half of them is left out; `nearest` finds its neighbour.
+    The validation images are the last sixth of the training images (50,000-59,999 of 60,000), which the
+    evaluation never draws from. For each of three draws, a class-balanced sample of `size` images is fitted
+    and the rest is scored. No other labels and no test images are used. Sizes above half of the validation
+    images are skipped; see `nearest`.
     """
     held = validation_split(len(features.train_labels))
     if not np.isin(held, features.positions).all():
@@ -74,11 +70,11 @@ def choose(
     ]
     listener = progress if progress is not None else NullProgress()
     tasks = [(size, draw) for size in reversed(fitting) for draw in range(DRAWS)]
-    listener.start("choosing C and gamma", len(tasks), "draws")
+    listener.start("selecting C and gamma", len(tasks), "draws")
     tables: dict[int, NDArray[np.float64]] = {
         size: np.zeros((len(PENALTIES), len(GAMMAS))) for size in fitting
     }
-    # in order: sums depend on it
+    # ordered, because floating-point sums depend on the order
     parallel = Parallel(n_jobs=jobs or -1, prefer="threads", return_as="generator")
     for (size, _), table in zip(
         tasks, parallel(delayed(_grid)(features, held, *task, seed) for task in tasks), strict=True
@@ -90,24 +86,23 @@ def choose(
 
 
 def nearest(choices: Mapping[int, SVMParams], size: int) -> SVMParams:
-    """What was chosen for this number of labels, or for the one that is nearest in proportion."""
+    """The parameters for this number of labels, or for the nearest one in proportion."""
     if not choices:
         return DEFAULT_PARAMS
     return choices[min(choices, key=lambda known: abs(math.log(known / size)))]
 
 
 def tuned(x: Array, y: NDArray[np.int64], seed: int) -> SVC:
-    """C and gamma by stratified five-fold cross-validation on the labelled images alone; fitted on all of
-    them.
+    """An SVM with C and gamma from stratified 5-fold cross-validation on the labeled images.
 
     Raises
     ------
-    UsageError : a class has a single labelled image, so that nothing can be held out.
+    UsageError : a class has a single labeled image.
     """
     smallest = int(np.bincount(y)[np.unique(y)].min())
     if smallest < 2:
         raise UsageError(
-            "--tune needs two labelled images of each class", "give more --labels, or leave out --tune"
+            "--tune needs two labeled images of each class", "give more --labels, or leave out --tune"
         )
     folds = StratifiedKFold(
         min(5, smallest), shuffle=True, random_state=seed_of_32_bits(seed, "vae", "folds")
@@ -118,19 +113,19 @@ def tuned(x: Array, y: NDArray[np.int64], seed: int) -> SVC:
 
 
 def to_json(choices: Mapping[int, SVMParams]) -> dict[str, Any]:
-    """For the manifest."""
+    """Parameters as JSON, for the manifest."""
     return {str(size): asdict(choice) for size, choice in choices.items()}
 
 
 def from_json(stored: Mapping[str, Any]) -> SVMParamsBySize:
-    """What `to_json` gave."""
+    """The inverse of `to_json`."""
     return {int(size): SVMParams(**entry) for size, entry in stored.items()}
 
 
 def _grid(
     features: Features, held: NDArray[np.int64], size: int, draw: int, seed: int
 ) -> NDArray[np.float64]:
-    """Accuracies (penalties, gammas); distances are computed once for the whole grid."""
+    """Accuracies (penalties, gammas). Distances are computed once for the whole grid."""
     fit = stratified_sample(features.train_labels, size, seed, draw, candidates=held)
     score = np.setdiff1d(held, fit)
     x, others = features.take(fit), features.take(score)
@@ -148,9 +143,7 @@ def _grid(
 
 
 def _best(table: NDArray[np.float64]) -> SVMParams:
-    """The highest mean accuracy; of equal ones the smoothest, which has the smaller C and the
-    smaller gamma.
-    """
+    """The parameters of highest accuracy; of ties, the smallest C, then the smallest gamma."""
     row, column = max(
         product(range(table.shape[0]), range(table.shape[1])), key=lambda at: (table[at], -at[0], -at[1])
     )
@@ -158,8 +151,6 @@ def _best(table: NDArray[np.float64]) -> SVMParams:
 
 
 def _squared_distances(a: Array, b: Array) -> Array:
-    """|a_i - b_j|², (n, m), by one matrix product; float32 is enough for a kernel, whose width is of the same
-    order.
-    """
+    """|a_i - b_j|², (n, m), by one matrix product; float32 is accurate enough for a kernel."""
     squared: Array = (a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * a @ b.T
     return np.maximum(squared, 0, out=squared)

@@ -52,5 +52,5 @@ def test_the_table_has_the_number_of_active_dimensions() -> None:
         )
     }
     text = tables.accuracy_table({"dataset": "fashion-mnist", "baselines": {}, "recipes": recipes})
-    assert text.endswith("on the test images: preset edges 64 of 64, preset paper 23 of 50.\n")
+    assert text.endswith("on the test images): preset edges 64 of 64, preset paper 23 of 50.\n")
     assert "| preset paper: posterior mean | 80.00 ± 1.00 |" in text

@@ -49,7 +49,7 @@ def test_the_graphs_nodes_are_the_training_images_in_their_order(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = EvaluationConfig(labels=(6,), draws=3, jobs=1, transductive=True)
-    judged = evaluate.judge(run, HERE, config, seed=0, progress=NullProgress())
+    judged = evaluate.evaluate_run(run, HERE, config, seed=0, progress=NullProgress())
     inductive = fits.evaluate(
         FEATURES, config, fits.fit_baseline({6: SVMParams(3.0, 1.0)}, config, 0), seed=0
     )[0]
@@ -57,7 +57,7 @@ def test_the_graphs_nodes_are_the_training_images_in_their_order(
     monkeypatch.setattr(
         evaluate, "compute_latents", lambda *_: TRAIN[::-1]
     )  # every node has another one's neighbours
-    crossed = evaluate.judge(run, HERE, config, seed=0, progress=NullProgress())
+    crossed = evaluate.evaluate_run(run, HERE, config, seed=0, progress=NullProgress())
     assert crossed.results[0].accuracy_mean < judged.results[0].accuracy_mean - 0.02, (
         "so a wrong order would show"
     )
@@ -66,13 +66,13 @@ def test_the_graphs_nodes_are_the_training_images_in_their_order(
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (EvaluationConfig(transductive=True, labels=(6,)), "spreading labels"),
-        (EvaluationConfig(features=("logvar",), labels=(6,)), "other features"),
+        (EvaluationConfig(transductive=True, labels=(6,)), "label spreading requires"),
+        (EvaluationConfig(features=("logvar",), labels=(6,)), "features that the run does not store"),
     ],
 )
 def test_what_needs_the_data_set_names_it(run: Run, config: EvaluationConfig, said: str) -> None:
     with pytest.raises(DataError, match=said) as caught:
-        evaluate.judge(run, None, config, seed=0, progress=NullProgress())
+        evaluate.evaluate_run(run, None, config, seed=0, progress=NullProgress())
     assert "`ex3 data fetch fashion-mnist`" in str(caught.value.remedy)
 
 
@@ -81,10 +81,12 @@ def test_a_row_has_what_each_draw_was_fitted_with(run: Run) -> None:
         EvaluationConfig(labels=(20,), draws=2, jobs=1),
         EvaluationConfig(labels=(20,), draws=2, jobs=1, tune=True),
     )
-    row = evaluate.rows(evaluate.judge(run, None, plain, seed=0, progress=NullProgress()), plain, {})[0]
+    row = evaluate.rows(evaluate.evaluate_run(run, None, plain, seed=0, progress=NullProgress()), plain, {})[
+        0
+    ]
     assert (row["penalty"], row["gamma"]) == (3.0, 1.0)
     assert [each["penalty"] for each in row["fits"]] == [3.0, 3.0]
-    row = evaluate.rows(evaluate.judge(run, None, tune, seed=0, progress=NullProgress()), tune, {})[0]
+    row = evaluate.rows(evaluate.evaluate_run(run, None, tune, seed=0, progress=NullProgress()), tune, {})[0]
     assert (row["penalty"], row["gamma"]) == (None, None), "no such C and gamma took part"
     assert len(row["fits"]) == 2
     assert all(each["penalty"] > 0 and each["kernel_gamma"] > 0 for each in row["fits"])
@@ -96,24 +98,24 @@ def test_a_row_has_what_each_draw_was_fitted_with(run: Run) -> None:
         (
             EvaluationConfig(),
             {100: SVMParams(3.0, 1.0)},
-            "C and gamma were chosen on training images that no draw and no test uses",
+            "C and gamma were selected on validation images, which no draw uses",
         ),
-        (EvaluationConfig(), {}, "C and gamma were not chosen: a default stands in"),
+        (EvaluationConfig(), {}, "C and gamma were not tuned: default values are used"),
         (
             EvaluationConfig(tune=True),
             {100: DEFAULT_PARAMS},
-            "C and gamma were chosen by cross-validation inside each draw",
+            "C and gamma were selected by cross-validation within each draw",
         ),
         (EvaluationConfig(svm_c=2.0, svm_gamma=1.0), {}, "C and gamma were given"),
         (
             EvaluationConfig(svm_c=2.0),
             {100: DEFAULT_PARAMS},
-            "C was given; gamma was chosen on training images",
+            "C was given; gamma was selected on validation images",
         ),
         (
             EvaluationConfig(svm_gamma=2.0),
             {100: DEFAULT_PARAMS},
-            "gamma was given; C was chosen on training images",
+            "gamma was given; C was selected on validation images",
         ),
     ],
 )

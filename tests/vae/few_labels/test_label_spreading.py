@@ -12,9 +12,9 @@ from ex3cli.vae.few_labels import label_spreading
 from ex3cli.vae.few_labels.fits import evaluate, fit_baseline
 from ex3cli.vae.few_labels.label_spreading import (
     Selection,
+    label_spreading,
     neighbour_graph,
     pseudo_labels,
-    spread,
     transductive_fit,
 )
 from ex3cli.vae.few_labels.svm import SVMParams
@@ -66,7 +66,7 @@ def test_spreading_solves_the_papers_equation() -> None:
     dense = np.linalg.inv(np.eye(720) - label_spreading.ALPHA * GRAPH.toarray())
     mass = np.stack([dense[:, given[LABELS[given] == each]].sum(axis=1) for each in range(2)], axis=1)
     oracle = mass / mass.sum(axis=1, keepdims=True)
-    assert np.allclose(spread(GRAPH, given, LABELS[given], 2, balanced=False), oracle, atol=1e-3)
+    assert np.allclose(label_spreading(GRAPH, given, LABELS[given], 2, balanced=False), oracle, atol=1e-3)
 
 
 def test_balancing_gives_every_class_the_same_mass_first() -> None:
@@ -74,14 +74,14 @@ def test_balancing_gives_every_class_the_same_mass_first() -> None:
     points = np.random.default_rng(1).normal(size=(300, 2)).astype(np.float32)
     cloud = neighbour_graph(points, jobs=1)
     given, labels = np.arange(10), np.array([0] * 8 + [1] * 2)
-    plain = spread(cloud, given, labels, 2, balanced=False).argmax(axis=1)
-    balanced = spread(cloud, given, labels, 2).argmax(axis=1)
+    plain = label_spreading(cloud, given, labels, 2, balanced=False).argmax(axis=1)
+    balanced = label_spreading(cloud, given, labels, 2).argmax(axis=1)
     assert abs(balanced.mean() - 0.5) < abs(plain.mean() - 0.5) - 0.1
 
 
 def test_a_part_that_no_label_reaches_is_no_nan() -> None:
     apart = sparse.block_diag([GRAPH, GRAPH]).tocsr()
-    shares = spread(apart, np.array([0, 1]), LABELS[[0, 1]], 2)
+    shares = label_spreading(apart, np.array([0, 1]), LABELS[[0, 1]], 2)
     assert np.isfinite(shares).all()
     assert np.allclose(shares.sum(axis=1), 1)
 
@@ -97,7 +97,7 @@ def test_the_share_weighs_graph_against_svm() -> None:
 
 def test_unlabelled_points_help_where_they_show_the_way() -> None:
     inductive = evaluate(FEATURES, CONFIG, fit_baseline(CHOICES, CONFIG, 0), seed=0)[0]
-    spreading = label_spreading.choose(FEATURES, GRAPH, CHOICES, CONFIG, 0)
+    spreading = label_spreading.select(FEATURES, GRAPH, CHOICES, CONFIG, 0)
     assert spreading[6].share is not None
     assert spreading[6].accuracy > spreading[6].inductive
     spread_fit = transductive_fit(GRAPH, CHOICES, spreading, CONFIG, 0)
@@ -170,7 +170,7 @@ def test_the_refit_takes_the_labelled_fourfold_and_random_others_once(
     assert others.max() > 600, "from all training images"
     assert others.min() < 120
     assert not np.array_equal(others, np.sort(others))
-    shares = spread(GRAPH, chosen, LABELS[chosen], 2)
+    shares = label_spreading(GRAPH, chosen, LABELS[chosen], 2)
     machine = SVC(C=3.0, gamma="scale").fit(TRAIN[chosen], LABELS[chosen])
     votes = machine.decision_function(TRAIN[others])
     assert np.array_equal(targets[6:], pseudo_labels(shares[others], np.stack([-votes, votes], axis=1), 0.3))
@@ -195,8 +195,8 @@ def test_choosing_fits_at_most_half_of_the_kept_images_and_scores_on_the_others(
 
 
 def test_choosing_uses_the_kept_images_alone() -> None:
-    honest = label_spreading.choose(FEATURES, GRAPH, CHOICES, CONFIG, 0)
+    honest = label_spreading.select(FEATURES, GRAPH, CHOICES, CONFIG, 0)
     labels = LABELS.copy()
     labels[:600] = 1 - labels[:600]
     poisoned = Features(TRAIN, np.arange(720), labels, TEST, 1 - TEST_LABELS)
-    assert label_spreading.choose(poisoned, GRAPH, CHOICES, CONFIG, 0) == honest
+    assert label_spreading.select(poisoned, GRAPH, CHOICES, CONFIG, 0) == honest

@@ -10,7 +10,7 @@ from ex3cli.errors import UsageError
 from ex3cli.seeding import seed_of_32_bits
 from ex3cli.vae.features import Features
 from ex3cli.vae.few_labels import svm
-from ex3cli.vae.few_labels.svm import DEFAULT_PARAMS, SVMParams, choose, nearest, tuned, unit_gamma
+from ex3cli.vae.few_labels.svm import DEFAULT_PARAMS, SVMParams, nearest, select_params, tuned, unit_gamma
 
 NUMBERS = np.random.default_rng(0)
 LABELS = NUMBERS.permutation(np.repeat(np.arange(4), 90))
@@ -30,12 +30,12 @@ def test_the_pieces_for_choosing_and_drawing_share_nothing_and_are_all() -> None
 
 
 def test_only_the_kept_images_and_no_test_image_decide() -> None:
-    honest = choose(FEATURES, (20,), seed=3, jobs=1)
+    honest = select_params(FEATURES, (20,), seed=3, jobs=1)
     drawable = for_drawing(360)
     labels, train = LABELS.copy(), FEATURES.train.copy()
     labels[drawable], train[drawable] = (labels[drawable] + 1) % 4, 99.0
     poisoned = Features(train, FEATURES.positions, labels, 0 * FEATURES.test, FEATURES.test_labels * 0)
-    assert choose(poisoned, (20,), seed=3, jobs=1) == honest
+    assert select_params(poisoned, (20,), seed=3, jobs=1) == honest
 
 
 def test_it_is_the_best_of_the_grid_on_the_kept_images() -> None:
@@ -55,13 +55,13 @@ def test_it_is_the_best_of_the_grid_on_the_kept_images() -> None:
                 )
                 scores.append(machine.score(FEATURES.train[rest], LABELS[rest]))
             means[penalty, gamma] = np.mean(scores)
-    chosen = choose(FEATURES, (20,), seed=3, jobs=1)[20]
+    chosen = select_params(FEATURES, (20,), seed=3, jobs=1)[20]
     assert chosen.accuracy == pytest.approx(max(means.values()), abs=0.02)
     assert means[chosen.penalty, chosen.gamma] == pytest.approx(max(means.values()), abs=0.02)
 
 
 def test_a_size_that_the_kept_images_cannot_hold_takes_its_neighbours_choice() -> None:
-    found = choose(FEATURES, (20, 200, 7), seed=0, jobs=2)
+    found = select_params(FEATURES, (20, 200, 7), seed=0, jobs=2)
     assert list(found) == [20]
     assert nearest(found, 200) is found[20]
     two = {100: SVMParams(1.0, 1.0), 3000: SVMParams(3.0, 1.0)}
@@ -73,7 +73,7 @@ def test_a_size_that_the_kept_images_cannot_hold_takes_its_neighbours_choice() -
 def test_as_many_are_kept_for_scoring_as_are_fitted() -> None:
     smallest = int(np.bincount(LABELS[validation_split(360)]).min())
     most = 4 * (smallest // 2)
-    assert list(choose(FEATURES, (most, most + 4), seed=0, jobs=1)) == [most]
+    assert list(select_params(FEATURES, (most, most + 4), seed=0, jobs=1)) == [most]
 
 
 def test_of_equally_good_ones_the_smoothest_is_taken() -> None:
@@ -86,7 +86,7 @@ def test_of_equally_good_ones_the_smoothest_is_taken() -> None:
 def test_a_part_without_the_kept_images_chooses_nothing() -> None:
     drawable = for_drawing(360)
     part = Features(FEATURES.train[drawable], drawable, LABELS, FEATURES.test, FEATURES.test_labels)
-    assert choose(part, (20,), seed=0) == {}
+    assert select_params(part, (20,), seed=0) == {}
 
 
 def test_one_unit_of_gamma_is_scikit_learns_scale() -> None:
@@ -135,7 +135,7 @@ def test_tuning_is_five_fold_cross_validation_over_the_grid() -> None:
 
 def test_tuning_needs_something_to_hold_out() -> None:
     one = np.array([np.flatnonzero(each == LABELS)[0] for each in range(4)])
-    with pytest.raises(UsageError, match="two labelled images of each class"):
+    with pytest.raises(UsageError, match="two labeled images of each class"):
         tuned(FEATURES.train[one], LABELS[one], seed=0)
 
 
