@@ -12,7 +12,6 @@ from ex3cli.vae.few_labels import label_spreading
 from ex3cli.vae.few_labels.fits import evaluate, fit_baseline
 from ex3cli.vae.few_labels.label_spreading import (
     Selection,
-    label_spreading,
     neighbour_graph,
     pseudo_labels,
     transductive_fit,
@@ -66,7 +65,9 @@ def test_spreading_solves_the_papers_equation() -> None:
     dense = np.linalg.inv(np.eye(720) - label_spreading.ALPHA * GRAPH.toarray())
     mass = np.stack([dense[:, given[LABELS[given] == each]].sum(axis=1) for each in range(2)], axis=1)
     oracle = mass / mass.sum(axis=1, keepdims=True)
-    assert np.allclose(label_spreading(GRAPH, given, LABELS[given], 2, balanced=False), oracle, atol=1e-3)
+    assert np.allclose(
+        label_spreading.label_spreading(GRAPH, given, LABELS[given], 2, balanced=False), oracle, atol=1e-3
+    )
 
 
 def test_balancing_gives_every_class_the_same_mass_first() -> None:
@@ -74,14 +75,14 @@ def test_balancing_gives_every_class_the_same_mass_first() -> None:
     points = np.random.default_rng(1).normal(size=(300, 2)).astype(np.float32)
     cloud = neighbour_graph(points, jobs=1)
     given, labels = np.arange(10), np.array([0] * 8 + [1] * 2)
-    plain = label_spreading(cloud, given, labels, 2, balanced=False).argmax(axis=1)
-    balanced = label_spreading(cloud, given, labels, 2).argmax(axis=1)
+    plain = label_spreading.label_spreading(cloud, given, labels, 2, balanced=False).argmax(axis=1)
+    balanced = label_spreading.label_spreading(cloud, given, labels, 2).argmax(axis=1)
     assert abs(balanced.mean() - 0.5) < abs(plain.mean() - 0.5) - 0.1
 
 
 def test_a_part_that_no_label_reaches_is_no_nan() -> None:
     apart = sparse.block_diag([GRAPH, GRAPH]).tocsr()
-    shares = label_spreading(apart, np.array([0, 1]), LABELS[[0, 1]], 2)
+    shares = label_spreading.label_spreading(apart, np.array([0, 1]), LABELS[[0, 1]], 2)
     assert np.isfinite(shares).all()
     assert np.allclose(shares.sum(axis=1), 1)
 
@@ -170,7 +171,7 @@ def test_the_refit_takes_the_labelled_fourfold_and_random_others_once(
     assert others.max() > 600, "from all training images"
     assert others.min() < 120
     assert not np.array_equal(others, np.sort(others))
-    shares = label_spreading(GRAPH, chosen, LABELS[chosen], 2)
+    shares = label_spreading.label_spreading(GRAPH, chosen, LABELS[chosen], 2)
     machine = SVC(C=3.0, gamma="scale").fit(TRAIN[chosen], LABELS[chosen])
     votes = machine.decision_function(TRAIN[others])
     assert np.array_equal(targets[6:], pseudo_labels(shares[others], np.stack([-votes, votes], axis=1), 0.3))
