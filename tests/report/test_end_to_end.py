@@ -54,6 +54,7 @@ EXIT_CODES = {LAB: NOT_CONVERGED}  # by a limit that no JS is below
 
 MISSING = {
     "M1 on mnist": "the digits take the place of Fashion-MNIST, and there is no third data set",
+    "a VAE of mnist": "for the same reason",
     "the comparison of recipes on mnist": "for the same reason",
 }
 """What the digits cannot have, with the reason."""
