@@ -1,4 +1,4 @@
-"""What `ex3 complexity` sweeps over: sequence lengths N at one width, widths d at one length."""
+"""Configuration of `ex3 complexity`: sequence lengths N at one width, widths d at one length."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,9 @@ from ex3cli.config import Config, option
 
 @dataclass(frozen=True)
 class ComplexityConfig(Config):
-    """One LSTM layer against one Transformer encoder layer (one head, 4d wide feed-forward), one sequence at
-    a time.
+    """One LSTM layer and one Transformer encoder layer, on one sequence at a time.
+
+    The Transformer layer has one head and a feed-forward width of 4d.
     """
 
     max_length: int = option(
@@ -43,12 +44,12 @@ class ComplexityConfig(Config):
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """The measured N, ascending."""
+        """The measured lengths N, ascending."""
         return tuple(
             self.max_length >> halvings for halvings in range(6, -1, -1) if self.max_length >> halvings >= 8
         )
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """The measured d, ascending."""
+        """The measured widths d, ascending."""
         return tuple(self.max_width >> halvings for halvings in range(4, -1, -1))

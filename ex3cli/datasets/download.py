@@ -22,9 +22,7 @@ from ex3cli.runs.files import advice, write_atomically
 SILENCE_SECONDS = 60.0
 """A mirror that says nothing for so long is given up; torchvision itself would wait for ever."""
 
-BY_HAND = (
-    "copy the files from a machine that has them and point --data at their folder, or use --dataset digits"
-)
+BY_HAND = "copy the files from a another machine and set --data to their folder, or use --dataset digits"
 
 
 def fetch(name: str, root: Path | None = None, tell: Callable[[str], None] | None = None) -> Path | None:

@@ -218,7 +218,7 @@ def complaint(name: str, conditions: Sequence[Condition], root: Path | None = No
 
 
 def _remedy(name: str) -> str:
-    return f"fetch it with `ex3 data fetch {name}`, point --data (EX3_DATA) at it, or use --dataset {DIGITS}"
+    return f"fetch it with `ex3 data fetch {name}`, give --data FOLDER (EX3_DATA), or use --dataset {DIGITS}"
 
 
 def _digits(chosen: Spec) -> ImageDataset:

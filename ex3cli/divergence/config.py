@@ -1,4 +1,4 @@
-"""What `ex3 divergence` computes: which lines, from how many points, with which critic."""
+"""Configuration of `ex3 divergence`: the lines, the samples and the critic."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,12 @@ from ex3cli.config import Config, option
 from ex3cli.errors import UsageError
 
 THINNEST = 1e-6
-"""The least thickness: at the largest θ it still spans thousands of the numbers that floating point has
-there.
-"""
+"""Minimum thickness: at the largest θ it still spans thousands of floating-point numbers."""
 
 
 @dataclass(frozen=True)
 class DivergenceConfig(Config):
-    """P = {x = 0, y ~ U(0,1)} against Q = {x = θ, y ~ U(0,1)}, thickened if asked."""
+    """P = {x = 0, y ~ U(0,1)} and Q = {x = θ, y ~ U(0,1)}, optionally thickened."""
 
     theta: tuple[float, ...] = option(
         (0.0, 0.25, 0.5, 0.75, 1.0),
@@ -68,7 +66,7 @@ class DivergenceConfig(Config):
 
         Raises
         ------
-        UsageError : a value out of range, no θ at all, or both --sigma and --interval.
+        UsageError : a value is out of range, θ is missing, or both --sigma and --interval are given.
         """
         super().__post_init__()
         if self.sigma is not None and self.interval is not None:

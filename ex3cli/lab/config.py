@@ -1,4 +1,4 @@
-"""Every default of `ex3 lab`, with its reason. Imports nothing heavy."""
+"""Configuration of `ex3 lab`. Imports nothing heavy."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ OPTIMISERS = ("adam", "sgd", "rmsprop")
 
 @dataclass(frozen=True)
 class LabConfig(Config):
-    """A small GAN in the plane and how long it is trained."""
+    """Architecture and training of a two-dimensional GAN."""
 
     loss: str = option(
         "log",
@@ -141,5 +141,5 @@ class LabConfig(Config):
 
     @property
     def is_shortened(self) -> bool:
-        """Whether it ends before the default length, so that a failure says nothing."""
+        """Whether it ends before the default number of epochs. A failure then does not count."""
         return self.max_epochs < type(self).max_epochs

@@ -17,21 +17,21 @@ from ex3cli.training.loop import NON_FINITE
 SIDE = 40
 """Cells along each side of the unit square."""
 REAL, GENERATED = 100_000, 20_000
-"""Points of either kind that are counted in the cells."""
+"""Number of real and of generated points in the histograms."""
 TRANSPORTED = 500
-"""Points of either kind between which the transport is solved exactly."""
+"""Points of each kind for the exact optimal transport."""
 LABELLED = 4_000
-"""Real points whose mode is known, to which generated points are assigned."""
+"""Real points with known modes, to which generated points are assigned."""
 FLOOR_DRAWS = 10
 COVERED = 0.25
-"""A mode is covered when at least this part of its due share of points lands on it."""
+"""A mode is covered if it gets at least this fraction of its expected points."""
 FAR = 1e3
-"""Where a point that is no number is put: outside, far from everything."""
+"""Replaces non-finite coordinates: far outside the square."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measurement; KL is of the real from the generated points."""
+    """One measurement. KL is KL(real ‖ generated)."""
 
     kl: grid.Interval  # nats
     js: grid.Interval  # nats
@@ -55,12 +55,11 @@ class RealBaseline:
 
 
 class ReferenceSample:
-    """Real points to measure generated ones against, the same for a whole run, and the floor that comes with
-    them.
+    """Real points for measurements, fixed for a run, and their baseline.
 
     Parameters
     ----------
-    seed : gives the real points, by streams that no training draws from.
+    seed : seed of the real points, from streams that no training uses.
     """
 
     def __init__(self, distribution: Distribution, seed: int) -> None:
@@ -120,17 +119,15 @@ JS_LIMIT, JS_CHANCE = 0.17, 0.003
 W_LIMIT, W_CHANCE = 0.025, 0.015
 """The chances: how far one look at the same generator lies from another."""
 RECENT = 20
-"""The looks by which a failure is named."""
+"""Number of evaluations that determine the reason for a failure."""
 MIN_OSCILLATIONS = 3
-"""So many changes between near and not near among them are an oscillation: fewer are a beginning, an end or a
-slip.
-"""
+"""Minimum number of changes between near and not near that counts as oscillation."""
 DIVERGENCE, MODES, OSCILLATION, DISTANCE = "divergence", "missing modes", "oscillation", "distance"
 
 
 @dataclass(frozen=True)
 class Look:
-    """A reading and when it was taken."""
+    """A measurement and its epoch."""
 
     epoch: int
     reading: Measurement

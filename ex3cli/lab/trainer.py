@@ -19,13 +19,11 @@ def spread_noise(position: Tensor) -> Tensor:
 
 
 BLOCK = 50
-"""Epochs whose draws are made at once; they depend on the seed and the block's number alone, not on when
-anybody looks.
-"""
+"""Epochs whose random numbers are generated at once. They depend on the seed and the block's number only."""
 
 
 class LabTrainer:
-    """Networks, optimizers and draws; inside, the unit square is [−1, 1]²."""
+    """Networks, optimizers and random numbers; internally, the unit square is [−1, 1]²."""
 
     def __init__(self, config: LabConfig, distribution: Distribution, seed: int) -> None:
         self.config, self.distribution, self.seed, self.epoch = config, distribution, seed, 0

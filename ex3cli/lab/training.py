@@ -1,4 +1,4 @@
-"""Attempts at a lab training: evaluate, checkpoint, retry."""
+"""Attempts of a lab training: train, evaluate, retry."""
 
 import shlex
 import time
@@ -23,7 +23,7 @@ from ex3cli.training.progress import Progress
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to: its last attempt, and the line of every one."""
+    """The result of a training: its last attempt, and the records of all attempts."""
 
     game: LabTrainer
     film: Snapshots
@@ -36,7 +36,7 @@ class Trained:
 
 
 def attempt_seed(seed: int, attempt: int) -> int:
-    """The seed of attempt 1, 2, …: the first has the run's own."""
+    """The seed of an attempt: the run's seed for the first one, a derived seed for each retry."""
     return seed if attempt == 1 else child_seed(seed, "lab", "attempt", attempt)
 
 

@@ -19,11 +19,11 @@ MOST_BYTES = 16_000_000  # of a manifest; one of many files has some 100,000
 WHOLE_NUMBERS = range(-(2**63), 2**64)  # what a seed, a count or a size may be
 State = Literal["running", "interrupted", "failed", "finished"]
 PLACES = ("--artifacts", "--data", "--resume", "--output")
-"""Options of a command line that say where, which is somewhere else on another machine or the next time."""
+"""Options for paths, which differ between machines."""
 
 
 def without(argv: Sequence[str], options: Sequence[str] = PLACES) -> list[str]:
-    """A command line without options that take one word each, and without those words."""
+    """A command line without the given options and their values."""
     following = {place + 1 for place, word in enumerate(argv) if word in options}
     kept = [word for place, word in enumerate(argv) if place not in following]
     return [word for word in kept if word.partition("=")[0] not in options]
@@ -31,9 +31,7 @@ def without(argv: Sequence[str], options: Sequence[str] = PLACES) -> list[str]:
 
 @dataclass
 class Manifest:
-    """Everything needed to trust a run and to repeat it; `files` maps each file to its size in bytes and
-    SHA-256.
-    """
+    """The information to trust a run and to repeat it; `files` maps each file to its size and SHA-256."""
 
     command: str  # the command that made it, such as "vae train"
     category: list[str]  # feature, data set, kind: the folders above the run
@@ -59,25 +57,21 @@ class Manifest:
 
     @property
     def is_study(self) -> bool:
-        """Whether it answers a question of its own, such as what width does: never taken unasked, whatever it
-        came to.
-        """
+        """Whether the run is a study, such as of the width. A study is never a default run."""
         return self.summary.get("study") is True
 
     @property
     def is_complete(self) -> bool:
-        """Whether it is finished, at its full length, and no study: only such a run is taken unasked."""
+        """Whether the run is finished, has its full length and is no study; others are never default runs."""
         return self.state == "finished" and not self.partial and not self.is_study
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical form of everything else."""
+        """SHA-256 of the canonical form of all other fields."""
         return digest(to_json(asdict(self), indent=None).encode())
 
     def _is_well_formed(self) -> bool:
-        """Whether every field has its type: a digest proves that the words are unchanged, not that they make
-        sense.
-        """
+        """Whether every field has its type, which the digest does not ensure."""
         texts = (self.command, self.device, self.started, self.note, self.ended or "")
         dictionaries = (self.config, self.summary, self.git or {})
         of_texts = (self.versions, self.machine, self.data, self.sources)
@@ -96,7 +90,7 @@ class Manifest:
         )
 
     def to_bytes(self) -> bytes:
-        """The file's only spelling: canonical JSON, digest included."""
+        """The canonical JSON of the manifest, with its digest."""
         return (to_json({**asdict(self), "digest": self.digest}) + "\n").encode()
 
     def write(self, folder: Path) -> None:
@@ -109,7 +103,7 @@ class Manifest:
 
         Raises
         ------
-        ArtifactError : missing, unreadable, of another schema, or with one byte other than it was written.
+        ArtifactError : the manifest is missing, unreadable, altered, or has another schema.
         """
         path = folder / FILE_NAME
         try:
@@ -142,12 +136,12 @@ def _whole_number(digits: str) -> int:
 
 
 def now() -> str:
-    """The present moment, UTC, to the microsecond: runs sort by it."""
+    """The current time, UTC, in microseconds; runs are sorted by it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def is_inside(relative: str) -> bool:
-    """Whether a file's name, as a manifest holds it, stays inside the run's folder."""
+    """Whether a file name in a manifest stays inside the run's folder."""
     parts = PurePosixPath(relative).parts
     return (
         bool(parts)
@@ -172,7 +166,7 @@ def _is_fingerprint(recorded: Any) -> bool:
 
 
 def _of_other_schema(path: Path, content: dict[str, Any]) -> ArtifactError:
-    """The error for a manifest that another version of ex3 wrote: which one, and what makes the run anew."""
+    """The error for a manifest of another version, with that version and a command to repeat the run."""
     cause = f"{path} has schema {content['schema']}, and this ex3 reads {SCHEMA}"
     if isinstance(written_by := dict(content.get("versions") or {}).get("ex3"), str):
         cause += f": ex3 {written_by} wrote it"
@@ -185,7 +179,7 @@ def _of_other_schema(path: Path, content: dict[str, Any]) -> ArtifactError:
 
 
 class DamagedManifestError(ArtifactError):
-    """It is not what was written."""
+    """The manifest was altered."""
 
 
 def _damaged(path: Path, how: str) -> DamagedManifestError:

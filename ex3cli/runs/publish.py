@@ -1,4 +1,4 @@
-"""Copy a finished run into `artifacts/reference`."""
+"""Bundle a finished run: copy it to `artifacts/reference`."""
 
 import re
 import shlex
@@ -16,38 +16,32 @@ from ex3cli.runs.run import REFERENCE, Run, reference_name
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _RESERVED = {"comparison", "correlation", "eval", "figures", "history", "overview", "checkpoint"}
-"""Names below a category that other commands' results and the parts of a run have."""
+"""Names in a category that are used by other results and by parts of runs."""
 
 NEW, ASIDE = ".new", ".old"
 """Endings of the hidden folders beside a shipped run while it is replaced."""
 
 
 def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None = None) -> Run:
-    """Write `contents` to `folder`, or to `name` below it, as a shipped run.
+    """Write `contents` to `folder`, or to `name` below it, as a bundled run.
 
-    The manifest keeps everything that says how the run was made, but not where on someone's disk; its files
-    are the new ones,
-    and its sources name the run it was taken from by digest. Tensors and histories are stored packed, since
-    the folder is
-    committed; the manifest tells of what they hold. The folder is replaced as a whole, and other runs below
-    it are kept: a
-    kill leaves the earlier run or the new one, and `unfinished` names what is left to do.
+    The manifest keeps the run's provenance without local paths, lists the new files, and names the original
+    run's digest as a source. Tensors and histories are compressed. The folder is replaced as a whole, and
+    other runs below it are kept. A kill leaves the old run or the new one; `unfinished` lists what is left to
+    do.
 
     Parameters
     ----------
-    run : a finished run, and without `name` a complete one.
-    folder : that of its category among the shipped runs, whose run every command takes unasked.
-    name : of a run that is shipped beside that one, such as "paper". No command draws from it or scores it
-        unasked, so that
-        it may have been shortened or have failed to converge, as its manifest says.
+    run : a finished run; without `name`, a complete one.
+    folder : the folder of its category, which holds the default run.
+    name : name of a non-default run, such as "paper". Such a run may be shortened or have failed to converge.
     contents : file name in the run folder → bytes, such as weights rounded to float16.
 
     Raises
     ------
-    UsageError : the run is not finished, was shortened, did not converge or is a study and would be taken
-        unasked, or is a
-        shipped one already; or the name cannot be one, or something else has it.
-    ArtifactError : the folder cannot be written, or another process ships into it.
+    UsageError : the run is unfinished or bundled already, cannot be a default run, or its name is invalid or
+        taken.
+    ArtifactError : the folder is not writable, or another process is writing it.
     """
     _refuse_unless_shippable(run, beside=name is not None)
     place = folder if name is None else folder / _checked(name)
@@ -72,9 +66,7 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
 
 
 def unfinished(reference: Path) -> dict[str, str]:
-    """What a killed `ex3 runs ship` left among the shipped runs: what is wrong, and the command that mends
-    it.
-    """
+    """Remains of a killed `ex3 runs ship`, each with the command that repairs it."""
     found = {}
     for aside in sorted(reference.rglob(f".*{ASIDE}")):
         place = aside.with_name(aside.name.removeprefix(".").removesuffix(ASIDE))
@@ -92,12 +84,12 @@ def unfinished(reference: Path) -> dict[str, str]:
 
 
 def _beside(place: Path, ending: str) -> Path:
-    """A folder beside that of a shipped run; hidden, so that no command takes it for a run."""
+    """A hidden folder beside that of a bundled run."""
     return place.with_name(f".{place.name}{ending}")
 
 
 def _tidy_up(place: Path) -> None:
-    """Undo or end what a killed shipping into the same folder left."""
+    """Undo or complete a killed operation in the same folder."""
     aside = _beside(place, ASIDE)
     if aside.exists() and not place.exists():
         aside.rename(place)
@@ -107,7 +99,7 @@ def _tidy_up(place: Path) -> None:
 
 
 def _write_beside(place: Path, contents: Mapping[str, bytes], shipped: Manifest) -> None:
-    """Write the whole new folder, with copies of the other runs that lie below the old one."""
+    """Write the new folder, with copies of the other runs below the old one."""
     new = _beside(place, NEW)
     try:
         written = dict(packing.stored(new / relative, data) for relative, data in contents.items())
@@ -120,7 +112,7 @@ def _write_beside(place: Path, contents: Mapping[str, bytes], shipped: Manifest)
 
 
 def _swap(place: Path) -> None:
-    """Put the new folder in the place of the old one, and remove that."""
+    """Replace the old folder by the new one."""
     aside = _beside(place, ASIDE)
     if place.exists():
         place.rename(aside)
@@ -146,7 +138,7 @@ def _refuse_unless_shippable(run: Run, *, beside: bool) -> None:
 
 
 def _checked(name: str) -> str:
-    """A name that a run may have beside the one of its kind."""
+    """A valid name for a non-default bundled run."""
     if not _NAME.fullmatch(name) or name in _RESERVED:
         raise UsageError(
             f"--as {name!r} is no name for a shipped run", "name what it is, in small letters: --as paper"
@@ -155,9 +147,7 @@ def _checked(name: str) -> str:
 
 
 def _is_free(folder: Path, command: str, *, beside: bool) -> bool:
-    """Whether a run of the command may be written there: no other run is, and under a name of its own nothing
-    else either.
-    """
+    """Whether the run may be written there without replacing something else."""
     if not (folder / FILE_NAME).is_file():
         return not (beside and (folder.is_file() or any(folder.glob("[!.]*"))))
     try:

@@ -1,4 +1,4 @@
-"""One run folder: written by the training that claimed it, verified by everyone who reads it."""
+"""A run folder: written by one training, verified by every reader."""
 
 import contextlib
 import json
@@ -36,16 +36,15 @@ REFERENCE = "reference"  # the folder of the shipped runs, and what they are cal
 
 
 def reference_name(category: Sequence[str], name: str | None = None) -> str:
-    """What the shipped run of a category is called, or one of a name of its own beside it."""
+    """The name of a category's bundled run, or of another bundled run in it."""
     return "/".join([REFERENCE, *category, *([] if name is None else [name])])
 
 
 class Run:
     """A run folder and its manifest.
 
-    `Store.new_run` and `reopen` give one that may be written; `Store.find` and `Store.open` give one to read,
-    and every byte
-    that `read_*` returns has matched the manifest's SHA-256 first.
+    `Store.new_run` and `reopen` return a writable run, `Store.find` and `Store.open` one for reading. All
+    bytes returned by `read_*` have matched the manifest's SHA-256.
     """
 
     def __init__(self, path: Path, name: str, manifest: Manifest) -> None:
@@ -61,19 +60,19 @@ class Run:
 
     @property
     def is_reference(self) -> bool:
-        """Whether the run is one that ex3 ships."""
+        """Whether the run is bundled."""
         return self.name == REFERENCE or self.name.startswith(f"{REFERENCE}/")
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether there is a state to resume from; a finished run needs none."""
+        """Whether the run is unfinished and has a checkpoint."""
         return self.manifest.state != "finished" and any((self.path / CHECKPOINT_FOLDER).glob("[!.]*"))
 
     # Writing
     # --------------------------------------------------------------------------------------------------------
 
     def claim(self) -> Self:
-        """Hold the folder against a second writer; a killed process lets go of it by dying."""
+        """Lock the folder against other writers; the lock ends with the process."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             take(self._lock)
@@ -92,7 +91,7 @@ class Run:
         return self
 
     def _writer(self) -> str:
-        """In brackets who claimed the folder last, where that is known."""
+        """The last process that locked the folder, in brackets, if known."""
         try:
             said = files.read(self.path / WRITER_NAME, 1_000).decode()
         except (OSError, UnicodeDecodeError):
@@ -101,7 +100,7 @@ class Run:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """`claim` for the length of a block."""
+        """Hold the lock during a block."""
         self.claim()
         try:
             yield
@@ -109,13 +108,12 @@ class Run:
             self._lock.release()
 
     def reopen(self, config: Mapping[str, Any]) -> Self:
-        """Take up an unfinished run again, under the same configuration.
+        """Reopen an unfinished run with the same configuration.
 
         Raises
         ------
         UsageError : the run is finished, or `config` differs; every difference is named.
-        ArtifactError : another process is at it, or a file that was recorded when it stopped has changed
-            since.
+        ArtifactError : another process is writing the run, or a recorded file has changed.
         """
         self._check_resumable(config)
         self.claim()
@@ -160,7 +158,7 @@ class Run:
                 )
 
     def write_bytes(self, relative: str, data: bytes) -> Path:
-        """Write one file of the run atomically."""
+        """Write a file of the run atomically."""
         path = self._inside(relative)
         write_atomically(path, data)
         self.written[relative] = _fingerprint(data)
@@ -198,7 +196,7 @@ class Run:
 
         Raises
         ------
-        ArtifactError : the file is gone, or its bytes have changed since.
+        ArtifactError : the file is missing or has changed.
         """
         path = self._inside(relative)
         try:
@@ -212,14 +210,14 @@ class Run:
         return data
 
     def check_written(self) -> None:
-        """Compare every file that this training wrote with its digest, see `read_written`."""
+        """Check every file that this training wrote, see `read_written`."""
         for relative in self.written:
             self.read_written(relative)
 
     def finish(
         self, summary: Mapping[str, Any], *, partial: bool = False, converged: bool | None = None
     ) -> None:
-        """Seal the run: drop its checkpoint, record every file's size and SHA-256, say what it came to."""
+        """Finish the run: delete its checkpoint and record the summary, and each file's size and SHA-256."""
         self.metrics.check()
         self.check_written()
         self._close(
@@ -231,10 +229,9 @@ class Run:
         self._tidy()
 
     def mark(self, state: str, note: str = "") -> None:
-        """Record that the run was `interrupted` or has `failed`, and why; it can still be resumed.
+        """Record that the run was `interrupted` or has `failed`, with the reason. It can be resumed.
 
-        What is finished stays finished: a run that was sealed before the signal or the failure came is left
-        as it is.
+        A finished run is not changed.
         """
         if self._is_sealed():
             self._tidy()
@@ -242,9 +239,7 @@ class Run:
             self._close(state, note=note)
 
     def _is_sealed(self) -> bool:
-        """Whether the manifest on the disk says `finished`, and take it up; a signal may come before `_close`
-        knows of it.
-        """
+        """Whether the manifest on disk says `finished`; if so, it is loaded."""
         with contextlib.suppress(ArtifactError):
             there = Manifest.read(self.path)
             if there.state == "finished":
@@ -263,7 +258,7 @@ class Run:
         self._lock.release()
 
     def _tidy(self) -> None:
-        """Remove what a sealed run needs no more; what cannot be removed does not undo the seal."""
+        """Remove files that a finished run does not need; failures are ignored."""
         with contextlib.suppress(OSError):
             shutil.rmtree(self.path / CHECKPOINT_FOLDER)
         self._lock.release()
@@ -272,11 +267,11 @@ class Run:
     # --------------------------------------------------------------------------------------------------------
 
     def read_bytes(self, relative: str) -> bytes:
-        """Return a file's bytes after they have matched the manifest.
+        """A file's bytes, checked against the manifest.
 
         Raises
         ------
-        ArtifactError : the run has no such file, or its bytes are not those that were written.
+        ArtifactError : the run has no such file, or its bytes have changed.
         """
         recorded = self.manifest.files.get(relative)
         path = self._inside(relative)
@@ -290,14 +285,14 @@ class Run:
             raise self._damaged(packing.place(path), "does not match the SHA-256 in its manifest") from None
 
     def read_json(self, relative: str) -> Any:
-        """A JSON file, verified."""
+        """A verified JSON file."""
         try:
             return json.loads(self.read_bytes(relative))
         except (ValueError, RecursionError):
             raise self._damaged(self._inside(relative), "is not JSON") from None
 
     def read_history(self) -> list[dict[str, Any]]:
-        """The rows of `metrics.jsonl`, verified, in order; none where the run has none."""
+        """The verified rows of `metrics.jsonl`; empty without such a file."""
         name = metrics_log.FILE_NAME
         if name not in self.manifest.files:
             return []
@@ -307,9 +302,9 @@ class Run:
             raise self._damaged(self._inside(name), "does not hold a JSON object on each line") from None
 
     def read_tensors(self, relative: str, *, finite: bool = False) -> "dict[str, Tensor]":
-        """A safetensors file's tensors, verified; a pickle in its place is refused unread.
+        """The verified tensors of a safetensors file; a pickle is never loaded.
 
-        With `finite`, as weights and features have to be, a file that holds NaN or an infinity is damage too.
+        With `finite`, NaN and infinite values raise an error.
         """
         tensors = formats.tensors_from_bytes(self.read_bytes(relative), self.path / relative)
         bad = next((name for name, each in tensors.items() if finite and not each.isfinite().all()), None)
@@ -318,11 +313,11 @@ class Run:
         return tensors
 
     def settings(self, kind: type[Kind]) -> Kind:
-        """The settings that the run was made with, without its data set and seed.
+        """The configuration of the run, without data set and seed.
 
         Raises
         ------
-        ArtifactError : its manifest has a setting or a value that this version of ex3 does not know.
+        ArtifactError : this version of ex3 does not know a stored setting or value.
         """
         try:
             return kind.from_dict(
@@ -335,13 +330,13 @@ class Run:
             ) from error
 
     def read_estimator(self, relative: str) -> Any:
-        """A skops file's estimator, verified; a pickle in its place is refused unread."""
+        """The verified estimator of a skops file; a pickle is never loaded."""
         return formats.estimator_from_bytes(self.read_bytes(relative), self.path / relative)
 
     def verify(self) -> dict[str, str]:
-        """Each file's condition, by the name that it is stored under.
+        """The condition of each file, by its name on disk.
 
-        "ok", "altered", "missing", "unreadable", or "unknown" for one that no manifest names.
+        "ok", "altered", "missing", "unreadable", or "unknown" for files that the manifest does not name.
         """
         conditions = {}
         for relative, recorded in self.manifest.files.items():
@@ -363,7 +358,7 @@ class Run:
     # --------------------------------------------------------------------------------------------------------
 
     def _present(self) -> list[str]:
-        """Files of this run, apart from the manifest, the checkpoint and runs nested below."""
+        """Files of this run, without manifest, checkpoint and nested runs."""
         nested = {found.parent for found in self.path.rglob(FILE_NAME)} - {self.path}
         present = []
         for path in sorted(self.path.rglob("*")):
@@ -390,9 +385,7 @@ class Run:
 
 
 def restore_hint(shipped: Path) -> str:
-    """What brings a file back that ships with ex3, for an error's remedy; `shipped` is the folder of it, or
-    one above.
-    """
+    """The remedy for a damaged bundled file."""
     for folder in (shipped, *shipped.parents):
         if (
             folder.name == REFERENCE

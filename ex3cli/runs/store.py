@@ -1,4 +1,4 @@
-"""The artifacts folder: create runs, open them, and choose the run that a command takes by default."""
+"""The artifacts folder: create runs, open them, and choose the default run of a command."""
 
 import contextlib
 import errno
@@ -21,30 +21,27 @@ from ex3cli.runs.run import CHECKPOINT_FOLDER, REFERENCE, Run, restore_hint
 
 MOST_NAMES = 5  # in an error
 CLAIMED = re.compile(r"[0-9]{4,}-.")
-"""How the name of a run's folder begins that `Store.new_run` made."""
+"""Pattern at the start of run folder names."""
 KINDS = (".json", ".jsonl", ".safetensors", ".skops", ".gz")
-"""Endings of files by which a folder is known as a run's that has lost its manifest."""
+"""Suffixes that identify the folder of a run without a manifest."""
 
 
 def reference_folder() -> Path:
-    """Folder of the shipped runs: beside the package in a checkout (editable install), inside it in
-    a wheel.
-    """
+    """Folder of the bundled runs: beside the package in a checkout, inside it in a wheel."""
     package = Path(ex3cli.__file__).resolve().parent
     installed = package / "_reference"
     return installed if installed.is_dir() else package.parent / "artifacts" / REFERENCE
 
 
 class Store:
-    """The user's artifacts folder and the shipped reference.
+    """The user's artifacts folder and the bundled runs.
 
     Parameters
     ----------
-    root : the user's artifacts folder; it need not exist until something is written.
-    reference : the shipped runs, read-only.
-    began : when the work began whose runs are claimed, UTC; None where it begins with the claim. A command
-        that draws a
-        figure claims its run once there is something to write, and the run shall tell how long it took.
+    root : the user's artifacts folder; created by the first write.
+    reference : the bundled runs, read-only.
+    began : start time of new runs, UTC; None means the time of their creation. A command that creates its run
+        after the work passes its own start time.
     """
 
     def __init__(self, root: Path, reference: Path | None = None, began: str | None = None) -> None:
@@ -68,9 +65,9 @@ class Store:
         is_study: bool = False,
         summary: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Claim a fresh folder `root/category/NNNN-label` and write its manifest, state `running`.
+        """Create a folder `root/category/NNNN-label` and write its manifest, state `running`.
 
-        Two commands at once never get the same folder: `mkdir` decides, and the loser takes the next number.
+        `mkdir` is atomic: of two simultaneous commands, the second takes the next number.
         """
         manifest = Manifest(
             command=command,
@@ -107,22 +104,17 @@ class Store:
         make: str | None = None,
         must_converge: bool = False,
     ) -> Run:
-        """The run that a command takes.
+        """The run that a command uses.
 
-        `name` if given: "reference", a path, a name on this category or a name from `ex3 runs list`. Else the
-        newest of the
-        user's runs on the category made by `command` that finished its full length, is no study and did not
-        fail
-        to converge; with
-        `must_converge` one that was judged to have converged, and not one that nobody could judge. Else the
-        shipped one.
-        `make` is the command that would make one, for the error's remedy.
+        With `name`: "reference", a path, a name in this category, or a name from `ex3 runs list`. Otherwise
+        the latest of the user's runs by `command` in the category that has its full length, is no study and
+        did not fail to converge (with `must_converge`: that converged); otherwise the bundled run. `make` is
+        a command that creates such a run, for the error's remedy.
 
         Raises
         ------
-        MissingRunError : there is none, and no name was given.
-        ArtifactError : there is none of the name, it is damaged, or it belongs to another category or
-        command.
+        MissingRunError : there is no run, and no name was given.
+        ArtifactError : the named run does not exist, is damaged, or belongs to another category or command.
         """
         if name is not None:
             run = self.open(name, category)
@@ -160,14 +152,10 @@ class Store:
     def _newest(
         self, category: Sequence[str], command: str, *, must_converge: bool
     ) -> tuple[Run | None, Run | None]:
-        """The newest run on a category that may be taken unasked, and the newest finished one that may
-        not, unless it failed to converge.
+        """The latest default run in a category, and the latest finished run that is none and did not fail.
 
-        Numbers order the runs, so that the newest is opened first and those before it are left alone; what
-        has no number, such
-        as a run that was copied there, is compared by when it began. A damaged run raises, unless one of a
-        higher number is
-        taken.
+        Run numbers give the order, so older runs are not read; runs without a number are ordered by their
+        start time. A damaged run raises an error, unless a later run is used.
         """
         place = self.root.joinpath(*category)
         inside = [place / each.name for each in _listed(place) if _is_folder(each)]
@@ -195,19 +183,15 @@ class Store:
         return newest, max(passed_over, key=lambda run: (run.manifest.started, run.name), default=None)
 
     def open(self, name: str, category: Sequence[str] = ()) -> Run:
-        """Open a run by "reference", path or name, whatever its state.
+        """Open a run in any state, by "reference", path or name.
 
-        A name without its folders, such as "0001-edges", is looked for on the category and then on every
-        category
-        of the same
-        feature (of all, if no category is given), where it is taken if it is the only one. So is the
-        beginning
-        of a name, such as
-        "0001", on the category and then everywhere.
+        A name without folders, such as "0001-edges", is looked up in the category, then in the feature
+        (without category: everywhere), where it must be unique. The same holds for the beginning of a name,
+        such as "0001".
 
         Raises
         ------
-        ArtifactError : there is none, several runs have that name, or it is damaged.
+        ArtifactError : the run does not exist, the name is ambiguous, or the run is damaged.
         """
         for folder in self._candidates(name, category):
             if _is_run(folder):
@@ -246,10 +230,9 @@ class Store:
         raise ArtifactError(f"there is no run {name!r}", remedy)
 
     def folders(self, below: Path | None = None) -> list[Path]:
-        """Every run folder at or below a folder; without one the user's first, then the shipped ones.
+        """All run folders in and below a folder; by default, the user's runs and then the bundled ones.
 
-        Also a folder that cannot be listed, which may hold runs, and one that has lost its manifest:
-        `open_folder` says so.
+        Unreadable folders and folders without a manifest are included; `open_folder` raises their error.
         """
         if below is not None:
             return _run_folders(below)
@@ -259,8 +242,9 @@ class Store:
         ]
 
     def runs(self, category: Sequence[str] = ()) -> list[Run]:
-        """The user's runs on a category, verified manifests each; a damaged one raises, since it may be the
-        newest.
+        """The user's runs in a category, verified.
+
+        A damaged run raises an error, because it may be the latest.
         """
         return [
             self._open_folder(folder)
@@ -268,7 +252,7 @@ class Store:
         ]
 
     def open_folder(self, folder: Path) -> Run:
-        """Open the run in a folder that `folders` gave."""
+        """Open the run in a folder returned by `folders`."""
         return self._open_folder(folder)
 
     def _candidates(self, name: str, category: Sequence[str]) -> Iterator[Path]:
@@ -319,7 +303,7 @@ class Store:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a folder is a run's, be it one that cannot be entered or has lost its manifest."""
+    """Whether a folder belongs to a run, even if it is unreadable or has lost its manifest."""
     try:
         (folder / FILE_NAME).lstat()
     except PermissionError:
@@ -330,10 +314,9 @@ def _is_run(folder: Path) -> bool:
 
 
 def _lost_its_manifest(folder: Path, *, whole: bool = False) -> bool:
-    """Whether a folder without a manifest holds what a run leaves, under a run's name; with `whole` under any
-    name.
+    """Whether a folder without a manifest holds files of a run and has a run's name (any name with `whole`).
 
-    A folder that a kill left before anything but hidden files was written is none.
+    Folders with hidden files only, left by a killed process, do not count.
     """
     if not (whole or CLAIMED.match(folder.name)):
         return False
@@ -342,11 +325,11 @@ def _lost_its_manifest(folder: Path, *, whole: bool = False) -> bool:
 
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, in order; nothing where there is none.
+    """The sorted contents of a folder; empty if it does not exist.
 
     Raises
     ------
-    ArtifactError : it cannot be listed, so that nobody knows which runs it holds.
+    ArtifactError : the folder is unreadable, so its runs are unknown.
     """
     try:
         with os.scandir(folder) as entries:
@@ -362,7 +345,7 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _why_passed_over(manifest: Manifest) -> str:
-    """Why a finished run is taken only where it is named."""
+    """Why a finished run is not a default run."""
     return "is a study" if manifest.is_study else "was shortened" if manifest.partial else "was not judged"
 
 
@@ -371,7 +354,7 @@ def _is_complete(manifest: Manifest) -> bool:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether a folder, or a link to one, may hold runs."""
+    """Whether a path is a folder, or a link to one, that may hold runs."""
     aside = entry.name.startswith(".") or entry.name in ("lost+found", FILE_NAME)
     try:
         return not aside and entry.is_dir()
@@ -391,11 +374,9 @@ def _some(name: str, known: Collection[str]) -> str:
 
 
 def _run_folders(root: Path, skip: Path | None = None, *, whole: bool = False) -> list[Path]:
-    """Run folders at and below `root`; links to folders, such as one on a larger disk, are followed, each
-    folder once.
+    """Run folders in and below `root`. Links to folders are followed, each folder once.
 
-    With `whole` nothing but runs lies there, so that every folder with files of a run must be one or lie in
-    one.
+    With `whole`, the folder holds runs only: a folder with files must be a run or part of one.
     """
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()
@@ -424,11 +405,11 @@ def _run_folders(root: Path, skip: Path | None = None, *, whole: bool = False) -
 
 
 def default_and_newest(store: Store, category: Sequence[str], command: str, preset: str) -> list[Run]:
-    """The converged run of a command that is taken unasked, and the best one of the preset: none, one or two.
+    """The default run of a command, and the best run of the preset.
 
     Raises
     ------
-    ArtifactError : a run on that category is damaged, so that nobody knows which would be taken.
+    ArtifactError : a run in the category is damaged, so the default run is unknown.
     """
     found = []
     with contextlib.suppress(MissingRunError):
@@ -446,7 +427,7 @@ def bundled_runs(store: Store, category: Sequence[str], command: str) -> list[Ru
 
 
 def best_run(preset: str, runs: Iterable[Run]) -> Run | None:
-    """Of finished runs of a preset the one that is worth most: your newest complete one, else the longest."""
+    """The best finished run of a preset: your latest complete one, else the longest."""
     finished = [
         run
         for run in runs
@@ -456,9 +437,7 @@ def best_run(preset: str, runs: Iterable[Run]) -> Run | None:
 
 
 def _worth(run: Run) -> tuple[Any, ...]:
-    """A trial of a few iterations does not hide a long training; of what is whole, the user's goes before the
-    shipped.
-    """
+    """Sort key: the user's complete runs, then iterations, the user's runs, and the start time."""
     mine = not run.is_reference
     return (
         mine and not run.manifest.partial,

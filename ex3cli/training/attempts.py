@@ -1,6 +1,4 @@
-"""Attempts at a training: `attempts.jsonl` in a run's folder, and `convergence.json`, their counts over all
-runs.
-"""
+"""Attempts at a training: `attempts.jsonl` in a run's folder, and `convergence.json`, their counts."""
 
 import json
 from collections import Counter
@@ -27,7 +25,7 @@ VERDICTS = ("converged", "failed", "unjudged")
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at a training and how it ended; an attempt still under way has none."""
+    """A finished attempt at a training."""
 
     attempt: int  # 1 is the first
     seed: int
@@ -39,17 +37,13 @@ class Attempt:
 
     @property
     def counts_toward_rate(self) -> bool:
-        """Whether it says something of how often a training fails: it was judged, and had its preset's whole
-        length.
-        """
+        """Whether the attempt counts toward the failure rate: it was evaluated and has its full length."""
         return self.verdict != "unjudged" and not self.shortened
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What attempts add up to. Shortened and unjudged ones are told apart and are not among the failed or
-    converged.
-    """
+    """Counts of attempts. Shortened and unevaluated attempts are counted separately."""
 
     failed_before_first_success: int | None  # None while nothing has converged
     failed: int
@@ -65,14 +59,13 @@ def describe_verdict(verdict: str, reason: str | None) -> str:
 
 
 class AttemptLog:
-    """`attempts.jsonl`: each attempt is entered once, when it is decided, and never changed.
+    """`attempts.jsonl`: each attempt is recorded once, when it is over, and never changed.
 
-    A training keeps its attempts in its checkpoints and writes the file from them (`restore`); others read
-    the file.
+    A training stores its attempts in its checkpoints and restores the file from them; others read the file.
 
     Parameters
     ----------
-    write : writes bytes to a path of the folder; a run's `write_bytes` also keeps the digest.
+    write : writes bytes to a path of the folder; a run's `write_bytes` also records the digest.
     """
 
     def __init__(self, folder: Path, write: Callable[[str, bytes], object] | None = None) -> None:
@@ -81,11 +74,11 @@ class AttemptLog:
         self._known: list[Attempt] | None = None
 
     def entries(self) -> list[Attempt]:
-        """The decided attempts, in order: the restored and recorded ones, or those of the file.
+        """The recorded attempts, in order.
 
         Raises
         ------
-        ArtifactError : a line that is no attempt, or a number that is out of turn.
+        ArtifactError : a line is invalid, or a number is out of order.
         """
         if self._known is not None:
             return list(self._known)
@@ -100,11 +93,11 @@ class AttemptLog:
         return parse(data, self.path)
 
     def record(self, attempt: Attempt) -> None:
-        """Enter the next decided attempt, atomically and on the disk before this returns.
+        """Record the next attempt, atomically and flushed to disk.
 
         Raises
         ------
-        ArtifactError : it is not the next one, which would lose or double an attempt; or the disk is full.
+        ArtifactError : it is not the next attempt, or the disk is full.
         """
         entries = self.entries()
         if attempt.attempt != len(entries) + 1 or attempt.verdict not in VERDICTS:
@@ -114,7 +107,7 @@ class AttemptLog:
         self._write_all([*entries, attempt])
 
     def restore(self, entries: Sequence[Attempt]) -> None:
-        """Begin with the attempts that a checkpoint holds, whatever the file holds, which is written anew."""
+        """Replace the file by the attempts of a checkpoint."""
         self._known = []
         if entries:
             self._write_all(entries)
@@ -127,7 +120,7 @@ class AttemptLog:
 
 
 def parse(data: bytes, path: Path) -> list[Attempt]:
-    """The attempts that the bytes of an `attempts.jsonl` tell; `path` is named in errors."""
+    """The attempts in the bytes of an `attempts.jsonl`; errors name `path`."""
     known = {each.name for each in fields(Attempt)}
     entries: list[Attempt] = []
     try:
@@ -146,23 +139,21 @@ def parse(data: bytes, path: Path) -> list[Attempt]:
 
 
 def attempt_from_row(row: Mapping[str, Any]) -> Attempt:
-    """The attempt that a row tells which holds an attempt's fields among others, as those of a history do."""
+    """The attempt in a row with further fields, such as a row of a history."""
     return Attempt(**{each.name: row[each.name] for each in fields(Attempt)})
 
 
 def attempts_of(run: Run) -> list[Attempt]:
-    """The decided attempts of any run; of one that is not under way right now, only if its digest matches."""
+    """The recorded attempts of a run; unless it is running, its digest must match."""
     if FILE_NAME not in run.manifest.files or run.manifest.state == "running":
         return AttemptLog(run.path).entries()
     return parse(run.read_bytes(FILE_NAME), run.path / FILE_NAME)
 
 
 def deduplicate(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt]]:
-    """Each attempt once, in the place of the first: one of the same settings, seed, device and threads is
-    that training again.
+    """Each attempt once, at its first position; equal settings, seed, device and threads mean a repeated run.
 
-    Where it was judged by another classifier than before, the newer verdict counts; one that nobody judged
-    undoes none.
+    If repeated runs were evaluated by different classifiers, the latest verdict counts.
     """
     kept: dict[tuple[str, int], tuple[Run, Attempt]] = {}
     for run, attempt in found:
@@ -183,7 +174,7 @@ def deduplicate(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt
 
 
 def tally(attempts: Iterable[Attempt]) -> Tally:
-    """Count attempts, given in the order in which they were made."""
+    """Count attempts, given in their order."""
     every = list(attempts)
     counted = [each for each in every if not each.shortened]
     verdicts = [each.verdict for each in counted if each.counts_toward_rate]
@@ -200,10 +191,9 @@ def tally(attempts: Iterable[Attempt]) -> Tally:
 
 
 def tally_by_category(runs: Iterable[Run]) -> dict[str, Tally]:
-    """The count of each category, such as "gan/fashion-mnist/dcgan", over the runs that hold attempts, the
-    oldest run first.
+    """Counts by category, such as "gan/fashion-mnist/dcgan", over all runs, the oldest first.
 
-    An attempt that was made again counts once: see `deduplicate`.
+    Repeated runs are counted once: see `deduplicate`.
     """
     categories: dict[str, list[Attempt]] = {}
     ordered = sorted(runs, key=lambda run: (run.manifest.started, run.name))
@@ -213,12 +203,10 @@ def tally_by_category(runs: Iterable[Run]) -> dict[str, Tally]:
 
 
 def derive_convergence(store: Store) -> Path:
-    """Write `convergence.json` anew from every run in the user's artifacts folder.
+    """Rewrite `convergence.json` from all runs in the user's artifacts folder.
 
-    Call it after an attempt has been recorded. Under a lock, so that of two trainings that end together the
-    one that writes
-    last has read what both recorded. A damaged run cannot stop another's count: it is named in the file,
-    under `damaged`.
+    Called after an attempt has been recorded. A lock ensures that of two simultaneous calls, the later one
+    counts both attempts. Damaged runs are listed under `damaged`.
     """
     path = store.root / CONVERGENCE_FILE
     try:
@@ -238,9 +226,7 @@ def derive_convergence(store: Store) -> Path:
 
 
 def readable_runs(store: Store) -> tuple[list[Run], dict[str, str]]:
-    """The user's runs whose manifest and attempts are sound, and for each other folder what is
-    wrong with it.
-    """
+    """The user's runs with valid manifest and attempts, and for each other folder the error."""
     sound, damaged = [], {}
     for folder in store.folders():
         if folder.is_relative_to(store.reference):

@@ -1,6 +1,4 @@
-"""The loop that every training shares: one step after the other, with checkpoints and a clean end when a
-signal asks for it.
-"""
+"""The training loop: steps, checkpoints, and a graceful stop on signals."""
 
 import math
 import time
@@ -17,30 +15,30 @@ from ex3cli.training.progress import Progress
 
 SECONDS_BETWEEN_SAVES = 60.0
 NON_FINITE = "non-finite"
-"""The reason of a training whose numbers became NaN or infinite."""
+"""The reason of a failure by a NaN or infinite value."""
 
 
 class Trainer(Protocol):
-    """A training that goes step by step and can be saved after each."""
+    """A training in steps, with a state that can be saved after each step."""
 
     @property
     def done(self) -> int:
-        """Steps taken, over all attempts."""
+        """Number of steps taken, over all attempts."""
         ...
 
     @property
     def over(self) -> bool:
-        """Whether no step is left."""
+        """Whether the training is over."""
         ...
 
     @property
     def where(self) -> str:
-        """How far it has come, for a person."""
+        """The current position, as text."""
         ...
 
     @property
     def ended_epoch(self) -> bool:
-        """Whether the last step completed an epoch, whose numbers a kill should not lose."""
+        """Whether the last step ended an epoch; the state is then saved."""
         ...
 
     def step(self) -> None:
@@ -48,11 +46,11 @@ class Trainer(Protocol):
         ...
 
     def state(self) -> Tree:
-        """Everything that the next step depends on."""
+        """The state for a checkpoint."""
         ...
 
     def restore(self, state: Tree) -> None:
-        """Go on where `state` was taken."""
+        """Restore a state returned by `state`."""
         ...
 
 

@@ -73,7 +73,7 @@ def test_what_a_class_is_taken_for_fits_its_accuracy(ex3: Callable[..., Any], tm
     rows = [
         [cell.strip() for cell in line.split("│")[1:4]]
         for line in shown.splitlines()
-        if ", " in line and "│" in line
+        if ": " in line and "│" in line
     ]
     rows = [row for row in rows if ": " in row[2]]
     assert len(rows) == 10
@@ -81,7 +81,7 @@ def test_what_a_class_is_taken_for_fits_its_accuracy(ex3: Callable[..., Any], tm
         other, times = taken.split(": ")
         assert other != name
         assert int(times) <= round(10 * (100 - float(right)))  # of 1,000 test images a class
-    assert ["Shirt", "T-shirt/top"] in [[name, taken.split(",")[0]] for name, _, taken in rows]
+    assert ["Shirt", "T-shirt/top"] in [[name, taken.split(":")[0]] for name, _, taken in rows]
 
 
 def test_on_the_real_data_the_shipped_ones_are_what_was_recorded(

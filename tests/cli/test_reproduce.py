@@ -132,7 +132,7 @@ def test_a_training_made_again_is_the_same_bit_for_bit_and_nothing_stays_behind(
     (result,) = outcome.document["runs"]
     assert (result["same"], result["differing"], result["made_with"]) == (True, [], {})
     assert contents(theirs) == before
-    named = Path(outcome.stderr.split("made again in ")[1].split(",")[0])
+    named = Path(outcome.stderr.split("temporary folder ")[1].split(",")[0])
     assert not named.exists()
     assert not Path("artifacts").exists()
 
@@ -174,7 +174,7 @@ def test_a_forged_result_differs_though_a_forged_twin_lies_beside_it(ex3: Ex3, t
     # results first
     assert [each["file"] for each in result["differing"]] == ["table.json", "figures/accuracy.svg"]
     assert result["differing"][0]["largest_difference"] == pytest.approx(0.05)
-    assert "differs from what its command gives: table.json and 1 more" in outcome.stderr
+    assert "differs from its repetition: table.json and 1 more" in outcome.stderr
     assert "do not trust it" in outcome.stderr
 
 
@@ -198,7 +198,7 @@ def test_a_source_that_is_not_as_it_was_is_refused(ex3: Ex3, theirs: Path) -> No
     forge(theirs / "vae/digits/0001-paper", "metrics.jsonl", b"")
     outcome = ex3("runs", "reproduce", theirs / "vae/digits/0002-eval")
     assert outcome.exit_code == 4
-    assert "was computed from vae/digits/0001-paper, which is not there as it was then" in outcome.stderr
+    assert "was computed from vae/digits/0001-paper, now missing or changed" in outcome.stderr
     assert str(theirs) in outcome.stderr
 
 
@@ -311,7 +311,7 @@ def test_every_shipped_training_is_carried_out_with_its_settings(
             "gan train",
             ["ex3", "gan", "train", "--dataset", "digits", "--kind", "wgn"],
             2,
-            "'wgn' is not known",
+            "'wgn' is unknown",
         ),
         ("gan train", ["ex3", "gan", "train", "--no-such"], 2, "No such option"),
         ("runs ship", ["ex3", "runs", "ship", "gan/digits/dcgan/0001-odd"], 4, "has an invalid command line"),
@@ -465,7 +465,7 @@ def test_an_interruption_without_a_folder_names_how_to_keep_what_is_done(
 
     monkeypatch.setattr(rerun.Repetition, "make", interrupt)
     outcome = ex3("runs", "reproduce", theirs / "gan/digits/dcgan/0001-quick")
-    assert (outcome.exit_code, "--into FOLDER keeps what is done" in outcome.stderr) == (143, True)
+    assert (outcome.exit_code, "use --into FOLDER to keep the state" in outcome.stderr) == (143, True)
     assert "/tmp/gone" not in outcome.stderr
 
 

@@ -90,9 +90,7 @@ def _correlations(rows: list[dict[str, Any]]) -> "Table":
     from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(
-        Column("run", overflow="fold"), "iterations", "ρ", "ρ of changes", "estimate", "FID from there on"
-    )
+    table = Table(Column("run", overflow="fold"), "iterations", "ρ", "ρ (changes)", "estimate", "FID after")
     for row in rows:
         length = f"{row['iterations']:,}" + (" (shortened)" if row["partial"] else "")
         cells = (row["run"], length, _rho(row["correlation"]), _rho(row["correlation_of_changes"]))
