@@ -9,7 +9,7 @@ from ex3cli.errors import ArtifactError
 from ex3cli.escaping import printable
 from ex3cli.report.assembly import Report
 from ex3cli.report.document import (
-    REFERENCE,
+    REFERRED,
     About,
     Figure,
     Formula,
@@ -142,8 +142,7 @@ def _part(part: Part, files: dict[str, bytes]) -> list[str]:
 def _paragraph(text: str | Formula) -> str:
     if isinstance(text, Formula):
         return f"$ {to_typst(text.latex)} $"
-    pattern = re.escape(REFERENCE).replace(r"\{\}", "(.*?)")
-    return re.sub(pattern, r"@\1", escape(text))
+    return REFERRED.sub(lambda found: "@" + found[1].replace("\\", ""), escape(text))
 
 
 def _missing(gap: MissingResult) -> str:
