@@ -180,3 +180,19 @@ def test_what_fails_with_tags_is_compiled_without(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(typst, "compile", refuse_tags)
     assert compile_pdf(tmp_path).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("text", "own"), [("Łukasz Ørsted θ ≠ ½ ∞ ‖", True), ("עדה", False), ("艾达", False)]
+)
+def test_a_script_that_the_compiler_has_no_font_for_takes_the_systems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, own: bool
+) -> None:
+    (tmp_path / SOURCE).write_text(text, encoding="utf-8")
+    given: dict[str, Any] = {}
+    compiled = typst.compile
+    monkeypatch.setattr(
+        typst, "compile", lambda *words, **more: given.update(more) or compiled(*words, **more)
+    )
+    compile_pdf(tmp_path)
+    assert given["ignore_system_fonts"] is own
