@@ -40,27 +40,34 @@ def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
 def report(
     context: Context,
     author: Annotated[
-        list[str] | None, _option("Who hands it in: name, ID. Repeatable; remembered.", OPENING)
+        list[str] | None,
+        _option("Who hands it in: name, ID. Repeatable; remembered.", OPENING, metavar="TEXT"),
     ] = None,
     title: Annotated[
-        str | None, _option("Title; remembered.", OPENING, show_default="what the exercise is about")
+        str | None,
+        _option("Title; remembered.", OPENING, metavar="TEXT", show_default="what the exercise is about"),
     ] = None,
-    course: Annotated[str | None, _option("Course; remembered.", OPENING)] = None,
+    course: Annotated[str | None, _option("Course; remembered.", OPENING, metavar="TEXT")] = None,
     link: Annotated[
-        list[str] | None, _option("Address of code or weights. Repeatable; remembered.", OPENING)
+        list[str] | None,
+        _option("Address of code or weights. Repeatable; remembered.", OPENING, metavar="URL"),
     ] = None,
     questions: Annotated[
         str | None,
         _option(
             "Sections to write, in this order, separated by commas; remembered.",
             CONTENT,
+            metavar="NAMES",
             show_default="distances,costs,lab,few-labels,gans,decisions",
         ),
     ] = None,
     attach: Annotated[
-        list[Path] | None, _option("A PNG to show in the GAN Lab section. Repeatable; remembered.", CONTENT)
+        list[Path] | None,
+        _option("A picture for the section `lab`. Repeatable; remembered.", CONTENT, metavar="FILE"),
     ] = None,
-    caption: Annotated[list[str] | None, _option("Caption of each attached picture.", CONTENT)] = None,
+    caption: Annotated[
+        list[str] | None, _option("Caption of each attached picture.", CONTENT, metavar="TEXT")
+    ] = None,
     short: Annotated[
         bool, _option("Leave the PDF's appendix out (how each result was made).", CONTENT, "--short")
     ] = False,

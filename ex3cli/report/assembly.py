@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ex3cli.errors import ArtifactError
-from ex3cli.report.document import Figure, MissingResult, Part, Section, numbered
+from ex3cli.report.document import Figure, MissingResult, Part, Section, numbered, refer
 from ex3cli.report.sections import (
     convergence,
     correlation,
@@ -18,6 +18,7 @@ from ex3cli.report.sections import (
     trainings,
 )
 from ex3cli.report.source import DamagedError, MissingError, ResultSource
+from ex3cli.report.words import listed
 
 Builder = Callable[[ResultSource], Part]
 
@@ -120,7 +121,9 @@ def assemble(
     sections = [_section(archive, name, QUESTIONS[name]) for name in questions]
     if attached:
         place = questions.index(ATTACHED_TO) if ATTACHED_TO in questions else len(questions) - 1
-        part = Part("Attached", figures=attached)
+        figures = [replace(each, label=f"attached-{number}") for number, each in enumerate(attached, 1)]
+        said = f"Added by hand: {listed([refer(each.label) for each in figures])}."
+        part = Part("Attached", [said], figures=figures)
         sections[place] = replace(sections[place], parts=[*sections[place].parts, part])
     return Report(numbered(sections))
 

@@ -1,19 +1,18 @@
 """The parts of a report, as the page and the PDF both show them: sections, tables, figures, formulas."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Literal, TypeVar
 
-REFERENCE = "\ue000{}\ue001"
-"""A table or figure named in a paragraph, as `refer` writes it; these two characters have no meaning of
-their own.
-"""
+REFERRED = re.compile("\ue000(.*?)\ue001")
+"""A table or figure named in a paragraph, as `refer` writes it; these two characters mean nothing else."""
 
 
 def refer(label: str) -> str:
     """The place in a paragraph where "Table 3" or "Figure 2" will stand."""
-    return REFERENCE.format(label)
+    return f"\ue000{label}\ue001"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The page itself: one self-contained file of HTML, the same to the byte for the same artifacts."""
 
-import re
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
@@ -9,13 +8,11 @@ from markupsafe import Markup, escape
 import ex3cli
 from ex3cli.escaping import printable
 from ex3cli.report.assembly import Report
-from ex3cli.report.document import REFERENCE, About, Formula
+from ex3cli.report.document import REFERRED, About, Formula
 from ex3cli.report.formulas import to_mathml
 from ex3cli.report.images import uri
 from ex3cli.report.provenance import made_with
 from ex3cli.report.source import ResultSource
-
-REFERRED = re.compile(re.escape(REFERENCE).replace(r"\{\}", "(.*?)"))
 
 
 def render(report: Report, archive: ResultSource, about: About) -> str:

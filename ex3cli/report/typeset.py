@@ -9,7 +9,7 @@ from ex3cli.errors import ArtifactError
 from ex3cli.escaping import printable
 from ex3cli.report.assembly import Report
 from ex3cli.report.document import (
-    REFERENCE,
+    REFERRED,
     About,
     Figure,
     Formula,
@@ -25,6 +25,8 @@ from ex3cli.report.source import ResultSource
 
 SOURCE = "report.typ"
 WIDTH, HEIGHT = 16.8, 7.4  # cm: what a figure may take of a page
+OTHER_SCRIPTS = re.compile("[\u0590-\u1cff\u2e80-\U0010ffff]")
+"""What the compiler's own fonts lack: Hebrew, Arabic, Chinese, … These are set in fonts of the system."""
 LONG_TABLE = 30  # rows; one that is longer may go on on the next page
 WORDS = 28  # characters; a column with a longer cell holds sentences
 MARKUP = re.compile(r"[\\#$*_`@<>\[\]~/]|-(?=[-?\d])|\.(?=\.)")
@@ -59,7 +61,7 @@ def typst_source(
 
 
 def compile_pdf(folder: Path) -> bytes:
-    """The PDF of the source in a folder; equal sources give equal bytes.
+    """The PDF of the source in a folder; equal sources give equal bytes, but for scripts of OTHER_SCRIPTS.
 
     Raises
     ------
@@ -70,10 +72,12 @@ def compile_pdf(folder: Path) -> bytes:
     path = folder / SOURCE
     if not path.is_file():
         raise ArtifactError(f"{path} is missing", "write it first: ex3 report")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    own_fonts = not OTHER_SCRIPTS.search(text.replace("\ufffd", ""))
     for tags in (True, False):  # a table that goes on on the next page may fail with tags
         try:
             pdf = typst.compile(
-                str(path), root=str(folder), ignore_system_fonts=True, timestamp=0, pdf_tags=tags
+                str(path), root=str(folder), ignore_system_fonts=own_fonts, timestamp=0, pdf_tags=tags
             )
             return bytes(pdf)
         except typst.TypstError as error:
@@ -142,8 +146,7 @@ def _part(part: Part, files: dict[str, bytes]) -> list[str]:
 def _paragraph(text: str | Formula) -> str:
     if isinstance(text, Formula):
         return f"$ {to_typst(text.latex)} $"
-    pattern = re.escape(REFERENCE).replace(r"\{\}", "(.*?)")
-    return re.sub(pattern, r"@\1", escape(text))
+    return REFERRED.sub(lambda found: "@" + found[1].replace("\\", ""), escape(text))
 
 
 def _missing(gap: MissingResult) -> str:

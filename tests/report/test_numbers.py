@@ -141,12 +141,61 @@ def test_the_evaluation_at_hand_stands_in_the_row_of_its_preset(
     assert error(RECIPES["paper"]) == "40.00 ± 1.00"
 
 
-def make_again(store: Store, old: Run, document: dict[str, Any]) -> None:
+def test_other_features_and_label_spreading_have_rows_of_their_own(
+    store: Store, everything: Path, few_labels: dict[str, Run]
+) -> None:
+    old = few_labels["fashion-mnist"]
+    document = old.read_json("table.json")
+    for each in document["results"]:
+        each["accuracy_mean"] = 0.9
+    make_again(store, old, document | {"features": "posterior mean"}, features=["mean"])
+    make_again(store, old, document | {"transductive": True}, transductive=True)
+    found = table(part(read(store), "few-labels", "Results"), "Test error")
+    rows = {row[1]: row[2] for row in found.rows if row[0] == "Fashion-MNIST"}
+    assert rows["convolutional VAE: posterior mean"] == "10.00 ± 1.00"
+    assert rows[f"{RECIPES['edges']}, label spreading"] == "10.00 ± 1.00"
+
+
+def test_pictures_of_the_vae_that_is_taken_are_shown(
+    store: Store, everything: Path, make: Make, few_labels: dict[str, Run]
+) -> None:
+    assert "The VAE" not in [each.title for each in read(store).sections[3].parts if each.figures]
+    sources = few_labels["fashion-mnist"].manifest.sources
+    category = ("vae", "fashion-mnist")
+    figures = ("reconstructions",)
+    make(category, "vae reconstruct", figures=figures, sources={"another": "0" * 64})
+    right = make(category, "vae reconstruct", label="new", figures=figures, sources=sources)
+    make(category, "vae sample", figures=("samples",), sources=right.manifest.sources)
+    found = part(read(store), "few-labels", "The VAE")
+    assert [each.run for each in found.makings] == [right.name, "vae/fashion-mnist/0004-run"]
+    assert not found.folded
+
+
+def test_two_classes_have_a_figure_each(
+    store: Store, everything: Path, make: Make, generators: dict[str, Run]
+) -> None:
+    panels = [{"panel": name, "run": None, "indices": [4, 5]} for name in ("real", "dcgan", "wgan")]
+    for label in ("Bag", "Bag"):
+        make(
+            ("gan", "fashion-mnist", "comparison"),
+            "gan compare",
+            label=label,
+            figures=("comparison",),
+            summary={"missing": 0},
+            files={"comparison.json": {"label": label, "seed": 0, "panels": panels, "missing": []}},
+            sources={run.name: run.manifest.digest for run in generators.values()},
+        )
+    found = part(read(store), "gans", "Two images of each")
+    assert [each.caption.partition(":")[0] for each in found.figures] == ["Bag", "Dress"]
+    assert not found.gaps  # the best has real images
+
+
+def make_again(store: Store, old: Run, document: dict[str, Any], **config: Any) -> None:
     run = store.new_run(
         tuple(old.manifest.category),
         label="eval",
         command="vae eval",
-        config=old.manifest.config,
+        config={**old.manifest.config, **config},
         seed=0,
         argv=["ex3"],
         sources=old.manifest.sources,

@@ -166,3 +166,33 @@ def test_a_source_that_does_not_compile_is_named_with_its_line(tmp_path: Path) -
     (tmp_path / SOURCE).write_text("Words.\n\n#strong[\n")
     with pytest.raises(ArtifactError, match=r"report\.typ, line 3 does not compile: unclosed delimiter"):
         compile_pdf(tmp_path)
+
+
+def test_what_fails_with_tags_is_compiled_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typst refuses some tables that go on on the next page beside a figure, if the PDF is to be tagged."""
+    (tmp_path / SOURCE).write_text("Words.")
+    compiled = typst.compile
+
+    def refuse_tags(*words: Any, **given: Any) -> Any:
+        if given["pdf_tags"]:
+            raise typst.TypstError("invalid document structure, this element's PDF tag would be split up")
+        return compiled(*words, **given)
+
+    monkeypatch.setattr(typst, "compile", refuse_tags)
+    assert compile_pdf(tmp_path).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("text", "own"), [("Łukasz Ørsted θ ≠ ½ ∞ ‖", True), ("עדה", False), ("艾达", False)]
+)
+def test_a_script_that_the_compiler_has_no_font_for_takes_the_systems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, own: bool
+) -> None:
+    (tmp_path / SOURCE).write_text(text, encoding="utf-8")
+    given: dict[str, Any] = {}
+    compiled = typst.compile
+    monkeypatch.setattr(
+        typst, "compile", lambda *words, **more: given.update(more) or compiled(*words, **more)
+    )
+    compile_pdf(tmp_path)
+    assert given["ignore_system_fonts"] is own

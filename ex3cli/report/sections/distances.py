@@ -138,7 +138,7 @@ def why_wasserstein(_: ResultSource) -> Part:
             "falls continuously to 0, and its derivative sign(θ) names the direction at every θ ≠ 0.",
             "KL is not symmetric either. Let R be uniform on the half 0 ≤ y ≤ ½ of P's segment. Then "
             "KL(R‖P) = log 2, but KL(P‖R) = ∞: mass of the first distribution where the second has none "
-            "costs infinitely much, the reverse nothing. JS and W are symmetric.",
+            "costs infinitely much, the reverse does not. JS and W are symmetric.",
             "Real and generated images lie near thin sets that hardly meet, like the two segments. The "
             "best discriminator D = p/(p + q) then makes no mistake, and what the original GAN's "
             "generator minimises,",

@@ -129,25 +129,22 @@ def pictures(archive: ResultSource) -> Part:
             quick=False,
         )
         trained = archive.taken(("vae", dataset), TRAIN, gap)
-        runs = {"vae train": trained}
+        runs = {TRAIN: trained}
         for command in PICTURES:
             for run in archive.of(("vae", dataset), command):  # the newest comes last
                 if run.manifest.state == "finished" and derived_from(run, trained):
                     runs[command] = run
-        for command, (name, caption) in {"vae train": BOUND, **PICTURES}.items():
+        for command, (name, shown) in {TRAIN: BOUND, **PICTURES}.items():
             if command in runs and f"{name}.png" in runs[command].manifest.files:
                 makings.append(making(runs[command]))
-                figures.append(
-                    figure(
-                        archive,
-                        runs[command],
-                        name,
-                        alt=f"{_title(dataset)}: {caption}",
-                        caption=f"{_title(dataset)}: {caption}",
-                        folded=command == "vae train" or dataset != DATASETS[0],
-                    )
-                )
-    return Part("The VAE" if figures else "", figures=figures, makings=makings)
+                caption = f"{_title(dataset)}: {shown}"
+                folded = command == TRAIN or dataset != DATASETS[0]
+                label = "" if folded else command.replace(" ", "-")
+                more: dict[str, Any] = {"alt": caption, "caption": caption, "folded": folded, "label": label}
+                figures.append(figure(archive, runs[command], name, **more))
+    references = [refer(each.label) for each in figures if not each.folded]
+    said = [f"What the VAE makes of images: {listed(references)}."] if references else []
+    return Part("The VAE", said, figures=figures, makings=makings, folded=not references)
 
 
 def answer(archive: ResultSource) -> str:
@@ -164,8 +161,7 @@ def answer(archive: ResultSource) -> str:
 def _rows(
     archive: ResultSource, dataset: str, document: dict[str, Any], found: "Judged | None"
 ) -> tuple[list[tuple[str, Row]], list[Judged]]:
-    """What each set of features comes to on a data set, by a name; and the
-    evaluations among them.
+    """What each set of features comes to on a data set, by its name, and the evaluations among them.
 
     An evaluation of the user's takes the place of the comparison's row of the same features.
     """

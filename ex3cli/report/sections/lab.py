@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
+from ex3cli.report.document import REFERRED, Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.source import ResultSource
@@ -50,7 +50,8 @@ def answer(archive: ResultSource) -> str:
 
 
 def _name(run: "Run") -> str:
-    return str(run.manifest.config.get("distribution", run.manifest.category[-1]))
+    name = str(run.manifest.config.get("distribution", run.manifest.category[-1]))
+    return REFERRED.sub("", name)
 
 
 def _why(run: "Run") -> str:
