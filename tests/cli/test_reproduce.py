@@ -175,7 +175,7 @@ def test_a_forged_result_differs_though_a_forged_twin_lies_beside_it(ex3: Ex3, t
     assert [each["file"] for each in result["differing"]] == ["table.json", "figures/accuracy.svg"]
     assert result["differing"][0]["largest_difference"] == pytest.approx(0.05)
     assert "differs from its repetition: table.json and 1 more" in outcome.stderr
-    assert "do not trust it" in outcome.stderr
+    assert "do not trust this run" in outcome.stderr
 
 
 def test_nothing_is_taken_that_lies_in_the_folder_for_repetitions(ex3: Ex3, theirs: Path) -> None:
@@ -358,7 +358,7 @@ def test_all_shipped_trainings_need_a_folder_that_stays(
     assert (outcome.exit_code, "ex3 runs reproduce --into artifacts" in outcome.stderr) == (2, True)
     monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
     nothing = ex3("runs", "reproduce", "--into", "artifacts")
-    assert (nothing.exit_code, "there is no shipped training" in nothing.stderr) == (4, True)
+    assert (nothing.exit_code, "there are no bundled trainings" in nothing.stderr) == (4, True)
     folder = store.reference / "gan/digits/dcgan"
     folder.mkdir(parents=True)
     (folder / FILE_NAME).write_text("{")

@@ -67,7 +67,7 @@ def test_of_a_training_that_is_shipped_as_a_record_only_what_it_did_is_there(
 ) -> None:
     made = shortened("wide")
     refused = ex3("runs", "ship", made, "--record")
-    assert (refused.exit_code, "--record is for" in refused.stderr, "--as NAME" in refused.stderr) == (
+    assert (refused.exit_code, "--record requires" in refused.stderr, "--as NAME" in refused.stderr) == (
         2,
         True,
         True,
@@ -75,7 +75,7 @@ def test_of_a_training_that_is_shipped_as_a_record_only_what_it_did_is_there(
     document = ex3("runs", "ship", made, "--as", "wide", "--record", "--json").document
     assert document["files"].keys() == {"losses.safetensors", "attempts.jsonl", "metrics.jsonl"}
     drawn = ex3("gan", "sample", *DIGITS, "--run", document["run"])
-    assert (drawn.exit_code, "only the record of" in drawn.stderr) == (4, True)
+    assert (drawn.exit_code, "bundled without its generator weights" in drawn.stderr) == (4, True)
     (again,) = ex3("runs", "reproduce", document["run"], "--into", "anew", "--json").document["runs"]
     assert again["same"] is True
     shown = ex3("gan", "overview", "--dataset", "digits", "--artifacts", "anew", "--json").document[
