@@ -94,7 +94,7 @@ def canonical_kind(name: str) -> str:
     lowered = name.strip().lower().replace("_", "-")
     kind = ALIASES.get(lowered, lowered)
     if kind not in KINDS:
-        raise UsageError(f"--kind {name!r} is not known", did_you_mean(name, (*KINDS, *ALIASES)))
+        raise UsageError(f"--kind {name!r} is unknown", did_you_mean(name, (*KINDS, *ALIASES)))
     return kind
 
 
