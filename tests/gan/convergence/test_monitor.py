@@ -281,7 +281,7 @@ class Told(ConvergenceMonitor):
         )
         self.report, self.interval, self.evaluations, self.seconds = report, 3, [], 0.0
 
-    def _measure(self, trainer: GANTrainer) -> dict[str, float]:
+    def _evaluate(self, trainer: GANTrainer) -> dict[str, float]:
         return {**GOOD, "iteration": float(trainer.iteration), "fid": self.fids[trainer.iteration // 3 - 1]}
 
 
@@ -294,7 +294,7 @@ def test_at_the_end_an_attempt_has_converged_unless_it_falls_short(
     class AtTheEnd(Told):
         fids = (1.0, 1.0, 1.0, 1.0)
 
-        def _rule_at_the_end(self, trainer: GANTrainer) -> Failure | None:
+        def _final_evaluation(self, trainer: GANTrainer) -> Failure | None:
             self.evaluations[-1] = {**self.evaluations[-1], "label_agreement": 0.95, "coverage": coverage}
             return unmet_criterion(self.evaluations[-1], self.evaluation_setup.thresholds)
 
@@ -372,7 +372,7 @@ def test_an_unconditional_generator_s_spread_is_held_against_that_of_all_real_im
     def spread(conditional: bool) -> float:
         chosen = replace(CHOSEN, conditional=conditional)
         trainer = GANTrainer(chosen, digits.train_images, digits.train_labels, 10, 0, torch.device("cpu"))
-        return ConvergenceMonitor(evaluation_setup, trainer, lambda check: None)._real_pixel_spread
+        return ConvergenceMonitor(evaluation_setup, trainer, lambda check: None)._real_pixel_std
 
     images, labels = digits.train_images.numpy(), digits.train_labels.numpy()
     assert spread(conditional=True) == pytest.approx(pixel_std(images[:2000], labels[:2000]))
