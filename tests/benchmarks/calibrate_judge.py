@@ -113,8 +113,8 @@ def faults(kind: str) -> dict[str, dict[str, Any]]:
         "divergence": {
             "patch": (
                 GANTrainer,
-                "_set_step_sizes",
-                runaway(GANTrainer._set_step_sizes, 50 if kind == "dcgan" else 10),
+                "_set_learning_rates",
+                runaway(GANTrainer._set_learning_rates, 50 if kind == "dcgan" else 10),
             )
         },
         "constant output": {

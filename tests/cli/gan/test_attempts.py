@@ -119,7 +119,7 @@ def test_the_last_verdict_decides_and_the_failed_are_counted(
 def test_a_generator_is_taken_by_default_only_if_it_has_converged(
     new_run: Callable[..., Run], store: Store
 ) -> None:
-    context: Any = SimpleNamespace(store=store, dataset="digits")
+    context: Any = SimpleNamespace(store=store, dataset="digits", dataset_word="digits")
     unjudged = new_run(category=("gan", "digits", "dcgan"), command="gan train")
     unjudged.finish({})
     with pytest.raises(ArtifactError, match="no converged run") as caught:
@@ -154,7 +154,9 @@ def test_a_monitor_gets_held_out_images_and_its_kind_s_thresholds(
 def test_a_run_goes_on_with_the_classifier_it_began_with_and_no_other(digits_classifier: Path) -> None:
     shutil.copytree(digits_classifier, "artifacts")
     store = Store(Path("artifacts"))
-    context: Any = SimpleNamespace(store=store, dataset="digits", note=lambda text: None)
+    context: Any = SimpleNamespace(
+        store=store, dataset="digits", dataset_word="digits", note=lambda text: None
+    )
     name = "classifier/digits/0001-tiny"
 
     def began(**sources: str) -> Any:

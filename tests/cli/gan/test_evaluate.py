@@ -167,8 +167,11 @@ def test_eval_gives_each_figure_beside_its_floor(ex3: Callable[..., Any], judged
     for name in ("fid", "coverage", "density", "label_agreement"):
         assert document[name] == getattr(expected.scores, name), name
     for name in ("fid", "coverage", "density"):
-        assert document[f"{name}_floor"] == getattr(expected.floor, name), name
-    assert (document["kid"], document["kid_floor"]) == (expected.scores.kid.value, expected.floor.kid.value)
+        assert document[f"{name}_floor"] == getattr(expected.baseline, name), name
+    assert (document["kid"], document["kid_floor"]) == (
+        expected.scores.kid.value,
+        expected.baseline.kid.value,
+    )
     assert document["classifier_accuracy"] == classifier.manifest.summary["accuracy"]
     fewer = ex3(*words, "-n", 120, "--json").document
     assert fewer["n"] == 120
