@@ -308,7 +308,7 @@ class FixedFigures(ConvergenceMonitor):
         )
         self.report, self.interval, self.evaluations, self.seconds = report, 3, [], 0.0
 
-    def _measure(self, session: GANTrainer) -> dict[str, float]:
+    def _evaluate(self, session: GANTrainer) -> dict[str, float]:
         return {**GOOD, "iteration": float(session.iteration), "fid": self.fids[session.iteration // 3 - 1]}
 
 
@@ -321,7 +321,7 @@ def test_at_the_end_an_attempt_has_converged_unless_it_falls_short(
     class AtTheEnd(FixedFigures):
         fids = (1.0, 1.0, 1.0, 1.0)
 
-        def _rule_at_the_end(self, session: GANTrainer) -> Failure | None:
+        def _final_evaluation(self, session: GANTrainer) -> Failure | None:
             self.evaluations[-1] = {**self.evaluations[-1], "label_agreement": 0.95, "coverage": coverage}
             return unmet_criterion(self.evaluations[-1], self.evaluation_setup.thresholds)
 
@@ -390,7 +390,7 @@ def test_the_last_images_may_be_no_farther_than_twice_the_best_distance(
             )
             self.evaluation_setup = replace(evaluation_setup, thresholds=at)
 
-        def _measure(self, session: GANTrainer) -> dict[str, float]:
+        def _evaluate(self, session: GANTrainer) -> dict[str, float]:
             images, _ = averaged_samples(session, len(evaluation_setup.real.real.labels), "verdict")
             last["fid"] = mean_fid(predict(evaluation_setup.classifier, images).features, self._small)
             at_the_end = session.iteration == CHOSEN.iterations
@@ -415,7 +415,7 @@ def test_an_unconditional_generator_s_spread_is_held_against_that_of_all_real_im
     def spread(conditional: bool) -> float:
         chosen = replace(CHOSEN, conditional=conditional)
         session = GANTrainer(chosen, digits.train_images, digits.train_labels, 10, 0, torch.device("cpu"))
-        return ConvergenceMonitor(evaluation_setup, session, lambda check: None)._real_pixel_spread
+        return ConvergenceMonitor(evaluation_setup, session, lambda check: None)._real_pixel_std
 
     images, labels = digits.train_images.numpy(), digits.train_labels.numpy()
     assert spread(conditional=True) == pytest.approx(pixel_std(images[:2000], labels[:2000]))
