@@ -71,7 +71,7 @@ def test_images_that_are_all_alike_are_farther_than_the_spread_of_the_real_ones(
     (point, *_) = predict(load_classifier(classifier), images).features
     gap = np.square(point - real.mean(axis=0, dtype=np.float64)).sum()
     assert done.scores.fid == pytest.approx(gap + np.trace(np.cov(real, rowvar=False)), rel=1e-5)
-    assert done.scores.fid > done.floor.fid
+    assert done.scores.fid > done.baseline.fid
     assert done.scores.variety == pytest.approx(np.zeros(10), abs=1e-4)
     assert done.scores.label_agreement == pytest.approx(0.1, abs=0.005)  # one class for all of ten in turn
 
