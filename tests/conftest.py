@@ -233,7 +233,7 @@ class Tape:
     """
 
     def __init__(self) -> None:
-        self.ran, self.recordings, self.execution = 0, 0, 0
+        self.ran, self.recordings, self.replays = 0, 0, 0
         self.operations: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = []
 
     def run(self, body: Callable[[], Any]) -> Any:
@@ -261,7 +261,7 @@ class Tape:
 
         @torch.no_grad()
         def play() -> None:
-            self.execution += 1
+            self.replays += 1
             if fresh:
                 fresh.clear()
                 return

@@ -51,7 +51,7 @@ def test_the_body_is_called_for_the_first_few_and_the_recording_only(tape: Any) 
     captured = GraphedStep(body, tape)
     for value in values(20):
         captured(Inputs(value))
-    assert (body.calls, tape.ran, tape.recordings, tape.played) == (WARM_UPS + 1, WARM_UPS, 1, 20 - WARM_UPS)
+    assert (body.calls, tape.ran, tape.recordings, tape.replays) == (WARM_UPS + 1, WARM_UPS, 1, 20 - WARM_UPS)
 
 
 def test_a_changing_number_is_frozen(tape: Any) -> None:

@@ -81,7 +81,7 @@ def test_played_iterations_equal_those_run_one_by_one(
 ) -> None:
     played, run = trained(trainer(kind, tape, **changes)), trained(trainer(kind, direct, **changes))
     assert same(played, run)
-    assert (tape.ran, tape.recordings, tape.execution) == (WARM_UPS, 1, ITERATIONS - WARM_UPS)
+    assert (tape.ran, tape.recordings, tape.replays) == (WARM_UPS, 1, ITERATIONS - WARM_UPS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
