@@ -14,8 +14,6 @@ import ex3cli
 from ex3cli import evaluate, load_classifier, load_generator, load_vae, train_gan
 from ex3cli.errors import ArtifactError, UsageError
 
-pytestmark = pytest.mark.trains
-
 Ex3 = Callable[..., Any]
 
 

@@ -78,6 +78,7 @@ class Manifest:
         return (
             all(isinstance(words, list) for words in (self.argv, self.category))
             and all(isinstance(text, str) for text in (*texts, *self.argv, *self.category))
+            and len(self.category) > 0
             and all(isinstance(each, dict) for each in (*dictionaries, *of_texts, self.files))
             and all(isinstance(text, str) for each in of_texts for text in each.values())
             and all(type(number) is int and number >= 0 for number in (self.seed, self.threads, self.schema))

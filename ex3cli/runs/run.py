@@ -76,9 +76,8 @@ class Run:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             take(self._lock)
-            (self.path / WRITER_NAME).write_text(
-                f"process {os.getpid()} on {platform.node()}, since {now()[:19]} UTC"
-            )
+            writer = f"process {os.getpid()} on {platform.node()}, since {now()[:19]} UTC"
+            write_atomically(self.path / WRITER_NAME, writer.encode())  # never through a link or a pipe
         except Timeout:
             raise ArtifactError(
                 f"{self.path} is being written by another ex3{self._writer()}",

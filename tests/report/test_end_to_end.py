@@ -23,7 +23,7 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.criteria import Thresholds
 from ex3cli.runs.run import Run
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
 KINDS = ("dcgan", "wgan", "wgan-clip")
 DIVERGENCE = "divergence --theta 0 --theta 0.5 --samples 60 --critic-steps 3 --critic-width 4"

@@ -1,4 +1,5 @@
 import errno
+import logging
 import os
 import subprocess
 import sys
@@ -83,6 +84,7 @@ def test_where_nothing_can_be_flushed_files_are_written_with_one_warning(
     def refuse(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
+    caplog.set_level(logging.WARNING, "ex3cli")  # a command with --quiet in this process has raised it
     monkeypatch.setattr(os, "fsync", refuse)
     note_once.cache_clear()
     for data in (b"old", b"new"):

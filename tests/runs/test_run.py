@@ -20,7 +20,7 @@ from ex3cli.runs import files
 from ex3cli.runs.files import note_once
 from ex3cli.runs.jsonio import digest, to_json
 from ex3cli.runs.manifest import Manifest
-from ex3cli.runs.run import Run
+from ex3cli.runs.run import WRITER_NAME, Run
 from ex3cli.runs.store import Store
 
 mpl.use("agg")
@@ -203,6 +203,7 @@ def test_anything_else_in_place_of_a_manifest_is_damage(tmp_path: Path, content:
         {"state": "odd"},
         {"ended": 3},
         {"schema": True},
+        {"category": []},
         {"seed": 2**64},
         {"config": {"width": [10**400]}},
         {"extra": 1},
@@ -437,3 +438,17 @@ def test_where_there_are_no_locks_a_run_is_written_with_one_warning(
         f"note: this file system has no locks ({os.strerror(number)}): let no two commands write the same "
         "run at once"
     ]
+
+
+def test_the_note_of_the_writer_replaces_a_link_and_a_pipe(new_run: NewRun, tmp_path: Path) -> None:
+    (precious := tmp_path / "precious.txt").write_text("mine")
+    run = new_run()
+    run.mark("interrupted")
+    writer = run.path / WRITER_NAME
+    for put in (lambda: writer.symlink_to(precious), lambda: os.mkfifo(writer)):
+        writer.unlink()
+        put()
+        reopened = Run(run.path, run.name, Manifest.read(run.path)).reopen({"width": 2})
+        assert "process" in writer.read_text()
+        reopened.mark("interrupted")
+    assert precious.read_text() == "mine"
