@@ -24,7 +24,7 @@ LABELS = torch.arange(64) % 2
 
 
 @pytest.fixture
-def softplus_gan() -> Iterator[Kind]:
+def outside_kind() -> Iterator[Kind]:
     """A kind that the package does not have."""
     kind = Kind(
         name="my-gan",
@@ -66,7 +66,7 @@ def test_a_name_is_taken_once() -> None:
 
 
 def test_a_kind_from_outside_is_trained_sampled_and_counted(
-    softplus_gan: Kind, digits_classifier: Path, ex3: Callable[..., Any]
+    outside_kind: Kind, digits_classifier: Path, ex3: Callable[..., Any]
 ) -> None:
     options = ("--kind", "my-gan", "--dataset", "digits", "--artifacts", digits_classifier)
     trained = ex3(
@@ -96,17 +96,15 @@ def test_the_critic_of_lsgan_minimizes_squares() -> None:
     assert (losses[:, LOSSES.index("generator_loss")] >= 0).all()
 
 
-@pytest.mark.parametrize("kind", ["dcgan", "wgan"])
-def test_spectral_normalization_bounds_every_layer_of_the_score(kind: str) -> None:
-    config = GANConfig.resolve(kind=kind, critic_norm="spectral", width=4, iterations=40, batch_size=16)
-    trainer = GANTrainer(config, IMAGES, LABELS, 2, 0, torch.device("cpu"))
-    for _ in range(40):  # power iteration approaches the largest singular value step by step
-        trainer.step()
-    critic = trainer.networks.critic
-    layers = [*critic.downs, critic.score, critic.embedding]
-    for layer in layers:
-        largest = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), ord=2)  # type: ignore[union-attr]
-        assert largest == pytest.approx(1, abs=0.15)
+def test_spectral_normalization_bounds_every_layer_of_the_score() -> None:
+    """Power iteration with fixed weights converges to the largest singular value, on every processor."""
+    _, critic = build(GANConfig.resolve(critic_norm="spectral", width=4), 2, 0)
+    for _ in range(500):
+        critic(IMAGES[:2, None].float() / 255, LABELS[:2])
+    for layer in (*critic.downs, critic.score, critic.embedding):
+        assert isinstance(layer, torch.nn.Module)
+        weight = layer.weight.detach().flatten(1)  # type: ignore[operator, union-attr]
+        assert torch.linalg.matrix_norm(weight, ord=2) == pytest.approx(1, abs=0.02)
 
 
 def test_spectral_normalization_resumes_to_the_bit() -> None:

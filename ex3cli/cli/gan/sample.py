@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ex3cli.classifier.network import Classifier
     from ex3cli.runs.run import Run
 
 
@@ -124,19 +125,25 @@ def sample(
             folder
             / f"{begin}-{in_file_names(names[wanted]) if wanted is not None else 'all'}-seed{context.seed}"
         )
+        classifiers: list[Run] = []  # the one that accepts images, if there is need of it
+
+        def classifier() -> "Classifier":
+            classifiers.append(_classifier_for(context, run))
+            return load_classifier(classifiers[0])
+
         samples = draw_samples(
             generator,
             names,
             wanted,
             count=count,
             seed=context.seed,
-            load_classifier=lambda: load_classifier(_classifier_for(context, run)),
+            load_classifier=classifier,
         )
         saved = samples.save(stem, scale=scale)
         document |= {"images": saved.images, "sheet": saved.sheet}
-        if samples.drawn is not None:
+        if classifiers:
             document |= {
-                "classifier": _classifier_for(context, run).name,
+                "classifier": classifiers[0].name,
                 "acceptance_rate": samples.acceptance_rate,
                 "drawn": samples.drawn,
             }

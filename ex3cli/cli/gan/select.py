@@ -9,7 +9,7 @@ import typer
 from ex3cli.cli.command import Context
 from ex3cli.errors import ArtifactError, MissingRunError, UsageError, did_you_mean
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.kinds import KINDS, canonical_kind
+from ex3cli.gan.kinds import DEFAULT_KIND, KINDS, canonical_kind
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
@@ -59,7 +59,6 @@ Trainings = Annotated[
 
 
 TRAIN = "gan train"
-DEFAULT_KIND = "dcgan"  # without --kind and --run
 
 Kind = Annotated[
     str | None,

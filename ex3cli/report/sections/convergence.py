@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.gan.kinds import NAMES
+from ex3cli.gan.kinds import NAMES, PRIMARY_KINDS
 from ex3cli.metrics.statistics import wilson_interval
 from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
-from ex3cli.report.sections.gans import ASKED, DATASET, TRAIN, kinds
+from ex3cli.report.sections.gans import DATASET, TRAIN, kinds
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.report.words import fixed, listed, number, percent
 from ex3cli.training.attempts import Attempt, Tally, attempt_from_row, tally
@@ -178,7 +178,7 @@ def answer(archive: ResultSource) -> str:
     failed = [
         f"{each.tally.failed_before_first_success} of {NAMES[each.kind]}"
         for each in counts(archive)[0]
-        if each.kind in ASKED and each.tally.failed_before_first_success is not None
+        if each.kind in PRIMARY_KINDS and each.tally.failed_before_first_success is not None
     ]
     return (
         f"Attempts that failed before the first that converged: {listed(failed)}. The losses are "

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.gan.kinds import NAMES
+from ex3cli.gan.kinds import NAMES, PRIMARY_KINDS
 from ex3cli.report.document import MissingResult, Part, Table
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
-from ex3cli.report.sections.gans import ASKED, DATASET, kinds, trained
+from ex3cli.report.sections.gans import DATASET, kinds, trained
 from ex3cli.report.sections.trainings import with_the_papers_settings
 from ex3cli.report.source import MissingError, ResultSource, derived_from
 from ex3cli.report.words import fixed, listed
@@ -96,7 +96,7 @@ def _sources(archive: ResultSource) -> "list[Run]":
         try:
             found += [trained(archive, kind), with_the_papers_settings(archive, kind)]
         except MissingError:
-            if kind in ASKED:
+            if kind in PRIMARY_KINDS:
                 raise
     return [run for run in found if run is not None]
 

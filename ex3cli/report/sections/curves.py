@@ -5,18 +5,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ex3cli.gan.kinds import NAMES
+from ex3cli.gan.kinds import KINDS, NAMES, PRIMARY_KINDS
 from ex3cli.report.document import Figure, Formula, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
-from ex3cli.report.sections.gans import ASKED, kinds, trained
+from ex3cli.report.sections.gans import kinds, trained
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.report.words import fixed
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
 
-JUDGES = {"dcgan": "discriminator", "wgan": "critic", "wgan-clip": "critic"}
 LOSSES_FILE = "losses.safetensors"
 PIECES = 8
 EXPLANATION: list[str | Formula] = [
@@ -44,7 +43,7 @@ def losses(archive: ResultSource) -> Part:
         try:
             run = trained(archive, kind)
         except MissingError as missing:
-            gaps += [missing.gap] if kind in ASKED or missing.gap.damaged else []
+            gaps += [missing.gap] if kind in PRIMARY_KINDS or missing.gap.damaged else []
             continue
         figures += curves_of(archive, run, kind)
         rows.append([NAMES[kind], *_row(archive, run)])
@@ -89,7 +88,7 @@ def curves_of(archive: ResultSource, run: "Run", kind: str) -> list[Figure]:
             "figures/losses",
             caption=f"{name}: loss against iteration.",
             alt=f"{name}: curves of the losses over {summary['iterations']:,} iterations; they end at "
-            f"{JUDGES[kind]}'s loss "
+            f"{KINDS[kind].critic_title}'s loss "
             f"{fixed(summary['critic_loss'], 3)}, generator's {fixed(summary['generator_loss'], 3)}.",
         ),
         figure(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.gan.kinds import NAMES
+from ex3cli.gan.kinds import KINDS, NAMES
 from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
 from ex3cli.report.sections.distances import lines
 from ex3cli.report.sections.few_label_runs import comparison, ordered
@@ -143,17 +143,17 @@ def architecture(archive: ResultSource) -> Part:
 
 def _value(config: dict[str, Any], key: str) -> str:
     """A setting; a dash where the training does not read it."""
-    needed = {
-        "gp_weight": ("kind", "wgan"),
-        "weight_clip": ("kind", "wgan-clip"),
-        "class_weight_clip": ("kind", "wgan-clip"),
-        "beta1": ("optimizer", "adam"),
-        "beta2": ("optimizer", "adam"),
+    kind = KINDS.get(str(config.get("kind")))
+    constraint = None if kind is None else kind.constraint
+    is_read = {
+        "gp_weight": constraint == "gradient penalty",
+        "weight_clip": constraint == "weight clipping",
+        "class_weight_clip": constraint == "weight clipping",
+        "beta1": config.get("optimizer") == "adam",
+        "beta2": config.get("optimizer") == "adam",
     }
-    if key in needed:
-        name, wanted = needed[key]
-        if config.get(name) != wanted:
-            return "–"
+    if not is_read.get(key, True):
+        return "–"
     value = config.get(key)
     return f"{value:,}" if type(value) is int else option(value)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.gan.kinds import NAMES
+from ex3cli.gan.kinds import NAMES, PRIMARY_KINDS
 from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 DATASET = "fashion-mnist"
 LABEL = "dress"
 TRAIN, EVALUATE, COMPARE = "gan train", "gan eval", "gan compare"
-ASKED = ("dcgan", "wgan")
 """The kinds that the exercise asks for; the third is shown where it has been trained."""
 
 
@@ -45,7 +44,7 @@ def untrained(archive: ResultSource, kind: str) -> MissingResult:
 
 def kinds(archive: ResultSource) -> list[str]:
     """The kinds asked for, and others that have a training or attempts."""
-    return [kind for kind in NAMES if kind in ASKED or archive.of(("gan", DATASET, kind), TRAIN)]
+    return [kind for kind in NAMES if kind in PRIMARY_KINDS or archive.of(("gan", DATASET, kind), TRAIN)]
 
 
 def scored(archive: ResultSource, kind: str) -> Scored:
@@ -69,7 +68,7 @@ def all_scored(archive: ResultSource) -> tuple[list[Scored], list[MissingResult]
         try:
             found.append(scored(archive, kind))
         except MissingError as missing:
-            gaps += [missing.gap] if kind in ASKED or missing.gap.quick or missing.gap.damaged else []
+            gaps += [missing.gap] if kind in PRIMARY_KINDS or missing.gap.quick or missing.gap.damaged else []
     return found, gaps
 
 
@@ -150,7 +149,7 @@ def side_by_side(archive: ResultSource) -> Part:
         "two images of each kind beside two real ones", "none was drawn by the generators taken now", command
     )
     sources = []
-    for kind in ASKED:
+    for kind in PRIMARY_KINDS:
         sources.append(trained(archive, kind))
     runs = _comparisons(archive, sources, gap)
     figures = [_images(archive, run, label="" if place else "side-by-side") for place, run in enumerate(runs)]
@@ -164,7 +163,7 @@ def side_by_side(archive: ResultSource) -> Part:
             f"With {NAMES[kind]}",
             archive.command("ex3", "gan", "sample", "--kind", kind, "--label", LABEL, "-n", "2"),
         )
-        for kind in ASKED
+        for kind in PRIMARY_KINDS
     ]
     said = [
         f"{refer('side-by-side')} shows them. New images, of any class and number, come from the trained "
