@@ -144,9 +144,9 @@ def is_tuple_type(hint: Any) -> bool:
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value has its field's type. An int is accepted as a float; a bool is not a number."""
     if is_tuple_type(hint):
-        return isinstance(value, tuple) and all(_fits(one, get_args(hint)[0]) for one in value)
+        return isinstance(value, tuple) and all(_fits(item, get_args(hint)[0]) for item in value)
     if get_origin(hint) in (Union, UnionType):
-        return any(_fits(value, each) for each in get_args(hint))
+        return any(_fits(value, member) for member in get_args(hint))
     if hint in (int, float):
         return not isinstance(value, bool) and isinstance(value, int if hint is int else int | float)
     return isinstance(value, hint)
@@ -159,15 +159,15 @@ def _check(name: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> None:
             f"{option} {value!r} has the wrong type",
             f"give a value of type {getattr(hint, '__name__', hint)}",
         )
-    for one in value if isinstance(value, tuple) else (value,):
-        if rule["choices"] and one not in rule["choices"]:
-            raise UsageError(f"{option} {one!r} is unknown", did_you_mean(str(one), rule["choices"]))
-        if isinstance(one, bool) or not isinstance(one, int | float):
+    for item in value if isinstance(value, tuple) else (value,):
+        if rule["choices"] and item not in rule["choices"]:
+            raise UsageError(f"{option} {item!r} is unknown", did_you_mean(str(item), rule["choices"]))
+        if isinstance(item, bool) or not isinstance(item, int | float):
             continue
         low, high = rule["minimum"], rule["maximum"]
-        too_low = low is not None and (one <= low if rule["exclusive"] else one < low)
-        if not abs(one) <= LARGEST or too_low or (high is not None and one > high):
-            shown = repr(one) if isinstance(one, float) or abs(one) <= LARGEST else "of so many digits"
+        too_low = low is not None and (item <= low if rule["exclusive"] else item < low)
+        if not abs(item) <= LARGEST or too_low or (high is not None and item > high):
+            shown = repr(item) if isinstance(item, float) or abs(item) <= LARGEST else "of so many digits"
             raise UsageError(
                 f"{option} {shown} is out of range",
                 f"give a number {range_words(low, high, exclusive=rule['exclusive'])}",

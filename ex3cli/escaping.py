@@ -1,24 +1,18 @@
-"""Text of a user's, such as the name of a file or a folder, made safe to print."""
+"""Escaping of a user's text, such as file names, for printing."""
 
 import re
 
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, line separators, changes of the writing direction, and bytes of a file name that are no
-text.
-"""
+"""Control characters, line separators, direction marks, and undecodable bytes of file names."""
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """The text with every unprintable character as its escape: ESC becomes `\\x1b`; with `lines` a line feed
-    stays one.
-    """
-    return UNPRINTABLE.sub(
-        lambda found: found[0] if lines and found[0] == "\n" else _escape(ord(found[0])), text
-    )
+    """The text with escaped unprintable characters, such as `\\x1b` for ESC; `lines` keeps line feeds."""
+    return UNPRINTABLE.sub(lambda found: "\n" if lines and found[0] == "\n" else _escape(found[0]), text)
 
 
-def _escape(code: int) -> str:
-    byte = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code  # Python's stand-in for a byte that is no text
-    return {9: "\\t", 10: "\\n", 13: "\\r"}.get(code) or (
-        f"\\x{byte:02x}" if byte < 256 else f"\\u{byte:04x}"
-    )
+def _escape(character: str) -> str:
+    code = ord(character)
+    byte = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code  # surrogates stand for undecodable bytes
+    hexadecimal = f"\\x{byte:02x}" if byte < 256 else f"\\u{byte:04x}"
+    return {"\t": "\\t", "\n": "\\n", "\r": "\\r"}.get(character, hexadecimal)

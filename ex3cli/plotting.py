@@ -1,4 +1,4 @@
-"""The Matplotlib style and the colors of every figure."""
+"""Matplotlib, with the style and colors of all figures."""
 
 import logging
 import os
@@ -13,8 +13,8 @@ from ex3cli.escaping import printable
 
 
 def _import_matplotlib() -> None:
-    """Import Matplotlib with its own `matplotlibrc`, which it looks for in the working folder first."""
-    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # notices of its font cache and its folders
+    """Import Matplotlib with its own `matplotlibrc`, instead of one in the working folder."""
+    logging.getLogger("matplotlib").setLevel(logging.CRITICAL)  # messages about its font cache and folders
     if "matplotlib" in sys.modules:
         return
     spec = find_spec("matplotlib")
@@ -30,7 +30,7 @@ def _import_matplotlib() -> None:
         del os.environ["MATPLOTLIBRC"]
         os.environ.update({name: value for name, value in theirs.items() if value is not None})
     if theirs["MPLBACKEND"]:
-        with suppress(ValueError):  # a notebook's backend, for its own figures
+        with suppress(ValueError):  # the backend of a notebook
             matplotlib.rcParams["backend"] = theirs["MPLBACKEND"]
 
 
@@ -39,19 +39,17 @@ _import_matplotlib()
 import matplotlib as mpl  # noqa: E402
 from matplotlib.font_manager import findfont, get_font  # noqa: E402
 
-# Okabe and Ito's palette: told apart with every common kind of colour blindness, and by lightness in print.
-BLUE, VERMILLION, GREEN, ORANGE, PURPLE, GREY = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#E69F00",
-    "#CC79A7",
-    "#666666",
-)
+# The palette of Okabe and Ito: distinguishable with common kinds of color blindness, and in print.
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+PURPLE = "#CC79A7"
+GREY = "#666666"
 PLAIN = (1, 2, 5, 10)
 """Steps between the ticks of an axis, times a power of ten."""
 LONGEST = 60
-"""Characters of a user's text in a figure; of a longer one the middle is left out."""
+"""Maximum characters of a user's text in a figure; the middle of a longer one is omitted."""
 
 DEFAULTS = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
 OURS: dict[Any, Any] = {
@@ -61,21 +59,22 @@ OURS: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "svg.hashsalt": "ex3",  # the same ids each time
+    "svg.hashsalt": "ex3",  # for reproducible ids
     "svg.fonttype": "path",
 }
 
 
 def style() -> AbstractContextManager[Any]:
-    """Fonts, grid and spines, to draw and to save within."""
+    """A context with the style of all figures, for drawing and saving."""
     return mpl.rc_context(DEFAULTS | OURS)
 
 
 def plain_text(text: str) -> str:
-    """A user's text as a figure shows it: without mathematics, and `?` for what the font lacks."""
+    """A user's text for a figure, not as mathematics; `?` replaces characters that the font lacks."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 :]}"
-    return "".join(each if _has_glyph(each) else "?" for each in printable(text)).replace("$", r"\$")
+    shown = "".join(character if _has_glyph(character) else "?" for character in printable(text))
+    return shown.replace("$", r"\$")
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""Named random streams: every random number is a function of the run's seed and the stream's name."""
+"""Named random streams: all random numbers are functions of the run's seed and the stream's name."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,39 +9,32 @@ import torch
 
 
 def child_seed(seed: int, *names: str | int) -> int:
-    """A 63-bit seed for the purpose that `names` spells, the same on every machine and in every Python
-    process.
+    """A 63-bit seed derived from `seed` and `names`, the same on all machines.
 
-    Two different names give independent streams, so that an added draw in one place moves no number in
-    another.
+    Different names give independent streams: an additional draw in one stream does not change another.
     """
     words = "\x1f".join([str(seed), *(str(name) for name in names)])
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1
 
 
 def seed_of_32_bits(seed: int, *names: str | int) -> int:
-    """As `child_seed`, for libraries whose seeds have 32 bits, such as scikit-learn's `random_state`."""
+    """A 32-bit `child_seed`, for libraries such as scikit-learn."""
     return child_seed(seed, *names) >> 31
 
 
 def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
-    """NumPy generator (PCG64) of the stream that `names` spells."""
+    """The NumPy generator (PCG64) of the stream `names`."""
     return np.random.default_rng(child_seed(seed, *names))
 
 
 def torch_generator(seed: int, *names: str | int) -> torch.Generator:
-    """A CPU generator for one purpose, independent of every other name's; `get_state` goes into
-    checkpoints.
-    """
+    """The torch generator, on the CPU, of the stream `names`."""
     return torch.Generator().manual_seed(child_seed(seed, *names))
 
 
 @contextmanager
 def forked_global_rng(seed: int, *names: str | int) -> Iterator[None]:
-    """Seed torch's global generator inside the block and put it back after.
-
-    For what only draws from the global one, such as layer initialization: nothing outside notices.
-    """
+    """Seed torch's global generator in the block, for functions that accept no generator."""
     saved = torch.get_rng_state()
     torch.set_rng_state(torch_generator(seed, *names).get_state())
     try:

@@ -1,3 +1,4 @@
-"""Pure functions of arrays that compare samples: distances between distributions, Fréchet and kernel
-distances, coverage.
+"""Pure functions of arrays that compare samples.
+
+Divergences, FID, KID, coverage, and statistics of counts.
 """

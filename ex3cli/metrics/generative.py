@@ -33,13 +33,11 @@ def gaussian_of(features: NDArray[Any]) -> Gaussian:
 
 
 def frechet_distance(one: Gaussian, other: Gaussian) -> float:
-    """Return |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2·(Σ₁Σ₂)^½): the squared 2-Wasserstein distance of the two normal
-    distributions.
+    """FID: |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2·(Σ₁Σ₂)^½), the squared 2-Wasserstein distance of two normals.
 
-    As an estimate from n samples it is biased upwards, by about a constant over n: compare only figures of
-    equal n, and
-    each with its floor, the distance between two real sets of that size. Symmetric, zero only for equal mean
-    and covariance.
+    Symmetric; zero only for equal mean and covariance. The estimate from n samples is biased upwards by about
+    a constant over n: compare values of equal n only, each with the distance of two real samples of that
+    size.
 
     Source: Dowson and Landau 1982; as FID, on Inception's features, Heusel et al. 2017 (arXiv 1706.08500).
     """
@@ -67,30 +65,25 @@ Labels = tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]
 def kernel_distance(
     one: NDArray[Any], other: NDArray[Any], block: int = BLOCK, labels: Labels = (None, None)
 ) -> Measured:
-    """Return the squared maximum mean discrepancy with the kernel (x·y/d + 1)³, its mean over disjoint blocks
-    of samples.
+    """KID: the squared maximum mean discrepancy with the kernel (x·y/d + 1)³, averaged over disjoint blocks.
 
-    Unbiased: of two samples of one distribution it scatters around zero and is as often negative. The
-    standard error is
-    that of the blocks' mean (None with a single block), so it counts no sample twice.
+    Unbiased: for two samples of one distribution it scatters around zero. The standard error is that of the
+    mean over the blocks, None for a single block.
 
     Parameters
     ----------
-    one, other : (n, d) and (m, d) features, in any order: each is put in a random one of its own, always the
-        same, since a
-        block is a sample only then. The surplus of the longer, and of an incomplete block, is unused.
-    block : samples of each in a block; with fewer there is one block of all of them.
-    labels : of each, the (n,) classes that it was drawn by, where it has as many of each by design; None
-        where chance decided.
-        Such a sample has fewer pairs of one class than chance gives, and would seem nearer to another than it
-        is. Its blocks
-        have as many of each class too, and the pairs within a class and between classes are weighted as
-        chance would.
+    one, other : (n, d) and (m, d) features. Each is shuffled with a fixed seed, so that blocks are random
+        samples. Samples beyond the last full block are not used.
+    block : samples per block; fewer samples form a single block.
+    labels : (n,) and (m,) classes of stratified samples, which have equally many samples of each class; None
+        for random samples. A stratified sample has fewer pairs within a class than a random one, which would
+        lower the distance. So its blocks are stratified too, and pairs within and between classes are
+        weighted as in a random sample.
 
     Raises
     ------
-    ValueError : features that do not fit; labels of a sample that is not `balanced`, or fewer than two of a
-        class in a block.
+    ValueError : the shapes do not fit, labels are not `balanced`, or a block has fewer than two samples of a
+        class.
 
     Source: Bińkowski et al. 2018 (arXiv 1801.01401), KID; blocks: Zaremba et al. 2013 (arXiv 1307.1954).
     """
@@ -99,60 +92,59 @@ def kernel_distance(
             f"features {one.shape} and {other.shape} must be (n, d) with the same d and at least two rows"
         )
     least = min(len(one), len(other))
-    size = _whole_turns(min(block, least), (one, other), labels)
-    starts = range(0, least - size + 1, size)
-    orders = [_order(len(each), labels[place], place) for place, each in enumerate((one, other))]
+    size = _stratified_size(min(block, least), (one, other), labels)
+    orders = [_order(len(sample), labels[place], place) for place, sample in enumerate((one, other))]
     values = []
-    for start in starts:
-        chosen = [order[start : start + size] for order in orders]
-        classes = [None if told is None else told[which] for told, which in zip(labels, chosen, strict=True)]
-        values.append(squared_discrepancy(one[chosen[0]], other[chosen[1]], (classes[0], classes[1])))
+    for start in range(0, least - size + 1, size):
+        first, second = (order[start : start + size] for order in orders)
+        classes = (
+            None if labels[0] is None else labels[0][first],
+            None if labels[1] is None else labels[1][second],
+        )
+        values.append(squared_discrepancy(one[first], other[second], classes))
     error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
     return Measured(float(np.mean(values)), error, 0.0)
 
 
-def _whole_turns(size: int, samples: tuple[NDArray[Any], NDArray[Any]], labels: Labels) -> int:
-    """At most that many samples a block, so that it has as many of each class wherever it is a part of a
-    sample.
-    """
-    for sample, told in zip(samples, labels, strict=True):
-        if told is None:
+def _stratified_size(size: int, samples: tuple[NDArray[Any], NDArray[Any]], labels: Labels) -> int:
+    """The largest block size up to `size` with equally many samples of each class."""
+    for sample, classes in zip(samples, labels, strict=True):
+        if classes is None:
             continue
-        classes = len(np.unique(told))
-        if not balanced(told) or size < 2 * classes:
+        count = len(np.unique(classes))
+        if not balanced(classes) or size < 2 * count:
             raise ValueError(
-                f"{len(told)} labels of {classes} classes: blocks of {size} cannot have two and as many of "
-                "each"
+                f"{len(classes)} labels of {count} classes: blocks of {size} cannot have equally many and at "
+                "least two of each"
             )
-        size -= size % classes if size < len(sample) else 0
+        size -= size % count if size < len(sample) else 0
     return size
 
 
 def balanced(labels: NDArray[np.int64]) -> bool:
-    """Whether a sample has as many of every class that it has, give or take one: no draw of chance does, for
-    all purposes.
-    """
+    """Whether all classes have equally many labels, up to one: the sample is stratified, not random."""
     counts = np.unique(labels, return_counts=True)[1]
     return int(counts.max() - counts.min()) <= 1
 
 
 def squared_discrepancy(one: NDArray[Any], other: NDArray[Any], labels: Labels = (None, None)) -> float:
-    """The unbiased estimate of one block: no sample is compared with itself. Labels as in
-    `kernel_distance`.
+    """The unbiased estimate of a block, without pairs of a sample with itself.
+
+    Labels as in `kernel_distance`.
     """
     x, y = one.astype(np.float64), other.astype(np.float64)
-    own = sum(_mean_of_others(_kernel(each, each), told) for each, told in zip((x, y), labels, strict=True))
+    own = _mean_of_pairs(_kernel(x, x), labels[0]) + _mean_of_pairs(_kernel(y, y), labels[1])
     return float(own - 2 * _kernel(x, y).mean())
 
 
 def _order(count: int, labels: NDArray[np.int64] | None, place: int) -> NDArray[np.int64]:
-    """A random order, in which the classes take turns where they are given."""
+    """A random order; with labels, one in which the classes alternate."""
     order = numpy_generator(0, "kernel blocks", place).permutation(count)
     if labels is None:
         return order
     turns = np.empty(count, dtype=np.int64)
-    for each in np.unique(labels):
-        members = labels[order] == each
+    for label in np.unique(labels):
+        members = labels[order] == label
         turns[members] = np.arange(members.sum())
     return order[np.argsort(turns, kind="stable")]
 
@@ -162,28 +154,26 @@ def _kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
     return values
 
 
-def _mean_of_others(kernel: NDArray[np.float64], labels: NDArray[np.int64] | None) -> float:
-    """The mean over pairs of two samples, each class in its share of the pairs where the labels are given."""
+def _mean_of_pairs(kernel: NDArray[np.float64], labels: NDArray[np.int64] | None) -> float:
+    """The mean over pairs of different samples; with labels, weighted as in a random sample."""
     n = len(kernel)
     if labels is None:
         return float((kernel.sum() - np.trace(kernel)) / (n * (n - 1)))
     total = kernel[~np.equal.outer(labels, labels)].sum()
-    for each, count in zip(*np.unique(labels, return_counts=True), strict=True):
-        block = kernel[np.ix_(labels == each, labels == each)]
-        # count² pairs, of which count would be with itself
+    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
+        block = kernel[np.ix_(labels == label, labels == label)]
+        # scale count · (count − 1) pairs to count²
         total += (block.sum() - np.trace(block)) * count / (count - 1)
     return float(total / n**2)
 
 
-NEIGHBOURS = 5
-_ROWS = 1024  # of a distance matrix at a time
-_ROUNDING = 1e-12  # of squared distances, relative to the squared norms they are the difference of
+NEIGHBORS = 5
+_ROWS = 1024  # rows of a distance matrix in memory at a time
+_ROUNDING = 1e-12  # error of squared distances, relative to the squared norms
 
 
 class Reach(NamedTuple):
-    """Coverage, a share of the real points, and density, around 1 for samples of the real distribution
-    itself.
-    """
+    """Coverage, a share of the real points, and density, about 1 for samples of the real distribution."""
 
     coverage: float
     density: float
@@ -191,36 +181,35 @@ class Reach(NamedTuple):
 
 @dataclass(frozen=True)
 class Manifold:
-    """Real points, and around each a ball that reaches its k-th nearest other one."""
+    """Real points, each with a ball whose radius is the distance to its k-th nearest neighbor."""
 
-    points: Array  # (n, d), relative to `centre`
+    points: Array  # (n, d), relative to `center`
     squared_radii: Array  # (n,)
-    neighbours: int
-    centre: Array  # (d,)
+    neighbors: int
+    center: Array  # (d,)
 
     @classmethod
-    def around(cls, points: NDArray[Any], neighbours: int = NEIGHBOURS) -> "Manifold":
-        """The balls around (n, d) real features, n > `neighbours`."""
-        if points.ndim != 2 or len(points) <= neighbours:
-            raise ValueError(f"features {points.shape} must be (n, d) with more than {neighbours} rows")
+    def around(cls, points: NDArray[Any], neighbors: int = NEIGHBORS) -> "Manifold":
+        """The balls around (n, d) real features, n > `neighbors`."""
+        if points.ndim != 2 or len(points) <= neighbors:
+            raise ValueError(f"features {points.shape} must be (n, d) with more than {neighbors} rows")
         wide = points.astype(np.float64)
-        centre = wide.mean(axis=0)
-        wide -= centre  # differences of large squared norms would lose the distances
+        center = wide.mean(axis=0)
+        wide -= center  # smaller norms, smaller rounding errors
         radii = np.empty(len(wide))
         for start, squared in _squared_distances(wide, wide):
             places = np.arange(len(squared))
-            squared[places, start + places] = 0.0  # itself, exactly
-            radii[start : start + len(squared)] = np.partition(squared, neighbours, axis=1)[:, neighbours]
-        return cls(wide, radii, neighbours, centre)
+            squared[places, start + places] = 0.0  # the point itself
+            radii[start : start + len(squared)] = np.partition(squared, neighbors, axis=1)[:, neighbors]
+        return cls(wide, radii, neighbors, center)
 
     def reach(self, samples: NDArray[Any]) -> Reach:
-        """Coverage: the share of balls that hold a sample. Density: how many balls hold a sample, on average,
-        over k.
+        """Coverage and density of (m, d) samples.
 
-        For m samples of the real distribution itself, m = n, coverage expects 1 − 2^−k (0.969 for k = 5) and
-        density 1.
-        Coverage grows with m: compare only figures of equal n and m. Neither is moved by a few outliers among
-        the samples.
+        Coverage is the share of balls with a sample; density is the mean number of balls around a sample,
+        over k. For n samples of the real distribution, the expected coverage is 1 − 2^(−k) (0.969 for k = 5)
+        and the expected density 1. Coverage grows with m: compare values of equal n and m only. A few
+        outliers among the samples change neither.
 
         Parameters
         ----------
@@ -232,40 +221,40 @@ class Manifold:
             raise ValueError(
                 f"samples {samples.shape} must have the {self.points.shape[1]} dimensions of the real points"
             )
-        wide = samples.astype(np.float64) - self.centre
+        wide = samples.astype(np.float64) - self.center
         norms = np.square(wide).sum(axis=1)
-        covered, held = 0, 0
+        covered = 0
+        held = 0
         for start, squared in _squared_distances(self.points, wide):
             rows = slice(start, start + len(squared))
             slack = _ROUNDING * (np.square(self.points[rows]).sum(axis=1)[:, None] + norms)
             inside = squared <= self.squared_radii[rows, None] + slack
             covered += int(inside.any(axis=1).sum())
             held += int(inside.sum())
-        return Reach(covered / len(self.points), held / (self.neighbours * len(wide)))
+        return Reach(covered / len(self.points), held / (self.neighbors * len(wide)))
 
 
 def spread_within(features: NDArray[Any], labels: NDArray[np.int64], classes: int) -> Array:
-    """Mean distance between two different samples of each class, (classes,); NaN for a class with fewer than
-    two.
+    """Mean distance between different samples of each class, (classes,); NaN for fewer than two samples.
 
     Parameters
     ----------
-    features : (n, d).
-    labels : (n,).
+    features : (n, d) features.
+    labels : (n,) classes.
     """
     means = np.full(classes, np.nan)
-    for each in range(classes):
-        own = features[labels == each].astype(np.float64)
-        if len(own) > 1:
-            total = sum(float(np.sqrt(squared).sum()) for _, squared in _squared_distances(own, own))
-            means[each] = total / (len(own) * (len(own) - 1))
+    for label in range(classes):
+        members = features[labels == label].astype(np.float64)
+        if len(members) > 1:
+            total = sum(float(np.sqrt(squared).sum()) for _, squared in _squared_distances(members, members))
+            means[label] = total / (len(members) * (len(members) - 1))
     return means
 
 
 def _squared_distances(rows: Array, columns: Array) -> Iterator[tuple[int, Array]]:
-    """Some rows at a time of the (n, m) squared distances, and where they begin."""
+    """Blocks of rows of the (n, m) squared distances, with the index of their first row."""
     norms = np.square(columns).sum(axis=1)
     for start in range(0, len(rows), _ROWS):
-        some = rows[start : start + _ROWS]
-        squared = np.square(some).sum(axis=1)[:, None] + norms - 2 * some @ columns.T
+        block = rows[start : start + _ROWS]
+        squared = np.square(block).sum(axis=1)[:, None] + norms - 2 * block @ columns.T
         yield start, np.maximum(squared, 0, out=squared)

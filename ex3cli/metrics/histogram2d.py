@@ -13,19 +13,16 @@ from ex3cli.metrics.divergences import NORMAL_95, js_of_shares
 Array = NDArray[np.float64]
 
 PSEUDO_COUNT = 0.5
-"""Added to Q's count in each cell that either sample reaches (Krichevsky and Trofimov 1981): KL stays finite.
-"""
+"""Added to Q's count in each occupied cell, so that KL is finite (Krichevsky and Trofimov 1981)."""
 BOUNDED = 0.02
-"""Share of P that Q's sample may leave unreached before KL has no upper bound any more: beyond it the
-interval was found to
-miss the true value by its upper end, in up to all of 20 draws of two normal clouds."""
+"""Maximum share of P in cells without samples of Q for a finite upper end of KL's interval.
+
+Beyond it, the upper end was below the true value in up to 20 of 20 draws of two normal clouds."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and the interval around it, in the estimate's unit; `high` is infinite where only "at
-    least" can be said.
-    """
+    """An estimate and its interval; `high` is infinite if there is no upper bound."""
 
     value: float
     low: float
@@ -34,8 +31,9 @@ class Interval:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many points of each half of a sample lie in each cell: (2, side² + 1), row by row, the outside
-    last.
+    """Counts of the points of both halves of a sample by cell, (2, side² + 1), row by row.
+
+    The outside is last.
     """
 
     side: int
@@ -43,17 +41,15 @@ class Counts:
 
     @classmethod
     def of(cls, points: Array, side: int) -> Self:
-        """Count (n, 2) points on the unit square [0, 1)², an even number of cells a side. No point
-        is lost.
-        """
+        """Count (n, 2) points on the unit square [0, 1)², with an even number of cells per side."""
         if side < 2 or side % 2 or points.ndim != 2 or points.shape[1] != 2 or len(points) < 2:
             raise ValueError(f"points {points.shape} must be (n, 2), n of at least 2, and side {side} even")
         cells = np.floor(points * side)
         inside = np.all((cells >= 0) & (cells < side), axis=1)
         flat = np.where(inside, cells[:, 1] * side + cells[:, 0], side * side).astype(np.int64)
         half = len(points) // 2
-        counted = [np.bincount(each, minlength=side * side + 1) for each in (flat[:half], flat[half:])]
-        return cls(side, np.stack(counted).astype(np.float64))
+        counts = [np.bincount(cell, minlength=side * side + 1) for cell in (flat[:half], flat[half:])]
+        return cls(side, np.stack(counts).astype(np.float64))
 
     @property
     def total(self) -> Array:
@@ -73,27 +69,25 @@ class Counts:
 
 
 def kl(p: Counts, q: Counts) -> Interval:
-    """Return KL(P‖Q) in nats.
+    """KL(P‖Q) in nats.
 
-    Where P has mass and Q has none the true value is infinite and this one is not: it grows with the
-    logarithm of Q's
-    sample. How little of Q lies where its sample has not been, no sample can say, so the upper end of
-    `_estimate`'s interval
-    is raised by the share of P there, and is infinite once that share exceeds BOUNDED: KL is at least `low`.
+    If P has mass where Q has none, KL is infinite, but the estimate only grows with the logarithm of Q's
+    sample size. A sample of Q cannot bound the mass of Q in cells that it does not reach. So the share of P
+    in these cells is added to the upper end of `_estimate`'s interval, which is infinite if the share exceeds
+    BOUNDED.
     """
-    found, beyond = _estimate(p, q, _kl_of_counts, _kl_error), unreached(p, q)
-    return replace(found, high=found.high + beyond if beyond <= BOUNDED else math.inf)
+    interval = _estimate(p, q, _kl_of_counts, _kl_error)
+    beyond = unreached(p, q)
+    return replace(interval, high=interval.high + beyond if beyond <= BOUNDED else math.inf)
 
 
 def js(p: Counts, q: Counts) -> Interval:
-    """Return JS(P, Q) in nats, weights ½ and ½; from 0 to log 2, a little beyond by chance. See
-    `_estimate`.
-    """
+    """JS(P, Q) in nats (weights ½ + ½), between 0 and log 2 up to the error of the estimate."""
     return _estimate(p, q, lambda a, b: js_of_shares(a / a.sum(), b / b.sum()), _js_error)
 
 
 def unreached(p: Counts, q: Counts) -> float:
-    """Return the share of P in cells that no sample of Q reached."""
+    """The share of P in cells without samples of Q."""
     return float(p.total[q.total == 0].sum() / p.total.sum())
 
 
@@ -101,17 +95,16 @@ Statistic = Callable[[Array, Array], float]
 
 
 def _estimate(p: Counts, q: Counts, statistic: Statistic, error: Statistic) -> Interval:
-    """The statistic freed, to first order, of two biases, and an interval that allows for what is left of
-    them.
+    """The statistic, corrected to first order for two biases, with an interval that covers the rest of them.
 
-    Sampling: the bias falls as 1/n, so half of each sample shows it twice: T ≈ 2·T(n) − T(n/2). Cells blur:
-    what they lose
-    falls as the square of their width, so cells twice as wide show it fourfold: T ≈ T(h) + (T(h) − T(2h))/3.
-    The interval is
-    the 95 % one of sampling, by the delta method, widened to both sides by the size of both corrections.
+    The bias of sampling falls as 1/n, so half samples have twice the bias: T ≈ 2·T(n) − T(n/2). The bias of
+    binning falls as the square of the cells' width, so cells of twice the width have four times the bias: T ≈
+    T(h) + (T(h) − T(2h))/3. The interval is the 95 % interval of sampling, by the delta method, widened on
+    both sides by the size of both corrections.
     """
     plain = statistic(p.total, q.total)
-    fine, wide = _extrapolated(p, q, statistic), _extrapolated(p.coarser(), q.coarser(), statistic)
+    fine = _extrapolated(p, q, statistic)
+    wide = _extrapolated(p.coarser(), q.coarser(), statistic)
     value = fine + (fine - wide) / 3
     reach = NORMAL_95 * error(p.total, q.total) + abs(fine - plain) + abs(value - fine)
     return Interval(value, value - reach, value + reach)
@@ -123,9 +116,9 @@ def _extrapolated(p: Counts, q: Counts, statistic: Statistic) -> float:
 
 
 def _smoothed(p: Array, q: Array) -> tuple[Array, Array]:
-    """Shares over the cells that either reaches; Q's with the pseudo-count."""
-    seen = (p > 0) | (q > 0)
-    p, q = p[seen], q[seen] + PSEUDO_COUNT
+    """Shares in the occupied cells; Q's with the pseudo-count."""
+    occupied = (p > 0) | (q > 0)
+    p, q = p[occupied], q[occupied] + PSEUDO_COUNT
     return p / p.sum(), q / q.sum()
 
 
@@ -136,22 +129,24 @@ def _kl_of_counts(p: Array, q: Array) -> float:
 
 
 def _kl_error(p: Array, q: Array) -> float:
-    """Standard error: the slopes of KL in the shares are log p/q + 1 and −p/q."""
+    """Standard error by the delta method: the derivatives of KL in the shares are log p/q + 1 and −p/q."""
     share_p, share_q = _smoothed(p, q)
     ratio = share_p / share_q
     return float(np.sqrt(_variance(share_p, _log(ratio)) / p.sum() + _variance(share_q, ratio) / q.sum()))
 
 
 def _js_error(p: Array, q: Array) -> float:
-    """Standard error: the slopes of JS in the shares are ½·log p/m and ½·log q/m, m the mixture."""
-    seen = (p > 0) | (q > 0)
-    share_p, share_q = p[seen] / p.sum(), q[seen] / q.sum()
-    middle = (share_p + share_q) / 2
-    spread = [
-        _variance(share, _log(share / middle) / 2) / n
-        for share, n in ((share_p, p.sum()), (share_q, q.sum()))
-    ]
-    return float(np.sqrt(sum(spread)))
+    """Standard error by the delta method.
+
+    The derivatives of JS are ½·log p/m and ½·log q/m, m the mixture.
+    """
+    occupied = (p > 0) | (q > 0)
+    share_p = p[occupied] / p.sum()
+    share_q = q[occupied] / q.sum()
+    mixture = (share_p + share_q) / 2
+    variance_p = _variance(share_p, _log(share_p / mixture) / 2) / p.sum()
+    variance_q = _variance(share_q, _log(share_q / mixture) / 2) / q.sum()
+    return float(np.sqrt(variance_p + variance_q))
 
 
 def _log(ratio: Array) -> Array:

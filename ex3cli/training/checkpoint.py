@@ -1,4 +1,4 @@
-"""Saving a whole training state without a pickle, and taking it up again exactly."""
+"""Checkpoints of a whole training state, without a pickle, from which a training continues exactly."""
 
 import contextlib
 import json
@@ -16,34 +16,29 @@ from ex3cli.runs.jsonio import digest
 from ex3cli.runs.run import CHECKPOINT_FOLDER, Run
 
 STATES = "step-*.safetensors"
-MOST_BYTES = 4_000_000_000  # of a state; the largest training here has 60 million
+MOST_BYTES = 4_000_000_000  # maximum size of a state; the largest one of this package has 60 million
 
 IDENTITY = ("command", "category", "config", "seed", "data", "started")
-"""What of a run's manifest tells its checkpoint from every other training's. A folder may be moved and
-renamed.
-"""
+"""Fields of the manifest that identify a training; its folder may be moved and renamed."""
 
 Tree = Any
-"""Nested dictionaries and lists of tensors, numbers, texts, booleans and None: what `state_dict()` returns.
-"""
+"""Nested dictionaries and lists of tensors, numbers, strings, booleans and None, as from `state_dict()`."""
 
 
 class Restorable(Protocol):
-    """What takes up a state."""
+    """A training that continues from a state."""
 
     def restore(self, state: Tree) -> None:
-        """Go on where `state` was taken."""
+        """Continue from a state."""
         ...
 
 
 class Checkpointer:
-    """Keeps the newest state of a run in `checkpoint/`.
+    """Saves the latest state of a run in `checkpoint/`.
 
-    One file holds everything, named by its step and its own SHA-256: it appears atomically and proves itself
-    when it is
-    read, so there is no second file to fall out of step with it. It names the run that it belongs to, and
-    holds the digest of
-    every file that the training has written so far.
+    A checkpoint is a single file, named by its step and its SHA-256, which is written atomically and verified
+    when it is read. It has the name of its run, and the digests of all files that the training has written so
+    far.
     """
 
     def __init__(self, run: Run) -> None:
@@ -51,9 +46,7 @@ class Checkpointer:
         self.folder = run.path / CHECKPOINT_FOLDER
 
     def save(self, step: int, tree: Tree) -> None:
-        """Write the state after `step` steps, then drop the one before; the metrics' position is
-        part of it.
-        """
+        """Write the state after `step` steps and delete the previous one."""
         tensors: dict[str, torch.Tensor] = {}
         content = {
             "run": self.run.name,
@@ -68,21 +61,19 @@ class Checkpointer:
         write_atomically(self.folder / name, data)
         for older in [*self.folder.glob(STATES), *self.folder.glob(f".*{TEMPORARY}")]:
             if older.name != name:
-                with contextlib.suppress(OSError):  # `load` takes the newest
+                with contextlib.suppress(OSError):  # `load` reads the latest one
                     older.unlink()
 
     def load(self, made_anew: Collection[str] = ()) -> tuple[int, Tree] | None:
-        """The newest state and its step, with `metrics.jsonl` cut back to it; None if nothing was saved yet.
+        """The step and state of the latest checkpoint, if any; truncates `metrics.jsonl` accordingly.
 
         Parameters
         ----------
-        made_anew : files that the training writes anew from its state, so that it does not matter what they
-            hold now.
+        made_anew : files that the training writes again, so that their present content is irrelevant.
 
         Raises
         ------
-        ArtifactError : the checkpoint is damaged or another run's, or a file that the training wrote before
-            has changed.
+        ArtifactError : the checkpoint is damaged or of another run, or a file of the training has changed.
         """
         path = self._newest()
         if path is None:
@@ -90,22 +81,28 @@ class Checkpointer:
         try:
             data = files.read(path, MOST_BYTES)
         except OSError as error:
-            raise ArtifactError(f"{path} cannot be read: {error.strerror}", "train anew") from error
+            raise ArtifactError(f"{path} cannot be read: {error.strerror}", "start a new run") from error
         if digest(data) != path.stem.rpartition("-")[2]:
-            raise ArtifactError(f"{path} is damaged: it does not match the SHA-256 in its name", "train anew")
+            raise ArtifactError(
+                f"{path} is damaged: it does not match the SHA-256 in its name", "start a new run"
+            )
         tensors = formats.tensors_from_bytes(data, path)
         try:
             content = json.loads(_metadata(data)["ex3"])
-            step, mark, tree = content["step"], content["metrics"], _put_together(content["tree"], tensors)
-            name, identity, written = content["run"], content["identity"], content["files"]
+            step = content["step"]
+            position = content["metrics"]
+            tree = _put_together(content["tree"], tensors)
+            name = content["run"]
+            identity = content["identity"]
+            written = content["files"]
         except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise ArtifactError(f"{path} is no checkpoint of this ex3", "train anew") from error
+            raise ArtifactError(f"{path} is not a checkpoint of this version", "start a new run") from error
         if differing := _differences(identity, self._identity()):
             raise ArtifactError(
                 f"{path} is a checkpoint of another training, {name} ({differing})",
-                f"put back the checkpoint of {self.run.name}, or train anew",
+                f"put back the checkpoint of {self.run.name}, or start a new run",
             )
-        self.run.metrics.truncate(mark)
+        self.run.metrics.truncate(position)
         self.run.written = {
             file: recorded for file, recorded in written.items() if file not in made_anew
         } | self.run.written
@@ -113,23 +110,21 @@ class Checkpointer:
         return step, tree
 
     def restore(self, trainer: Restorable) -> None:
-        """Let a training go on from the newest state, if there is one; see `load`."""
+        """Let a training continue from the latest checkpoint, if there is one."""
         if (restored := self.load()) is not None:
             with self.restoring():
                 trainer.restore(restored[1])
 
     @contextmanager
     def restoring(self) -> Iterator[None]:
-        """Turn the error of a state that does not fit the training, such as one of another version, into one
-        clear line.
-        """
+        """Convert errors of a state that does not fit the training, such as that of another version."""
         try:
             yield
         except (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             reason = str(error).partition("\n")[0].rstrip(":")
             raise ArtifactError(
                 f"{self._newest()} does not fit this training: {type(error).__name__}: {reason}",
-                "resume it with the version of ex3 that began it, or train anew",
+                "resume it with the version of ex3 that started it, or start a new run",
             ) from error
 
     def _newest(self) -> Path | None:
@@ -140,7 +135,7 @@ class Checkpointer:
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Which entries differ and how, settings one by one; empty where none do."""
+    """The fields and settings that differ, with their values; empty if there are none."""
     flat = [
         {**{name: value for name, value in side.items() if name != "config"}, **side["config"]}
         for side in (there, here)
@@ -150,19 +145,16 @@ def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 
 
 def _take_apart(tree: Tree, tensors: dict[str, torch.Tensor]) -> Any:
-    """Replace each tensor by its key in `tensors`; dictionaries become pair lists, so that integer keys
-    survive JSON.
-    """
+    """Replace tensors by keys of `tensors`, and dictionaries by lists of pairs, for integer keys."""
     if isinstance(tree, torch.Tensor):
         key = str(len(tensors))
-        tensors[key] = tree.detach().cpu().clone()  # a clone: safetensors refuses tensors that share memory
+        tensors[key] = tree.detach().cpu().clone()  # safetensors rejects tensors that share memory
         return {"tensor": key}
     if isinstance(tree, dict):
         return {"dict": [[key, _take_apart(value, tensors)] for key, value in tree.items()]}
     if isinstance(tree, list | tuple):
-        return {
-            "tuple" if isinstance(tree, tuple) else "list": [_take_apart(value, tensors) for value in tree]
-        }
+        kind = "tuple" if isinstance(tree, tuple) else "list"
+        return {kind: [_take_apart(value, tensors) for value in tree]}
     if tree is None or isinstance(tree, bool | int | float | str):
         return {"plain": tree}
     raise TypeError(f"a checkpoint cannot hold a {type(tree).__name__}")
@@ -181,7 +173,7 @@ def _put_together(node: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Tre
 
 
 def _metadata(data: bytes) -> dict[str, str]:
-    """The text metadata of safetensors bytes: an 8-byte little-endian length, then a JSON header."""
+    """The metadata of a safetensors file: an 8-byte little-endian length, then a JSON header."""
     length = int.from_bytes(data[:8], "little")
     header: dict[str, dict[str, str]] = json.loads(data[8 : 8 + length])
     return header["__metadata__"]

@@ -12,41 +12,38 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 WARM_UPS = 3
-"""Iterations before the recording: states are made and convolutions' algorithms chosen in the first, memory
-settles after.
-"""
+"""Calls before the capture: the first creates states and chooses algorithms, the others settle the memory."""
 
 Inputs = TypeVar("Inputs", bound="DataclassInstance")
 
 
 class Recording(NamedTuple):
-    """A recorded body."""
+    """A captured body: `replay` executes it on the current inputs, and `result` is overwritten each time."""
 
-    replay: Callable[[], None]  # plays it on what the inputs hold now
-    result: Tensor  # where each playing leaves its result
+    replay: Callable[[], None]
+    result: Tensor
 
 
 class Backend(Protocol):
-    """What records, and where."""
+    """Captures graphs."""
 
     def run(self, body: Callable[[], Tensor]) -> Tensor:
-        """Run the body as it is, where it is recorded later."""
+        """Run the body eagerly, where it is captured later."""
         ...
 
     def record(self, body: Callable[[], Tensor]) -> Recording:
-        """Record the body without any effect on the tensors that it changes."""
+        """Capture the body, without changing any tensor."""
         ...
 
 
 class GraphedStep(Generic[Inputs]):
-    """A function of tensors that is recorded after a few calls, and played from then on; every call takes
-    effect once.
+    """A function of tensors that is captured after a few eager calls and replayed from then on.
 
     Parameters
     ----------
-    body : maps a dataclass of tensors (or None) to a tensor. Whatever else it reads and changes must stay at
-        its address.
-    backend : what records it; None calls the body each time.
+    body : maps a dataclass of tensors or None to a tensor. All other tensors that it uses must keep their
+        address.
+    backend : captures the body; None always calls it eagerly.
     """
 
     def __init__(self, body: Callable[[Inputs], Tensor], backend: Backend | None) -> None:
@@ -54,26 +51,24 @@ class GraphedStep(Generic[Inputs]):
         self.forget()
 
     def forget(self) -> None:
-        """Begin again, even after a failure: for when what the body changes has moved in memory."""
+        """Discard the capture, because tensors of the body have moved in memory."""
         self._calls = 0
         self._inputs: Inputs | None = None
         self._recording: Recording | None = None
-        # why it could not be recorded, so that the body is called each time, only slower
-        self.failure: str | None = None
+        self.failure: str | None = None  # why the capture failed; the body is then called eagerly
 
     @property
     def is_graphed(self) -> bool:
-        """Whether it has been recorded."""
+        """Whether the body is captured."""
         return self._recording is not None
 
     def __call__(self, inputs: Inputs) -> Tensor:
-        """The body's result; once it is recorded, a tensor that the next call overwrites.
+        """The body's result; after the capture, a tensor that the next call overwrites.
 
         Raises
         ------
-        TypeError : an input is a Python number, say, which a recording would never see change.
-        ValueError : an input has changed its shape, type or device, or is there in one call and not in
-            another.
+        TypeError : an input is no tensor, so that replays would not see it change.
+        ValueError : an input has changed its shape, type or device, or is None in some calls only.
         """
         if self.backend is None:
             return self.body(inputs)
@@ -82,9 +77,7 @@ class GraphedStep(Generic[Inputs]):
         if self._calls > WARM_UPS and self._recording is None and self.failure is None:
             try:
                 self._recording = self.backend.record(lambda: self.body(kept))
-            except (
-                RuntimeError
-            ) as error:  # a driver's or a library's refusal; a recording has no effect, so nothing is lost
+            except RuntimeError as error:  # from the driver or a library; a capture changes no tensor
                 self.failure = str(error).strip().split("\n")[0] or type(error).__name__
         if self._recording is None:
             return self.backend.run(lambda: self.body(kept))
@@ -92,26 +85,23 @@ class GraphedStep(Generic[Inputs]):
         return self._recording.result
 
     def _keep(self, inputs: Inputs) -> Inputs:
-        """The inputs' values, in tensors whose addresses never change."""
+        """The inputs, copied into tensors with fixed addresses."""
         if self._inputs is None:
             self._inputs = replace(inputs, **{name: _copy(name, value) for name, value in _items(inputs)})
             return self._inputs
         for (name, kept), (_, value) in zip(_items(self._inputs), _items(inputs), strict=True):
             if _form(kept) != _form(value):
-                raise ValueError(
-                    f"{name} was {_form(kept)} and is {_form(value)}: a recorded body cannot follow"
-                )
+                raise ValueError(f"{name} was {_form(kept)} and is {_form(value)}, but the step is captured")
             if kept is not None:
                 kept.copy_(value, non_blocking=True)
         return self._inputs
 
 
 class CudaGraphBackend:
-    """Records CUDA graphs on a stream of its own, on which the first iterations run too.
+    """Captures CUDA graphs on a stream of its own, which also runs the eager calls.
 
-    One stream for both: autograd accumulates a gradient on the stream that its weight was first used on, and
-    libraries keep
-    their workspaces by stream.
+    They share a stream because autograd accumulates a gradient on the stream that first used its weight, and
+    libraries have a workspace per stream.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -119,9 +109,7 @@ class CudaGraphBackend:
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def run(self, body: Callable[[], Tensor]) -> Tensor:
-        """See `Backend`. Memory of this stream is safe to use again: each run begins by waiting for the
-        caller's stream.
-        """
+        """Run eagerly; each run waits for the caller's stream, so that memory can be reused."""
         caller = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(caller)
         with torch.cuda.stream(self.stream), fastest_convolutions():
@@ -130,7 +118,7 @@ class CudaGraphBackend:
         return result
 
     def record(self, body: Callable[[], Tensor]) -> Recording:
-        """See `Backend`. The graph keeps all memory that it works in, its result among it, to itself."""
+        """Capture the body; the graph owns its memory, including that of the result."""
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=self.stream), fastest_convolutions():
             result = body()
@@ -138,15 +126,13 @@ class CudaGraphBackend:
 
 
 def default_backend(device: torch.device) -> Backend | None:
-    """What records on a device; None where nothing does, as on a CPU, which has no launches to save."""
+    """The backend for a device; None on a CPU, which has no launch overhead."""
     return CudaGraphBackend(device) if device.type == "cuda" else None
 
 
 @contextmanager
 def fastest_convolutions() -> Iterator[None]:
-    """Let cuDNN try its algorithms on each new shape: a few seconds once, and never during a recording of
-    known shapes.
-    """
+    """Let cuDNN measure its algorithms for each new shape, which takes a few seconds once."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
@@ -163,14 +149,12 @@ def _copy(name: str, value: object) -> Tensor | None:
     if value is None:
         return None
     if not isinstance(value, Tensor):
-        raise TypeError(f"{name} is a {type(value).__name__}, which a recording would freeze: give a tensor")
+        raise TypeError(f"{name} is a {type(value).__name__}, which a capture would freeze: give a tensor")
     return value.detach().clone()
 
 
 def _form(value: object) -> str:
-    """Everything of a tensor that a recording has frozen."""
-    return (
-        f"{value.dtype} {tuple(value.shape)} on {value.device}"
-        if isinstance(value, Tensor)
-        else type(value).__name__
-    )
+    """The properties that a capture fixes."""
+    if isinstance(value, Tensor):
+        return f"{value.dtype} {tuple(value.shape)} on {value.device}"
+    return type(value).__name__

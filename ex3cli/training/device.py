@@ -15,17 +15,15 @@ from torch import Tensor
 
 from ex3cli.errors import UsageError, did_you_mean
 
-KEPT = 32 << 20  # the largest block that every glibc lets its heap hold
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # mallopt's names of what it sets: <malloc.h>
+KEPT = 32 << 20  # bytes: the largest block that every version of glibc can keep in its heap
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from <malloc.h>
 
 
 def keep_freed_memory() -> bool:
-    """Let the process keep the memory that it frees; returns whether it can.
+    """Let the process keep freed memory; returns whether glibc's allocator accepted it.
 
-    A step frees every tensor that it makes. glibc gives blocks of that size back to the system, which clears
-    each page anew
-    when the next step asks for it: thousands of pages a step, up to a seventh of its time. Other allocators
-    stay as they are.
+    A training step frees all its tensors. glibc returns blocks of that size to the system, which clears
+    thousands of pages for the next step: up to a seventh of its time.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     return set_option is not None and bool(
@@ -35,12 +33,10 @@ def keep_freed_memory() -> bool:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads inside the block (or the function that it decorates), and as many as
-    before after it.
+    """Let torch use `count` threads in the block or in the decorated function.
 
-    With one, sums come out the same on any number of cores, and small products do not wait for a second
-    thread that
-    another program keeps busy.
+    With one thread, sums do not depend on the number of cores, and small products do not wait for a second
+    thread whose core is busy.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(count)
@@ -52,14 +48,12 @@ def torch_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def all_threads(count: int) -> Iterator[None]:
-    """Let torch, and the BLAS and OpenMP of NumPy, SciPy and scikit-learn, use `count` threads inside the
-    block.
+    """Let torch, and the BLAS and OpenMP libraries of NumPy, SciPy and scikit-learn, use `count` threads.
 
-    The last bits of a product depend on how many threads share it, and each library takes its number from an
-    environment
-    variable of its own (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS).
+    The last bits of a product depend on the number of threads, for which each library has its own environment
+    variable (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS).
     """
-    import scipy.linalg  # noqa: F401  (a limit holds for libraries that are loaded, and these bring their own)
+    import scipy.linalg  # noqa: F401  (the limit applies to loaded libraries, and these load their own)
     import sklearn  # noqa: F401
     from threadpoolctl import threadpool_limits
 
@@ -71,54 +65,47 @@ CHOICES = ("auto", "cpu", "cuda", "mps")
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda` or `mps` into a device; `auto` takes a GPU where there is one.
+    """The device for `auto`, `cpu`, `cuda` or `mps`; `auto` prefers a GPU.
 
     Raises
     ------
-    UsageError : an unknown name, or a device that this machine does not have.
+    UsageError : the name is unknown, or the device is not available.
     """
     if name not in CHOICES:
-        raise UsageError(f"--device {name!r} is not known", did_you_mean(name, CHOICES))
+        raise UsageError(f"--device {name!r} is unknown", did_you_mean(name, CHOICES))
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
     if not available[name]:
-        here = ", ".join(kind for kind, present in available.items() if present)
+        names = ", ".join(kind for kind, is_available in available.items() if is_available)
         raise UsageError(
-            f"--device {name}: this machine or this build of torch has none", f"available here: {here}"
+            f"--device {name} is not available on this machine or in this build of torch",
+            f"available here: {names}",
         )
     return torch.device(name)
 
 
 GAIN = 1.05
-"""How much faster bfloat16 has to be than float32 before `auto` takes it: below that, noise would decide."""
+"""Minimum speedup of bfloat16 over float32 for `auto` to choose it: a smaller one may be noise."""
 
 PRECISIONS = ("float32", "bfloat16")
 EMULATED = 4.0
-"""A bfloat16 product that takes so many times as long as one in float32 is emulated, and no step is tried in
-bfloat16.
-"""
+"""Minimum time of a bfloat16 product, relative to float32, that indicates emulation."""
 
-# steps of each before the first timed one: libraries choose kernels, and a CUDA graph is captured
+# untimed steps on a GPU: libraries choose kernels, and a CUDA graph is captured
 WARM_UPS = 5
 
 
 @dataclass(frozen=True)
 class PrecisionChoice:
-    """The precision that a training computes its convolutions in, and the measurement that it was chosen by.
-
-    seconds : of one training step, the fastest of several, by precision; a precision that was not timed is
-        absent.
-    """
+    """The chosen precision of the convolutions, and the seconds of the fastest step by measured precision."""
 
     precision: str
     seconds: dict[str, float]
 
 
 def faster_precision(seconds: Mapping[str, float]) -> str:
-    """The precision to take by the seconds that a step takes in each; float32 unless bfloat16 gains
-    `GAIN`.
-    """
+    """bfloat16 if it is faster by `GAIN`, otherwise float32; `seconds` of a step by precision."""
     gains = "bfloat16" in seconds and seconds["float32"] / seconds["bfloat16"] >= GAIN
     return "bfloat16" if gains else "float32"
 
@@ -131,19 +118,17 @@ def measure_precision(
     budget: float = 1.5,
     clock: Callable[[], float] = time.perf_counter,
 ) -> PrecisionChoice:
-    """Time training steps in float32 and in bfloat16, in turn, and choose the faster one.
+    """Time training steps alternately in float32 and in bfloat16, and choose the faster precision.
 
-    That a processor has instructions for bfloat16 does not tell: on some, steps in bfloat16 take 1.4 times as
-    long as in
-    float32, on others 0.5 times.
+    Instructions for bfloat16 do not imply speed: on processors with them, a step in bfloat16 takes between
+    0.5 and 1.4 times as long as in float32.
 
     Parameters
     ----------
-    make_step : makes a step of the training at a precision; the step's state is thrown away.
-    device : where it computes; on MPS, and where bfloat16 is emulated, float32 is taken without a step in
-        either.
-    steps : of the whole training, of which a twentieth at most is spent on timed steps.
-    budget : seconds to spend on timed steps. Three steps of each precision are timed at least.
+    make_step : makes a training step with a precision; its state is discarded.
+    device : on MPS, and where bfloat16 is emulated, float32 is chosen without timing a step.
+    steps : steps of the whole training; at most a twentieth of them is timed.
+    budget : maximum seconds for timed steps, after three of each precision.
     """
     if device.type == "mps":
         return PrecisionChoice("float32", {})
@@ -160,7 +145,7 @@ def measure_precision(
 
 
 def is_emulated(seconds: Mapping[str, float]) -> bool:
-    """Whether bfloat16 is emulated, by the seconds that a product of matrices takes in each precision."""
+    """Whether bfloat16 is emulated; `seconds` of a matrix product by precision."""
     return seconds["bfloat16"] > EMULATED * seconds["float32"]
 
 
@@ -179,9 +164,7 @@ def fastest_seconds(
     clock: Callable[[], float],
     warm_ups: int,
 ) -> dict[str, float]:
-    """The seconds of each candidate's fastest call, in turn until the rounds or the budget are spent; three
-    at least.
-    """
+    """Seconds of each candidate's fastest call, in at least three rounds, within `rounds` and `budget`."""
     for call in candidates.values():
         for _ in range(warm_ups):
             call()
@@ -199,14 +182,12 @@ def fastest_seconds(
 
 
 def learning_rate_tensor(value: float, device: torch.device) -> Tensor:
-    """A step size that a recorded step reads anew each time, unlike a Python number."""
+    """A learning rate that a captured step reads at each replay, unlike a Python number."""
     return torch.full((), value, device=device)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """Set it in place where it is a tensor: its address is part of a recording, and nothing waits for the
-    device.
-    """
+    """Set the learning rate; a tensor in place, because its address is part of a captured graph."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(value)
@@ -215,13 +196,11 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Load an optimizer's state in the memory layout of its weights: a fused step reads both by address.
+    """Load an optimizer's state in the memory layout of its weights, which a fused step addresses together.
 
-    A checkpoint holds plain contiguous tensors; convolutions whose weights are kept channels last would
-    otherwise be updated
-    with the moments of other weights, without an error. Its settings are left out: a step size in a tensor
-    would change its
-    address, and a checkpoint of another device says what only that one can do (`capturable`).
+    A checkpoint has contiguous tensors. Without the conversion, weights in the channels-last layout would
+    silently be updated with the moments of other weights. Settings of the checkpoint are ignored: a learning
+    rate in a tensor would get another address, and `capturable` depends on the device.
     """
     own = [
         {name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups

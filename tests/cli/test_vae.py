@@ -243,7 +243,7 @@ def test_a_shortened_run_is_never_taken_by_default(ex3: Ex3, trained: str) -> No
         (("eval", "--tune", "--svm-gamma", 1), 2, "--tune selects C and gamma"),
         (("latent", "--run", "0009"), 4, "there is no run '0009'"),
         (("train", "--latent-dim", 0), 2, "of at least 1"),
-        (("train", "--device", "tpu"), 2, "--device 'tpu' is not known"),
+        (("train", "--device", "tpu"), 2, "--device 'tpu' is unknown"),
         (("train", "--resume", "0009-paper"), 4, "there is no run '0009-paper'"),
     ],
 )

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ex3cli.classifier.config import COMMAND
 from ex3cli.classifier.inference import (
-    COMMAND,
     ReferenceFeatures,
     load_classifier,
     load_reference_features,
@@ -18,7 +18,7 @@ from ex3cli.classifier.inference import (
 from ex3cli.classifier.network import Classifier
 from ex3cli.datasets.registry import load
 from ex3cli.gan.image_quality import GenerationMetrics, ReferenceStatistics
-from ex3cli.metrics.generative import NEIGHBOURS, kernel_distance
+from ex3cli.metrics.generative import NEIGHBORS, kernel_distance
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
@@ -152,11 +152,11 @@ def test_real_features_are_at_no_distance_from_themselves_and_shifted_ones_at_th
 def test_one_image_again_and_again_covers_the_neighbourhoods_that_it_lies_in(digits_run: Run) -> None:
     real = load_reference_features(digits_run, "held_out")
     distances = np.linalg.norm(real.features[:, None].astype(float) - real.features[None], axis=2)
-    inside = distances[:, 0] <= np.sort(distances, axis=1)[:, NEIGHBOURS]  # 0 is itself
+    inside = distances[:, 0] <= np.sort(distances, axis=1)[:, NEIGHBORS]  # 0 is itself
     one = np.repeat(real.features[:1], 40, axis=0)
     scores = ReferenceStatistics(real, 10).score(one, np.repeat(real.labels[:1], 40), None)
     assert scores.coverage == pytest.approx(inside.mean())
-    assert scores.density == pytest.approx(inside.sum() / NEIGHBOURS)
+    assert scores.density == pytest.approx(inside.sum() / NEIGHBORS)
 
 
 def test_images_are_scored_by_what_the_classifier_sees_in_them(digits_run: Run) -> None:

@@ -115,7 +115,7 @@ def test_blocks_are_of_whole_turns() -> None:
 )
 def test_labels_that_no_block_can_be_balanced_by_are_refused(labels: np.ndarray, block: int) -> None:
     x = np.random.default_rng(0).normal(size=(100, 3))
-    with pytest.raises(ValueError, match="as many of each"):
+    with pytest.raises(ValueError, match="equally many"):
         kernel_distance(x, x, block=block, labels=(labels, None))
 
 

@@ -12,12 +12,14 @@ from ex3cli.metrics import statistics
 
 
 def test_agreement_is_the_share_of_equal_labels() -> None:
-    asked, said = np.array([0, 0, 1, 1, 3]), np.array([0, 1, 1, 1, 0])
-    assert statistics.label_agreement(asked, said) == 0.6
-    assert statistics.class_agreements(asked, said, 4) == pytest.approx([0.5, 1, np.nan, 0], nan_ok=True)
-    assert statistics.class_shares(said, 4) == pytest.approx([0.4, 0.6, 0, 0])
-    with pytest.raises(ValueError, match=r"\(5,\) and said \(4,\)"):
-        statistics.label_agreement(asked, said[:4])
+    requested, predicted = np.array([0, 0, 1, 1, 3]), np.array([0, 1, 1, 1, 0])
+    assert statistics.label_agreement(requested, predicted) == 0.6
+    assert statistics.class_agreements(requested, predicted, 4) == pytest.approx(
+        [0.5, 1, np.nan, 0], nan_ok=True
+    )
+    assert statistics.class_shares(predicted, 4) == pytest.approx([0.4, 0.6, 0, 0])
+    with pytest.raises(ValueError, match=r"requested \(5,\) and predicted \(4,\)"):
+        statistics.label_agreement(requested, predicted[:4])
 
 
 def test_divergence_from_uniform_runs_from_zero_to_the_logarithm_of_the_classes() -> None:
@@ -54,9 +56,9 @@ def test_wilson_s_interval_is_scipy_s(pair: tuple[int, int]) -> None:
 
 def test_no_share_is_refused() -> None:
     for count, total in ((0, 0), (3, 2), (-1, 4)):
-        with pytest.raises(ValueError, match="is no share"):
+        with pytest.raises(ValueError, match="is not a share"):
             statistics.wilson_interval(count, total)
-        with pytest.raises(ValueError, match="is no share"):
+        with pytest.raises(ValueError, match="is not a share"):
             statistics.chance_of_difference((1, 2), (count, total))
 
 

@@ -125,7 +125,7 @@ def test_a_checkpoint_of_something_else_is_refused(new_run: NewRun) -> None:
     keeper = Checkpointer(run)
     keeper.folder.mkdir()
     (keeper.folder / f"step-0000000001-{digest(data)}.safetensors").write_bytes(data)
-    with pytest.raises(ArtifactError, match="is no checkpoint of this ex3"):
+    with pytest.raises(ArtifactError, match="is not a checkpoint of this version"):
         keeper.load()
 
 
