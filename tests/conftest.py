@@ -191,8 +191,8 @@ def kill_and_repeat() -> Callable[..., int]:
     """Run a body in forked processes, each killed before some operation on a file in a folder, until one ends
     by itself.
 
-    Which operation is drawn from a seed, 1 to `farthest`: no clock takes part. Returns how many processes
-    were killed.
+    Which operation is drawn from a seed, at first 1 to `farthest`; each kill raises that limit by one, so
+    that the body ends even where it needs more. No clock takes part. Returns how many processes were killed.
     """
     if not hasattr(os, "fork"):
         pytest.skip("kills forked processes")
@@ -202,7 +202,7 @@ def kill_and_repeat() -> Callable[..., int]:
         draws, kills = random.Random(0), 0
         with torch_threads(1):  # a forked child must not wait for a thread pool that stayed with its parent
             while True:
-                operation = draws.randint(1, farthest)
+                operation = draws.randint(1, farthest + kills)
                 if (child := os.fork()) == 0:
                     code = 1
                     try:

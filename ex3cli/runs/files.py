@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import stat
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -149,7 +150,11 @@ def take(lock: FileLock) -> None:
     Timeout : someone else holds it. OSError : the lock's file cannot be written.
     """
     try:
-        lock.acquire()
+        with warnings.catch_warnings(record=True) as fallback:  # newer versions of filelock
+            warnings.simplefilter("always")
+            lock.acquire()
+        if fallback:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     except (OSError, NotImplementedError) as error:  # the latter from older versions of filelock
         if isinstance(error, OSError) and error.errno not in UNSUPPORTED:
             raise

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound=Config)
 
+NOT_SETTINGS = frozenset({"dataset", "seed", "distribution", "points"})
+"""Entries of a manifest's configuration that no `Config` declares: the command's own."""
+UNWRITTEN = frozenset({metrics_log.FILE_NAME, "attempts.jsonl"})
+"""Logs, which have checks of their own and so are not in `Run.written`."""
 LOCK_NAME = ".lock"
 WRITER_NAME = ".writer"  # who holds the lock, for whoever waits for it
 CHECKPOINT_FOLDER = "checkpoint"
@@ -86,7 +90,7 @@ class Run:
             ) from None
         except OSError as error:
             self._lock.release()
-            raise cannot_write(self.path, error) from error
+            raise cannot_write(Path(error.filename or self.path), error) from error
         return self
 
     def _writer(self) -> str:
@@ -134,6 +138,7 @@ class Run:
 
     def _check_resumable(self, config: Mapping[str, Any]) -> None:
         if self.manifest.state == "finished":
+            self._tidy()  # a kill between the last write and this step leaves the checkpoint
             raise UsageError(
                 f"{self.name} is finished: there is nothing to resume",
                 "leave out --resume to start a new run",
@@ -221,6 +226,7 @@ class Run:
         self.check_written()
         self._close(
             "finished",
+            [name for name in self._present() if name in self.written or name in UNWRITTEN],
             partial=partial,
             converged=converged,
             summary=jsonable({**self.manifest.summary, **summary}),
@@ -235,7 +241,8 @@ class Run:
         if self._is_sealed():
             self._tidy()
         else:
-            self._close(state, note=note)
+            regular = [name for name in self._present() if (self.path / name).is_file()]
+            self._close(state, regular, note=note)
 
     def _is_sealed(self) -> bool:
         """Whether the manifest on disk says `finished`; if so, it is loaded."""
@@ -246,9 +253,9 @@ class Run:
                 return True
         return False
 
-    def _close(self, state: str, **changes: Any) -> None:
+    def _close(self, state: str, names: Iterable[str], **changes: Any) -> None:
         try:
-            files = {relative: packing.fingerprint(self.path / relative) for relative in self._present()}
+            files = {relative: packing.fingerprint(self.path / relative) for relative in names}
         except OSError as error:
             raise cannot_write(self.path / FILE_NAME, error) from error
         closed = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
@@ -311,17 +318,20 @@ class Run:
             raise self._damaged(self._inside(relative), f"holds numbers that are not finite, in {bad}")
         return tensors
 
-    def settings(self, kind: type[Kind]) -> Kind:
+    def settings(self, kind: type[Kind], missing: Mapping[str, Any] | None = None) -> Kind:
         """The configuration of the run, without data set and seed.
+
+        Parameters
+        ----------
+        missing : values of settings that the run does not store; by default those of `kind`.
 
         Raises
         ------
         ArtifactError : this version of ex3 does not know a stored setting or value.
         """
         try:
-            return kind.from_dict(
-                {key: each for key, each in self.manifest.config.items() if key not in ("dataset", "seed")}
-            )
+            stored = {name: value for name, value in self.manifest.config.items() if name not in NOT_SETTINGS}
+            return kind.from_dict({**(missing or {}), **stored})
         except UsageError as error:
             raise ArtifactError(
                 f"{self.path / FILE_NAME}: {error.cause}",
@@ -357,13 +367,14 @@ class Run:
     # --------------------------------------------------------------------------------------------------------
 
     def _present(self) -> list[str]:
-        """Files of this run, without manifest, checkpoint and nested runs."""
+        """Everything in this folder but folders, without manifest, checkpoint and nested runs."""
         nested = {found.parent for found in self.path.rglob(FILE_NAME)} - {self.path}
         present = []
         for path in sorted(self.path.rglob("*")):
             relative = path.relative_to(self.path)
             hidden = relative.name.startswith(".") or relative.parts[0] in (CHECKPOINT_FOLDER, FILE_NAME)
-            if path.is_file() and not hidden and not nested.intersection(path.parents):
+            is_folder = path.is_dir() and not path.is_symlink()
+            if not is_folder and not hidden and not nested.intersection(path.parents):
                 present.append(relative.as_posix())
         return present
 

@@ -10,6 +10,7 @@ from ex3cli.cli.command import Context
 from ex3cli.errors import ArtifactError, MissingRunError, UsageError, did_you_mean
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.kinds import DEFAULT_KIND, KINDS, canonical_kind
+from ex3cli.runs.manifest import FILE_NAME
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
@@ -81,8 +82,13 @@ def asked_for(context: Context, kind: str | None) -> "tuple[str, Run]":
         is missing.
     """
     if kind is None and context.run is not None:
-        named = context.store.open(context.run, ("gan", context.dataset, DEFAULT_KIND)).manifest
-        kind = named.category[-1] if named.command == TRAIN else None
+        named = context.store.open(context.run, ("gan", context.dataset, DEFAULT_KIND))
+        kind = named.manifest.category[-1] if named.manifest.command == TRAIN else DEFAULT_KIND
+        if kind not in KINDS:
+            raise ArtifactError(
+                f"{named.path / FILE_NAME}: its category names no kind of GAN: {kind!r}",
+                "name another run: see `ex3 runs list`",
+            )
     kind = canonical_kind(kind or DEFAULT_KIND)
     return kind, find_generator(context, kind, context.run)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from ex3cli.errors import ArtifactError
@@ -116,11 +117,11 @@ def count_attempts(store: Store, dataset: str) -> History:
         if rows:
             kinds[kind] = Count(tally([attempt_from_row(row) for row in rows]), shipped=bool(shipped))
             listed += rows
-    folder = f"gan/{dataset}/"
+    folder = PurePosixPath("gan", dataset)
     relevant = {
         name: cause
         for name, cause in damaged.items()
-        if name.startswith(folder) or folder.startswith(f"{name}/")  # below or above the folder
+        if folder.is_relative_to(name) or PurePosixPath(name).is_relative_to(folder)
     }
     return History(kinds, listed, relevant)
 
