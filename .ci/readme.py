@@ -251,7 +251,7 @@ def bundled_runs() -> str:
     """Each bundled run with the command line that made it."""
     reference = reference_folder()
     store = Store(Path("artifacts"), reference)
-    runs = [store.open_folder(folder) for folder in store.folders() if folder.is_relative_to(reference)]
+    runs = store.scan(bundled=True).sound().runs
     rows = [
         [
             f"`{run.path.relative_to(reference).as_posix()}`",

@@ -24,7 +24,7 @@ from ex3cli.cli.command import Context, call
 from ex3cli.config import Config
 from ex3cli.datasets import labels as class_labels
 from ex3cli.datasets.registry import spec
-from ex3cli.errors import ArtifactError, Ex3Error, UsageError
+from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.evaluation import available_real_images, compare_with_real
 from ex3cli.gan.image_quality import GenerationMetrics
 from ex3cli.gan.io import load_generator as load_network
@@ -316,13 +316,7 @@ def train_gan(
 
 def list_runs(artifacts: Path | str = "artifacts") -> list[Run]:
     """Your runs and the bundled ones, oldest first; `ex3 runs list` also names damaged folders."""
-    store, found = Store(Path(artifacts)), []
-    for folder in store.folders():
-        try:
-            found.append(store.open_folder(folder))
-        except Ex3Error:
-            continue
-    return sorted(found, key=lambda run: (run.manifest.started, run.name))
+    return sorted(Store(Path(artifacts)).scan().runs, key=lambda run: (run.manifest.started, run.name))
 
 
 def _classifier_run(store: Store, dataset: str, name: str | None = None) -> Run:

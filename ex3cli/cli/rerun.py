@@ -84,18 +84,16 @@ class SourcesStore(Store):
         """The source run in that folder, otherwise the run in it."""
         return next((run for run in self.sources if run.path == folder), None) or super().open_folder(folder)
 
-    def folders(self, below: Path | None = None) -> list[Path]:
-        """The folders of the source runs, or those of `root` and of the bundled runs."""
+    def folders(self, category: Sequence[str] = (), *, bundled: bool | None = None) -> list[Path]:
+        """The folders of the source runs below a category, or those of `root` and of the bundled runs."""
         if not self.lists_sources:
-            return super().folders(below)
-        return [run.path for run in self.sources if below is None or run.path.is_relative_to(below)]
-
-    def runs(self, category: Sequence[str] = ()) -> list[Run]:
-        """The source runs in and below a category that are not bundled, or the runs of `root` there."""
-        if not self.lists_sources:
-            return super().runs(category)
-        mine = [run for run in self.sources if not run.is_reference]
-        return [run for run in mine if run.manifest.category[: len(category)] == list(category)]
+            return super().folders(category, bundled=bundled)
+        return [
+            run.path
+            for run in self.sources
+            if run.manifest.category[: len(category)] == list(category)
+            and bundled in (None, run.is_reference)
+        ]
 
 
 @dataclass

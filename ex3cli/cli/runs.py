@@ -45,20 +45,14 @@ def list_runs(context: Context) -> Result:
     """List all runs, yours and the bundled ones, including damaged runs."""
     from rich.text import Text
 
-    from ex3cli.errors import ArtifactError
-
     _check_folder(context)
     table = _RunTable()
     rows: list[dict[str, object]] = []
-    store = context.store
-    for folder in store.folders():
-        try:
-            run = store.open_folder(folder)
-        except ArtifactError as error:
-            rows.append({"run": str(folder), "state": "damaged", "cause": error.cause})
-            damage = (_text(folder), Text(), Text("damaged", "red"), Text(), _text(error.cause))
-            table.rows.append(damage)
-            continue
+    found = context.store.scan()
+    for name, error in found.damaged.items():
+        rows.append({"run": name, "state": "damaged", "cause": error.cause})
+        table.rows.append((_text(name), Text(), Text("damaged", "red"), Text(), _text(error.cause)))
+    for run in found.runs:
         manifest = run.manifest
         state: str = "partial" if manifest.partial else manifest.state
         if manifest.converged is False and "verdict" not in manifest.summary:
@@ -211,6 +205,7 @@ def _check_folder(context: Context) -> None:
 def _named(context: Context, name: str) -> list[Path]:
     """The folder of the named run, or those of all runs in the named folder."""
     from ex3cli.errors import ArtifactError
+    from ex3cli.runs.folders import run_folders
     from ex3cli.runs.run import REFERENCE
 
     store = context.store
@@ -223,7 +218,7 @@ def _named(context: Context, name: str) -> list[Path]:
             else store.root / name
         )
         for folder in (shipped, Path(name)):
-            if found := store.folders(folder):
+            if found := run_folders(folder):
                 return found
         raise
 

@@ -50,22 +50,10 @@ class ResultSource:
     def __init__(self, store: Store, options: Sequence[str] = ()) -> None:
         self.store = store
         self._options = list(options)
-        self.runs: list[Run] = []
-        self.damaged: dict[str, str] = {}  # folder below the root, or reference/… -> what is wrong
+        found = store.scan()
+        self.runs = list(found.runs)
+        self.damaged = {name: error.cause for name, error in found.damaged.items()}
         self.read: dict[str, dict[str, str]] = {}  # run -> file that the page was made from -> SHA-256
-        for folder in store.folders():
-            try:
-                self.runs.append(store.open_folder(folder))
-            except ArtifactError as error:
-                self.damaged[self._name(folder)] = error.cause
-
-    def _name(self, folder: Any) -> str:
-        below = folder.is_relative_to(self.store.reference)
-        return (
-            f"{REFERENCE}/{folder.relative_to(self.store.reference)}"
-            if below
-            else str(folder.relative_to(self.store.root))
-        )
 
     def command(self, *words: str) -> str:
         """A command line as the reader of this page has to type it."""

@@ -227,13 +227,12 @@ def derive_convergence(store: Store) -> Path:
 
 def readable_runs(store: Store) -> tuple[list[Run], dict[str, str]]:
     """The user's runs with valid manifest and attempts, and for each other folder the error."""
-    sound, damaged = [], {}
-    for folder in store.folders():
-        if folder.is_relative_to(store.reference):
-            continue
+    found = store.scan(bundled=False)
+    sound, damaged = [], {name: error.cause for name, error in found.damaged.items()}
+    for run in found.runs:
         try:
-            attempts_of(run := store.open_folder(folder))
+            attempts_of(run)
             sound.append(run)
         except ArtifactError as error:
-            damaged[folder.relative_to(store.root).as_posix()] = error.cause
+            damaged[run.name] = error.cause
     return sound, damaged

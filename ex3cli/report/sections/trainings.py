@@ -12,7 +12,7 @@ from ex3cli.report.sections.curves import curves_of
 from ex3cli.report.sections.gans import DATASET, EVALUATE, TRAIN, Scored, scores_table, trained, untrained
 from ex3cli.report.source import MissingError, ResultSource, derived_from
 from ex3cli.report.words import fixed, listed, option
-from ex3cli.runs.store import best_run
+from ex3cli.runs.catalog import Catalog
 from ex3cli.training.attempts import describe_verdict
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def with_the_papers_settings(archive: ResultSource, kind: str) -> "Run | None":
     category = ("gan", DATASET, kind)
     archive.check(category, untrained(archive, kind))
     archive.check((*category, PAPER), untrained(archive, kind))
-    best = best_run(PAPER, archive.of(category, TRAIN))
+    best = Catalog(tuple(archive.of(category, TRAIN)), {}).best(PAPER)
     return None if best is None or _is_told_already(archive, best, kind) else best
 
 
