@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.report.document import Figure
-from ex3cli.runs.formats import WIDEST
+from ex3cli.runs.formats import MAX_WIDTH
 
 if TYPE_CHECKING:
     from ex3cli.report.source import ResultSource
@@ -48,7 +48,9 @@ def _shown_size(data: bytes, pixelated: bool) -> tuple[int, int]:
 
     with Image.open(io.BytesIO(data)) as picture:
         width, height = picture.size
-    return (width, height) if pixelated or width <= WIDEST else (WIDEST, round(height * WIDEST / width))
+    return (
+        (width, height) if pixelated or width <= MAX_WIDTH else (MAX_WIDTH, round(height * MAX_WIDTH / width))
+    )
 
 
 @lru_cache(maxsize=64)

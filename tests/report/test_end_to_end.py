@@ -107,7 +107,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patched.setattr(
             Thresholds, "for_kind", lambda kind, **given: Thresholds(**{**PASSED_BY_ALL, **given})
         )
-        patched.setattr("ex3cli.runs.formats.WIDEST", 300)  # dots of a figure
+        patched.setattr("ex3cli.runs.formats.MAX_WIDTH", 300)  # dots of a figure
         patched.setattr("ex3cli.complexity.timing.SHORTEST_BLOCK", 1e-5)
         for name in ("REAL", "GENERATED"):
             patched.setattr(f"ex3cli.lab.evaluation.{name}", 2_000)

@@ -442,7 +442,7 @@ def test_weights_that_are_not_finite_are_damage(new_run: NewRun, bad: float) -> 
     )
     run.finish({})
     assert run.read_tensors("w.safetensors")["bad"][0] == 1.0
-    with pytest.raises(ArtifactError, match="not finite, in bad"):
+    with pytest.raises(ArtifactError, match="non-finite numbers, in bad"):
         run.read_tensors("w.safetensors", finite=True)
 
 
@@ -452,7 +452,7 @@ def test_who_writes_a_run_is_named_and_the_way_out(new_run: NewRun, store: Store
         ArtifactError, match=rf"another ex3 \(process {os.getpid()} on .+, since 20"
     ) as caught:
         store.open(run.name).claim()
-    assert caught.value.remedy.endswith(f"if that process is no more, remove {run.path / '.lock'}")
+    assert caught.value.remedy.endswith(f"if that process has ended, remove {run.path / '.lock'}")
     (run.path / ".writer").write_text("\x1b[2J")
     with pytest.raises(ArtifactError, match=r"another ex3$"):
         store.open(run.name).claim()

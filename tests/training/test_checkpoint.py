@@ -193,7 +193,7 @@ def test_what_was_written_before_the_checkpoint_is_checked_at_the_end_too(new_ru
     again = Run(run.path, run.name, run.manifest)
     Checkpointer(again).load()
     (run.path / "a.txt").write_text("altered")
-    with pytest.raises(ArtifactError, match=r"a\.txt is damaged: it is not what the training wrote"):
+    with pytest.raises(ArtifactError, match=r"a\.txt has changed since the training wrote it"):
         again.finish({})
 
 
