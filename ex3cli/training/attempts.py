@@ -1,4 +1,4 @@
-"""Attempts at a training: `attempts.jsonl` in a run's folder, and `convergence.json`, their counts."""
+"""Training attempts: `attempts.jsonl` in a run folder, and `convergence.json`, their counts."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 FILE_NAME = "attempts.jsonl"
-MOST_BYTES = 64_000_000  # of that file; an attempt has some 500
+MOST_BYTES = 64_000_000  # of that file; an attempt takes about 500
 CONVERGENCE_FILE = "convergence.json"
 LOCK_NAME = ".convergence.lock"
 VERDICTS = ("converged", "failed", "unjudged")
@@ -29,11 +29,11 @@ class Attempt:
 
     attempt: int  # 1 is the first
     seed: int
-    verdict: str  # one of VERDICTS; unjudged where nothing could judge it
-    reason: str | None  # of a failed one, by name
-    iteration: int  # where it ended
-    values: dict[str, Any] = field(default_factory=dict)  # what decided
-    shortened: bool = False  # by the user, to less than its preset's length
+    verdict: str  # one of VERDICTS; unjudged without a classifier
+    reason: str | None  # of a failure
+    iteration: int  # the last one
+    values: dict[str, Any] = field(default_factory=dict)  # the measurements that decided
+    shortened: bool = False  # by the user, below the length of the preset
 
     @property
     def counts_toward_rate(self) -> bool:
@@ -45,12 +45,12 @@ class Attempt:
 class Tally:
     """Counts of attempts. Shortened and unevaluated attempts are counted separately."""
 
-    failed_before_first_success: int | None  # None while nothing has converged
+    failed_before_first_success: int | None  # None if nothing has converged
     failed: int
     converged: int
     unjudged: int
     shortened: int
-    reasons: dict[str, int]  # of the failed
+    reasons: dict[str, int]  # counts of failures by reason
 
 
 def describe_verdict(verdict: str, reason: str | None) -> str:
@@ -102,7 +102,8 @@ class AttemptLog:
         entries = self.entries()
         if attempt.attempt != len(entries) + 1 or attempt.verdict not in VERDICTS:
             raise ArtifactError(
-                f"{self.path} has {len(entries)} attempts, so {attempt} is not the next", "start a new run"
+                f"{self.path} has {len(entries)} attempts, so {attempt} is not the next one",
+                "start a new run",
             )
         self._write_all([*entries, attempt])
 
@@ -158,18 +159,18 @@ def deduplicate(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt
     kept: dict[tuple[str, int], tuple[Run, Attempt]] = {}
     for run, attempt in found:
         settings = {name: value for name, value in run.manifest.config.items() if name != "seed"}
-        if settings.get("precision") == "auto":  # in runs of before; now the manifest holds what it came to
+        if settings.get("precision") == "auto":  # in older runs; now the manifest holds the measured one
             settings["precision"] = run.manifest.summary.get("precision", "auto")
-        what = (
+        key = (
             to_json([run.manifest.category, settings, run.manifest.device, run.manifest.threads]),
             attempt.seed,
         )
-        earlier = kept.get(what)
+        earlier = kept.get(key)
         judged_anew = (
             attempt.verdict != "unjudged" and earlier and earlier[0].manifest.sources != run.manifest.sources
         )
         if earlier is None or judged_anew:
-            kept[what] = (run, attempt)
+            kept[key] = (run, attempt)
     return list(kept.values())
 
 
@@ -191,7 +192,7 @@ def tally(attempts: Iterable[Attempt]) -> Tally:
 
 
 def tally_by_category(runs: Iterable[Run]) -> dict[str, Tally]:
-    """Counts by category, such as "gan/fashion-mnist/dcgan", over all runs, the oldest first.
+    """Counts by category, such as "gan/fashion-mnist/dcgan", over all runs, oldest first.
 
     Repeated runs are counted once: see `deduplicate`.
     """
