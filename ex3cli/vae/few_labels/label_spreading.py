@@ -18,6 +18,7 @@ from ex3cli.training.progress import NullProgress, Progress
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.features import Features
 from ex3cli.vae.few_labels.fits import Fit, params_for
+from ex3cli.vae.few_labels.prediction import predict
 from ex3cli.vae.few_labels.svm import SVMParams
 
 Array = NDArray[np.float64]
@@ -172,12 +173,16 @@ def _trial(
     labels, truth = features.train_labels[chosen], features.train_labels[rest]
     inductive = choice.svm(features.train[chosen]).fit(features.train[chosen], labels)
     shares = label_spreading(graph, chosen, labels, classes)
-    scores: dict[float | None, float] = {None: float(inductive.score(features.train[rest], truth))}
+    scores: dict[float | None, float] = {None: _accuracy(inductive, features.train[rest], truth)}
     for share in SHARES:
         rng = numpy_generator(seed, "spread", "choosing", draw)
         svm = _refit(features.train, choice, inductive, shares, share, chosen, labels, rng)
-        scores[share] = float(svm.score(features.train[rest], truth))
+        scores[share] = _accuracy(svm, features.train[rest], truth)
     return size, scores
+
+
+def _accuracy(svm: SVC, x: NDArray[np.float32], truth: Labels) -> float:
+    return float((predict(svm, x) == truth).mean())
 
 
 def _decide(trials: list[dict[float | None, float]]) -> Selection:
