@@ -77,18 +77,37 @@ def sample(
         typer.Option("-n", "--count", min=1, max=400, help="Number of images.", rich_help_panel="Output"),
     ] = 64,
 ) -> Result:
-    """Generate images from the prior. Image i depends only on the seed and i."""
+    """Generate images from the prior, and predict the class of each. Image i depends only on the seed and i.
+
+    The SVM is fitted to the run's stored features of 1,000 labeled images.
+    """
+    from collections import Counter
+
     from ex3cli.cli.resume import recording
+    from ex3cli.datasets.registry import spec
     from ex3cli.vae import figures as picture_figures
     from ex3cli.vae import generate as pictures
+    from ex3cli.vae.few_labels.classify import FewLabelClassifier
 
     trained, model = _model(context)
     drawn = pictures.sample(model, count, context.seed).numpy()
+    class_names = spec(context.dataset).class_names
+    found = FewLabelClassifier.load(trained).predict(drawn)
+    predicted = [class_names[each.label] for each in found]
     run = _new_run(context, "sample", trained, {"count": count})
     with recording(run):
-        run.write_figure("figures/samples", picture_figures.samples(drawn))
+        run.write_figure("figures/samples", picture_figures.samples(drawn, predicted))
+        rows = [
+            [place, name, each.margin]
+            for place, (name, each) in enumerate(zip(predicted, found, strict=True))
+        ]
+        run.write_csv("classes.csv", ("index", "class", "margin"), rows)
         run.finish({"count": count})
-    return _answer(context, run, trained, {"count": count}, preview=drawn)
+    counts = Counter(predicted)
+    classes = ", ".join(f"{counts[name]} {name}" for name in class_names if name in counts)
+    return _answer(
+        context, run, trained, {"count": count, "classes": predicted}, f"predicted: {classes}", preview=drawn
+    )
 
 
 @command(
@@ -227,13 +246,18 @@ def _new_run(context: Context, name: str, trained: "Run", settings: dict[str, An
 
 
 def _answer(
-    context: Context, run: "Run", trained: "Run", numbers: dict[str, Any], preview: Any = None
+    context: Context,
+    run: "Run",
+    trained: "Run",
+    numbers: dict[str, Any],
+    *lines: str,
+    preview: Any = None,
 ) -> Result:
     from shutil import get_terminal_size
 
     from ex3cli.cli.preview import can_preview, half_blocks
 
-    shown: list[Any] = [f"run {trained.name}, seed {context.seed}"]
+    shown: list[Any] = [f"run {trained.name}, seed {context.seed}", *lines]
     if preview is not None and can_preview():
         shown.insert(0, half_blocks(list(preview), get_terminal_size().columns))
     document = {"dataset": context.dataset, "run": trained.name, "seed": context.seed, **numbers}

@@ -18,7 +18,7 @@ from ex3cli.training.progress import NullProgress, Progress
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.features import Features
 from ex3cli.vae.few_labels.fits import Fit, params_for
-from ex3cli.vae.few_labels.prediction import predict
+from ex3cli.vae.few_labels.prediction import predict, votes
 from ex3cli.vae.few_labels.svm import SVMParams
 
 Array = NDArray[np.float64]
@@ -203,14 +203,8 @@ def _refit(
 ) -> SVC:
     """An SVM on the labeled images and on random others with pseudo-labels."""
     others = rng.permutation(np.setdiff1d(np.arange(len(x)), chosen))[:N_PSEUDO_LABELS]
-    predicted = inductive.classes_[pseudo_labels(shares[others], _votes(inductive, x[others]), share)]
+    predicted = inductive.classes_[pseudo_labels(shares[others], votes(inductive, x[others]), share)]
     points, targets = np.concatenate([chosen, others]), np.concatenate([labels, predicted])
     weights = np.repeat([LABELLED_WEIGHT, 1.0], [len(chosen), len(others)])
     fitted: SVC = choice.svm(x[points]).fit(x[points], targets, sample_weight=weights)
     return fitted
-
-
-def _votes(svm: SVC, x: NDArray[np.float32]) -> Array:
-    """(m, classes) votes, also for two classes, where scikit-learn returns one column."""
-    votes = svm.decision_function(x)
-    return np.stack([-votes, votes], axis=1) if votes.ndim == 1 else np.asarray(votes)

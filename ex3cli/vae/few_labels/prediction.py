@@ -12,10 +12,15 @@ ROUNDING = 1e-9
 """Bound on the rounding error of a decision value, in units of the sum of its |coefficients|."""
 
 
+def pairs(svm: SVC) -> list[tuple[int, int]]:
+    """The pairs (i, j) of positions in `svm.classes_`, i < j, in lexicographic order."""
+    return list(combinations(range(len(svm.classes_)), 2))
+
+
 def decisions(svm: SVC, x: NDArray[np.float32]) -> NDArray[np.float64]:
     """The one-against-one decision values (n, pairs) of images x (n, D), up to rounding.
 
-    Pairs (i, j), i < j, are in lexicographic order; a positive value is a vote for class i.
+    The columns are those of `pairs`; of (i, j), a positive value is a vote for class i.
     """
     coefficients = _pairwise_coefficients(svm)
     support, gamma = svm.support_vectors_, svm._gamma  # a number, also for gamma="scale"
@@ -40,7 +45,7 @@ def predict(svm: SVC, x: NDArray[np.float32]) -> NDArray[np.int64]:
     values = decisions(svm, x)
     classes = len(svm.classes_)
     votes = np.zeros((len(x), classes), dtype=np.int64)
-    for column, (first, second) in enumerate(combinations(range(classes), 2)):
+    for column, (first, second) in enumerate(pairs(svm)):
         wins = values[:, column] > 0
         votes[:, first] += wins
         votes[:, second] += ~wins
@@ -52,6 +57,12 @@ def predict(svm: SVC, x: NDArray[np.float32]) -> NDArray[np.int64]:
     return predicted
 
 
+def votes(svm: SVC, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """scikit-learn's `decision_function` (n, classes), also for two classes, where it returns one column."""
+    values = svm.decision_function(x)
+    return np.stack([-values, values], axis=1) if values.ndim == 1 else np.asarray(values)
+
+
 def _pairwise_coefficients(svm: SVC) -> NDArray[np.float64]:
     """The weights (support vectors, pairs) of each one-against-one classifier.
 
@@ -60,9 +71,9 @@ def _pairwise_coefficients(svm: SVC) -> NDArray[np.float64]:
     """
     counts = svm.n_support_
     ends = np.cumsum(counts)
-    pairs = list(combinations(range(len(svm.classes_)), 2))
-    weights = np.zeros((len(svm.support_vectors_), len(pairs)))
-    for column, (first, second) in enumerate(pairs):
+    columns = pairs(svm)
+    weights = np.zeros((len(svm.support_vectors_), len(columns)))
+    for column, (first, second) in enumerate(columns):
         for own, row in ((first, second - 1), (second, first)):
             block = slice(ends[own] - counts[own], ends[own])
             weights[block, column] = svm.dual_coef_[row, block]
