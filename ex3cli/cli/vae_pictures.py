@@ -33,35 +33,41 @@ def reconstruct(
         int, typer.Option(min=1, max=20, help="Test images per class.", rich_help_panel="Output")
     ] = 2,
 ) -> Result:
-    """Draw test images and their reconstructions, one column per class; requires the data set."""
+    """Draw test images and their reconstructions, one column per class.
+
+    Without the data set, the images come from 200 bundled test images.
+    """
     import torch
 
     from ex3cli.cli.resume import recording
-    from ex3cli.datasets import registry
+    from ex3cli.datasets.registry import spec
+    from ex3cli.datasets.stock import real_test_images, stock_note
     from ex3cli.seeding import torch_generator
     from ex3cli.vae import figures as picture_figures
     from ex3cli.vae import generate as pictures
 
     trained, model = _model(context)
-    data = registry.load(context.dataset, context.data)
-    order = torch.randperm(
-        len(data.test_labels), generator=torch_generator(context.seed, "vae", "reconstruct")
-    )
-    chosen = torch.stack(
-        [order[data.test_labels[order] == label][:pairs] for label in range(len(data.class_names))]
-    )
-    real = data.test_images[chosen.flatten()]
+    names = spec(context.dataset).class_names
+    available = real_test_images(context.dataset, context.data)
+    labels = torch.from_numpy(available.labels)
+    order = torch.randperm(len(labels), generator=torch_generator(context.seed, "vae", "reconstruct"))
+    chosen = torch.stack([order[labels[order] == label][:pairs] for label in range(len(names))])
+    real = torch.from_numpy(available.images)[chosen.flatten()]
     decoded = pictures.reconstruct(model, real)
     shape = (*chosen.shape, *real.shape[1:])
     error = (real.float() - decoded.float()).square().mean().sqrt().item() / 255
     run = _new_run(context, "reconstruct", trained, {"pairs": pairs})
     with recording(run):
-        figure = picture_figures.reconstructions(
-            real.view(shape).numpy(), decoded.view(shape).numpy(), data.class_names
-        )
+        figure = picture_figures.reconstructions(real.view(shape).numpy(), decoded.view(shape).numpy(), names)
         run.write_figure("figures/reconstructions", figure)
-        run.finish({"root_mean_squared_error": error})
-    return _answer(context, run, trained, {"positions": chosen.tolist(), "root_mean_squared_error": error})
+        run.finish({"root_mean_squared_error": error, "stock": available.is_stock})
+    document = {
+        "positions": available.positions[chosen.numpy()].tolist(),
+        "root_mean_squared_error": error,
+        "stock": available.is_stock,
+    }
+    notes = [stock_note(context.dataset)] if available.is_stock else []
+    return _answer(context, run, trained, document, *notes)
 
 
 @command(
@@ -118,7 +124,7 @@ def latent(
     label: Annotated[
         str | None,
         typer.Option(
-            help="Traverse from the first test image of this class; requires the data set.",
+            help="Traverse from the first test image of this class.",
             show_default="traverse from a sample of the prior",
             rich_help_panel="Input",
         ),
@@ -215,18 +221,23 @@ def data_if_here(context: Context) -> "ImageDataset | None":
 
 def _base(context: Context, model: "VAE", label: str | None) -> "tuple[Tensor, str]":
     """The starting z of a traversal, and its description."""
-    from ex3cli.datasets import registry
+    import numpy as np
+    import torch
+
     from ex3cli.datasets.labels import parse_label
+    from ex3cli.datasets.registry import spec
+    from ex3cli.datasets.stock import real_test_images
     from ex3cli.vae import generate as pictures
 
     if label is None:
         return pictures.prior_sample(model, context.seed), f"a sample of seed {context.seed}"
-    wanted = parse_label(label, registry.spec(context.dataset).class_names)
-    data = registry.load(context.dataset, context.data)
-    first = int((data.test_labels == wanted).nonzero()[0])
-    return pictures.encode(
-        model, data.test_images[first : first + 1]
-    ), f"a test image ({data.class_names[wanted]})"
+    names = spec(context.dataset).class_names
+    wanted = parse_label(label, names)
+    real = real_test_images(context.dataset, context.data)
+    first = int(np.flatnonzero(real.labels == wanted)[0])
+    image = torch.from_numpy(real.images[first : first + 1])
+    origin = "a bundled test image" if real.is_stock else "a test image"
+    return pictures.encode(model, image), f"{origin} ({names[wanted]})"
 
 
 def _new_run(context: Context, name: str, trained: "Run", settings: dict[str, Any]) -> "Run":
