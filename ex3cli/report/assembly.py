@@ -81,6 +81,7 @@ QUESTIONS = {
         (
             curves.losses,
             gans.side_by_side,
+            gans.grids,
             convergence.failures,
             gans.quality,
             correlation.meaning,
