@@ -498,6 +498,9 @@ def test_history_of_nothing_and_of_a_damaged_run(
     assert (outcome.exit_code, "There are no attempts yet" in outcome.stdout) == (0, True)
     shipped = ex3("gan", "history", "--json").document["kinds"]["dcgan"]
     assert shipped["shipped"]
+    derived = json.loads(Path("artifacts/convergence.json").read_text())
+    assert derived["categories"] == {}, "none of one's own"
+    assert derived["bundled"]["gan/fashion-mnist/dcgan"]["converged"] == shipped["converged"] == 10
     mine = tmp_path / "mine"
     shutil.copytree(judged, mine)
     log = mine / "gan/digits/dcgan/0001-quick/attempts.jsonl"
