@@ -151,11 +151,15 @@ def latent(
 
     names = spec(context.dataset).class_names
     trained, model = _model(context)
+    context.progress.start("features, t-SNE and traversal", 3, "steps")
     base, words = _base(context, model, label)
     mapped, labels, what = _mapped(context, trained, model, points)
-    context.note(f"computing t-SNE of the {what}")
+    context.progress.advance()
     places = mapping.place(mapped, context.seed)
+    context.progress.advance()
     chosen, values, moved = pictures.traverse(model, base, dimensions, steps)
+    context.progress.advance()
+    context.progress.stop()
     run = _new_run(
         context,
         "latent",

@@ -19,6 +19,7 @@ from ex3cli.report.sections import (
 )
 from ex3cli.report.source import DamagedError, MissingError, ResultSource
 from ex3cli.report.words import listed
+from ex3cli.training.progress import NullProgress, Progress
 
 Builder = Callable[[ResultSource], Part]
 
@@ -114,12 +115,21 @@ class Report:
 
 
 def assemble(
-    archive: ResultSource, questions: Sequence[str] = tuple(QUESTIONS), attached: Sequence[Figure] = ()
+    archive: ResultSource,
+    questions: Sequence[str] = tuple(QUESTIONS),
+    attached: Sequence[Figure] = (),
+    progress: Progress | None = None,
 ) -> Report:
     """Answer the questions in the order given; what is not there or is damaged becomes a gap that says what
     to do.
     """
-    sections = [_section(archive, name, QUESTIONS[name]) for name in questions]
+    listener = progress or NullProgress()
+    listener.start("reading", len(questions), "sections")
+    sections = []
+    for name in questions:
+        sections.append(_section(archive, name, QUESTIONS[name]))
+        listener.advance()
+    listener.stop()
     if attached:
         place = questions.index(ATTACHED_TO) if ATTACHED_TO in questions else len(questions) - 1
         figures = [replace(each, label=f"attached-{number}") for number, each in enumerate(attached, 1)]

@@ -66,8 +66,13 @@ def compare(
     names = spec(context.dataset).class_names
     wanted = list(range(len(names))) if label.strip().lower() == ALL else [parse_label(label, names)]
     title = names[wanted[0]] if len(wanted) == 1 else ALL
+    context.progress.start("drawing", 1 + len(KINDS), "panels")
     panels = [real_panel(context, wanted, count)]
-    panels += [generated_panel(context, kind, wanted, count) for kind in KINDS]
+    for kind in KINDS:
+        context.progress.advance()
+        panels.append(generated_panel(context, kind, wanted, count))
+    context.progress.advance()
+    context.progress.stop()
     # the exercise asks for the primary kinds; others are shown where they have been trained
     panels = [panel for panel in panels if panel.title in PRIMARY_KINDS or not panel.untrained]
     absent = [(panel.title, panel.problem) for panel in panels if panel.problem is not None]
