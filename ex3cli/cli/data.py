@@ -47,7 +47,7 @@ def list_data(context: Context) -> Result:
 def fetch(
     context: Context, name: Annotated[str, typer.Argument(metavar="NAME", help="fashion-mnist or mnist.")]
 ) -> Result:
-    """Download a data set from torchvision's mirrors and verify it."""
+    """Download a data set from the first mirror that has it, and verify it."""
     from ex3cli.datasets.download import fetch as fetch_dataset
 
     folder = fetch_dataset(name, context.data, None if context.quiet else context.note)

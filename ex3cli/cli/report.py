@@ -100,7 +100,7 @@ def report(
 
     def read() -> tuple[ResultSource, "Report"]:
         archive = ResultSource(context.store, options)
-        return archive, assemble(archive, chosen.questions, chosen.figures)
+        return archive, assemble(archive, chosen.questions, chosen.figures, context.progress)
 
     archive, made = read()
     failed: list[str] = []

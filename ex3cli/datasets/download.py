@@ -63,19 +63,13 @@ def _bring(chosen: Spec, folder: Path, file: str, tell: Callable[[str], None] | 
     expected, say = chosen.digests[file], tell or (lambda _: None)
     try:
         content = _unpacked(folder / f"{file}.gz")
-        if _right(content, expected):
+        if content is not None and _right(content, expected):
             say(f"unpacking {folder / file}.gz")
         else:
             say(f"downloading {folder / file}")
             folder.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as scratch:
-                _download(chosen, file, Path(scratch), bar=tell is not None and sys.stderr.isatty())
-                content = _unpacked(Path(scratch) / f"{file}.gz")
-        if content is None or not _right(content, expected):
-            raise DataError(
-                f"{file} came from the mirror with other content than published",
-                f"run `ex3 data fetch {chosen.name}` again, or {BY_HAND}",
-            )
+                content = _download(chosen, file, Path(scratch), bar=tell is not None and sys.stderr.isatty())
         write_atomically(folder / file, content)
     except (OSError, ArtifactError) as error:
         reason = (
@@ -99,13 +93,16 @@ def _unpacked(archive: Path) -> bytes | None:
         return None
 
 
-def _right(content: bytes | None, expected: str) -> bool:
-    return content is not None and hashlib.sha256(content).hexdigest() == expected
+def _right(content: bytes, expected: str) -> bool:
+    return hashlib.sha256(content).hexdigest() == expected
 
 
-def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> None:
-    """Have torchvision download `file`.gz into `scratch`, from the first of its mirrors that serves
-    it whole.
+def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> bytes:
+    """The content of `file`, from the first of torchvision's and our mirrors that serves what was published.
+
+    Raises
+    ------
+    DataError : torchvision cannot be imported, or no mirror serves it; each mirror's failure is named.
     """
     try:
         from torchvision import datasets
@@ -117,16 +114,25 @@ def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> None:
     known = getattr(datasets, Path(chosen.folder).parts[0])  # torchvision names a folder after the class
     archive = f"{file}.gz"
     failures = []
-    for mirror in known.mirrors:
+    # the MD5 is of torchvision's archive; another one may hold the same file
+    mirrors = [
+        *((each, dict(known.resources)[archive]) for each in known.mirrors),
+        *((each, None) for each in chosen.mirrors),
+    ]
+    for mirror, md5 in mirrors:
+        (scratch / archive).unlink(missing_ok=True)  # of the mirror before
         try:
             with _patience(), contextlib.nullcontext() if bar else contextlib.redirect_stderr(io.StringIO()):
-                download_url(f"{mirror}{archive}", str(scratch), archive, md5=dict(known.resources)[archive])
+                download_url(f"{mirror}{archive}", str(scratch), archive, md5=md5)
         except (
             Exception
         ) as error:  # urllib, http, sockets, disks and torchvision's own check each raise their own
             failures.append(f"{mirror}: {_first_line(error)}")
-        else:
-            return
+            continue
+        content = _unpacked(scratch / archive)
+        if content is not None and _right(content, chosen.digests[file]):
+            return content
+        failures.append(f"{mirror}: other content than published")
     raise DataError(
         f"{archive} could not be downloaded from {'; '.join(failures)}",
         f"check the network and run it again, or {BY_HAND}",

@@ -24,6 +24,8 @@ class Spec:
     classes.
 
     The digest is of the content and not of a `.gz`: a re-compressed copy of the same images has another one.
+
+    mirrors : where `data fetch` looks after torchvision's own mirrors, each with a slash at its end.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Spec:
     source: str
     folder: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
+    mirrors: tuple[str, ...] = ()
 
 
 FILES = (
@@ -64,6 +67,7 @@ SPECS = {
                 "Bag",
                 "Ankle boot",
             ),
+            mirrors=("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",),
             source="Xiao, Rasul and Vollgraf 2017 (arXiv 1708.07747), MIT licence, Zalando SE",
             folder="FashionMNIST/raw",
             digests=_files(
@@ -77,6 +81,7 @@ SPECS = {
             name="mnist",
             title="MNIST, 60,000 + 10,000 handwritten digits, 28×28",
             class_names=tuple(str(digit) for digit in range(10)),
+            mirrors=("https://storage.googleapis.com/cvdf-datasets/mnist/",),
             source="LeCun, Cortes and Burges 1998, CC BY-SA 3.0 licence",
             folder="MNIST/raw",
             digests=_files(

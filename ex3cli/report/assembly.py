@@ -19,6 +19,7 @@ from ex3cli.report.sections import (
 )
 from ex3cli.report.source import DamagedError, MissingError, ResultSource
 from ex3cli.report.words import listed
+from ex3cli.training.progress import NullProgress, Progress
 
 Builder = Callable[[ResultSource], Part]
 
@@ -83,6 +84,7 @@ QUESTIONS = {
         (
             curves.losses,
             gans.side_by_side,
+            gans.grids,
             convergence.failures,
             gans.quality,
             correlation.meaning,
@@ -115,10 +117,19 @@ class Report:
 
 
 def assemble(
-    archive: ResultSource, questions: Sequence[str] = tuple(QUESTIONS), attached: Sequence[Figure] = ()
+    archive: ResultSource,
+    questions: Sequence[str] = tuple(QUESTIONS),
+    attached: Sequence[Figure] = (),
+    progress: Progress | None = None,
 ) -> Report:
     """Answer the questions in the given order. A missing or damaged result becomes a gap with its remedy."""
-    sections = [_section(archive, name, QUESTIONS[name]) for name in questions]
+    listener = progress or NullProgress()
+    listener.start("reading", len(questions), "sections")
+    sections = []
+    for name in questions:
+        sections.append(_section(archive, name, QUESTIONS[name]))
+        listener.advance()
+    listener.stop()
     if attached:
         place = questions.index(ATTACHED_TO) if ATTACHED_TO in questions else len(questions) - 1
         figures = [replace(figure, label=f"attached-{number}") for number, figure in enumerate(attached, 1)]

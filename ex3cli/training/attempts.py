@@ -13,12 +13,14 @@ from ex3cli.errors import ArtifactError
 from ex3cli.runs import files
 from ex3cli.runs.files import cannot_write, take, write_atomically
 from ex3cli.runs.jsonio import from_jsonable, to_json
-from ex3cli.runs.run import Run
+from ex3cli.runs.run import REFERENCE, Run, reference_name
 from ex3cli.runs.store import Store
 
 FILE_NAME = "attempts.jsonl"
 MOST_BYTES = 64_000_000  # of that file; an attempt takes about 500
 CONVERGENCE_FILE = "convergence.json"
+HISTORY_FILE = "history.json"
+"""In a history's run: the attempts of many trainings, of which only some are kept as runs."""
 LOCK_NAME = ".convergence.lock"
 VERDICTS = ("converged", "failed", "unjudged")
 
@@ -203,8 +205,32 @@ def tally_by_category(runs: Iterable[Run]) -> dict[str, Tally]:
     return {category: tally(entries) for category, entries in sorted(categories.items())}
 
 
+def bundled_tallies(store: Store) -> tuple[dict[str, Tally], dict[str, str]]:
+    """Counts of the bundled attempts by category, and for each damaged run the error.
+
+    A bundled history lists the attempts of more trainings than are bundled, so it goes before these.
+    """
+    counts: dict[str, Tally] = {}
+    histories: dict[str, Tally] = {}
+    damaged: dict[str, str] = {}
+    for folder in store.folders(store.reference):
+        try:
+            run = store.open_folder(folder)
+            place = run.manifest.category
+            if HISTORY_FILE in run.manifest.files:
+                listed: dict[str, list[Attempt]] = {}
+                for row in run.read_json(HISTORY_FILE)["attempts"]:
+                    listed.setdefault("/".join([*place[:-1], row["kind"]]), []).append(attempt_from_row(row))
+                histories |= {category: tally(each) for category, each in listed.items()}
+            elif run.name == reference_name(place) and (found := attempts_of(run)):
+                counts["/".join(place)] = tally(found)
+        except ArtifactError as error:
+            damaged[f"{REFERENCE}/{folder.relative_to(store.reference).as_posix()}"] = error.cause
+    return dict(sorted({**counts, **histories}.items())), damaged
+
+
 def derive_convergence(store: Store) -> Path:
-    """Rewrite `convergence.json` from all runs in the user's artifacts folder.
+    """Rewrite `convergence.json`: `categories` counts the user's attempts, `bundled` those that ex3 brings.
 
     Called after an attempt has been recorded. A lock ensures that of two simultaneous calls, the later one
     counts both attempts. Damaged runs are listed under `damaged`.
@@ -215,10 +241,14 @@ def derive_convergence(store: Store) -> Path:
         take(lock)
         try:
             sound, damaged = readable_runs(store)
-            counts = {category: asdict(count) for category, count in tally_by_category(sound).items()}
-            write_atomically(
-                path, (to_json({"schema": 1, "categories": counts, "damaged": damaged}) + "\n").encode()
-            )
+            bundled, damaged_too = bundled_tallies(store)
+            document = {
+                "schema": 1,
+                "categories": {category: asdict(each) for category, each in tally_by_category(sound).items()},
+                "bundled": {category: asdict(each) for category, each in bundled.items()},
+                "damaged": damaged | damaged_too,
+            }
+            write_atomically(path, (to_json(document) + "\n").encode())
         finally:
             lock.release()
     except OSError as error:

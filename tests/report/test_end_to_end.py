@@ -21,11 +21,14 @@ from ex3cli.datasets import registry
 from ex3cli.datasets.digits import load_enlarged
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.criteria import Thresholds
+from ex3cli.report.assembly import assemble
+from ex3cli.report.source import ResultSource
 from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
 
 pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
-KINDS = ("dcgan", "wgan", "wgan-clip")
+KINDS = ("dcgan", "wgan", "wgan-clip", "lsgan")
 DIVERGENCE = "divergence --theta 0 --theta 0.5 --samples 60 --critic-steps 3 --critic-width 4"
 COMPLEXITY = "complexity --max-length 64 --width 4 --max-width 64 --length 8 --time-budget 0.1"
 LAB = "lab train ring --min-epochs 5 --max-epochs 5 --eval-interval 1 --max-attempts 1 --no-animation"
@@ -41,10 +44,13 @@ COMMANDS = (
     f"{VAE} --preset paper",
     "vae eval --draws 1",
     "vae compare 0001-edges 0002-paper --draws 1",
+    "vae reconstruct --pairs 1",
+    "vae sample -n 4",
     *(f"{GAN} --kind {kind}" for kind in KINDS),
     *(f"gan eval --kind {kind}" for kind in KINDS),
     "gan sample --kind dcgan --label dress -n 2",
     "gan compare --label dress",
+    "gan compare --label all -n 1",
     "gan history",
     "gan overview",
     "gan correlate",
@@ -132,3 +138,19 @@ def test_the_report_reads_what_every_command_wrote(folder: Path, monkeypatch: py
     text = re.sub(r"data:[^\"]*", "", (folder / document["page"]).read_text(encoding="utf-8"))
     for words in ("is damaged", "Traceback", "Exception", "Error:", "Error)", "cannot be read"):
         assert words not in text, words
+
+
+def test_a_kind_beyond_those_asked_for_stands_beside_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    report = assemble(ResultSource(Store(folder / "artifacts", folder / "nothing-bundled")))
+    parts = [part for each in report.sections for part in each.parts]
+    tables = {table.label: table for part in parts for table in part.tables if table.label}
+    for label in ("scores", "settings"):
+        assert tables[label].headings[1:5] == ["DCGAN", "WGAN-GP", "WGAN (clipping)", "LSGAN"]
+    for label in ("losses", "failures"):
+        assert "LSGAN" in [row[0] for row in tables[label].rows]
+    captions = [figure.caption for part in parts for figure in part.figures]
+    assert "LSGAN: loss against iteration." in captions
+    assert any("LSGAN" in caption for caption in captions if caption.startswith("Images of every class"))

@@ -18,15 +18,13 @@ def history(context: Context) -> Result:
     from ex3cli.cli.gan.tables import bars, counts_table, differences, every_attempt_table
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
-    from ex3cli.gan.analysis.failures import HISTORY_FILE, count_attempts
+    from ex3cli.gan.analysis.failures import count_attempts
     from ex3cli.gan.figures import failure_figure
-    from ex3cli.training.attempts import derive_convergence
+    from ex3cli.training.attempts import HISTORY_FILE, derive_convergence
 
     spec(context.dataset)
     counted = count_attempts(context.store, context.dataset)
     mine = dict.fromkeys(row["run"] for row in counted.attempts if not row.get("shipped"))
-    if context.artifacts.is_dir() and mine:
-        derive_convergence(context.store)
     document = {
         "dataset": context.dataset,
         "kinds": {kind: each.document() for kind, each in counted.kinds.items()},
@@ -57,6 +55,7 @@ def history(context: Context) -> Result:
                 for kind, each in documents.items()
             }
         )
+    derived = derive_convergence(context.store)
     show: list[object] = [f"Training attempts on {context.dataset}", counts_table(counted)]
     show += [bars(counted), *differences(counted), every_attempt_table(counted)]
-    return Result(document=document, show=show, run=record, problem=problem)
+    return Result(document=document, show=show, run=record, files=[derived], problem=problem)

@@ -39,7 +39,12 @@ def overview(
     found = chosen(context, runs, preset, GENERATOR_FILE)
     for each in found:
         check_draws(each)
-    trainings = [read(each, len(names), context.seed) for each in found]
+    context.progress.start("reading", len(found), "trainings")
+    trainings = []
+    for each in found:
+        trainings.append(read(each, len(names), context.seed))
+        context.progress.advance()
+    context.progress.stop()
     document: dict[str, Any] = {
         "dataset": context.dataset,
         "seed": context.seed,

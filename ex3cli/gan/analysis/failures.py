@@ -16,6 +16,7 @@ from ex3cli.runs.manifest import FILE_NAME
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import (
+    HISTORY_FILE,
     Attempt,
     Tally,
     attempt_from_row,
@@ -24,8 +25,6 @@ from ex3cli.training.attempts import (
     readable_runs,
     tally,
 )
-
-HISTORY_FILE = "history.json"
 
 
 @dataclass(frozen=True)
