@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ex3cli.datasets.idx import LARGEST
+from ex3cli.datasets.idx import LARGEST, is_archive
 from ex3cli.datasets.registry import DEFAULT_ROOT, Spec, spec, verify
 from ex3cli.errors import ArtifactError, DataError
 from ex3cli.runs import files
@@ -62,15 +62,16 @@ def _bring(chosen: Spec, folder: Path, file: str, tell: Callable[[str], None] | 
     """Put one file in its place, from the `.gz` beside it or from a mirror."""
     expected, say = chosen.digests[file], tell or (lambda _: None)
     try:
-        content = _unpacked(folder / f"{file}.gz")
+        content = None if is_archive(file) else _unpacked(folder / f"{file}.gz")
         if _right(content, expected):
             say(f"unpacking {folder / file}.gz")
         else:
             say(f"downloading {folder / file}")
             folder.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as scratch:
-                _download(chosen, file, Path(scratch), bar=tell is not None and sys.stderr.isatty())
-                content = _unpacked(Path(scratch) / f"{file}.gz")
+                archive = Path(scratch) / (file if is_archive(file) else f"{file}.gz")
+                _download(chosen, archive, bar=tell is not None and sys.stderr.isatty())
+                content = archive.read_bytes() if is_archive(file) else _unpacked(archive)
         if content is None or not _right(content, expected):
             raise DataError(
                 f"{file} came from the mirror with other content than published",
@@ -103,10 +104,8 @@ def _right(content: bytes | None, expected: str) -> bool:
     return content is not None and hashlib.sha256(content).hexdigest() == expected
 
 
-def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> None:
-    """Have torchvision download `file`.gz into `scratch`, from the first of its mirrors that serves
-    it whole.
-    """
+def _download(chosen: Spec, archive: Path, *, bar: bool) -> None:
+    """Have torchvision download a file of this name, from the first mirror that serves it whole."""
     try:
         from torchvision import datasets
         from torchvision.datasets.utils import download_url
@@ -114,13 +113,15 @@ def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> None:
         raise DataError(
             f"torchvision, which downloads, cannot be imported: {_first_line(error)}", BY_HAND
         ) from error
-    known = getattr(datasets, Path(chosen.folder).parts[0])  # torchvision names a folder after the class
-    archive = f"{file}.gz"
+    mirrors, md5 = chosen.mirrors, None
+    if not mirrors:
+        known = getattr(datasets, Path(chosen.folder).parts[0])  # torchvision names a folder after the class
+        mirrors, md5 = known.mirrors, dict(known.resources)[archive.name]
     failures = []
-    for mirror in known.mirrors:
+    for mirror in mirrors:
         try:
             with _patience(), contextlib.nullcontext() if bar else contextlib.redirect_stderr(io.StringIO()):
-                download_url(f"{mirror}{archive}", str(scratch), archive, md5=dict(known.resources)[archive])
+                download_url(f"{mirror}{archive.name}", str(archive.parent), archive.name, md5=md5)
         except (
             Exception
         ) as error:  # urllib, http, sockets, disks and torchvision's own check each raise their own
@@ -128,7 +129,7 @@ def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> None:
         else:
             return
     raise DataError(
-        f"{archive} could not be downloaded from {'; '.join(failures)}",
+        f"{archive.name} could not be downloaded from {'; '.join(failures)}",
         f"check the network and run it again, or {BY_HAND}",
     )
 
