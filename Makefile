@@ -30,7 +30,8 @@ train: install  ## every training that ex3 ships, anew (needs the data sets; hou
 	$(EX3) runs reproduce --into $(or $(EX3_ARTIFACTS),artifacts)
 
 rates: install  ## the thirty trainings that the failure rates are of, and their count (needs Fashion-MNIST; hours); again, it goes on
-	$(BIN)/python tests/benchmarks/failure_rates.py --artifacts $(RATES)
+	OMP_NUM_THREADS=1 $(EX3) gan sweep --kind dcgan --kind wgan --kind wgan-clip --seeds 0-9 --artifacts $(RATES)
+	$(EX3) gan history --artifacts $(RATES)
 
 test: install  ## the whole test suite (with EX3_DATA set, on the real data too)
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)

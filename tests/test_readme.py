@@ -63,6 +63,7 @@ NOT_SHOWN = {
     "data fetch": "needs the network",
     "data verify": "prints what `data list` prints, file by file",
     "classifier train": "as `gan train`",
+    "gan sweep": "as `gan train`, many times",
     "runs reproduce": "repeats a training",
     "runs ship": "for maintainers",
 }

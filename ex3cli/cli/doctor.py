@@ -104,6 +104,8 @@ def _data(root: Path | None) -> Iterator[Finding]:
     from ex3cli.datasets import registry
 
     for name in registry.names():
+        if registry.is_absent(name, root):
+            continue
         conditions = registry.verify(name, root)
         wrong = registry.complaint(name, conditions, root)
         detail = wrong or f"{len(conditions)} files verified" if conditions else "included in scikit-learn"

@@ -79,7 +79,7 @@ class Store:
             started=self.began or now(),
             summary=jsonable({**(summary or {}), **({"study": True} if is_study else {})}),
         )
-        folder = self._claim_folder(self.root.joinpath(*category), label)
+        folder = self.claim_folder(self.root.joinpath(*category), label)
         run = Run(folder, self._name(folder), manifest)
         try:
             run.claim()
@@ -290,7 +290,8 @@ class Store:
             return (Path(REFERENCE) / here.relative_to(reference)).as_posix()
         return here.relative_to(root).as_posix() if here.is_relative_to(root) else str(folder)
 
-    def _claim_folder(self, category: Path, label: str) -> Path:
+    def claim_folder(self, category: Path, label: str) -> Path:
+        """Create the folder `NNNN-label` in a category's folder, with the next number."""
         try:
             category.mkdir(parents=True, exist_ok=True)
             while True:

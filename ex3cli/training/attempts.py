@@ -13,7 +13,7 @@ from ex3cli.errors import ArtifactError
 from ex3cli.runs import files
 from ex3cli.runs.files import cannot_write, take, write_atomically
 from ex3cli.runs.jsonio import from_jsonable, to_json
-from ex3cli.runs.run import REFERENCE, Run, reference_name
+from ex3cli.runs.run import Run, reference_name
 from ex3cli.runs.store import Store
 
 FILE_NAME = "attempts.jsonl"
@@ -212,20 +212,20 @@ def bundled_tallies(store: Store) -> tuple[dict[str, Tally], dict[str, str]]:
     """
     counts: dict[str, Tally] = {}
     histories: dict[str, Tally] = {}
-    damaged: dict[str, str] = {}
-    for folder in store.folders(store.reference):
+    found = store.scan(bundled=True)
+    damaged = {name: error.cause for name, error in found.damaged.items()}
+    for run in found.runs:
         try:
-            run = store.open_folder(folder)
             place = run.manifest.category
             if HISTORY_FILE in run.manifest.files:
                 listed: dict[str, list[Attempt]] = {}
                 for row in run.read_json(HISTORY_FILE)["attempts"]:
                     listed.setdefault("/".join([*place[:-1], row["kind"]]), []).append(attempt_from_row(row))
                 histories |= {category: tally(each) for category, each in listed.items()}
-            elif run.name == reference_name(place) and (found := attempts_of(run)):
-                counts["/".join(place)] = tally(found)
+            elif run.name == reference_name(place) and (attempts := attempts_of(run)):
+                counts["/".join(place)] = tally(attempts)
         except ArtifactError as error:
-            damaged[f"{REFERENCE}/{folder.relative_to(store.reference).as_posix()}"] = error.cause
+            damaged[run.name] = error.cause
     return dict(sorted({**counts, **histories}.items())), damaged
 
 

@@ -320,3 +320,21 @@ def test_the_real_torchvision_refuses_what_a_mirror_serves_cut(mirror: Path, sma
     with pytest.raises(DataError, match=f"{FILE}.gz could not be downloaded"):
         fetch("fashion-mnist", small.parents[1])
     assert contents(small) == before
+
+
+@pytest.mark.parametrize("name", ["kmnist", "qmnist", "emnist"])
+def test_an_archive_is_kept_as_published(
+    name: str, made: Callable[[str], Any], serve: Serve, tmp_path: Path
+) -> None:
+    _, files = made(name)
+    mirrors = registry.spec(name).mirrors
+    asked = serve({f"{mirrors[-1]}{file}": content for file, content in files.items()})
+    folder = fetch(name, tmp_path / "elsewhere")
+    assert folder is not None
+    assert contents(folder) == files
+    assert asked == [f"{mirror}{file}" for file in files for mirror in mirrors]
+    registry.load(name, tmp_path / "elsewhere")
+    serve(dict.fromkeys(files, b"other"))
+    (folder / next(iter(files))).unlink()
+    with pytest.raises(DataError, match="other content than published"):
+        fetch(name, tmp_path / "elsewhere")
