@@ -18,7 +18,19 @@ from ex3cli.cli.options import PlainGroup
 from ex3cli.cli.output import prepare_streams, print_error
 from ex3cli.training.interruption import end_on_signals
 
-GROUPS = ("doctor", "data", "divergence", "complexity", "lab", "classifier", "vae", "gan", "report", "runs")
+GROUPS = (
+    "doctor",
+    "data",
+    "divergence",
+    "complexity",
+    "lab",
+    "classifier",
+    "vae",
+    "gan",
+    "report",
+    "grade",
+    "runs",
+)
 """Modules of this package whose `app` becomes a command of the same name, in the order of `ex3 --help`."""
 
 app = typer.Typer(

@@ -69,9 +69,9 @@ def analyse(config: ComplexityConfig, seed: int, progress: Progress) -> Analysis
         seed=seed,
         counts=counts,
         times=times,
-        fits=_fits(config, times, seed),
+        fits=fit_all(config, times, seed),
         predicted=predicted_crossover(config.width),
-        crossings={direction: _crossing(config, times, direction, seed) for direction in DIRECTIONS},
+        crossings={direction: crossing_of(config, times, direction, seed) for direction in DIRECTIONS},
         depths=depths,
         peaks=peaks,
     )
@@ -92,7 +92,8 @@ def _operations(config: ComplexityConfig, layer: str, against: str, sizes: tuple
     return np.array([law(*pair) for pair in pairs], dtype=float)
 
 
-def _fits(config: ComplexityConfig, times: Times, seed: int) -> list[Fit]:
+def fit_all(config: ComplexityConfig, times: Times, seed: int) -> list[Fit]:
+    """The slopes of all layers, directions and sweeps that have two timed sizes in the tail."""
     fits = []
     for against in ("length", "width"):
         for layer in TIMED:
@@ -109,7 +110,8 @@ def _fits(config: ComplexityConfig, times: Times, seed: int) -> list[Fit]:
     return fits
 
 
-def _crossing(config: ComplexityConfig, times: Times, direction: str, seed: int) -> Crossing | None:
+def crossing_of(config: ComplexityConfig, times: Times, direction: str, seed: int) -> Crossing | None:
+    """Where attention's N² term takes as long as the LSTM; None where it never does."""
     sizes, rising = series(config, times, "attention", direction, "length")
     others, steady = series(config, times, "lstm", direction, "length")
     shared = min(len(sizes), len(others))
