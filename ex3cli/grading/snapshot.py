@@ -112,8 +112,8 @@ def _copy(source: Path, target: Path) -> int:
 class HandedIn(Store):
     """The runs in a snapshot, and the bundled runs. A run that claims a file beyond the limit is damaged."""
 
-    def _open_folder(self, folder: Path) -> Run:
-        run = super()._open_folder(folder)
+    def open_folder(self, folder: Path) -> Run:
+        run = super().open_folder(folder)
         for name, recorded in run.manifest.files.items():
             if not run.is_reference and not 0 <= recorded["size"] <= LARGEST:
                 raise ArtifactError(
