@@ -192,12 +192,12 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
     from ex3cli.lab.evaluation import GENERATED, REAL, TRANSPORTED
     from ex3cli.report.words import fixed
 
-    floor = trained.ruler.floor
+    baseline = trained.reference.baseline
     last = trained.last
     table = Table("", "generated", "95% interval", "baseline: real vs. real")
     for label, value, mean, worst in (
-        ("KL (nats)", last.kl, floor.kl, floor.kl_worst),
-        ("JS (nats)", last.js, floor.js, floor.js_worst),
+        ("KL (nats)", last.kl, baseline.kl, baseline.kl_worst),
+        ("JS (nats)", last.js, baseline.js, baseline.js_worst),
     ):
         low, high = fixed(value.low, 4), fixed(value.high, 4)
         interval = f"{low} … {high}" if math.isfinite(value.high) else f"at least {low}"
@@ -206,7 +206,7 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
         "W (exact transport)",
         fixed(last.w, 4),
         "",
-        f"{fixed(floor.w, 4)}, worst {fixed(floor.w_worst, 4)}",
+        f"{fixed(baseline.w, 4)}, worst {fixed(baseline.w_worst, 4)}",
     )
     table.add_row("modes covered", f"{last.modes} of {summary['of_modes']}", "", "")
     table.add_row("outside the square", f"{last.outside:.2%}", "", "")
@@ -236,7 +236,7 @@ def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
     history = "; ".join(
         f"attempt {each.attempt}: {each.reason} at epoch {each.iteration:,}" for each in trained.attempts
     )
-    config, reason = trained.game.config, trained.verdict.reason
+    config, reason = trained.trainer.config, trained.verdict.reason
     if reason in (NON_FINITE, DIVERGENCE):
         remedy = f"lower the learning rates: --lr-g below {config.lr_g:g}, --lr-d below {config.lr_d:g}"
     else:

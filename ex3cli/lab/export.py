@@ -34,14 +34,14 @@ COLD, MIDDLE, WARM = (
 
 
 def draw_frames(
-    film: Snapshots, real: Points, floor: RealBaseline, *, title: str, modes: int
+    snapshots: Snapshots, real: Points, baseline: RealBaseline, *, title: str, modes: int
 ) -> list[Image.Image]:
     """At most FRAMES pictures, the last one always among them: the square above, W so far in a strip below.
 
     `modes` is how many the distribution has.
     """
-    chosen = np.unique(np.linspace(0, len(film) - 1, min(FRAMES, len(film))).round().astype(int))
-    return [_frame(film, real, floor, int(index), title, modes) for index in chosen]
+    chosen = np.unique(np.linspace(0, len(snapshots) - 1, min(FRAMES, len(snapshots))).round().astype(int))
+    return [_frame(snapshots, real, baseline, int(index), title, modes) for index in chosen]
 
 
 def gif(frames: Sequence[Image.Image]) -> bytes:
@@ -54,21 +54,21 @@ def gif(frames: Sequence[Image.Image]) -> bytes:
 
 
 def _frame(
-    film: Snapshots, real: Points, floor: RealBaseline, index: int, title: str, modes: int
+    snapshots: Snapshots, real: Points, baseline: RealBaseline, index: int, title: str, modes: int
 ) -> Image.Image:
     picture = Image.new("RGB", (SIDE, SIDE + STRIP), "white")
-    picture.paste(_heat(film.heat[index]), (0, 0))
+    picture.paste(_heat(snapshots.heat[index]), (0, 0))
     draw = ImageDraw.Draw(picture)
-    for points, color in ((real, BLUE), (film.fake[index], VERMILLION)):
+    for points, color in ((real, BLUE), (snapshots.fake[index], VERMILLION)):
         for x, y in _pixels(points):
             draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=color)
-    pull = np.nan_to_num(film.pull[index])
+    pull = np.nan_to_num(snapshots.pull[index])
     longest = float(np.linalg.norm(pull, axis=1).max())
     if longest > 0:
-        starts = film.fake[index][: len(pull)]
+        starts = snapshots.fake[index][: len(pull)]
         for start, end in zip(_pixels(starts), _pixels(starts + pull * (0.07 / longest)), strict=True):
             draw.line((*start, *end), fill=PURPLE, width=2)
-    _strip(draw, film, floor, index, title, numbers_at(film, index, modes))
+    _strip(draw, snapshots, baseline, index, title, numbers_at(snapshots, index, modes))
     return picture
 
 
@@ -88,33 +88,38 @@ def _pixels(points: NDArray[Any]) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in inside]
 
 
-def numbers_at(film: Snapshots, index: int, modes: int) -> str:
+def numbers_at(snapshots: Snapshots, index: int, modes: int) -> str:
     """The numbers of one frame."""
-    told = f"KL {film.kl[index]:.3f}   JS {film.js[index]:.3f}   W {film.w[index]:.3f}"
-    return f"{told}   modes {film.modes[index]} of {modes}"
+    distances = f"KL {snapshots.kl[index]:.3f}   JS {snapshots.js[index]:.3f}   W {snapshots.w[index]:.3f}"
+    return f"{distances}   modes {snapshots.modes[index]} of {modes}"
 
 
 def _strip(
-    draw: ImageDraw.ImageDraw, film: Snapshots, floor: RealBaseline, index: int, title: str, numbers: str
+    draw: ImageDraw.ImageDraw,
+    snapshots: Snapshots,
+    baseline: RealBaseline,
+    index: int,
+    title: str,
+    numbers: str,
 ) -> None:
-    """W so far, its floor dashed, over the numbers of this frame."""
+    """W so far, its baseline dashed, over the numbers of this frame."""
     font = ImageFont.load_default(14)
     draw.rectangle((0, SIDE, SIDE, SIDE + STRIP), fill="white")
     draw.line((0, SIDE, SIDE, SIDE), fill="#666666")
     plain = printable(title).encode("latin-1", "replace").decode("latin-1")  # what Pillow's font can write
-    draw.text((8, SIDE + 6), f"{plain}   epoch {int(film.epoch[index]):,}", fill="black", font=font)
+    draw.text((8, SIDE + 6), f"{plain}   epoch {int(snapshots.epoch[index]):,}", fill="black", font=font)
     draw.text((8, SIDE + 26), numbers, fill="black", font=font)
     top, bottom = SIDE + 52, SIDE + STRIP - 8
-    most = float(np.clip(np.nanmax(film.w), 0.05, 1.5))
-    heights = bottom - (bottom - top) * np.clip(film.w / most, 0, 1)
-    across = 8 + (SIDE - 16) * film.epoch / max(float(film.epoch[-1]), 1.0)
-    line = bottom - (bottom - top) * min(floor.w / most, 1.0)
+    most = float(np.clip(np.nanmax(snapshots.w), 0.05, 1.5))
+    heights = bottom - (bottom - top) * np.clip(snapshots.w / most, 0, 1)
+    across = 8 + (SIDE - 16) * snapshots.epoch / max(float(snapshots.epoch[-1]), 1.0)
+    line = bottom - (bottom - top) * min(baseline.w / most, 1.0)
     for x in range(8, SIDE - 8, 8):
         draw.line((x, line, x + 4, line), fill="#666666")
     path = [(float(x), float(y)) for x, y in zip(across[: index + 1], heights[: index + 1], strict=True)]
     if len(path) > 1:
         draw.line(path, fill="#B57B00", width=2)
-    draw.text((SIDE - 110, top - 4), "W, floor dashed", fill="#666666", font=ImageFont.load_default(12))
+    draw.text((SIDE - 110, top - 4), "W, baseline dashed", fill="#666666", font=ImageFont.load_default(12))
 
 
 FRAMES = 240
@@ -123,7 +128,14 @@ CURVES = ("discriminator_loss", "generator_loss", "kl", "js", "w")
 
 
 def render(
-    film: Snapshots, real: Points, floor: RealBaseline, *, title: str, verdict: str, settings: str, modes: int
+    snapshots: Snapshots,
+    real: Points,
+    baseline: RealBaseline,
+    *,
+    title: str,
+    verdict: str,
+    settings: str,
+    modes: int,
 ) -> str:
     """The page.
 
@@ -133,11 +145,11 @@ def render(
     title, verdict, settings : plain text; escaped here.
     modes : how many the distribution has.
     """
-    template = Environment(autoescape=True, undefined=StrictUndefined, finalize=_seen).from_string(
-        _resource("page.html.j2")
-    )
+    template = Environment(
+        autoescape=True, undefined=StrictUndefined, finalize=_without_control_characters
+    ).from_string(_resource("page.html.j2"))
     # numbers and base64 alone: nothing in it can be markup
-    data = json.dumps(_data(film, real, floor, modes), allow_nan=False, separators=(",", ":"))
+    data = json.dumps(_data(snapshots, real, baseline, modes), allow_nan=False, separators=(",", ":"))
     return template.render(
         title=title,
         verdict=verdict,
@@ -147,7 +159,7 @@ def render(
     )
 
 
-def _seen(value: object) -> object:
+def _without_control_characters(value: object) -> object:
     """The value as the page holds it, without raw control characters; an own file (Markup) as it is."""
     return printable(value) if type(value) is str else value
 
@@ -156,23 +168,25 @@ def _resource(name: str) -> str:
     return resources.files("ex3cli.lab").joinpath(name).read_text(encoding="utf-8")
 
 
-def _data(film: Snapshots, real: Points, floor: RealBaseline, modes: int) -> dict[str, Any]:
-    chosen = np.unique(np.linspace(0, len(film) - 1, min(FRAMES, len(film))).round().astype(int))
-    meshed = film.manifold[chosen]
-    reach = [shown_range(each) for each in film.heat[chosen]]
-    heat = 0.5 + (np.nan_to_num(film.heat[chosen], nan=0.5) - 0.5) * (0.5 / np.array(reach)[:, None, None])
+def _data(snapshots: Snapshots, real: Points, baseline: RealBaseline, modes: int) -> dict[str, Any]:
+    chosen = np.unique(np.linspace(0, len(snapshots) - 1, min(FRAMES, len(snapshots))).round().astype(int))
+    meshed = snapshots.manifold[chosen]
+    reach = [shown_range(each) for each in snapshots.heat[chosen]]
+    heat = 0.5 + (np.nan_to_num(snapshots.heat[chosen], nan=0.5) - 0.5) * (
+        0.5 / np.array(reach)[:, None, None]
+    )
     return {
-        "epoch": film.epoch[chosen].astype(int).tolist(),
-        "modes": film.modes[chosen].astype(int).tolist(),
-        **{name: [_number(value) for value in getattr(film, name)[chosen]] for name in CURVES},
-        "floor_w": floor.w,
+        "epoch": snapshots.epoch[chosen].astype(int).tolist(),
+        "modes": snapshots.modes[chosen].astype(int).tolist(),
+        **{name: [_number(value) for value in getattr(snapshots, name)[chosen]] for name in CURVES},
+        "floor_w": baseline.w,
         "of_modes": modes,
         "real": _places(real),
-        "fake": _places(film.fake[chosen]),
-        "pull": _text(np.nan_to_num(film.pull[chosen]).astype("<f4")),
+        "fake": _places(snapshots.fake[chosen]),
+        "pull": _text(np.nan_to_num(snapshots.pull[chosen]).astype("<f4")),
         "heat": _text((heat.clip(0, 1) * 255).round().astype(np.uint8)),
         "heat_reach": [round(each, 5) for each in reach],
-        "heat_side": film.heat.shape[-1],
+        "heat_side": snapshots.heat.shape[-1],
         "manifold": _places(meshed),
         "mesh": None
         if not meshed[0].size
@@ -201,40 +215,42 @@ HISTORY = ("epoch", "discriminator_loss", "generator_loss", "kl", "js", "w", "ou
 
 
 def write(run: Run, trained: Trained) -> None:
-    """Weights (the generator's are the averaged ones), the film and the curves."""
-    game, film = trained.game, trained.film
-    run.write_tensors("generator.safetensors", _named(game.generator.views(game.average)))
-    run.write_tensors("discriminator.safetensors", _named(game.discriminator.layers))
-    run.write_tensors("film.safetensors", film.tensors())
-    columns = [[_spelt(value) for value in getattr(film, name).tolist()] for name in HISTORY]
+    """Weights (the generator's are the averaged ones), the snapshots and the curves."""
+    trainer, snapshots = trained.trainer, trained.snapshots
+    run.write_tensors("generator.safetensors", _named(trainer.ema.model.layers))
+    run.write_tensors("discriminator.safetensors", _named(trainer.discriminator.layers))
+    run.write_tensors("film.safetensors", snapshots.tensors())
+    columns = [[_csv_value(value) for value in getattr(snapshots, name).tolist()] for name in HISTORY]
     run.write_csv("history.csv", HISTORY, zip(*columns, strict=True))
 
 
 def draw(run: Run, trained: Trained, *, page: bool, animate: bool) -> None:
     """The figures, and the animation and the page if they are asked for."""
-    film, floor, config = trained.film, trained.ruler.floor, trained.game.config
-    real = trained.ruler.real[:SHOWN]
-    title = f"{trained.ruler.distribution.name}, {config.loss} loss, seed {run.manifest.seed}"
-    run.write_figure("figures/panel", figures.panel(film, real, floor, title=title, loss=config.loss))
-    if (drawn := figures.manifold(film, title=title)) is not None:
+    snapshots, baseline, config = trained.snapshots, trained.reference.baseline, trained.trainer.config
+    real = trained.reference.real[:SHOWN]
+    title = f"{trained.reference.distribution.name}, {config.loss} loss, seed {run.manifest.seed}"
+    run.write_figure("figures/panel", figures.panel(snapshots, real, baseline, title=title, loss=config.loss))
+    if (drawn := figures.manifold(snapshots, title=title)) is not None:
         run.write_figure("figures/manifold", drawn)
     if animate:
-        frames = draw_frames(film, real, floor, title=title, modes=trained.ruler.distribution.modes)
+        frames = draw_frames(
+            snapshots, real, baseline, title=title, modes=trained.reference.distribution.modes
+        )
         run.write_bytes("figures/training.gif", gif(frames))
     if page:
         text = render(
-            film,
+            snapshots,
             real,
-            floor,
+            baseline,
             title=title,
             verdict=trained.verdict.why,
-            settings=_told(config),
-            modes=trained.ruler.distribution.modes,
+            settings=_settings_text(config),
+            modes=trained.reference.distribution.modes,
         )
         run.write_text("page.html", text)
 
 
-def _told(config: LabConfig) -> str:
+def _settings_text(config: LabConfig) -> str:
     """The settings in a sentence."""
     return (
         f"Generator: {config.latent_dim}-D {config.noise} noise, {config.generator_layers} × "
@@ -246,7 +262,7 @@ def _told(config: LabConfig) -> str:
     )
 
 
-def _spelt(value: float) -> str:
+def _csv_value(value: float) -> str:
     """Counts whole; the rest to the seven digits that single precision has."""
     return str(value) if isinstance(value, int) else f"{value:.7g}"
 
@@ -261,7 +277,7 @@ def _named(layers: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
 
 def summary(trained: Trained) -> dict[str, Any]:
     """The numbers that sum the last attempt up."""
-    last = trained.film
+    last = trained.snapshots
     newest = {name: float(getattr(last, name)[-1]) for name in ("kl", "js", "w", "outside")}
     return {
         "verdict": "converged" if trained.verdict.converged else "failed",
@@ -271,9 +287,9 @@ def summary(trained: Trained) -> dict[str, Any]:
         "epochs": int(last.epoch[-1]),
         **newest,
         "modes": int(last.modes[-1]),
-        "of_modes": trained.ruler.distribution.modes,
-        "floor": asdict(trained.ruler.floor),
+        "of_modes": trained.reference.distribution.modes,
+        "floor": asdict(trained.reference.baseline),
         "attempts": len(trained.attempts),
         "training_seconds": trained.training_seconds,
-        "looking_seconds": trained.looking_seconds,
+        "looking_seconds": trained.evaluation_seconds,
     }

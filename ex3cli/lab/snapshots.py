@@ -19,7 +19,7 @@ SHOWN, ARROWS, HEAT, MESH = 300, 75, 30, 20
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state at one look; positions in the unit square."""
+    """The state at one evaluation; positions in the unit square."""
 
     epoch: int
     fake: Array  # (SHOWN, 2), from the same noise in every frame
@@ -28,48 +28,48 @@ class Snapshot:
     manifold: Array  # (MESH + 1, MESH + 1, 2), or (MESH² + 1, 2) of noise in one dimension; empty of more
     discriminator_loss: float
     generator_loss: float
-    reading: Measurement
+    measurement: Measurement
 
 
 class Recorder:
-    """Takes frames of a game, always from the same noise."""
+    """Takes frames of a trainer, always from the same noise."""
 
-    def __init__(self, game: LabTrainer) -> None:
-        self._game = game
-        self._noise = game.noise(SHOWN, torch_generator(game.seed, "lab", "shown"))
+    def __init__(self, trainer: LabTrainer) -> None:
+        self._trainer = trainer
+        self._noise = trainer.noise(SHOWN, torch_generator(trainer.seed, "lab", "shown"))
         ticks = (torch.arange(HEAT) + 0.5) / HEAT
         self._cells = torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"), dim=-1).reshape(-1, 2)
-        self._mesh, self._shape = _mesh(game.config.latent_dim)
+        self._mesh, self._shape = _mesh(trainer.config.latent_dim)
 
-    def take(self, losses: torch.Tensor, reading: Measurement) -> Snapshot:
+    def take(self, losses: torch.Tensor, measurement: Measurement) -> Snapshot:
         """One frame; `losses` (epochs, 2) since the last one are averaged."""
-        game = self._game
-        fake = game.generate(self._noise)
+        trainer = self._trainer
+        fake = trainer.generate(self._noise)
         means = losses.mean(dim=0).tolist() if len(losses) else [float("nan")] * 2
         manifold = (
-            game.generate(self._mesh).numpy().reshape(self._shape)
+            trainer.generate(self._mesh).numpy().reshape(self._shape)
             if len(self._mesh)
             else np.zeros((0, 2), np.float32)
         )
         return Snapshot(
-            game.epoch,
+            trainer.epoch,
             fake.numpy(),
-            game.pull(fake[:ARROWS]).numpy(),
+            trainer.generator_gradient(fake[:ARROWS]).numpy(),
             self._heat(),
             manifold,
             means[0],
             means[1],
-            reading,
+            measurement,
         )
 
     def _heat(self) -> Array:
         """D(x), or the score itself where D is no probability: least squares' cut to [0, 1], a critic's
         stretched over it.
         """
-        scores = self._game.judge(self._cells)
-        if self._game.loss.probability:
+        scores = self._trainer.score(self._cells)
+        if self._trainer.loss.probability:
             scores = torch.sigmoid(scores)
-        elif self._game.config.loss == "least-squares":
+        elif self._trainer.config.loss == "least-squares":
             scores = scores.clamp(0, 1)
         else:
             scores = (scores - scores.min()) / (scores.max() - scores.min()).clamp_min(1e-12)
@@ -106,9 +106,9 @@ class Snapshots:
             for name in ("epoch", "discriminator_loss", "generator_loss")
         }
         numbers |= {
-            name: [getattr(each.reading, name) for each in frames] for name in ("w", "outside", "modes")
+            name: [getattr(each.measurement, name) for each in frames] for name in ("w", "outside", "modes")
         }
-        numbers |= {name: [getattr(each.reading, name).value for each in frames] for name in ("kl", "js")}
+        numbers |= {name: [getattr(each.measurement, name).value for each in frames] for name in ("kl", "js")}
         columns: dict[str, Any] = {
             name: np.asarray(column, np.int64 if name in COUNTS else np.float64)
             for name, column in numbers.items()
