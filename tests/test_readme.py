@@ -62,6 +62,7 @@ NOT_SHOWN = {
     "data verify": "prints what `data list` prints, file by file",
     "classifier train": "as `gan train`",
     "runs reproduce": "repeats a training",
+    "lab draw": "serves a page until the page is closed",
     "runs ship": "for maintainers",
 }
 """The commands without a transcript, and why."""

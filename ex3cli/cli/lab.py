@@ -10,6 +10,7 @@ from ex3cli.cli.command import Context, command
 from ex3cli.cli.output import Result
 from ex3cli.errors import NotConvergedError, UsageError
 from ex3cli.lab.config import LabConfig
+from ex3cli.training.interruption import Terminated
 
 if TYPE_CHECKING:
     from ex3cli.lab.distributions import Distribution
@@ -148,6 +149,63 @@ def train(
     return Result(
         document=document, show=_tables(trained, summary), run=run, problem=_problem(trained, run.name)
     )
+
+
+@command(
+    app,
+    "draw",
+    config=LabConfig,
+    common=("seed", "artifacts"),
+    examples=("ex3 lab draw", "ex3 lab draw ring --loss wgan-gp --seed 3", "ex3 lab draw --no-browser"),
+)
+def draw(
+    context: Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[PRESET]", help="Preset on the canvas.", show_default="an empty canvas"),
+    ] = None,
+    points: Annotated[
+        Path | None,
+        typer.Option(help="File on the canvas: a drawing (PNG) or points.", rich_help_panel="Input"),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> Result:
+    """Draw a distribution in the browser and watch a GAN learn it.
+
+    The page trains as `ex3 lab train` does. Save writes the run that `ex3 lab train` writes with the same
+    points, settings and seed. Only this computer can open the page. Closing it, or Ctrl-C, ends the command.
+    """
+    import webbrowser
+
+    from ex3cli.cli.lab_draw import live_server
+
+    server = live_server(context, _canvas(context, name, points), port)
+    typer.echo(f"open {server.url}", err=True)
+    context.note("closing the page or Ctrl-C ends the lab")
+    if browser and not webbrowser.open(server.url):
+        context.note("no browser could be started: open the address above")
+    try:
+        server.run()
+    except KeyboardInterrupt as error:
+        if isinstance(error, Terminated):  # by SIGTERM; Ctrl-C is how the lab is ended
+            raise
+    return Result(document={"address": server.url}, show=["the lab has ended"])
+
+
+def _canvas(context: Context, name: str | None, points: Path | None) -> dict[str, Any] | None:
+    """The page's first request: what is on the canvas; None for an empty canvas."""
+    import base64
+
+    from ex3cli.lab.drawings import PointCloud
+
+    if name is None and points is None:
+        return None
+    distribution = _distribution(context, name, points)
+    if isinstance(distribution, PointCloud):
+        data = base64.b64encode(distribution.data).decode()
+        return {"do": "load", "name": distribution.name, "data": data}
+    return {"do": "preset", "name": distribution.name}
 
 
 def _check_epochs(context: Context) -> None:

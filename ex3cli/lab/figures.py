@@ -198,7 +198,7 @@ def _transport(axes: Axes, snapshots: Snapshots, baseline: RealBaseline, index: 
         color=GREY,
         linewidth=1,
         linestyle="--",
-        label=f"floor, real against real, {baseline.w:.3f}",
+        label=f"baseline, real against real, {baseline.w:.3f}",
     )
     axes.set_ylim(0, float(np.clip(np.nanmax(snapshots.w) * 1.05, 0.05, 3.0)))
     axes.set_title("Wasserstein-1 [sides of the square]", loc="left")

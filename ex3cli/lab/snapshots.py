@@ -18,21 +18,28 @@ SHOWN, ARROWS, HEAT, MESH = 300, 75, 30, 20
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """The state at one evaluation; positions in the unit square."""
+class View:
+    """What can be seen of the two networks; positions in the unit square."""
 
-    epoch: int
     fake: Array  # (SHOWN, 2), from the same noise in every frame
     pull: Array  # (ARROWS, 2): −∇ of the generator's loss at the first of them
     heat: Array  # (HEAT, HEAT), row 0 at the bottom: the discriminator, from 0 (generated) to 1 (real)
     manifold: Array  # (MESH + 1, MESH + 1, 2), or (MESH² + 1, 2) of noise in one dimension; empty of more
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state at one evaluation."""
+
+    epoch: int
+    view: View
     discriminator_loss: float
     generator_loss: float
     measurement: Measurement
 
 
 class Recorder:
-    """Takes frames of a trainer, always from the same noise."""
+    """Records views of a trainer's networks, always from the same noise."""
 
     def __init__(self, trainer: LabTrainer) -> None:
         self._trainer = trainer
@@ -42,25 +49,20 @@ class Recorder:
         self._mesh, self._shape = _mesh(trainer.config.latent_dim)
 
     def take(self, losses: torch.Tensor, measurement: Measurement) -> Snapshot:
-        """One frame; `losses` (epochs, 2) since the last one are averaged."""
+        """A snapshot; `losses` (epochs, 2) since the last one are averaged."""
+        means = losses.mean(dim=0).tolist() if len(losses) else [float("nan")] * 2
+        return Snapshot(self._trainer.epoch, self.view(), means[0], means[1], measurement)
+
+    def view(self) -> View:
+        """The networks as they are now."""
         trainer = self._trainer
         fake = trainer.generate(self._noise)
-        means = losses.mean(dim=0).tolist() if len(losses) else [float("nan")] * 2
         manifold = (
             trainer.generate(self._mesh).numpy().reshape(self._shape)
             if len(self._mesh)
             else np.zeros((0, 2), np.float32)
         )
-        return Snapshot(
-            trainer.epoch,
-            fake.numpy(),
-            trainer.generator_gradient(fake[:ARROWS]).numpy(),
-            self._heat(),
-            manifold,
-            means[0],
-            means[1],
-            measurement,
-        )
+        return View(fake.numpy(), trainer.generator_gradient(fake[:ARROWS]).numpy(), self._heat(), manifold)
 
     def _heat(self) -> Array:
         """D(x), or the score itself where D is no probability: least squares' cut to [0, 1], a critic's
@@ -79,7 +81,7 @@ class Recorder:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """All frames of an attempt, stacked along the first axis."""
+    """All snapshots of an attempt, stacked along the first axis."""
 
     epoch: Column
     fake: Array
@@ -96,9 +98,9 @@ class Snapshots:
 
     @classmethod
     def of(cls, frames: list[Snapshot]) -> Self:
-        """Stack frames."""
+        """Stack snapshots."""
         own = {
-            name: np.stack([getattr(each, name) for each in frames])
+            name: np.stack([getattr(each.view, name) for each in frames])
             for name in ("fake", "pull", "heat", "manifold")
         }
         numbers: dict[str, list[Any]] = {

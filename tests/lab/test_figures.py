@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ex3cli.lab import export, figures
+from ex3cli.lab import animation, figures
 from ex3cli.lab.evaluation import RealBaseline
 from ex3cli.lab.snapshots import HEAT, Snapshots
 
@@ -46,4 +46,4 @@ def test_the_panel_shows_the_numbers_of_its_frame(index: int, expected: tuple[st
 
 
 def test_the_animation_shows_the_number_of_modes() -> None:
-    assert export.numbers_at(snapshots(), 1, 8).endswith("modes 1 of 8")
+    assert animation.numbers_at(snapshots(), 1, 8).endswith("modes 1 of 8")

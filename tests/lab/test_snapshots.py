@@ -20,7 +20,7 @@ def test_the_heat_is_the_discriminator_at_the_middle_of_each_cell_the_lowest_row
         LabConfig.resolve(loss=loss, generator_units=8, discriminator_units=8), PRESETS["disjoint"], 0
     )
     trainer.train(50)
-    heat = Recorder(trainer).take(torch.zeros(1, 2), READING).heat
+    heat = Recorder(trainer).view().heat
     places = [(3, 20), (20, 3), (29, 0), (0, 0), (15, 15)]
     points = torch.tensor([[(column + 0.5) / HEAT, (row + 0.5) / HEAT] for row, column in places])
     scores = trainer.score(points)

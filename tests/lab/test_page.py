@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ex3cli.lab.evaluation import RealBaseline
-from ex3cli.lab.export import FRAMES, render
+from ex3cli.lab.page import FRAMES, render_replay
 from ex3cli.lab.snapshots import HEAT, Snapshots
 
 FLOOR = RealBaseline(0, 0.001, 0.02, 0, 0.002, 0.03)
@@ -40,7 +40,7 @@ def snapshots(frames: int = 30, mesh: tuple[int, ...] = (4, 4, 2)) -> Snapshots:
 
 def page(made: Snapshots, title: str = "ring") -> str:
     real = np.random.default_rng(1).random((20, 2))
-    return render(made, real, FLOOR, title=title, verdict="converged", settings="small", modes=3)
+    return render_replay(made, real, FLOOR, title=title, verdict="converged", settings="small", modes=3)
 
 
 def data_of(text: str) -> dict[str, Any]:
