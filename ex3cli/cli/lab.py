@@ -92,7 +92,7 @@ def train(
     from ex3cli.training.attempts import derive_convergence
 
     config: LabConfig = context.config
-    _check_epochs(context)
+    training.check_epochs(config, context.given)
     distribution = _distribution(context, name, points)
     settings, digests, category = (
         {"distribution": distribution.name, **config.to_dict()},
@@ -206,27 +206,6 @@ def _canvas(context: Context, name: str | None, points: Path | None) -> dict[str
         data = base64.b64encode(distribution.data).decode()
         return {"do": "load", "name": distribution.name, "data": data}
     return {"do": "preset", "name": distribution.name}
-
-
-def _check_epochs(context: Context) -> None:
-    """Check that the numbers of epochs and the evaluation interval are compatible."""
-    from ex3cli.lab.evaluation import WINDOW
-
-    config: LabConfig = context.config
-    if config.max_epochs < config.min_epochs and "min_epochs" in context.given:
-        raise UsageError(
-            f"--min-epochs {config.min_epochs:,} exceeds --max-epochs {config.max_epochs:,}",
-            "lower --min-epochs or raise --max-epochs",
-        )
-    if config.max_epochs // config.eval_interval < WINDOW and "eval_interval" in context.given:
-        most = config.max_epochs // WINDOW
-        raise UsageError(
-            f"--eval-interval {config.eval_interval:,} allows fewer than {WINDOW} evaluations in "
-            f"{config.max_epochs:,} epochs; convergence needs {WINDOW}",
-            f"use --eval-interval {most} or less"
-            if most
-            else f"use --max-epochs {WINDOW * config.eval_interval} or more",
-        )
 
 
 def _distribution(context: Context, name: str | None, points: "Path | PointCloud | None") -> "Distribution":

@@ -1,5 +1,6 @@
 """The processes of `ex3 lab draw`: the server here, the training in a process of its own."""
 
+import signal
 from collections.abc import Callable, Mapping
 from functools import partial
 from multiprocessing.connection import Connection
@@ -46,12 +47,12 @@ def serve_trainer(connection: Connection, artifacts: Path) -> None:
     serve_page(connection, partial(save_run, artifacts))
 
 
-def save_run(artifacts: Path, setup: "Setup", report: Callable[[int], None]) -> dict[str, Any]:
+def save_run(artifacts: Path, setup: "Setup", report: Callable[[int], bool]) -> dict[str, Any]:
     """Run `ex3 lab train` with the setup; returns the page's answer.
 
     Parameters
     ----------
-    report : called with the epoch after each evaluation.
+    report : called with the epoch after each evaluation; returns whether to go on.
     """
     import typer
 
@@ -78,9 +79,9 @@ def save_run(artifacts: Path, setup: "Setup", report: Callable[[int], None]) -> 
 
 
 class _Epochs(NullProgress):
-    """Reports the epoch of the attempt."""
+    """Reports the epoch of the attempt, and stops the training if the answer is False."""
 
-    def __init__(self, report: Callable[[int], None]) -> None:
+    def __init__(self, report: Callable[[int], bool]) -> None:
         self._report, self._epoch = report, 0
 
     def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
@@ -88,4 +89,5 @@ class _Epochs(NullProgress):
 
     def advance(self, amount: int = 1, **live: float) -> None:
         self._epoch += amount
-        self._report(self._epoch)
+        if not self._report(self._epoch):
+            signal.raise_signal(signal.SIGTERM)  # the training marks its run as interrupted

@@ -2,17 +2,18 @@
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ex3cli.errors import InterruptedTrainingError
+from ex3cli.errors import InterruptedTrainingError, UsageError
 from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import Distribution
 from ex3cli.lab.evaluation import (
     GENERATED,
+    WINDOW,
     Evaluation,
     Measurement,
     ReferenceSample,
@@ -47,6 +48,33 @@ class Trained:
 def attempt_seed(seed: int, attempt: int) -> int:
     """The seed of an attempt: the run's seed for the first one, a derived seed for each retry."""
     return seed if attempt == 1 else child_seed(seed, "lab", "attempt", attempt)
+
+
+def check_epochs(config: LabConfig, given: Collection[str]) -> None:
+    """Check that the numbers of epochs and the evaluation interval are compatible.
+
+    Parameters
+    ----------
+    given : names of the settings that the user chose.
+
+    Raises
+    ------
+    UsageError : they are not, because of a given setting.
+    """
+    if config.max_epochs < config.min_epochs and "min_epochs" in given:
+        raise UsageError(
+            f"--min-epochs {config.min_epochs:,} exceeds --max-epochs {config.max_epochs:,}",
+            "lower --min-epochs or raise --max-epochs",
+        )
+    if config.max_epochs // config.eval_interval < WINDOW and "eval_interval" in given:
+        most = config.max_epochs // WINDOW
+        raise UsageError(
+            f"--eval-interval {config.eval_interval:,} allows fewer than {WINDOW} evaluations in "
+            f"{config.max_epochs:,} epochs; convergence needs {WINDOW}",
+            f"use --eval-interval {most} or less"
+            if most
+            else f"use --max-epochs {WINDOW * config.eval_interval} or more",
+        )
 
 
 class LabAttempt:

@@ -27,9 +27,9 @@ END = b'{"do":"end"}'
 
 
 class Save(Protocol):
-    """Runs `ex3 lab train` with a setup; calls `report` with an epoch from time to time."""
+    """Runs `ex3 lab train` with a setup; calls `report` with the epoch, which returns whether to go on."""
 
-    def __call__(self, setup: Setup, report: Callable[[int], None]) -> Message: ...
+    def __call__(self, setup: Setup, report: Callable[[int], bool]) -> Message: ...
 
 
 class PageChannel:
@@ -95,18 +95,19 @@ def _patience(session: Session, channel: PageChannel) -> float | None:
     return min((each for each in waits if each is not None), default=None)
 
 
-def _report(channel: PageChannel, epoch: int) -> None:
-    """While a run is saved: send the epoch if the page waits for a state, and stop if it cancels."""
+def _report(channel: PageChannel, epoch: int) -> bool:
+    """While a run is saved: send the epoch if the page waits for a state; False if the page cancels."""
     with suppress(EOFError, OSError):  # the run is finished without the page
         while channel.connection.poll(0):
             message = channel.receive(0)
             if message == CANCEL:
-                signal.raise_signal(signal.SIGTERM)
+                return False
             elif message is not None:
                 channel.answer({"kind": "error", "cause": "a run is being saved", "remedy": "wait for it"})
         if channel.seconds_until_state() == 0:
             text = json.dumps({"kind": "saving", "epoch": epoch}).encode()
             channel.send_state(lambda: text)
+    return True
 
 
 class TrainerProcess:
@@ -136,6 +137,7 @@ class TrainerProcess:
 
     def terminate(self) -> None:
         """End the process; a run that is being saved is marked as interrupted first."""
+        self.finish()
         self._process.terminate()
         self._process.join(10)
         if self._process.is_alive():

@@ -78,12 +78,15 @@ class LiveServer:
         self._render, self._start_trainer, self._grace = render, start_trainer, grace
         self.token = secrets.token_urlsafe(24)
         self._socket = _listen(port)
-        self.port: int = self._socket.getsockname()[1]
+        self.address: tuple[str, int] = self._socket.getsockname()
+        self.port = self.address[1]
         self._hosts = {f"{ADDRESS}:{self.port}", f"localhost:{self.port}"}
         self._page: str | None = None  # the random name of the newest page
         self._websocket: WebSocket | None = None
         self._trainer: Trainer | None = None
+        self._trainers: set[Trainer] = set()  # all that have not ended
         self._departure: asyncio.Task[None] | None = None
+        self._replacing = asyncio.Lock()
         app = Starlette(
             routes=[
                 Route("/{token}/", self._show),
@@ -115,8 +118,8 @@ class LiveServer:
             self._server.run(sockets=[self._socket])
         finally:
             self._socket.close()
-            if self._trainer is not None:
-                self._trainer.terminate()
+            for trainer in self._trainers:
+                trainer.terminate()
 
     def stop(self) -> None:
         """End `run`."""
@@ -182,11 +185,11 @@ class LiveServer:
         self._websocket = websocket
         if self._departure is not None:
             self._departure.cancel()
-        known = page == self._page and self._trainer is not None
-        if not known:
-            await self._replace_trainer()
-        self._page = page
-        assert self._trainer is not None
+        known, self._page = page == self._page, page
+        async with self._replacing:
+            known = known and self._trainer is not None
+            if not known:
+                await self._replace_trainer()
         await websocket.send_text(json.dumps({"kind": "welcome", "known": known}))
         try:
             while True:
@@ -204,59 +207,61 @@ class LiveServer:
             await self._finish(self._trainer, None)
         self._server.should_exit = True
 
+    async def _replace_trainer(self) -> None:
+        if self._trainer is not None:
+            await self._finish(self._trainer, 5)
+        trainer = await asyncio.to_thread(self._start_trainer)
+        self._trainer = trainer
+        self._trainers.add(trainer)
+        messages: asyncio.Queue[bytes | None] = asyncio.Queue()  # answers, and one state at most
+        loop = asyncio.get_running_loop()
+
+        def read() -> None:
+            message: bytes | None = b""
+            while message is not None:
+                try:
+                    message = trainer.connection.recv_bytes()
+                except (EOFError, OSError):
+                    message = None
+                try:
+                    loop.call_soon_threadsafe(messages.put_nowait, message)
+                except RuntimeError:  # the server has ended
+                    return
+
+        threading.Thread(target=read, name="messages of the training", daemon=True).start()
+        self._carrier = asyncio.create_task(self._carry(trainer, messages))
+
+    async def _carry(self, trainer: Trainer, messages: "asyncio.Queue[bytes | None]") -> None:
+        """Carry messages to the page until the training ends."""
+        while (message := await messages.get()) is not None:
+            if (websocket := self._websocket) is not None:
+                with suppress(WebSocketDisconnect, RuntimeError):  # the page went meanwhile
+                    if message.startswith(b"{"):  # a state begins with a multiple of four, and "{" is 123
+                        await websocket.send_text(message.decode())
+                    else:
+                        await websocket.send_bytes(message)
+        if trainer is self._trainer:  # it has ended by itself
+            await self._finish(trainer, 5)
+            if self._websocket is not None:
+                await _refuse(
+                    self._websocket, ENDED, "the training process ended unexpectedly", "reload the page"
+                )
+
     async def _finish(self, trainer: Trainer, seconds: float | None) -> None:
         """Wait for a training to end by itself; terminate it after `seconds`."""
+        self._trainer = None
         await asyncio.to_thread(trainer.finish)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while trainer.alive:
                     await asyncio.sleep(0.02)
         await asyncio.to_thread(trainer.terminate)
-        if self._trainer is trainer:
-            self._trainer = None
-
-    async def _replace_trainer(self) -> None:
-        if self._trainer is not None:
-            await self._finish(self._trainer, 5)
-        trainer = self._trainer = await asyncio.to_thread(self._start_trainer)
-        loop = asyncio.get_running_loop()
-
-        def read() -> None:
-            with suppress(RuntimeError):  # the loop has ended
-                try:
-                    while True:
-                        message = trainer.connection.recv_bytes()
-                        asyncio.run_coroutine_threadsafe(self._to_page(message), loop).result()
-                except (EOFError, OSError):
-                    asyncio.run_coroutine_threadsafe(self._lost(trainer), loop)
-
-        threading.Thread(target=read, name="messages of the training", daemon=True).start()
+        self._trainers.discard(trainer)
 
     async def _to_trainer(self, message: bytes) -> None:
         if self._trainer is not None:
-            with suppress(OSError):  # it has ended, which `_lost` reports
+            with suppress(OSError):  # it has ended, which `_carry` reports
                 await asyncio.to_thread(self._trainer.connection.send_bytes, message)
-
-    async def _to_page(self, message: bytes) -> None:
-        websocket = self._websocket
-        with suppress(WebSocketDisconnect, RuntimeError):  # the page went meanwhile
-            if websocket is None:
-                return
-            if message.startswith(b"{"):  # a state begins with a multiple of four, and "{" is 123
-                await websocket.send_text(message.decode())
-            else:
-                await websocket.send_bytes(message)
-
-    async def _lost(self, trainer: Trainer) -> None:
-        """The training process has ended by itself."""
-        if trainer is not self._trainer:
-            return
-        self._trainer = None
-        await asyncio.to_thread(trainer.terminate)
-        if self._websocket is not None:
-            await _refuse(
-                self._websocket, ENDED, "the training process ended unexpectedly", "reload the page"
-            )
 
 
 def _listen(port: int) -> socket.socket:

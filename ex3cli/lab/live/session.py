@@ -27,7 +27,7 @@ from ex3cli.lab.drawings import PointCloud, parse
 from ex3cli.lab.evaluation import ReferenceSample
 from ex3cli.lab.page import encode_state, to_base64, to_positions
 from ex3cli.lab.snapshots import SHOWN, Snapshots
-from ex3cli.lab.training import LabAttempt, attempt_seed
+from ex3cli.lab.training import LabAttempt, attempt_seed, check_epochs
 from ex3cli.seeding import numpy_generator, torch_generator
 
 POINTS_FILE = "points.csv"
@@ -57,9 +57,8 @@ class Setup:
         named = self.distribution.name
         words += [f"--points={named}"] if isinstance(self.distribution, PointCloud) else [named]
         words += ["--seed", str(self.seed)]
-        for name, (_, default, _) in declared_options(LabConfig).items():
-            if (value := getattr(self.config, name)) != default:
-                words += [option_name(name), str(value)]
+        for name, value in chosen_settings(self.config).items():
+            words += [option_name(name), str(value)]
         return words
 
 
@@ -179,7 +178,7 @@ class Session:
         points = _text(source, "points")
         if not points.strip():
             raise DataError("the canvas is empty", "draw something, or choose a preset")
-        if points.count("\n") > MOST_POINTS:
+        if points.count("\n") > MOST_POINTS + 1:  # and a header
             raise DataError("the canvas has too many points", f"draw at most {MOST_POINTS:,}")
         return parse(points.encode(), Path(POINTS_FILE))
 
@@ -330,7 +329,15 @@ def _config(message: Message) -> LabConfig:
                 f"{option_name(name)} {str(value)[:40]!r} is not a number",
                 f"give {'a whole' if kind is int else 'a'} number",
             ) from None
-    return LabConfig.resolve(**settings)
+    config = LabConfig.resolve(**settings)
+    check_epochs(config, chosen_settings(config))
+    return config
+
+
+def chosen_settings(config: LabConfig) -> dict[str, Any]:
+    """The settings that differ from their defaults."""
+    values = {name: getattr(config, name) for name in declared_options(LabConfig)}
+    return {name: value for name, value in values.items() if value != declared_options(LabConfig)[name][1]}
 
 
 def _seed(message: Message) -> int:

@@ -21,15 +21,16 @@
     if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   }
   function connect() {
-    socket = new WebSocket(`ws://${location.host}${location.pathname}live`);
+    const own = socket = new WebSocket(`ws://${location.host}${location.pathname}live`);
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => { retry = 500; send({ page: PAGE }); });
     socket.addEventListener("message", (event) => {
       if (typeof event.data === "string") receive(JSON.parse(event.data)); else receiveState(event.data);
     });
     socket.addEventListener("close", (event) => {
+      if (own !== socket) return;
+      setSaving(false);
       enable(false);
-      saving = false;
       if (final || event.code === 4001 || event.code === 4002) { final = true; say("Not connected."); return; }
       if (event.code === 1009) fail("the message was too large", "load a file of at most 5.9 million bytes");
       say("The connection is lost; trying again. If ex3 lab draw has ended, start it again.");
@@ -67,8 +68,7 @@
       say(`Saving: ex3 lab train runs from the seed, epoch ${whole(message.epoch)}.`);
       answerLater();
     } else if (message.kind === "saved") {
-      saving = false;
-      enable(true);
+      setSaving(false);
       say(`Saved as ${message.folder}: ${message.verdict}`);
     } else if (message.kind === "panel") {
       const link = document.createElement("a");
@@ -77,7 +77,7 @@
       link.click();
       say(`${message.name} is with your downloads.`);
     } else if (message.kind === "error") {
-      if (saving) { saving = false; enable(true); }
+      if (saving) setSaving(false);
       waiting = "";
       fail(message.cause, message.remedy);
     }
@@ -124,9 +124,9 @@
     epoch: () => send({ do: "step", part: "epoch" }),
     discriminator: () => send({ do: "step", part: "discriminator" }),
     generator: () => send({ do: "step", part: "generator" }),
-    save: () => { saving = true; enable(false); say("Saving: ex3 lab train runs from the seed."); send({ do: "save" }); },
+    save: () => { setSaving(true); say("Saving: ex3 lab train runs from the seed."); send({ do: "save" }); },
     panel: () => { say("Drawing the panel …"); send({ do: "panel" }); },
-    reset: () => {},
+    reset: () => say("At epoch 0."),
   };
   function begin(name) {
     $("error").textContent = "";
@@ -215,6 +215,12 @@
     for (const id of ["train", "step-epoch", "step-discriminator", "step-generator", "reset", "save", "panel", "preset", "file"])
       $(id).disabled = !on;
   }
+  function setSaving(on) {
+    saving = on;
+    enable(!on);
+    $("save").disabled = false;
+    $("save").textContent = on ? "Cancel saving" : "Save run";
+  }
   function label() { $("train").textContent = state.running && !changed ? "Pause" : "Train"; }
   function drawSoon() {
     if (due) return;
@@ -262,10 +268,9 @@
   for (const part of ["epoch", "discriminator", "generator"]) $(`step-${part}`).addEventListener("click", () => begin(part));
   $("speed").addEventListener("change", () => { if (state.running && !changed) send({ do: "run", speed: speed() }); });
   $("seed").addEventListener("change", newTraining);
-  $("new-seed").addEventListener("click", () => { $("seed").value = crypto.getRandomValues(new Uint32Array(1))[0]; begin2(); });
-  $("reset").addEventListener("click", () => begin2());
-  function begin2() { changed = true; begin("reset"); }
-  $("save").addEventListener("click", () => begin("save"));
+  $("new-seed").addEventListener("click", () => { $("seed").value = crypto.getRandomValues(new Uint32Array(1))[0]; setUp("reset"); });
+  $("reset").addEventListener("click", () => setUp("reset"));
+  $("save").addEventListener("click", () => { if (saving) send({ do: "cancel" }); else begin("save"); });
   $("panel").addEventListener("click", () => begin("panel"));
   $("clear").addEventListener("click", () => { points = []; kept = 1; edited(); say("The canvas is empty."); });
   $("preset").addEventListener("change", () => { if ($("preset").value) send({ do: "preset", name: $("preset").value }); });
