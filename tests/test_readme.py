@@ -65,6 +65,7 @@ NOT_SHOWN = {
     "classifier train": "as `gan train`",
     "gan sweep": "as `gan train`, many times",
     "runs reproduce": "repeats a training",
+    "lab draw": "serves a page until the page is closed",
     "runs ship": "for maintainers",
 }
 """The commands without a transcript, and why."""
