@@ -265,6 +265,8 @@ def _flag_lines(found: "FolderGrade", *, one: bool) -> list[str]:
     untested = [f"{each.run.name}: {'; '.join(each.untested)}" for each in found.checks if each.untested]
     if one:
         lines += [f"computed anew: {line}" for line in anew] + [f"not tested: {line}" for line in untested]
+        others = sum(not (each.recomputed or each.untested or each.wrong) for each in found.checks)
+        lines.append(f"{others} runs: only the files were compared with the manifests")
         lines.append(f"{len(found.flags)} flags, {len(found.checks)} runs, {found.seconds:.0f} seconds")
     return lines
 

@@ -49,11 +49,11 @@ class RunCheck:
         if one.shape != other.shape:
             self.wrong.append(f"{what}: {one.size} values, computed anew {other.size}")
             return
-        with np.errstate(invalid="ignore"):
-            apart = np.abs(one - other) > within + SAME * np.abs(other)
-        bad = (apart | np.isnan(one) | np.isnan(other)) & ~(
-            (one == other) | (np.isnan(one) & np.isnan(other))
-        )
+        same = (one == other) | (np.isnan(one) & np.isnan(other))  # also both infinite
+        finite = np.isfinite(one) & np.isfinite(other)
+        apart = np.abs(np.where(finite, one - np.where(finite, other, 0.0), np.inf))
+        near = finite & (apart <= within + SAME * np.abs(np.where(finite, other, 0.0)))
+        bad = ~(same | near)
         if bad.any():
             at = np.unravel_index(int(bad.argmax()), bad.shape)
             place = f" [{', '.join(str(int(each) + 1) for each in at)}]" if one.ndim else ""

@@ -172,6 +172,7 @@ def _grade_snapshot(
     progress.start(f"checking {found.folder}", len(checks), "runs")
     for name, check in checks.items():
         _check_run(check, archive, recompute=name in used)
+        check.wrong = [one_line(line, root) for line in check.wrong]
         found.flags += [Flag("wrong", name, line) for line in check.wrong]
         progress.advance()
     progress.stop()
@@ -184,7 +185,7 @@ def _grade_snapshot(
         ]
     for section, names in answered:
         members = _with_sources(archive, own, names)
-        found.questions.append(_question(section, members, names, checks, found.reproductions))
+        found.questions.append(_question(section, members, names, checks, found.reproductions, root))
     found.flags += [Flag("history", "", line) for line in gaps_in_numbering(root)]
     found.flags += [Flag("history", "", line) for line in lost_attempts(root, list(own.values()))]
     found.flags += [Flag("report", "report", line) for line in _report_lines(root, store)]
@@ -255,10 +256,11 @@ def _question(
     shown: Sequence[str],
     checks: Mapping[str, RunCheck],
     reproductions: Mapping[str, Reproduction],
+    root: Path,
 ) -> QuestionGrade:
     wrong = [f"{name}: {line}" for name in members for line in checks[name].wrong]
     repeated = [reproductions[name] for name in members if name in reproductions]
-    gaps = [f"{gap.what}: {gap.why}" for gap in section.gaps]
+    gaps = [one_line(f"{gap.what}: {gap.why}", root) for gap in section.gaps]
     untested = [
         f"{name}: {each.what}"
         for name in members

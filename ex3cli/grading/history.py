@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ex3cli.datasets import registry
-from ex3cli.errors import UsageError
+from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.grading.checks import RunCheck
 from ex3cli.runs import files
 from ex3cli.runs.manifest import Manifest
@@ -22,7 +22,7 @@ MOST_BYTES = 10_000_000  # of convergence.json
 MOST_NAMED = 5  # missing numbers
 FASTEST = 1e-5  # seconds of an iteration that a training can take
 TRUSTED_CLOCK = timedelta(days=2)  # by which a student's clock may be ahead
-COUNTS = ("failed", "converged")
+COUNTS = ("failed", "converged", "unjudged", "shortened")
 
 
 def gaps_in_numbering(root: Path) -> Iterator[str]:
@@ -56,8 +56,8 @@ def lost_attempts(root: Path, runs: Sequence[Run]) -> Iterator[str]:
                 if int(told[verdict]) > here:
                     count = f"{told[verdict]} {verdict} attempts of {category}"
                     yield f"{CONVERGENCE_FILE} counts {count}, the runs have {here}: deleted?"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        yield f"{CONVERGENCE_FILE} cannot be read"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ArtifactError):
+        yield f"{CONVERGENCE_FILE} cannot be compared with the runs"
 
 
 def check_manifest(check: RunCheck, sources: Sequence[Run]) -> None:

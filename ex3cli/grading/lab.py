@@ -15,7 +15,7 @@ from ex3cli.lab.distributions import Distribution, preset
 from ex3cli.lab.drawings import parse
 from ex3cli.lab.evaluation import (
     GENERATED,
-    Look,
+    Evaluation,
     Measurement,
     RealBaseline,
     ReferenceSample,
@@ -46,30 +46,33 @@ def check_lab(check: RunCheck, archive: Archive) -> None:
     rows = [row for row in run.read_history() if row["attempt"] == last.attempt]
     history = list(csv.DictReader(io.StringIO(run.read_bytes("history.csv").decode())))
     for name in ("epoch", *CURVES):
-        told = [float(row[name]) for row in history]
-        check.compare(f"{name} in history.csv", told, [row[name] for row in rows], within=2e-6)
+        table = [float(row[name]) for row in history]
+        check.compare(f"{name} in history.csv", table, [row[name] for row in rows], within=2e-6)
     for name in CURVES:
         check.compare(f"{name} in its manifest", summary.get(name), rows[-1][name], within=1e-6)
     check.within("JS", rows[-1]["js"], -0.01, float(np.log(2)) + 0.01)
     check.within("W", rows[-1]["w"], 0.0, 1e4)
     check.recomputed.append("the curves from its log")
     distribution = _distribution(run)
-    ruler = archive.once(
+    reference = archive.once(
         (
-            "ruler",
+            "reference",
             run.manifest.config.get("distribution"),
             tuple(sorted(run.manifest.data.items())),
             run.manifest.seed,
         ),
         lambda: ReferenceSample(distribution, run.manifest.seed),
     )
-    floor = RealBaseline(**summary["floor"])
-    for name, value in vars(ruler.floor).items():
-        check.compare(f"the baseline's {name}", getattr(floor, name), value, within=1e-6)
+    baseline = RealBaseline(**summary["floor"])
+    for name, value in vars(reference.baseline).items():
+        check.compare(f"the baseline's {name}", getattr(baseline, name), value, within=1e-6)
     if last.reason != NON_FINITE:
-        looks = [Look(int(row["epoch"]), _measurement(row)) for row in rows]
+        evaluations = [Evaluation(int(row["epoch"]), _measurement(row)) for row in rows]
         verdict = judge(
-            looks, ruler.floor, distribution.modes, converged_at(looks, ruler.floor, distribution.modes)
+            evaluations,
+            reference.baseline,
+            distribution.modes,
+            converged_at(evaluations, reference.baseline, distribution.modes),
         )
         found = ("converged" if verdict.converged else "failed", verdict.reason)
         check.expect(
@@ -77,7 +80,7 @@ def check_lab(check: RunCheck, archive: Archive) -> None:
             f"it is recorded as {last.verdict}, by its curves it {verdict.reason or found[0]}",
         )
         check.recomputed.append("its verdict")
-        _check_last_measurement(check, run, distribution, ruler, last.seed, rows[-1])
+        _check_last_measurement(check, run, distribution, reference, last.seed, rows[-1])
 
 
 def _distribution(run: Run) -> Distribution:
@@ -98,18 +101,18 @@ def _check_last_measurement(
     check: RunCheck,
     run: Run,
     distribution: Distribution,
-    ruler: ReferenceSample,
+    reference: ReferenceSample,
     seed: int,
     row: dict[str, Any],
 ) -> None:
-    """Measure the stored generator as the last look did."""
+    """Measure the stored generator as the last evaluation did."""
     settings = {
         name: value for name, value in run.manifest.config.items() if name in LabConfig.__dataclass_fields__
     }
     config = replace(LabConfig.from_dict(settings), batch_size=1)
-    game = LabTrainer(config, distribution, seed)
+    trainer = LabTrainer(config, distribution, seed)
     weights = run.read_tensors("generator.safetensors", finite=True)
-    for index, pair in enumerate(game.generator.views(game.average)):
+    for index, pair in enumerate(trainer.generator.views(trainer.ema.model.flat)):
         for kind, view in zip(("weight", "bias"), pair, strict=True):
             stored = weights[f"{index}.{kind}"]
             if stored.shape != view.shape:
@@ -117,8 +120,8 @@ def _check_last_measurement(
                 return
             view.copy_(stored)
     epoch = int(row["epoch"])
-    points = game.generate(game.noise(GENERATED, torch_generator(seed, "lab", "measured", epoch)))
-    found = ruler.measure(points.double().numpy())
+    points = trainer.generate(trainer.noise(GENERATED, torch_generator(seed, "lab", "measured", epoch)))
+    found = reference.measure(points.double().numpy())
     for name, value in (("kl", found.kl.value), ("js", found.js.value), ("w", found.w)):
         check.compare(f"{name} of its last evaluation", row[name], value, DISTANCE_TOLERANCE)
     check.compare("modes of its last evaluation", row["modes"], found.modes)

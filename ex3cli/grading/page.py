@@ -57,7 +57,7 @@ def check_report(root: Path, store: Store) -> Iterator[str]:
         yield from _page(there[PAGE], render(made, archive, chosen.about).encode())
     own = typst_source(made, archive, chosen.about, short=written.short)
     if SOURCE in there:
-        yield from _source(there[SOURCE], own[TYPST])
+        yield from _source(there[SOURCE], own[TYPST], recompiled=written.from_source)
     if PDF in there and there.get(SOURCE) == own[TYPST]:
         yield from _pdf(there[PDF], own)
 
@@ -95,12 +95,16 @@ def first_difference(found: Sequence[str], own: Sequence[str]) -> str:
     return f"it has “{said}” where they give “{due}”{more}"
 
 
-def _source(found: bytes, own: bytes) -> Iterator[str]:
+def _source(found: bytes, own: bytes, *, recompiled: bool) -> Iterator[str]:
+    """Compare a source; a student may change words (`--from-source`), but no number without a line."""
     if found == own:
         return
-    one, other = (each.decode(errors="replace").splitlines() for each in (found, own))
+    lines = (each.decode(errors="replace").splitlines() for each in (found, own))
+    one, other = ([line for line in each if line.strip()] for each in lines)
     numbers = [Counter(_NUMBER.findall("\n".join(each))) for each in (one, other)]
     new = list(numbers[0] - numbers[1])
+    if recompiled and not new:
+        return
     said = f"with other numbers: {', '.join(new[:5])}" if new else "its numbers are those of the results"
     yield f"{SOURCE} was edited, {said}; {first_difference(one, other)}"
 
