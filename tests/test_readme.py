@@ -64,6 +64,8 @@ NOT_SHOWN = {
     "data verify": "prints what `data list` prints, file by file",
     "classifier train": "as `gan train`",
     "gan sweep": "as `gan train`, many times",
+    "gan export": "needs ex3cli[onnx]",
+    "runs export": "needs the tracker's package",
     "runs reproduce": "repeats a training",
     "lab draw": "serves a page until the page is closed",
     "runs ship": "for maintainers",

@@ -68,12 +68,8 @@ def check_lab(check: RunCheck, archive: Archive) -> None:
         check.compare(f"the baseline's {name}", getattr(baseline, name), value, within=1e-6)
     if last.reason != NON_FINITE:
         evaluations = [Evaluation(int(row["epoch"]), _measurement(row)) for row in rows]
-        verdict = judge(
-            evaluations,
-            reference.baseline,
-            distribution.modes,
-            converged_at(evaluations, reference.baseline, distribution.modes),
-        )
+        since = converged_at(evaluations, reference.baseline, distribution.modes)
+        verdict = judge(evaluations, reference.baseline, distribution.modes, since)
         found = ("converged" if verdict.converged else "failed", verdict.reason)
         check.expect(
             (last.verdict, last.reason) == found and summary.get("verdict") == found[0],

@@ -93,7 +93,7 @@ def sweep(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Dask scheduler, such as tcp://10.0.0.1:8786; its workers train. Requires ex3cli[cluster].",
+            help="Dask scheduler whose workers train, as tcp://10.0.0.1:8786. Requires ex3cli\\[cluster].",
             rich_help_panel="Training",
         ),
     ] = None,
