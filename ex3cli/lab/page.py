@@ -155,7 +155,7 @@ def _replay_data(snapshots: Snapshots, real: Points, baseline: RealBaseline, mod
         "epoch": snapshots.epoch[chosen].astype(int).tolist(),
         "modes": snapshots.modes[chosen].astype(int).tolist(),
         **{name: [to_number(value) for value in getattr(snapshots, name)[chosen]] for name in CURVES},
-        "baseline_w": baseline.w,
+        "baseline": {name: getattr(baseline, name) for name in ("kl", "js", "w")},
         "of_modes": modes,
         "real": to_base64(to_positions(real)),
         "fake": to_base64(to_positions(snapshots.fake[chosen])),

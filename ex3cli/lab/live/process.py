@@ -37,7 +37,7 @@ class PageChannel:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._wanted, self._sent = False, -1.0
+        self._wanted, self._due = False, 0.0
         self._ended = False
 
     def receive(self, seconds: float | None) -> bytes | None:
@@ -66,11 +66,12 @@ class PageChannel:
 
     def seconds_until_state(self) -> float | None:
         """How long no state is to be sent; None until the page asks."""
-        return max(0.0, self._sent + SECONDS_BETWEEN_STATES - time.monotonic()) if self._wanted else None
+        return max(0.0, self._due - time.monotonic()) if self._wanted else None
 
     def send_state(self, make: Callable[[], bytes]) -> None:
         """Send the state that the page has asked for."""
-        self._wanted, self._sent = False, time.monotonic()
+        self._wanted, now = False, time.monotonic()
+        self._due = max(self._due + SECONDS_BETWEEN_STATES, now)  # a late state does not delay the next
         self.connection.send_bytes(make())
 
 

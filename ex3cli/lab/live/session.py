@@ -25,7 +25,7 @@ from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import Clusters, Curve, Points, preset
 from ex3cli.lab.drawings import PointCloud, parse
 from ex3cli.lab.evaluation import ReferenceSample
-from ex3cli.lab.page import encode_state, to_base64, to_positions
+from ex3cli.lab.page import encode_state, to_base64
 from ex3cli.lab.snapshots import SHOWN, Snapshots
 from ex3cli.lab.training import LabAttempt, attempt_seed, check_epochs
 from ex3cli.seeding import numpy_generator, torch_generator
@@ -35,7 +35,9 @@ POINTS_FILE = "points.csv"
 MOST_POINTS = 20_000
 """Points on the page's canvas."""
 SLICE = 10
-"""Epochs between two looks for commands."""
+"""Epochs between two looks for commands, fewer where they take longer than LONGEST_SLICE."""
+LONGEST_SLICE = 0.05
+"""Seconds."""
 FASTEST = 1_000_000.0
 """The largest speed that a page may ask for, in epochs a second."""
 NETWORKS = ("discriminator", "generator")
@@ -81,7 +83,7 @@ class Session:
         self._evaluations_sent = 0
         self._alone = dict.fromkeys(NETWORKS, 0)  # updates outside of the epochs
         self._speed, self._began, self._owed = FASTEST, 0.0, 0.0
-        self._rate = _Rate()
+        self._rate, self._slice = _Rate(), SLICE
 
     def handle(self, text: bytes) -> list[Message]:
         """Obey a message of the page; returns the answers. A mistake is answered by its cause and remedy."""
@@ -99,9 +101,12 @@ class Session:
         now = self._clock()
         self._owed = min(self._owed + (now - self._began) * self._speed, max(SLICE, self._speed / 10))
         self._began = now
-        if (epochs := min(SLICE, int(self._owed))) < 1:
+        if (epochs := min(self._slice, int(self._owed))) < 1:
             return
+        evaluations = len(attempt.evaluations)
         taken = attempt.step(epochs)
+        if self._clock() - now > LONGEST_SLICE and len(attempt.evaluations) == evaluations:
+            self._slice = max(1, self._slice // 2)
         self._owed -= taken
         self._rate.add(taken, self._clock())
         self.changed = True
@@ -156,13 +161,13 @@ class Session:
         self.running = False
         reference = ReferenceSample(setup.distribution, setup.seed)
         self.setup, self.attempt = setup, LabAttempt(setup.config, reference, attempt_seed(setup.seed, 1))
-        self._evaluations_sent, self._alone, self._rate = 0, dict.fromkeys(NETWORKS, 0), _Rate()
+        self._evaluations_sent, self._alone = 0, dict.fromkeys(NETWORKS, 0)
+        self._rate, self._slice = _Rate(), SLICE
         self.attempt.evaluate()
         self.changed = True
         ready = {
             "kind": "ready",
-            "real": to_base64(to_positions(reference.real[:SHOWN])),
-            "baseline_w": reference.baseline.w,
+            "baseline": {name: getattr(reference.baseline, name) for name in ("kl", "js", "w")},
             "command": shlex.join(["ex3", *setup.command_line()]),
         }
         return [ready]

@@ -148,7 +148,7 @@ const Drawing = (() => {
     }
     if (id === "transport" && baseline) {
       context.setLineDash([5, 4]); context.strokeStyle = color("faint");
-      context.beginPath(); context.moveTo(MARGIN.left, up(baseline)); context.lineTo(width - MARGIN.right, up(baseline)); context.stroke();
+      context.beginPath(); context.moveTo(MARGIN.left, up(baseline.w)); context.lineTo(width - MARGIN.right, up(baseline.w)); context.stroke();
       context.setLineDash([]);
     }
     if (now < 0) return;
@@ -174,9 +174,10 @@ const Drawing = (() => {
     context.globalAlpha = 1;
   }
 
+  /* The numbers of an entry of the curves; the baseline {kl, js, w} is what real points score. */
   function measures(curves, now, baseline, modes) {
-    return `KL ${number(curves.kl[now])}, JS ${number(curves.js[now])} nats, ` +
-      `W ${number(curves.w[now])} (baseline ${number(baseline)}), modes ${curves.modes[now]} of ${modes}`;
+    const beside = ["kl", "js", "w"].map((key) => `${NAMES[key]} ${number(curves[key][now])} (baseline ${number(baseline[key], 4)})`);
+    return `${beside.join(", ")}, modes ${curves.modes[now]} of ${modes}`;
   }
 
   function nearest(id, x, curves) {  // the entry of the curves at a chart's x

@@ -8,7 +8,7 @@
   let socket = null, retry = 500, final = false;
   let points = [], kept = 1, source = { points: true };  // x, y, x, y …; the share of a stroke's points that is kept
   let changed = true, waiting = "";                      // whether drawing or settings differ from the training's
-  let view = null, state = {}, curves = noCurves(), baseline = 0, saving = false;
+  let view = null, state = {}, curves = noCurves(), baseline = null, saving = false;
   let pointer = null, cursor = null, stroke = null, due = false;
 
   function noCurves() {
@@ -57,7 +57,7 @@
       edited(false);
       say([`${message.name} is on the canvas.`, ...message.remarks].join(" "));
     } else if (message.kind === "ready") {
-      baseline = message.baseline_w;
+      baseline = message.baseline;
       curves = noCurves();
       view = null;
       $("command").textContent = message.command;

@@ -15,7 +15,7 @@
 
   function describe() {
     const reach = data.heat_reach[frame];
-    const text = `Epoch ${whole(data.epoch[frame])}: ${measures(data, frame, data.baseline_w, data.of_modes)}, ` +
+    const text = `Epoch ${whole(data.epoch[frame])}: ${measures(data, frame, data.baseline, data.of_modes)}, ` +
       `colors from ${number(0.5 - reach, 2)} to ${number(0.5 + reach, 2)}`;
     $("numbers").textContent = text;
     $("scrub").value = frame;
@@ -25,7 +25,7 @@
 
   function draw() {
     drawSquare(view(frame), (context, size) => drawDots(context, size, real, "real"));
-    Object.keys(CHARTS).forEach((id) => drawChart(id, data, frame, data.baseline_w));
+    Object.keys(CHARTS).forEach((id) => drawChart(id, data, frame, data.baseline));
     describe();
     readValue(pointer, view(frame), data);
   }

@@ -15,7 +15,7 @@ from PIL import Image
 from ex3cli.lab.config import LabConfig
 from ex3cli.lab.drawings import PointCloud, parse
 from ex3cli.lab.live.session import MOST_POINTS, SLICE, Message, Session, Setup
-from ex3cli.lab.training import train
+from ex3cli.lab.training import LabAttempt, train
 from ex3cli.runs.run import Run
 from ex3cli.training.progress import NullProgress
 
@@ -75,7 +75,8 @@ def test_the_pages_training_is_that_of_the_command(
     assert torch.equal(session.attempt.trainer.ema.model.flat, done.trainer.ema.model.flat)
     assert [each.measurement for each in session.attempt.evaluations][-1] == done.last
     assert session.attempt.verdict == done.verdict
-    assert ready["baseline_w"] == done.reference.baseline.w
+    baseline = done.reference.baseline
+    assert ready["baseline"] == {"kl": baseline.kl, "js": baseline.js, "w": baseline.w}
 
 
 def test_a_state_holds_the_networks_and_the_new_evaluations(
@@ -128,6 +129,26 @@ def test_speed_bounds_the_epochs_by_the_clock(session: Session, page: Any, clock
     session.work()
     assert epoch(session) > before
     assert epoch(session) <= before + 1 + SLICE  # a pause is not made up for
+
+
+def test_slow_epochs_are_taken_one_by_one_so_that_a_command_is_heard(
+    session: Session, page: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.handle(page.setup())
+    assert session.attempt is not None
+    plain, taken = LabAttempt.step, []
+
+    def slow_step(attempt: LabAttempt, epochs: int) -> int:
+        clock.now += 1
+        taken.append(plain(attempt, epochs))
+        return taken[-1]
+
+    monkeypatch.setattr(LabAttempt, "step", slow_step)
+    session.handle(page.message("run"))
+    for _ in range(5):
+        clock.now += 1
+        session.work()
+    assert taken == [10, 5, 2, 1, 1]
 
 
 def test_single_steps(session: Session, page: Any) -> None:
