@@ -1,25 +1,18 @@
-"""Renew what README.md, artifacts/reference/README.md and tests/transcripts/ show of the bundled runs and the
-commands.
+"""Renew the generated parts of README.md and artifacts/reference/README.md, and tests/transcripts.
 
-    python .ci/readme.py                             # the generated parts of both READMEs (seconds)
-    python .ci/readme.py transcripts                 # the commands of all transcripts, then both READMEs
-    (minutes)
-    python .ci/readme.py transcripts doctor report   # the same for two transcripts
+    python .ci/readme.py                             # both READMEs (seconds)
+    python .ci/readme.py transcripts                 # all transcripts, then both READMEs (minutes)
+    python .ci/readme.py transcripts doctor report   # two transcripts, then both READMEs
 
-`make readme` and `make transcripts` call it, and tests/test_readme.py compares the files with what it gives.
+`make readme` and `make transcripts` call it; tests/test_readme.py compares the files with its output.
 
-A transcript is a text file. Each line that begins with `$ ex3` is a command; the lines below it are what the
-command printed.
-`| head -N`, `| tail -N` and `| grep -E REGEX` leave out lines of the answer, and `…` stands for them. The
-commands of one file
-run one after another in an empty folder, without a data set, `WIDTH` columns wide. Progress lines are left
-out, and folders of
-the machine are replaced (see `without_folders`).
+A transcript is a text file. Each line that begins with `$ ex3` is a command; the lines below it are its
+output. `| head -N`, `| tail -N` and `| grep -E REGEX` omit lines of the output, and `…` replaces them. The
+commands of a file run one after another in an empty folder, without a data set, in `WIDTH` columns. Progress
+lines are removed, and folders of the machine are replaced (`without_folders`).
 
-A generated part of a README stands between two comments, the second one being `<!-- end -->`. The first one
-names a table of
-`TABLES`, or commands of transcripts, joined by `&&`; their answers are then shown, shortened by filters as
-above:
+A generated part of a README stands between two comments; the second is `<!-- end -->`. The first names a
+table of `TABLES`, or commands of transcripts joined by `&&`, whose output follows, with the same filters:
 
     <!-- m1 results -->
     <!-- $ ex3 vae eval --labels 3000 | head -9 -->
@@ -33,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -41,11 +34,19 @@ from typing import Any
 
 from ex3cli.datasets.registry import spec
 from ex3cli.gan.kinds import NAMES
-from ex3cli.gan.tables import scores_table, trainings_table
+from ex3cli.gan.results import OVERVIEW_FILE, SCORES_FILE
+from ex3cli.gan.tables import (
+    classes_table,
+    criteria_text,
+    failures_table,
+    history_table,
+    overview_table,
+    scores_table,
+)
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store, reference_folder
-from ex3cli.tables import half_up, table
-from ex3cli.training.attempts import describe_verdict
+from ex3cli.tables import NONE, Table, mean_and_spread
+from ex3cli.training.attempts import HISTORY_FILE
 from ex3cli.vae.few_labels.compare import FILE
 from ex3cli.vae.few_labels.paper import TABLE
 from ex3cli.vae.tables import accuracy_table
@@ -56,7 +57,7 @@ TRANSCRIPTS = ROOT / "tests/transcripts"
 WIDTH = 100
 PART = re.compile(r"<!-- (?!end )(?P<head>[^\n]+) -->\n(?P<body>.*?)<!-- end -->", re.DOTALL)
 PROGRESS = re.compile(r"^(?P<what>.+?): [\d,]+/[\d,]+ (?P<unit>.+?), [\d.,e+-]+ (?P=unit)/s", re.MULTILINE)
-LOGGED = re.compile(r"^[WEI]\d{4} \d\d:\d\d:\d\d")  # a library's remark on this machine
+LOGGED = re.compile(r"^[WEI]\d{4} \d\d:\d\d:\d\d")  # a log message of a library
 KINDS = ("dcgan", "wgan", "wgan-clip")
 PAPERS = ("dcgan", "wgan")
 
@@ -67,8 +68,8 @@ PAPERS = ("dcgan", "wgan")
 class Command:
     """A command of a transcript.
 
-    line : as it stands after the prompt, with its filter.
-    words : what follows `ex3`, without the filter.
+    line : the text after the prompt, with the filter.
+    words : the arguments of `ex3`.
     """
 
     line: str
@@ -77,16 +78,17 @@ class Command:
 
     @classmethod
     def parse(cls, line: str) -> "Command":
-        """`ex3 …`, or `ex3 … | head -N`, `| tail -N`, `| grep -E REGEX`."""
-        program, *words = shlex.split(line.partition(" | ")[0])
-        chosen = tuple(shlex.split(line.partition(" | ")[2]))
+        """Parse `ex3 …`, optionally with `| head -N`, `| tail -N` or `| grep -E REGEX`."""
+        command, _, selection = line.partition(" | ")
+        program, *words = shlex.split(command)
+        chosen = tuple(shlex.split(selection))
         is_cut = len(chosen) == 2 and chosen[0] in ("head", "tail") and re.fullmatch(r"-\d+", chosen[1])
         if program != "ex3" or (chosen and not is_cut and chosen[:-1] != ("grep", "-E")):
             sys.exit(f"{line!r} is not `ex3 …`, alone or with | head -N, | tail -N or | grep -E REGEX")
         return cls(line, tuple(words), chosen)
 
     def kept(self, lines: Sequence[str]) -> list[str]:
-        """The lines that the filter keeps, with `…` for each gap."""
+        """The lines that pass the filter, with `…` for omitted ones."""
         match self.filter:
             case ("head", count):
                 keep = [place < -int(count) for place in range(len(lines))]
@@ -102,10 +104,10 @@ class Command:
         return shown
 
     def transcript(self, stdout: str, stderr: str, *, failed: bool = False) -> str:
-        """The prompt and the answer: notes before it, but an error after it."""
-        answer = self.kept([line.rstrip() for line in stdout.splitlines()])
+        """The prompt, notes and output; errors follow the output."""
+        output = self.kept([line.rstrip() for line in stdout.splitlines()])
         notes = [line.rstrip() for line in without_progress(stderr).splitlines()]
-        return "\n".join([f"$ {self.line}", *(answer + notes if failed else notes + answer)]) + "\n"
+        return "\n".join([f"$ {self.line}", *(output + notes if failed else notes + output)]) + "\n"
 
 
 def commands(transcript: str) -> list[Command]:
@@ -118,7 +120,7 @@ def commands(transcript: str) -> list[Command]:
 
 
 def answers(transcripts: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
-    """What each command of these transcripts printed, by its words."""
+    """The output of each command of the transcripts, by its words."""
     found: dict[tuple[str, ...], list[str]] = {}
     for text in transcripts:
         lines: list[str] = []
@@ -131,17 +133,16 @@ def answers(transcripts: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
 
 
 def without_progress(stderr: str) -> str:
-    """The notes alone: neither the lines of anything that was counted up to an end, nor what a library
-    logged.
-    """
+    """The notes on stderr, without progress lines and log messages of libraries."""
     counted = tuple(f"{found['what']}: " for found in PROGRESS.finditer(stderr))
     kept = (line for line in stderr.splitlines() if not line.startswith(counted) and not LOGGED.match(line))
     return "".join(f"{line}\n" for line in kept)
 
 
 def without_folders(text: str, folder: Path) -> str:
-    """The folder that the commands ran in becomes ~/exercise and the checkout ~/ex3; a table's cells keep
-    their width.
+    """Replace the working folder by ~/exercise and the checkout by ~/ex3.
+
+    Cells of tables keep their width.
     """
     for real, shown in ((folder.resolve(), "~/exercise"), (folder, "~/exercise"), (ROOT, "~/ex3")):
         pattern = re.compile(rf"{re.escape(str(real))}(?P<rest>[^│\n]*)")
@@ -155,7 +156,7 @@ def _in_place(found: re.Match[str], real: str, shown: str) -> str:
 
 
 def run_again(transcript: str) -> str:
-    """The same commands with what they print now."""
+    """The transcript with the commands' present output."""
     hidden = ("EX3_DATA", "EX3_ARTIFACTS", "FORCE_COLOR", "CUDA_HOME")
     env = {key: value for key, value in os.environ.items() if key not in hidden}
     env |= {"COLUMNS": str(WIDTH), "NO_COLOR": "1", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
@@ -178,30 +179,26 @@ def _bundled(*category: str) -> Run:
 
 
 def _scores(*place: str) -> Mapping[str, Any]:
-    return _bundled("gan", "fashion-mnist", "eval", *place).read_json("scores.json")
+    return _bundled("gan", "fashion-mnist", "eval", *place).read_json(SCORES_FILE)
 
 
 def _history() -> Mapping[str, Any]:
-    return _bundled("gan", "fashion-mnist", "history").read_json("history.json")
+    return _bundled("gan", "fashion-mnist", "history").read_json(HISTORY_FILE)
 
 
 def _overview() -> Mapping[str, Any]:
-    return _bundled("gan", "fashion-mnist", "overview").read_json("overview.json")
+    return _bundled("gan", "fashion-mnist", "overview").read_json(OVERVIEW_FILE)
 
 
 def _comparison(dataset: str) -> Mapping[str, Any]:
     return _bundled("vae", dataset, "comparison").read_json(FILE)
 
 
-def _percent(value: float, spread: float | None = None) -> str:
-    shown = f"{half_up(value, 2, scale=2)}"
-    return shown if spread is None else f"{shown} ± {half_up(spread, 2, scale=2)}"
-
-
-def m1_results() -> str:
+def m1_results() -> Table:
     """Accuracy by number of labels: M1, the default features, the baselines, and the paper's M1."""
-    clothes, digits = _comparison("fashion-mnist"), _comparison("mnist")
-    shown = [
+    clothes = _comparison("fashion-mnist")
+    digits = _comparison("mnist")
+    results = [
         ("Fashion-MNIST", "M1: the paper's VAE (`paper`)", clothes["recipes"]["paper"]["results"]),
         ("Fashion-MNIST", "VAE + HOG (`edges`, default)", clothes["recipes"]["edges"]["results"]),
         ("Fashion-MNIST", "VAE + HOG, `--transductive`", clothes["recipes"]["edges"]["transductive"]),
@@ -211,43 +208,33 @@ def m1_results() -> str:
         ("MNIST", "VAE + HOG, `--transductive`", digits["recipes"]["edges"]["transductive"]),
         ("MNIST", "baseline: raw pixels", digits["baselines"]["raw_pixels"]),
     ]
-    sizes = [row["labels"] for row in shown[0][2]]
+    sizes = [row["labels"] for row in results[0][2]]
     rows = [
-        [*head, *(_percent(row["accuracy_mean"], row["accuracy_std"]) for row in found)]
-        for *head, found in shown
+        [*names, *(mean_and_spread(row["accuracy_mean"], row["accuracy_std"]) for row in by_size)]
+        for *names, by_size in results
     ]
     errors = [TABLE["M1+TSVM"][size] for size in sizes]
     paper = [f"{100 - error:.2f} (error {error:.2f} ± {spread:g})" for error, spread in errors]
     rows.append(["MNIST", "published: Kingma et al. 2014, M1+TSVM", *paper])
-    return table(["data set", "features", *(f"{size:,} labels" for size in sizes)], rows)
+    return Table("", ["data set", "features", *(f"{size:,} labels" for size in sizes)], rows)
 
 
-def gan_results() -> str:
-    """Quality of each kind's generated images beside that of real ones, and how many attempts failed."""
-    documents = [_scores(kind) for kind in KINDS]
-    rates = [_history()["kinds"][kind] for kind in KINDS]
-    rows = [
-        [
-            name,
-            *(str(half_up(each[key], digits)) for each in documents),
-            str(half_up(documents[0][real], digits)),
-        ]
-        for name, key, real, digits in (
-            ("FID ↓ (64 classifier features)", "fid", "fid_floor", 4),
-            ("coverage ↑", "coverage", "coverage_floor", 3),
-            ("label agreement ↑", "label_agreement", "classifier_accuracy", 3),
-        )
+def gan_results() -> Table:
+    """Quality of the generated images and of real ones, and the failure rate, by kind."""
+    scores = scores_table([_scores(kind) for kind in KINDS])
+    shown = ("FID", "coverage", "label agreement")
+    rows = [row for row in scores.rows if row[0].startswith(shown)]
+    failures = {row[0]: row for row in failures_table(_history()["kinds"]).rows}
+    counts = [failures[NAMES[kind]] for kind in KINDS]
+    rates = [
+        f"{failed} of {int(failed) + int(converged)} ({rate.partition('(')[2][:-1]} %)"
+        for _, _, _, failed, converged, rate, *_ in counts
     ]
-    rows.append(["failed attempts (95 % interval)", *map(_failures, rates), "–"])
-    return table(["", *(NAMES[kind] for kind in KINDS), "real images"], rows)
+    rows.append(["failed attempts (95 % interval)", *rates, NONE])
+    return Table("", scores.headings, rows)
 
 
-def _failures(counts: Mapping[str, Any]) -> str:
-    low, high = (half_up(counts["failure_rate"][end], 0, scale=2) for end in ("low", "high"))
-    return f"{counts['failed']} of {counts['failed'] + counts['converged']} ({low} to {high} %)"
-
-
-def bundled_runs() -> str:
+def bundled_runs() -> Table:
     """Each bundled run with the command line that made it."""
     reference = reference_folder()
     store = Store(Path("artifacts"), reference)
@@ -260,71 +247,34 @@ def bundled_runs() -> str:
         ]
         for run in sorted(runs, key=lambda run: run.name)
     ]
-    return table(["folder", "command", "made on"], rows)
+    return Table("", ["folder", "command", "made on"], rows)
 
 
-def vae_by_class() -> str:
-    """Accuracy of the default features by class, with each number of labels."""
-    found = _comparison("fashion-mnist")["recipes"]["edges"]["results"]
-    names = spec("fashion-mnist").class_names
+def vae_by_class() -> Table:
+    """Accuracy of the default features by class and number of labels."""
+    results = _comparison("fashion-mnist")["recipes"]["edges"]["results"]
     rows = [
-        [name, *(_percent(row["class_accuracies"][place]) for row in found)]
-        for place, name in enumerate(names)
+        [name, *(mean_and_spread(row["class_accuracies"][place], None) for row in results)]
+        for place, name in enumerate(spec("fashion-mnist").class_names)
     ]
-    return table(["class", *(f"{row['labels']:,} labels" for row in found)], rows)
+    return Table("", ["class", *(f"{row['labels']:,} labels" for row in results)], rows)
 
 
-def gan_by_class() -> str:
-    """Label agreement of each kind by class, beside the classifier's accuracy on real images."""
-    documents = [_scores(kind) for kind in KINDS]
+def gan_by_class() -> Table:
+    """Label agreement of each kind by class, and the classifier's accuracy on real images."""
     real = _bundled("classifier", "fashion-mnist").read_json("result.json")["class_accuracies"]
-    rows = [
-        [
-            name,
-            *(str(half_up(each["class_agreements"][name], 3)) for each in documents),
-            str(half_up(real[name], 3)),
-        ]
-        for name in spec("fashion-mnist").class_names
-    ]
-    return table(["class", *(NAMES[kind] for kind in KINDS), "real images"], rows)
+    return classes_table([_scores(kind) for kind in KINDS], real)
 
 
-def failure_rates() -> str:
-    """How many attempts of each kind failed, with the Wilson interval, and what an attempt must reach."""
+def failure_rates() -> Table:
+    """Failed attempts by kind, and the convergence criteria."""
     history = _history()
-    rows = [
-        [
-            NAMES[kind],
-            *(str(history["bars"][kind][name]) for name in ("label_agreement", "coverage")),
-            _failures(counts),
-        ]
-        for kind, counts in history["kinds"].items()
-    ]
-    return table(
-        ["kind", "label agreement at least", "coverage at least", "failed attempts (95 % interval)"], rows
-    )
+    counts = {kind: count | {"shipped": True} for kind, count in history["kinds"].items()}
+    table = failures_table(counts)
+    return replace(table, note=f"{table.note} {criteria_text(history['bars'])}")
 
 
-def failure_attempts() -> str:
-    """One row for each attempt: its seed, its verdict and the scores at its end."""
-    rows = [
-        [
-            NAMES[each["kind"]],
-            str(each["seed"]),
-            describe_verdict(each["verdict"], each["reason"]),
-            f"{each['iteration']:,}",
-            *(_if_number(each["values"].get(name)) for name in ("label_agreement", "coverage", "fid")),
-        ]
-        for each in _history()["attempts"]
-    ]
-    return table(["kind", "seed", "verdict", "iteration", "label agreement", "coverage", "FID"], rows)
-
-
-def _if_number(value: object) -> str:
-    return str(half_up(value, 3)) if isinstance(value, float) else "–"
-
-
-TABLES: Mapping[str, Callable[[], str]] = {
+TABLES: Mapping[str, Callable[[], Table]] = {
     "m1 results": m1_results,
     "gan results": gan_results,
     "bundled runs": bundled_runs,
@@ -334,23 +284,23 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "gan eval": lambda: scores_table([_scores(kind) for kind in KINDS]),
     "gan eval by class": gan_by_class,
     "gan eval paper": lambda: scores_table([_scores(kind, "paper") for kind in PAPERS]),
-    "gan overview": lambda: trainings_table(_overview()["trainings"]),
+    "gan overview": lambda: overview_table(_overview()["trainings"]),
     "gan history": failure_rates,
-    "gan history attempts": failure_attempts,
+    "gan history attempts": lambda: history_table(_history()["attempts"]),
 }
 
 # --- READMEs
 
 
 def parts(text: str) -> dict[str, str]:
-    """What stands between the comments, by what the first one says."""
+    """The generated parts of a README, by the text of their first comment."""
     return {found["head"]: found["body"] for found in PART.finditer(text)}
 
 
 def rendered(head: str) -> str:
-    """What belongs between the comments now."""
+    """The present content of a generated part."""
     if head in TABLES:
-        return TABLES[head]()
+        return TABLES[head]().to_markdown()
     if not head.startswith("$ "):
         sys.exit(f"<!-- {head} --> is neither a command nor one of {', '.join(TABLES)}")
     known = answers(path.read_text(encoding="utf-8") for path in sorted(TRANSCRIPTS.glob("*.txt")))
@@ -366,7 +316,7 @@ def rendered(head: str) -> str:
 
 
 def renewed(text: str) -> str:
-    """A README with every generated part as it belongs now."""
+    """A README with renewed parts."""
     return PART.sub(lambda found: f"<!-- {found['head']} -->\n{rendered(found['head'])}<!-- end -->", text)
 
 

@@ -21,6 +21,7 @@ from ex3cli.gan.kinds import NAMES
 from ex3cli.report.assembly import assemble
 from ex3cli.report.source import ResultSource
 from ex3cli.runs.store import Store, reference_folder
+from ex3cli.tables import Table
 
 ROOT = Path(__file__).parents[1]
 
@@ -230,9 +231,9 @@ def test_an_answer_is_found_by_its_command_among_several() -> None:
 
 
 def test_only_generated_parts_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TOOL.TABLES, "a", lambda: r"\1 new" + "\n")
+    monkeypatch.setitem(TOOL.TABLES, "a", lambda: Table("", [r"\1 new"], [["x"]]))
     text = "before\n<!-- a -->\nold\n<!-- end -->\nbetween old\n<!-- a -->\n<!-- end -->\n"
-    part = "<!-- a -->\n\\1 new\n<!-- end -->\n"
+    part = "<!-- a -->\n| \\1 new |\n|---|\n| x |\n<!-- end -->\n"
     assert TOOL.renewed(text) == f"before\n{part}between old\n{part}"
 
 

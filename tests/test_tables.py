@@ -1,12 +1,13 @@
-"""A share and its percentage are rounded alike, as they are written."""
+"""Shares and percentages are rounded alike, and a table renders its cells."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ex3cli.tables import half_up, mean_and_spread
+from ex3cli.tables import Table, half_up, mean_and_spread
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,26 @@ def test_a_single_value_has_no_spread() -> None:
 def test_an_accuracy_and_its_error_add_up_as_they_are_written() -> None:
     assert mean_and_spread(0.80255, 0.001) == "80.26 ± 0.10"
     assert mean_and_spread(0.80255, 0.001, rest=True) == "19.74 ± 0.10"
+
+
+TABLE = Table(
+    "Two runs",
+    ["run", "failed", "note", "none"],
+    [["a", "1 ± 0.5", "first", "–"], ["b", "−12", "", ""]],
+    "A note.",
+)
+
+
+def test_columns_of_numbers_are_right_aligned_and_empty_ones_can_be_left_out() -> None:
+    assert TABLE.right_aligned == [False, True, False, False]
+    shown = TABLE.without_empty_columns()
+    assert shown.headings == ["run", "failed", "note"]
+    assert shown.rows == [["a", "1 ± 0.5", "first"], ["b", "−12", ""]]
+    assert replace(shown, headings=TABLE.headings, rows=TABLE.rows) == TABLE
+
+
+def test_markdown_has_a_rule_with_the_alignment_and_the_note() -> None:
+    assert TABLE.to_markdown() == (
+        "| run | failed | note | none |\n|---|--:|---|---|\n"
+        "| a | 1 ± 0.5 | first | – |\n| b | −12 |  |  |\n\nA note.\n"
+    )

@@ -6,6 +6,9 @@ from typing import Any, ClassVar, Self
 
 from ex3cli.config import Config, option
 
+COMMAND = "classifier train"
+"""The command that makes a classifier run."""
+
 
 @dataclass(frozen=True)
 class ClassifierConfig(Config):

@@ -60,10 +60,8 @@ def predict(classifier: Classifier, images: Tensor | NDArray[np.uint8]) -> Predi
 
 def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """The (classes, classes) confusion matrix: rows are labels, columns are predictions."""
-    counts: NDArray[np.int64] = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(
-        classes, classes
-    )
-    return counts
+    counts = np.bincount(labels * classes + predicted, minlength=classes**2)
+    return np.asarray(counts.reshape(classes, classes))
 
 
 def accuracy_of(counts: NDArray[Any]) -> float:
@@ -71,11 +69,9 @@ def accuracy_of(counts: NDArray[Any]) -> float:
     return float(np.trace(counts) / counts.sum())
 
 
-COMMAND = "classifier train"
 WEIGHTS_FILE = "weights.safetensors"
 REAL_FILE = "real.safetensors"
-MAX_IMAGES = 10_000  # real images of a kind whose features are kept, at most
-SPLITS = ("held_out", "test")
+MAX_IMAGES = 10_000  # maximum real images per split whose features are stored
 
 
 @dataclass(frozen=True)
@@ -96,19 +92,17 @@ def round_to_half(classifier: Classifier) -> None:
 
 def save_weights(run: Run, classifier: Classifier) -> None:
     """Write the weights, rounded by `round_to_half`, in half precision."""
-    state = classifier.state_dict()
-    run.write_tensors(
-        WEIGHTS_FILE, {key: each.half() if each.is_floating_point() else each for key, each in state.items()}
-    )
+    state = classifier.state_dict().items()
+    weights = {name: value.half() if value.is_floating_point() else value for name, value in state}
+    run.write_tensors(WEIGHTS_FILE, weights)
 
 
 def load_classifier(run: Run) -> Classifier:
-    """The classifier of a run, ready to look.
+    """The classifier of a run, in evaluation mode.
 
     Raises
     ------
-    ArtifactError : the file is missing or damaged, or holds another network than the run's configuration
-        says.
+    ArtifactError : the weight file is missing or damaged, or does not fit the run's configuration.
     """
     config = run.settings(ClassifierConfig)
     try:
@@ -118,21 +112,23 @@ def load_classifier(run: Run) -> Classifier:
     except (RuntimeError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{run.path / WEIGHTS_FILE} does not fit the configuration in its manifest",
-            "train it anew: ex3 classifier train",
+            "train it again: ex3 classifier train",
         ) from error
     return classifier.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
-def save_reference_features(run: Run, seen: dict[str, tuple[Predictions, Tensor]]) -> None:
-    """Write what was seen in real images: for each split its features, in 256 steps of each feature, and its
-    labels.
+def save_reference_features(run: Run, splits: dict[str, tuple[Predictions, Tensor]]) -> None:
+    """Write features, with 8 bits each so that 20,000 images can be bundled, and labels of real images.
 
-    The steps' rounding adds about 1e-5 of a feature's variance; half the size of float16 lets 20,000 images
-    ship.
+    The rounding adds about 1e-5 of a feature's variance.
+
+    Parameters
+    ----------
+    splits : predictions and labels, (n,), by name of the split.
     """
     tensors = {}
-    for split, (each, labels) in seen.items():
-        features = torch.from_numpy(each.features[:MAX_IMAGES])
+    for split, (predictions, labels) in splits.items():
+        features = torch.from_numpy(predictions.features[:MAX_IMAGES])
         step = features.amax(dim=0).clamp(min=1e-12) / 255
         tensors[f"{split}_features"] = (features / step).round().to(torch.uint8)
         tensors[f"{split}_step"] = step
@@ -141,11 +137,11 @@ def save_reference_features(run: Run, seen: dict[str, tuple[Predictions, Tensor]
 
 
 def load_reference_features(run: Run, split: str) -> ReferenceFeatures:
-    """Features of "held_out" images (of the training set) or of "test" images.
+    """Features of the split "held_out" (of the training images) or "test".
 
     Raises
     ------
-    ArtifactError : the file is missing, damaged, or holds something else.
+    ArtifactError : the file is missing or damaged, or lacks the split.
     """
     stored = run.read_tensors(REAL_FILE)
     try:
@@ -153,5 +149,5 @@ def load_reference_features(run: Run, split: str) -> ReferenceFeatures:
         return ReferenceFeatures(features.numpy(), stored[f"{split}_labels"].long().numpy())
     except (KeyError, RuntimeError) as error:
         raise ArtifactError(
-            f"{run.path / REAL_FILE} holds no {split} features", "train it anew: ex3 classifier train"
+            f"{run.path / REAL_FILE} has no {split} features", "train it again: ex3 classifier train"
         ) from error

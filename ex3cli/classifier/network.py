@@ -9,7 +9,7 @@ from ex3cli.seeding import forked_global_rng
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions beside an identity, (B, C, H, W) in and out."""
+    """A residual block with two 3×3 convolutions, (B, C, H, W) → (B, C, H, W) (He et al. 2016)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -17,18 +17,19 @@ class Residual(nn.Module):
         self.first_norm, self.second_norm = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Return ReLU(values + residual)."""
+        """ReLU(values + residual)."""
         inner = F.relu(self.first_norm(self.first(values)))
         return F.relu(values + self.second_norm(self.second(inner)))
 
 
 class Classifier(nn.Module):
-    """Class logits of images, and the features that they are a linear function of.
+    """A convolutional classifier; its logits are a linear function of its features.
 
     Parameters
     ----------
-    width, feature_size : W and F above.
-    classes : how many.
+    width : channels of the first convolution.
+    feature_size : number of features, F.
+    classes : number of classes.
     """
 
     mean: Tensor
@@ -45,13 +46,12 @@ class Classifier(nn.Module):
             *_convolution(4 * width, feature_size, kernel=1),
         )
         self.head = nn.Linear(feature_size, classes)
-        # Mean and standard deviation of the training pixels, kept with the weights so that images are only
-        # ever uint8.
+        # mean and standard deviation of the training pixels, saved with the weights: images are always uint8
         self.register_buffer("mean", torch.tensor(0.0))
         self.register_buffer("scale", torch.tensor(1.0))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """(B, 28, 28) pixels of 0 to 255 as (B, F) features, none negative."""
+        """(B, 28, 28) pixels from 0 to 255 → (B, F) non-negative features."""
         images = ((pixels.unsqueeze(1).float() / 255 - self.mean) / self.scale).contiguous(
             memory_format=torch.channels_last
         )
@@ -59,13 +59,13 @@ class Classifier(nn.Module):
         return values
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, 28, 28) pixels as (B, classes) logits."""
+        """(B, 28, 28) pixels → (B, classes) logits."""
         logits: Tensor = self.head(self.features(pixels))
         return logits.float()
 
 
 def build(config: ClassifierConfig, classes: int, seed: int) -> Classifier:
-    """A classifier with the first weights that `seed` gives."""
+    """A classifier with initial weights from `seed`."""
     with forked_global_rng(seed, "classifier", "first weights"):
         return Classifier(config.width, config.feature_size, classes).to(memory_format=torch.channels_last)
 

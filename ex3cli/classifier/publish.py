@@ -8,5 +8,5 @@ KEPT = (WEIGHTS_FILE, REAL_FILE, RESULT_FILE, "metrics.jsonl")
 
 
 def shipped_files(run: Run) -> dict[str, bytes]:
-    """Everything: the weights are in half precision and the real features in bytes already."""
+    """The files by name, unchanged: weights and features are compact already."""
     return {name: run.read_bytes(name) for name in KEPT}

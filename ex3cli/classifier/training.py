@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from ex3cli.classifier.config import ClassifierConfig
 from ex3cli.classifier.inference import (
-    Predictions,
     accuracy_of,
     confusion,
     predict,
@@ -32,19 +31,19 @@ from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.loop import check_finite, largest_of, run_training
 from ex3cli.training.progress import Progress
 
-RISE = 0.25  # share of the training over which the step size rises
-LOWEST = 0.04  # of the highest step size, where it begins
+RISE = 0.25  # fraction of the training over which the learning rate rises
+LOWEST = 0.04  # initial learning rate, as a fraction of the peak
 
 
 class Trainer:
-    """Newest weights, their optimizer and their running average.
+    """The model, its optimizer and its moving average.
 
     Parameters
     ----------
-    steps : of the whole training.
-    pixels : mean and standard deviation of the training pixels, in grey levels from 0 to 1.
-    mirror : whether images are mirrored at random.
-    half : whether convolutions run in bfloat16.
+    steps : number of steps of the whole training.
+    pixels : mean and standard deviation of the training pixels, scaled to 0 … 1.
+    flip : whether images are flipped at random.
+    use_bf16 : whether convolutions run in bfloat16.
     """
 
     def __init__(
@@ -75,17 +74,13 @@ class Trainer:
         )
 
     def step(self, pixels: Tensor, labels: Tensor, number: int) -> Tensor:
-        """One update on (B, 28, 28) pixels; returns the loss, still on the device."""
+        """Update the model on (B, 28, 28) pixels and (B,) labels; returns the loss, on the device."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * learning_rate_tensor(number / self.steps)
-        varied = augment(
-            pixels,
-            self.config.translate,
-            self.flip,
-            torch_generator(self.seed, "classifier", "augment", number),
-        )
+            group["lr"] = self.config.learning_rate * learning_rate_factor(number / self.steps)
+        draws = torch_generator(self.seed, "classifier", "augment", number)
+        augmented = augment(pixels, self.config.translate, self.flip, draws)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.use_bf16):
-            logits = self.model(varied)
+            logits = self.model(augmented)
         loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -94,7 +89,7 @@ class Trainer:
         return loss.detach()
 
     def state(self) -> dict[str, Any]:
-        """Everything that `restore` needs, for a checkpoint."""
+        """The state for a checkpoint."""
         return {
             "model": self.model.state_dict(),
             "ema": self.ema.model.state_dict(),
@@ -102,30 +97,27 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Continue from a state of `state()`."""
         self.model.load_state_dict(state["model"])
         self.ema.model.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def learning_rate_tensor(done: float) -> float:
-    """Share of the highest step size after a share `done` of the training: up, then down to 0, each half a
-    cosine.
-    """
+def learning_rate_factor(done: float) -> float:
+    """The learning rate, relative to its peak, after a fraction `done` of the training: one cosine cycle."""
     if done < RISE:
         return LOWEST + (1 - LOWEST) * (1 - math.cos(math.pi * done / RISE)) / 2
     return (1 + math.cos(math.pi * (done - RISE) / (1 - RISE))) / 2
 
 
 def augment(pixels: Tensor, translate: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """(B, 28, 28) pixels, each moved by up to `translate` (black moves in) and, with `flip`, half of them
-    mirrored.
-    """
+    """Shift (B, 28, 28) images by up to `translate` pixels, filled with black; `flip` flips half of them."""
     count, height, width = pixels.shape
     down, across = (torch.randint(2 * translate + 1, (count, 1, 1), generator=generator) for _ in range(2))
-    turned = torch.rand(count, 1, 1, generator=generator) < (0.5 if flip else 0.0)
-    rows, columns = torch.arange(height).view(1, -1, 1), torch.arange(width).view(1, 1, -1)
-    columns = torch.where(turned, width - 1 - columns, columns)
+    flipped = torch.rand(count, 1, 1, generator=generator) < (0.5 if flip else 0.0)
+    rows = torch.arange(height).view(1, -1, 1)
+    columns = torch.arange(width).view(1, 1, -1)
+    columns = torch.where(flipped, width - 1 - columns, columns)
     padded = F.pad(pixels, (translate, translate, translate, translate))
     images = torch.arange(count).view(-1, 1, 1)
     places = [index.to(pixels.device) for index in (images, rows + down, columns + across)]
@@ -134,20 +126,16 @@ def augment(pixels: Tensor, translate: int, flip: bool, generator: torch.Generat
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """What a training came to: shares of the held-out training images and of the test images that are said
-    right.
-    """
+    """Accuracies on held-out training images and on test images; (classes, classes) confusion matrix."""
 
     run: Run
     held_out_accuracy: float
     test_accuracy: float
-    test_confusion: NDArray[np.int64]  # (classes, classes): rows are true
+    test_confusion: NDArray[np.int64]
 
 
 class Training:
-    """Epoch after epoch of minibatches in an order that is drawn anew for each (a `Trainer` of
-    `training.loop`).
-    """
+    """Steps over epochs of shuffled batches: a `Trainer` of `training.loop`."""
 
     def __init__(
         self,
@@ -160,33 +148,35 @@ class Training:
     ) -> None:
         self.config, self.run, self.seed, self.device, self.progress = config, run, seed, device, progress
         first = config.held_out_from(len(data.train_images))
-        self.images, self.labels = data.train_images[:first].to(device), data.train_labels[:first].to(device)
+        self.images = data.train_images[:first].to(device)
+        self.labels = data.train_labels[:first].to(device)
         self.held_out = data.train_images[first:], data.train_labels[first:]
-        self.steps = len(self.images) // config.batch_size  # of an epoch
+        self.steps = len(self.images) // config.batch_size  # per epoch
         self.total = self.steps * config.epochs
         self.trainer = _trainer(config, data, seed, device, self.images, self.total)
         self.done = 0
-        self._order: tuple[int, Tensor] | None = None  # of an epoch
+        self._order: tuple[int, Tensor] | None = None  # epoch and its permutation of the images
 
     @property
     def over(self) -> bool:
-        """Whether every epoch is over."""
+        """Whether all epochs are done."""
         return self.done >= self.total
 
     @property
     def ended_epoch(self) -> bool:
-        """Whether the last step was an epoch's last."""
+        """Whether the last step was the last of an epoch."""
         return self.done % self.steps == 0
 
     @property
     def where(self) -> str:
-        """How far it has come."""
+        """The progress, for messages."""
         return f"after {self.done:,} steps"
 
     def step(self) -> None:
-        """Take one step, and after an epoch's last look at the held-out images."""
+        """Take one step; at the end of an epoch, evaluate on the held-out images."""
         epoch, place = divmod(self.done, self.steps)
-        batch = self._order_of(epoch)[place * self.config.batch_size : (place + 1) * self.config.batch_size]
+        start = place * self.config.batch_size
+        batch = self._order_of(epoch)[start : start + self.config.batch_size]
         loss = self.trainer.step(self.images[batch], self.labels[batch], self.done)
         self.done += 1
         self.progress.advance(1, epoch=epoch + 1)
@@ -194,32 +184,26 @@ class Training:
             self._end_epoch(epoch + 1, loss.item())
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on."""
+        """The state that the next step depends on."""
         return {"done": self.done, "trainer": self.trainer.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Continue from a state of `state()`."""
         self.trainer.restore(state["trainer"])
         self.done = state["done"]
 
     def _order_of(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:
-            order = torch.randperm(
-                len(self.images), generator=torch_generator(self.seed, "classifier", "order", epoch)
-            )
-            self._order = (epoch, order.to(self.device))
+            draws = torch_generator(self.seed, "classifier", "order", epoch)
+            self._order = epoch, torch.randperm(len(self.images), generator=draws).to(self.device)
         return self._order[1]
 
     def _end_epoch(self, epoch: int, loss: float) -> None:
-        accuracy = float(
-            (predict(self.trainer.ema.model, self.held_out[0]).labels == self.held_out[1].numpy()).mean()
-        )
+        images, labels = self.held_out
+        accuracy = float((predict(self.trainer.ema.model, images).labels == labels.numpy()).mean())
         self.run.metrics.append({"epoch": epoch, "loss": loss, "held_out_accuracy": accuracy})
-        check_finite(
-            {"the loss": loss, **largest_of(self.trainer.ema.model)},
-            f"in epoch {epoch}",
-            self.config.learning_rate,
-        )
+        values = {"the loss": loss, **largest_of(self.trainer.ema.model)}
+        check_finite(values, f"in epoch {epoch}", self.config.learning_rate)
         self.progress.advance(0, held_out_accuracy=accuracy)
 
 
@@ -233,12 +217,11 @@ def train(
     device: torch.device,
     resume_command: str,
 ) -> TrainedClassifier:
-    """Train in a claimed run folder, taking up the run's checkpoint if it has one; writes weights and real
-    features.
+    """Train in a run folder, from its checkpoint if it has one; writes weights and reference features.
 
     Raises
     ------
-    InterruptedTrainingError : a signal asked to stop; the state is saved, and `resume_command` goes on.
+    InterruptedTrainingError : stopped by a signal; the state is saved, and `resume_command` continues.
     NotConvergedError : a number became NaN or infinite.
     """
     training, checkpoints = Training(config, data, run, seed, device, progress), Checkpointer(run)
@@ -253,7 +236,8 @@ def measured_precision(
     config: ClassifierConfig, data: ImageDataset, seed: int, device: torch.device
 ) -> PrecisionChoice:
     """The faster precision for this training on this machine, measured on its first batch."""
-    images, labels = (each[: config.batch_size].to(device) for each in (data.train_images, data.train_labels))
+    images = data.train_images[: config.batch_size].to(device)
+    labels = data.train_labels[: config.batch_size].to(device)
 
     def make_step(precision: str) -> Callable[[], object]:
         trainer = _trainer(replace(config, precision=precision), data, seed, device, images, config.epochs)
@@ -277,20 +261,15 @@ def _trainer(
 def _finished(
     run: Run, trainer: Trainer, data: ImageDataset, held_out: tuple[Tensor, Tensor]
 ) -> TrainedClassifier:
-    """Keep the averaged weights, and what they see in images that they were not trained on."""
+    """Save the averaged weights, and their features of the images that they were not trained on."""
     classifier = trainer.ema.model
     round_to_half(classifier)
     save_weights(run, classifier)
-    seen = {"held_out": (predict(classifier, held_out[0]), held_out[1])}
-    seen["test"] = (predict(classifier, data.test_images), data.test_labels)
-    save_reference_features(run, seen)
-    counts = {
-        split: _confusion(each, labels, len(data.class_names)) for split, (each, labels) in seen.items()
-    }
-    return TrainedClassifier(
-        run, accuracy_of(counts["held_out"]), accuracy_of(counts["test"]), counts["test"]
+    images = {"held_out": held_out, "test": (data.test_images, data.test_labels)}
+    splits = {split: (predict(classifier, pixels), labels) for split, (pixels, labels) in images.items()}
+    save_reference_features(run, splits)
+    held_out_counts, test_counts = (
+        confusion(labels.numpy(), predictions.labels, len(data.class_names))
+        for predictions, labels in splits.values()
     )
-
-
-def _confusion(seen: Predictions, labels: Tensor, classes: int) -> NDArray[np.int64]:
-    return confusion(labels.numpy(), seen.labels, classes)
+    return TrainedClassifier(run, accuracy_of(held_out_counts), accuracy_of(test_counts), test_counts)

@@ -4,18 +4,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ex3cli.classifier.config import ClassifierConfig
+from ex3cli.classifier.config import COMMAND, ClassifierConfig
+from ex3cli.classifier.tables import accuracy_table
 from ex3cli.cli.command import Context, command
 from ex3cli.cli.output import Result
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ex3cli.runs.run import Run
 
 app = typer.Typer(help="The classifier that evaluates generated images.", no_args_is_help=True)
-
-TRAIN = "classifier train"
 
 
 @command(
@@ -55,7 +52,7 @@ def train(
     from ex3cli.training.device import choose_device
 
     device = choose_device(context.device)
-    run = reopen(context, resume, command=TRAIN, feature="classifier") if resume else None
+    run = reopen(context, resume, command=COMMAND, feature="classifier") if resume else None
     data = load(context.dataset, context.data)
     config: ClassifierConfig = context.config
     if config.batch_size > (most := config.held_out_from(len(data.train_images))):
@@ -71,7 +68,7 @@ def train(
         run = context.store.new_run(
             ("classifier", data.name),
             label=config.preset,
-            command=TRAIN,
+            command=COMMAND,
             config=run_settings(context),
             seed=context.seed,
             argv=context.argv,
@@ -90,7 +87,7 @@ def train(
             context.progress,
             seed=context.seed,
             device=device,
-            resume_command=resume_command(context, TRAIN, run),
+            resume_command=resume_command(context, COMMAND, run),
         )
         result = {
             "dataset": data.name,
@@ -103,7 +100,7 @@ def train(
         accuracies = {"accuracy": done.test_accuracy, "held_out_accuracy": done.held_out_accuracy}
         run.finish({"epochs": config.epochs, **accuracies}, partial=config.is_shortened)
     document = {"run": run.name, "partial": run.manifest.partial, **result}
-    return Result(document=document, show=[f"classifier {run.name}", _table(result)], run=run)
+    return Result(document=document, show=[f"classifier {run.name}", accuracy_table(result)], run=run)
 
 
 @command(
@@ -118,7 +115,7 @@ def evaluate(context: Context) -> Result:
 
     names = registry.spec(context.dataset).class_names
     run = find_classifier(context, context.run)
-    if all(each.condition == "ok" for each in registry.verify(context.dataset, context.data)):
+    if all(file.condition == "ok" for file in registry.verify(context.dataset, context.data)):
         result, source = _measured(context, run, names), "computed from the data set"
     else:
         from ex3cli.classifier.publish import RESULT_FILE
@@ -128,13 +125,13 @@ def evaluate(context: Context) -> Result:
             "as recorded after training (the data set is missing)",
         )
     document = {"run": run.name, "source": source, **result}
-    return Result(document=document, show=[f"classifier {run.name}, {source}", _table(result)])
+    return Result(document=document, show=[f"classifier {run.name}, {source}", accuracy_table(result)])
 
 
 def find_classifier(context: Context, name: str | None = None) -> "Run":
     """The classifier of the data set: the named one, else your latest complete one, else the bundled one."""
     make = f"ex3 classifier train --dataset {context.dataset_word}"
-    return context.store.find(("classifier", context.dataset), command=TRAIN, name=name, make=make)
+    return context.store.find(("classifier", context.dataset), command=COMMAND, name=name, make=make)
 
 
 def _measured(context: Context, run: "Run", names: tuple[str, ...]) -> dict[str, Any]:
@@ -157,21 +154,3 @@ def _measured(context: Context, run: "Run", names: tuple[str, ...]) -> dict[str,
 def _by_class(counts: Any, names: tuple[str, ...]) -> dict[str, Any]:
     shares = counts.diagonal() / counts.sum(axis=1).clip(min=1)
     return {"class_accuracies": dict(zip(names, shares.tolist(), strict=True)), "confusion": counts.tolist()}
-
-
-def _table(result: dict[str, Any]) -> "Table":
-    from rich.table import Table
-
-    from ex3cli.datasets.registry import spec
-
-    table = Table("class", "accuracy %", "most frequent error")
-    names = spec(result["dataset"]).class_names  # in the order of the confusion matrix
-    table.add_row(
-        "all", f"{100 * result['accuracy']:.2f}", f"{result['images']:,} test images", end_section=True
-    )
-    for row, name in enumerate(names):
-        wrong = [count if column != row else -1 for column, count in enumerate(result["confusion"][row])]
-        worst = max(range(len(wrong)), key=wrong.__getitem__)
-        error = f"{names[worst]}: {wrong[worst]}" if wrong[worst] > 0 else ""
-        table.add_row(name, f"{100 * result['class_accuracies'][name]:.1f}", error)
-    return table

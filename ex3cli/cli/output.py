@@ -16,9 +16,11 @@ from ex3cli.errors import Ex3Error
 from ex3cli.escaping import printable
 from ex3cli.runs.formats import place
 from ex3cli.runs.jsonio import to_json
+from ex3cli.tables import Table
 from ex3cli.training.interruption import signal_of
 
 if TYPE_CHECKING:
+    import rich.table
     from rich.console import Console
 
     from ex3cli.runs.run import Run
@@ -29,7 +31,7 @@ class Result:
     """The result of a command, to be printed.
 
     document : the JSON document of `--json`; its keys are a public interface.
-    show : Rich renderables or text, the most important first.
+    show : tables, text or Rich renderables, the most important first.
     run : the run folder that was written; its files are listed below the tables.
     files : other files that were written.
     problem : raised after printing, for complete but bad results (`data verify` of damaged files).
@@ -42,6 +44,7 @@ class Result:
     problem: Ex3Error | None = None
 
 
+COLORS = {"converged": "green", "failed": "red", "disagrees": "yellow"}  # of cells, by their first word
 EXIT_SIGPIPE = 141  # exit code: 128 + SIGPIPE
 
 
@@ -81,19 +84,67 @@ def _print_document(document: dict[str, Any]) -> bool:
 
 def _show(answer: "Result") -> None:
     console = _console()
-    for each in answer.show:
-        if isinstance(each, str):
+
+    def show(item: Any) -> None:
+        if isinstance(item, Table):
+            show(to_rich(item, console.width))
+            if item.note:
+                show(f"{item.note}\n")
+        elif isinstance(item, str):
             # no markup, because paths may contain brackets; no wrapping on a pipe, which would break paths
-            text = printable(each, lines=True)
+            text = printable(item, lines=True)
             console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=not console.is_terminal)
         else:
-            console.print(each)
+            console.print(item)
+
+    for item in answer.show:
+        show(item)
     written = [*answer.files]
     if answer.run is not None:
         written += [place(answer.run.path / relative) for relative in answer.run.manifest.files]
         written.append(answer.run.path / "run.json")
     for path in written:
         typer.echo(f"wrote {printable(str(path))}")
+
+
+def to_rich(table: Table, width: int) -> "rich.table.Table":
+    """The table for a terminal of that width, without its note.
+
+    The leading `grouped` columns show repeated cells once. Words are not divided, if they fit side by side.
+    """
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = RichTable(title=table.caption or None, title_justify="left")
+    settings = zip(table.headings, table.right_aligned, _column_widths(table, width), strict=True)
+    for heading, is_right, columns in settings:
+        shown.add_column(heading, justify="right" if is_right else "left", overflow="fold", width=columns)
+    previous: Sequence[str] = ()
+    for row in table.rows:
+        cells = [Text(printable(cell), COLORS.get(cell.partition(":")[0], "")) for cell in row]
+        if previous and table.grouped and row[0] != previous[0]:
+            shown.add_section()
+        for column in range(table.grouped):
+            if row[: column + 1] == previous[: column + 1]:
+                cells[column] = Text()
+        shown.add_row(*cells)
+        previous = row
+    return shown
+
+
+def _column_widths(table: Table, width: int) -> Sequence[int | None]:
+    """Widths of the columns in which no word is divided; None for each if the table does not fit."""
+    from rich.cells import cell_len
+
+    columns = list(zip(table.headings, *table.rows, strict=True))
+    widths = [max(cell_len(word) for cell in cells for word in ("", *cell.split())) for cells in columns]
+    missing = [max(map(cell_len, cells)) - least for cells, least in zip(columns, widths, strict=True)]
+    spare = width - sum(widths) - 3 * len(widths) - 1
+    for _ in range(min(spare, sum(missing))):
+        widest = missing.index(max(missing))
+        widths[widest] += 1
+        missing[widest] -= 1
+    return widths if spare >= 0 else [None] * len(widths)
 
 
 def _console() -> "Console":

@@ -212,7 +212,7 @@ def compare(
             trained, data, context.config, seed=context.seed, progress=context.progress
         )
         run.write_json(comparison.FILE, document)
-        run.write_text("table.md", markdown.accuracy_table(document))
+        run.write_text("table.md", markdown.accuracy_table(document).to_markdown())
         run.write_figure(
             "figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines(document)), svg=True
         )

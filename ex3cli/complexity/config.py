@@ -7,10 +7,7 @@ from ex3cli.config import Config, option
 
 @dataclass(frozen=True)
 class ComplexityConfig(Config):
-    """One LSTM layer and one Transformer encoder layer, on one sequence at a time.
-
-    The Transformer layer has one head and a feed-forward width of 4d.
-    """
+    """One LSTM layer and one Transformer encoder layer (one head, feed-forward width 4d) on one sequence."""
 
     max_length: int = option(
         4096,
@@ -26,7 +23,7 @@ class ComplexityConfig(Config):
         maximum=8192,
     )
     length: int = option(256, "Sequence length N while d varies.", minimum=8, maximum=65536)
-    # One thread is least disturbed by other processes.
+    # Other processes disturb one thread least.
     threads: int = option(
         1,
         "torch threads during timing.",

@@ -1,120 +1,102 @@
-"""Figures to hand in: time against N and d with fitted lines and the crossover; operations and memory against
-N.
-"""
+"""Figures of `ex3 complexity`: time against N and d; operations and memory against N."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ex3cli.plotting import BLUE, GREY, ORANGE, VERMILLION
+from ex3cli.plotting import BLUE, GREEN, GREY, ORANGE, VERMILLION
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from ex3cli.complexity.flops import FORMULAS, core_operations
+from ex3cli.complexity.flops import OPERATIONS, core_operations
+from ex3cli.complexity.tables import DIRECTIONS, FORMULAS, LAYERS, TIMED
 
 if TYPE_CHECKING:
     from ex3cli.complexity.results import Analysis
 
-LOOKS = {"lstm": (BLUE, "o"), "attention": (ORANGE, "^"), "transformer": (VERMILLION, "s")}
-NAMES = {"lstm": "LSTM", "attention": "attention's N²d term", "transformer": "Transformer layer"}
+STYLES = {"lstm": (BLUE, "o"), "attention": (ORANGE, "^"), "transformer": (VERMILLION, "s")}
 
 
 def draw_all(analysis: "Analysis") -> dict[str, Figure]:
-    """Every figure, by file name."""
+    """All figures by file name."""
     return {"time": draw_times(analysis), "operations-memory": draw_operations_and_memory(analysis)}
 
 
 def draw_times(analysis: "Analysis") -> Figure:
-    """Medians of the rounds, and over the declared tail the fitted line with its slope."""
+    """Median times, and the fitted lines with their slopes."""
     figure = Figure(figsize=(11, 9.5), layout="constrained")
     config = analysis.config
-    figure.suptitle(
-        f"Time of one layer on one sequence, {config.threads} thread{'s' if config.threads > 1 else ''}"
+    threads = f"{config.threads} thread{'s' if config.threads > 1 else ''}"
+    figure.suptitle(f"Time of one layer on one sequence, {threads}")
+    sweeps = (
+        ("length", "N", "sequence length N", f"d = {config.width}", config.lengths),
+        ("width", "d", "width d", f"N = {config.length}", config.widths),
     )
-    axes = figure.subplots(2, 2)
-    for row, (direction, way) in enumerate((("forward", "forward"), ("training", "forward and backward"))):
-        for column, (against, symbol) in enumerate((("length", "N"), ("width", "d"))):
-            here: Axes = axes[row, column]
-            for layer in LOOKS:
-                _times(here, analysis, layer, direction, against, symbol)
-            fixed = f"d = {config.width}" if against == "length" else f"N = {config.length}"
-            _log_log(here, config.lengths if against == "length" else config.widths)
-            here.set(xlabel=f"{'sequence length' if symbol == 'N' else 'width'} {symbol}", ylabel="seconds")
-            here.set_title(f"{way}, {fixed}")
+    for row, (direction, words) in zip(figure.subplots(2, 2), DIRECTIONS.items(), strict=True):
+        for axes, (against, symbol, label, constant, sizes) in zip(row, sweeps, strict=True):
+            for layer in STYLES:
+                _times(axes, analysis, layer, direction, against, symbol)
+            _log_log(axes, sizes)
+            axes.set(xlabel=label, ylabel="seconds", title=f"{words}, {constant}")
             if against == "length":
-                _crossover(here, analysis, direction)
-            _legend(here)
+                _crossover(axes, analysis, direction)
+            _legend(axes)
     return figure
 
 
 def _times(axes: Axes, analysis: "Analysis", layer: str, direction: str, against: str, symbol: str) -> None:
     from ex3cli.complexity.results import series
 
-    color, marker = LOOKS[layer]
+    color, marker = STYLES[layer]
     sizes, seconds = series(analysis.config, analysis.times, layer, direction, against)
     if not sizes:
         return
     fit = analysis.fit(layer, direction, against)
     medians = np.median(seconds, axis=1)
-    label = NAMES[layer]
+    label = TIMED[layer]
     if fit is not None:
-        label += f": ${symbol}^{{{fit.slope:.2f}}}$ ({fit.low:.2f} to {fit.high:.2f}; by count {fit.law:.2f})"
+        label += (
+            f": ${symbol}^{{{fit.slope:.2f}}}$ ({fit.low:.2f} to {fit.high:.2f}; operations {fit.law:.2f})"
+        )
         tail = np.array([fit.tail[0], fit.tail[-1]], dtype=float)
         axes.plot(tail, np.exp(fit.intercept) * tail**fit.slope, color=color, linewidth=1.6)
     spread = np.abs(np.quantile(seconds, [0, 1], axis=1) - medians)
-    look: dict[str, Any] = {
-        "color": color,
-        "marker": marker,
-        "markersize": 5,
-        "linestyle": "none",
-        "capsize": 2,
-    }
-    axes.errorbar(sizes, medians, yerr=spread, label=label, linewidth=1, **look)
+    axes.errorbar(
+        sizes, medians, spread, fmt=marker, color=color, markersize=5, capsize=2, linewidth=1, label=label
+    )
 
 
 def _crossover(axes: Axes, analysis: "Analysis", direction: str) -> None:
     low, high = axes.get_xlim()
     crossing = analysis.crossings[direction]
-    axes.axvline(
-        analysis.predicted,
-        color=GREY,
-        linestyle="--",
-        linewidth=1.2,
-        label=f"predicted N = 4d = {analysis.predicted}",
-    )
+    predicted = f"predicted N = 4d = {analysis.predicted}"
+    axes.axvline(analysis.predicted, color=GREY, linestyle="--", linewidth=1.2, label=predicted)
     if crossing is not None and low < crossing.size < high:
         axes.axvline(crossing.size, color=GREY, linewidth=1.2, label=f"measured N ≈ {crossing.size:.0f}")
 
 
 def draw_operations_and_memory(analysis: "Analysis") -> Figure:
-    """Counted operations against N with the crossover at N = 4d, and peak memory with and without the N²
-    matrix.
-    """
+    """Operations with the crossover at N = 4d, and peak memory with and without the N × N matrix."""
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     width, lengths = analysis.config.width, analysis.config.lengths
     fine = np.geomspace(lengths[0], lengths[-1], 100)
     for layer in ("lstm", "transformer"):
-        color, marker = LOOKS[layer]
-        name, law = FORMULAS[layer]
-        left.plot(fine, [law(n, width) for n in fine], color=color, label=f"{NAMES[layer]}: {name}")
+        color, marker = STYLES[layer]
+        values = [OPERATIONS[layer](n, width) for n in fine]
+        left.plot(fine, values, color=color, label=f"{LAYERS[layer]}: {FORMULAS[layer]}")
         counted = [
-            (each.length, each.counted)
-            for each in analysis.counts
-            if each.layer == layer and each.width == width
+            (count.length, count.counted)
+            for count in analysis.counts
+            if (count.layer, count.width) == (layer, width)
         ]
         if counted:
             left.plot(*zip(*counted, strict=True), marker, color=color, label="  counted")
-    left.plot(
-        fine,
-        [core_operations(n, width) for n in fine],
-        color=LOOKS["attention"][0],
-        label="attention's term 4N²d",
-    )
-    left.axvline(
-        analysis.predicted, color=GREY, linestyle="--", linewidth=1.2, label=f"N = 4d = {analysis.predicted}"
-    )
+    values = [core_operations(n, width) for n in fine]
+    left.plot(fine, values, color=STYLES["attention"][0], label="attention's term 4N²d")
+    predicted = f"N = 4d = {analysis.predicted}"
+    left.axvline(analysis.predicted, color=GREY, linestyle="--", linewidth=1.2, label=predicted)
     left.set(title=f"Operations, forward, d = {width}", xlabel="sequence length N", ylabel="operations")
     _memory(right, analysis)
     right.set(title=f"Peak memory of one layer, d = {width}", xlabel="sequence length N", ylabel="MB")
@@ -125,35 +107,25 @@ def draw_operations_and_memory(analysis: "Analysis") -> Figure:
 
 
 def _memory(axes: Axes, analysis: "Analysis") -> None:
-    looks = {
-        "attention, N² matrix": ("#D55E00", "s"),
-        "attention, fused": ("#009E73", "^"),
-        "lstm": LOOKS["lstm"],
+    styles = {
+        "attention, N² matrix": (VERMILLION, "s"),
+        "attention, fused": (GREEN, "^"),
+        "lstm": STYLES["lstm"],
     }
-    for layer, (color, marker) in looks.items():
+    for layer, (color, marker) in styles.items():
         for direction, dash in (("forward", ":"), ("training", "-")):
-            found = [
+            peaks = [
                 (peak.length, peak.bytes / 1e6)
                 for peak in analysis.peaks
                 if (peak.layer, peak.direction) == (layer, direction)
             ]
-            if found:
-                name = (
-                    f"{NAMES.get(layer, layer)}, "
-                    f"{'forward' if direction == 'forward' else 'forward and backward'}"
-                )
-                axes.plot(
-                    *zip(*found, strict=True),
-                    marker=marker,
-                    color=color,
-                    linestyle=dash,
-                    markersize=5,
-                    label=name,
-                )
+            if peaks:
+                label = f"{LAYERS.get(layer, layer)}, {DIRECTIONS[direction]}"
+                axes.plot(*zip(*peaks, strict=True), marker + dash, color=color, markersize=5, label=label)
 
 
 def _legend(axes: Axes) -> None:
-    """Below the curves, where it hides none."""
+    """A legend below the axes, where it covers no curve."""
     axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16))
 
 

@@ -1,6 +1,4 @@
-"""Slopes on log-log axes over declared tails, and where two curves cross, each with a bootstrap interval over
-rounds.
-"""
+"""Slopes on log-log axes and crossings of two curves, with bootstrap intervals over rounds."""
 
 from dataclasses import dataclass
 
@@ -10,17 +8,19 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 RESAMPLES = 1000
 FARTHEST = float(np.log(1000))
-"""How far beyond the largest size, in log size, a crossing is still extrapolated."""
+"""Maximum extrapolation of a crossing beyond the largest size, in log size."""
 TOLERANCE = 0.15
-"""How far a measured slope may lie from its law's and still agree with it."""
+"""Maximum difference between a measured slope and the slope of the operations, if they agree."""
 
 
 @dataclass(frozen=True)
 class Slope:
     """time ∝ size^slope over the tail.
 
-    low, high : 95 % bootstrap interval over the rounds: the spread of the measurement, not of machines.
-    law : slope that the operation counts have over the same tail; intercept : of the fit, in log seconds.
+    tail : the fitted sizes.
+    low, high : 95 % bootstrap interval over the rounds, for this machine.
+    law : slope of the operation counts over the same tail.
+    intercept : intercept of the fit, in log seconds.
     """
 
     tail: tuple[int, ...]
@@ -32,15 +32,13 @@ class Slope:
 
     @property
     def agrees(self) -> bool:
-        """Whether the measurement follows the law."""
+        """Whether the law lies within the interval or the tolerance."""
         return abs(self.slope - self.law) <= TOLERANCE or self.low <= self.law <= self.high
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where the first curve, coming from below, reaches the second; `extrapolated` if no measured size lies
-    beyond it.
-    """
+    """The size at which the first curve overtakes the second, with its 95 % interval."""
 
     size: float
     low: float
@@ -51,12 +49,13 @@ class Crossing:
 def fit_slope(
     sizes: tuple[int, ...], times: Array, operations: Array, tail_from: float, generator: np.random.Generator
 ) -> Slope:
-    """Fit log time = intercept + slope · log size to the median of each size from `tail_from` on.
+    """Fit log time = intercept + slope · log size to the medians of the sizes from `tail_from` on.
 
     Parameters
     ----------
-    sizes : S of them; times : (S, rounds) seconds; operations : (S,) counts, whose slope over the same tail
-        is the law's.
+    sizes : S sizes.
+    times : (S, rounds) seconds.
+    operations : (S,) operation counts.
     """
     kept = np.array(sizes) >= tail_from
     logs = np.log(np.array(sizes, dtype=float)[kept])
@@ -71,20 +70,23 @@ def fit_slope(
 def find_crossing(
     sizes: tuple[int, ...], rising: Array, steady: Array, generator: np.random.Generator
 ) -> Crossing | None:
-    """Return where the rising curve overtakes the steady one: between two sizes, else beyond them along their
-    last slopes.
+    """Where the rising curve overtakes the steady one, between two sizes or extrapolated by the last slopes.
 
-    None if the rising one is above from the start, does not rise faster, or would take a thousand times the
-    largest size.
-    Times are (S, rounds).
+    None if the rising curve starts above, does not rise faster, or crosses beyond 1,000 times the largest
+    size.
+
+    Parameters
+    ----------
+    sizes : S sizes.
+    rising, steady : (S, rounds) seconds.
     """
     logs = np.log(np.array(sizes, dtype=float))
     point = _crossing(logs, np.median(rising, axis=1), np.median(steady, axis=1))
     if point is None:
         return None
     pairs = zip(_resampled(rising, generator), _resampled(steady, generator), strict=True)
-    again = [_crossing(logs, np.median(a, axis=1), np.median(b, axis=1)) for a, b in pairs]
-    found = [each for each in again if each is not None]
+    resampled = [_crossing(logs, np.median(a, axis=1), np.median(b, axis=1)) for a, b in pairs]
+    found = [crossing for crossing in resampled if crossing is not None]
     low, high = np.exp(np.quantile(found, [0.025, 0.975])) if found else (np.nan, np.nan)
     return Crossing(float(np.exp(point)), float(low), float(high), bool(point > logs[-1]))
 
@@ -102,14 +104,14 @@ def _crossing(logs: Array, rising: Array, steady: Array) -> float | None:
 
 
 def _resampled(times: Array, generator: np.random.Generator) -> Array:
-    """(S, rounds) → (resamples, S, rounds), rounds drawn with replacement for each size on its own."""
+    """(S, rounds) → (resamples, S, rounds): rounds drawn with replacement, independently for each size."""
     sizes, rounds = times.shape
     chosen = generator.integers(rounds, size=(RESAMPLES, sizes, rounds))
     return np.asarray(times[np.arange(sizes)[None, :, None], chosen])
 
 
 def _lines(logs: Array, values: Array) -> Array:
-    """Least-squares (slope, intercept) of each row of (R, S) values, (R, 2)."""
-    centred = logs - logs.mean()
-    slopes = values @ centred / (centred @ centred)
+    """Least-squares slope and intercept, (R, 2), of each row of (R, S) values."""
+    centered = logs - logs.mean()
+    slopes = values @ centered / (centered @ centered)
     return np.column_stack([slopes, values.mean(axis=1) - slopes * logs.mean()])

@@ -1,4 +1,4 @@
-"""Operations of one layer, counted by torch and by formula, and its sequential depth."""
+"""Operations of a layer, counted by torch and by formula, and its sequential depth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,25 +10,25 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ex3cli.complexity.layers import WRITTEN_OUT
 
-FORMULAS: dict[str, tuple[str, Callable[[int, int], int]]] = {
-    "lstm": ("16Nd²", lambda n, d: 16 * n * d**2),
-    "attention": ("8Nd² + 4N²d", lambda n, d: 8 * n * d**2 + 4 * n**2 * d),
-    "transformer": ("24Nd² + 4N²d", lambda n, d: 24 * n * d**2 + 4 * n**2 * d),
+OPERATIONS: dict[str, Callable[[int, int], int]] = {
+    "lstm": lambda n, d: 16 * n * d**2,
+    "attention": lambda n, d: 8 * n * d**2 + 4 * n**2 * d,
+    "transformer": lambda n, d: 24 * n * d**2 + 4 * n**2 * d,
 }
-"""Operations of one forward pass; a multiplication and its addition are two. LSTM: 4 gates of 2d inputs,
-2·4d·2d a step.
-Attention: 4 projections of 2d² a token, and QKᵀ and the weighted sum of V at 2N²d each. Transformer: two maps
-of 8d² more."""
+"""Operations of one forward pass on N positions of width d; a multiplication and an addition are two.
+
+LSTM: 4 gates with 2d inputs, 2·4d·2d per step. Attention: 4 projections of 2d² per position, and QKᵀ and the
+weighted sum of V at 2N²d each. Transformer: two more linear maps of 8d² per position."""
 
 LONGEST_COUNTED = 1024
-"""The loop of the LSTM is counted step by step; beyond, the formula stands for the count."""
+"""Longest sequence whose operations are counted: the LSTM's loop is executed step by step."""
 
 _PRODUCTS = ("AddmmBackward", "MmBackward", "BmmBackward", "BaddbmmBackward")
 
 
 @dataclass(frozen=True)
 class Count:
-    """Operations of one forward pass as counted, and as the formula has it."""
+    """Operations of one forward pass, counted and by formula."""
 
     layer: str
     length: int
@@ -38,32 +38,25 @@ class Count:
 
 
 def core_operations(length: int, width: int) -> int:
-    """4N²d, the part of attention that grows with N²."""
+    """4N²d, attention without its projections."""
     return 4 * length**2 * width
 
 
-def predicted_crossover(width: int) -> int:
-    """N = 4d, where 4N²d reaches the LSTM's 16Nd²."""
-    return 4 * width
-
-
 def count_operations(layer: str, length: int, width: int) -> Count:
-    """Run the written-out layer once under torch's counter."""
+    """Run the written-out layer once with torch's FLOP counter."""
     network = WRITTEN_OUT[layer](width)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, length, width))
-    return Count(layer, length, width, int(counter.get_total_flops()), FORMULAS[layer][1](length, width))
+    return Count(layer, length, width, int(counter.get_total_flops()), OPERATIONS[layer](length, width))
 
 
 def sequential_depth(layer: str, length: int, width: int = 4) -> int:
-    """Return how many matrix products of one forward pass must wait for one another: the longest chain in
-    autograd's graph.
-    """
+    """The number of sequential matrix products of one forward pass: the longest chain in autograd's graph."""
     network: nn.Module = WRITTEN_OUT[layer](width)
     outputs = network(torch.zeros(1, length, width, requires_grad=True))
     depth: dict[Any, int] = {}
     stack = [outputs.grad_fn]
-    while stack:  # depth first without recursion: the LSTM's chain is longer than Python's stack
+    while stack:  # depth first, without recursion: the LSTM's chain is longer than Python's stack
         node = stack[-1]
         parents = [parent for parent, _ in node.next_functions if parent is not None]
         waiting = [parent for parent in parents if parent not in depth]

@@ -8,7 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 class WrittenOutLSTM(nn.Module):
-    """An LSTM layer as the loop that it is: step t cannot begin before step t − 1 has ended."""
+    """An LSTM layer as an explicit loop: step t needs the state of step t − 1."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -25,9 +25,7 @@ class WrittenOutLSTM(nn.Module):
 
 
 class WrittenOutAttention(nn.Module):
-    """Self-attention that forms its N × N matrix of weights: asking for the weights forbids the
-    fused kernel.
-    """
+    """Self-attention with its N × N matrix of weights: `need_weights` disables the fused kernel."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -40,7 +38,7 @@ class WrittenOutAttention(nn.Module):
 
 
 class FusedAttention(WrittenOutAttention):
-    """The same layer through the fused kernel, which never holds the N × N matrix."""
+    """Self-attention with the fused kernel, which does not store the N × N matrix."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(B, N, d) → (B, N, d)."""
@@ -49,7 +47,8 @@ class FusedAttention(WrittenOutAttention):
 
 
 class WrittenOutTransformer(nn.Module):
-    """A Transformer encoder layer: self-attention, then two linear maps through width 4d (Vaswani et al.
+    """A Transformer encoder layer: self-attention and a feed-forward network of width 4d (Vaswani et al.
+
     2017).
     """
 
@@ -67,7 +66,7 @@ class WrittenOutTransformer(nn.Module):
 
 
 class FusedLSTM(nn.Module):
-    """nn.LSTM, one layer."""
+    """One layer of nn.LSTM."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -80,7 +79,7 @@ class FusedLSTM(nn.Module):
 
 
 class AttentionCore(nn.Module):
-    """softmax(QKᵀ/√d)V alone, fused: the term N²·d without the projections."""
+    """softmax(QKᵀ/√d)V, fused: the N²·d term, without projections."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -107,4 +106,4 @@ FUSED: dict[str, Callable[[int], nn.Module]] = {
     "attention": AttentionCore,
     "transformer": _fused_transformer,
 }
-"""What is timed, by name; "attention" here is the N²·d term alone."""
+"""The timed layers; "attention" is the N²·d term alone."""

@@ -1,10 +1,11 @@
-"""Peak memory of tensors while a layer runs, exact to the byte, from the profiler's record of allocations."""
+"""Peak memory of a layer's tensors, exact to the byte, from the profiler's record of allocations."""
 
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import nn
@@ -21,7 +22,7 @@ LAYERS: dict[str, Callable[[int], nn.Module]] = {
 
 @dataclass(frozen=True)
 class Peak:
-    """Most bytes that the layer's own work held at once, beyond its parameters and input."""
+    """Maximum allocated bytes during a pass, without parameters and input."""
 
     layer: str
     direction: str
@@ -36,7 +37,12 @@ class Peak:
 
 
 def measure_peak(layer: str, direction: str, length: int, width: int) -> Peak:
-    """Run the layer once, `forward` without gradients or `training` with, and follow what it allocates."""
+    """Run the layer once and record its allocations.
+
+    Parameters
+    ----------
+    direction : "forward", without gradients, or "training", forward and backward.
+    """
     network = LAYERS[layer](width).train(direction == "training")
     inputs = torch.zeros(1, length, width, requires_grad=direction == "training")
 
@@ -51,23 +57,17 @@ def measure_peak(layer: str, direction: str, length: int, width: int) -> Peak:
 
 
 def peak_bytes(run: Callable[[], object]) -> int:
-    """Return the largest sum of allocations less frees on the CPU at any moment of `run()`."""
+    """The maximum of allocated minus freed bytes on the CPU during `run()`."""
     with _silent_descriptor(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
         run()
     events = recorded.profiler.kineto_results.events()
     changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
-    held = most = 0
-    for _, change in changes:
-        held += change
-        most = max(most, held)
-    return most
+    return int(max(accumulate((change for _, change in changes), initial=0)))
 
 
 @contextmanager
 def _silent_descriptor() -> Iterator[None]:
-    """Send file descriptor 2 nowhere: some builds of the profiler announce themselves there, below Python's
-    reach.
-    """
+    """Redirect file descriptor 2 to /dev/null: some builds of the profiler write there directly."""
     sys.stderr.flush()
     saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,6 +1,4 @@
-"""Wall-clock times by torch.utils.benchmark, in rounds, so that a disturbance hits every point and
-not one.
-"""
+"""Wall-clock times by torch.utils.benchmark, in rounds, so that a disturbance affects all points equally."""
 
 import logging
 import math
@@ -22,14 +20,14 @@ if TYPE_CHECKING:
 
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 9
 SHORTEST_BLOCK = 0.01
-"""Seconds that one measurement lasts at least, by repetition: well above the timer's resolution."""
+"""Minimum seconds of a measurement, reached by repetition: well above the timer's resolution."""
 DIRECTIONS = ("forward", "training")
-"""`training` is forward and backward."""
+"""`training` means forward and backward."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One thing to time."""
+    """A layer, direction and size to time."""
 
     layer: str
     direction: str
@@ -43,12 +41,11 @@ Times = dict[Point, NDArray[np.float64]]
 def measure(
     points: Sequence[Point], *, threads: int, time_budget: float, seed: int, progress: Progress
 ) -> Times:
-    """Return seconds a run of each point, one measurement a round.
+    """Seconds per pass of each point, one measurement per round.
 
-    A first pass warms up and finds how often to repeat each point; a point whose single run takes more than a
-    fifteenth of the
-    budget is left out. Then come rounds over all points while the budget in seconds lasts, at least 3 and at
-    most 9.
+    A warm-up determines how often to repeat each point; points whose single pass takes more than a fifteenth
+    of the time budget (seconds) are omitted. Then 3 to 9 rounds over all points follow, as many as the budget
+    allows.
     """
     make_timer = _timer()
     timers: dict[Point, tuple[Timer, int]] = {}
@@ -60,7 +57,7 @@ def measure(
             timer = make_timer("run()", globals={"run": runner(point, seed)}, num_threads=threads)
             timer.timeit(1)  # the first run allocates and compiles
             single[point] = timer.timeit(1).median
-            if single[point] > time_budget / 15:  # a hiccup of the machine must not cost a point
+            if single[point] > time_budget / 15:  # perhaps the machine was busy
                 single[point] = timer.timeit(1).median
             timers[point] = timer, max(1, math.ceil(SHORTEST_BLOCK / single[point]))
         progress.advance()
@@ -68,7 +65,7 @@ def measure(
     kept = [point for point in timers if single[point] <= time_budget / 15]
     rounds: dict[Point, list[float]] = {point: [] for point in kept}
     started = perf_counter()
-    progress.start(f"timing, as many as {time_budget:g} s allow", MOST_ROUNDS, "rounds")
+    progress.start(f"timing, time budget {time_budget:g} s", MOST_ROUNDS, "rounds")
     for done in range(MOST_ROUNDS):
         if done >= FEWEST_ROUNDS and (perf_counter() - started) * (done + 1) / done > time_budget:
             break
@@ -81,9 +78,7 @@ def measure(
 
 
 def _timer() -> "type[Timer]":
-    """torch's Timer, which brings a compiler along that warns wherever there is CUDA but no GPU; nothing is
-    compiled here.
-    """
+    """torch's Timer, imported without the warning of its C++ compiler about CUDA without a GPU."""
     compiler = logging.getLogger("torch.utils.cpp_extension")
     before = compiler.level
     compiler.setLevel(logging.ERROR)
@@ -95,7 +90,7 @@ def _timer() -> "type[Timer]":
 
 
 def runner(point: Point, seed: int) -> Callable[[], None]:
-    """A function that runs the point's fused layer once on one sequence."""
+    """A function that runs the point's layer once on one random sequence."""
     with forked_global_rng(seed, "complexity", point.layer, point.width):
         network = FUSED[point.layer](point.width)
         inputs = torch.randn(1, point.length, point.width)

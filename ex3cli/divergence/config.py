@@ -6,7 +6,7 @@ from ex3cli.config import Config, option
 from ex3cli.errors import UsageError
 
 THINNEST = 1e-6
-"""Minimum thickness: at the largest θ it still spans thousands of floating-point numbers."""
+"""Minimum thickness: at the largest θ it spans thousands of floating-point numbers."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class DivergenceConfig(Config):
         minimum=THINNEST,
         maximum=1e6,
     )
-    # The costlier estimators use the first few.
+    # Slow estimators use the first of them.
     samples: int = option(
         10_000,
         "Points sampled from each distribution.",
@@ -39,7 +39,7 @@ class DivergenceConfig(Config):
         minimum=2,
         maximum=100_000_000,
     )
-    # The sampling bias grows with their number.
+    # More bins have a larger sampling bias.
     bins: int = option(
         32,
         "Histogram bins per axis (JS estimate).",
@@ -62,7 +62,7 @@ class DivergenceConfig(Config):
     )
 
     def __post_init__(self) -> None:
-        """Check the ranges, and that the lines are thickened in one way only.
+        """Check the ranges and exclusive options.
 
         Raises
         ------

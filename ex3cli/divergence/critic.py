@@ -1,6 +1,4 @@
-"""W1 by its dual: a small critic trained with gradient penalty, which is what WGAN does (Gulrajani et al.
-2017).
-"""
+"""W1 by its dual: a small critic trained with gradient penalty, as in WGAN-GP (Gulrajani et al. 2017)."""
 
 from dataclasses import dataclass
 
@@ -19,19 +17,20 @@ BATCH = 256
 MOST_POINTS = 10_000
 READINGS = 40
 """Points of the learning curve."""
+CLOSE = 0.1
+"""A converged critic's estimate may lie below |θ| by this share of it."""
 
 
 @dataclass(frozen=True)
 class CriticResult:
-    """What a trained critic says, on points that it was not trained on.
+    """A trained critic f, evaluated on held-out points.
 
-    value : E_Q f − E_P f. W1 is the largest that any f with slope ≤ 1 reaches; the penalty only discourages
-        steeper ones.
-    steepest : the largest ‖∇f‖ met between the two samples; `value / steepest` is a lower bound of W1 there.
-    gradient : E_Q ∂f/∂x, what a generator at Q would follow: sign θ for the optimal critic.
-    bias : what the penalty's softness adds: θ²/(2λu) for the best critic (see `softness`).
-    n : points that it was judged on, from each distribution.
-    curve : (step, value) while it learned.
+    value : E_Q f − E_P f. W1 is the supremum over all f with slope ≤ 1.
+    steepest : the largest ‖∇f‖ at points between the two samples; `value / steepest` is a lower bound of W1.
+    gradient : E_Q ∂f/∂x, the slope that a generator at Q would get; sign θ for the optimal critic.
+    bias : error of the optimal penalized critic, θ²/(2λu): see `softness`.
+    n : held-out points of each distribution.
+    curve : (step, value) during the training.
     """
 
     value: float
@@ -41,35 +40,41 @@ class CriticResult:
     n: int
     curve: list[tuple[int, float]]
 
+    def has_converged(self, theta: float) -> bool:
+        """Whether the value reaches 90 % of |θ| ≠ 0 with a slope of the right sign.
+
+        Otherwise it is too low.
+        """
+        return self.value >= (1 - CLOSE) * abs(theta) and self.gradient * theta > 0
+
 
 def softness(theta: float, weight: float, unit: float) -> float:
-    """Return by how much the best penalised critic reads above |θ|.
+    """By how much the optimal penalized critic's value exceeds |θ|.
 
-    In coordinates divided by `unit`, t = |θ|/unit, a slope s along x gains s·t − λ(s−1)²: best at s = 1 +
-    t/2λ, so it reads
-    t + t²/2λ, in the old unit |θ| + θ²/(2λ·unit).
+    In coordinates divided by `unit`, t = |θ|/unit, a slope s along x gives s·t − λ(s−1)². This is largest at
+    s = 1 + t/2λ, where s·t = t + t²/2λ: |θ| + θ²/(2λ·unit) in the original coordinates.
     """
     return theta**2 / (2 * weight * unit)
 
 
-@torch_threads(1)  # products this small are not worth a second one
+@torch_threads(1)  # the matrix products are too small for a second thread
 def train_critic(
     p: Array, q: Array, theta: float, *, steps: int, width: int, weight: float, seed: int, progress: Progress
 ) -> CriticResult:
-    """Train a critic f on half of the points to make E_Q f − E_P f − λ·E(‖∇f‖−1)² large, and judge it on the
-    other half.
+    """Maximize E_Q f − E_P f − λ·E(‖∇f‖−1)² over a small network f.
+
+    One half of the points is for training, the other for the result.
 
     Parameters
     ----------
-    p, q : (n, 2) samples, n ≥ 2; at most 10,000 are used.
-    steps : optimizer steps (Adam 2e-3, betas (0, 0.9)), 256 points of each sample a step; the rate falls to 0
-        as a cosine.
-    width : units in each of two hidden layers.
+    p, q : (n, 2) samples, n ≥ 2; the first 10,000 are used.
+    steps : steps of Adam (2e-3, betas (0, 0.9), cosine decay to 0) with 256 points of each sample.
+    width : units in each of the two hidden layers.
     weight : λ.
     """
-    # W1 scales with the coordinates: train at size 1
+    # W1 scales with the coordinates, so train on points of extent 1
     unit = float(max(np.ptp(np.vstack([p, q]), axis=0).max(), 1e-12))
-    real, fake = (torch.from_numpy(each[:MOST_POINTS] / unit).float() for each in (p, q))
+    real, fake = (torch.from_numpy(points[:MOST_POINTS] / unit).float() for points in (p, q))
     half = len(real) // 2
     names = ("critic", f"{theta!r}")
     with forked_global_rng(seed, *names, "initialisation"):
@@ -91,9 +96,9 @@ def train_critic(
         optimizer.step()
         schedule.step()
         if (step + 1) % max(steps // READINGS, 1) == 0 or step + 1 == steps:
-            reading = unit * _gain(critic, real[half:], fake[half:])
-            progress.advance(step + 1 - (curve[-1][0] if curve else 0), W=reading)
-            curve.append((step + 1, reading))
+            value = unit * _gain(critic, real[half:], fake[half:])
+            progress.advance(step + 1 - (curve[-1][0] if curve else 0), W=value)
+            curve.append((step + 1, value))
     progress.stop()
     value = unit * _gain(critic, real[half:], fake[half:])
     between = torch.lerp(real[half:], fake[half:], torch.rand(len(real) - half, 1, generator=draws))
@@ -113,7 +118,7 @@ def _gain(critic: nn.Module, real: Tensor, fake: Tensor) -> float:
 
 
 def _slopes(critic: nn.Module, points: Tensor) -> Tensor:
-    """∇f at each of (n, 2) points."""
+    """∇f, (n, 2), at (n, 2) points."""
     points = points.clone().requires_grad_(True)
     (slopes,) = torch.autograd.grad(critic(points).sum(), points)
     return slopes

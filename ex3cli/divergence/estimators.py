@@ -1,4 +1,4 @@
-"""Estimates of KL, JS and W for the two shifted lines, from samples."""
+"""Estimates of KL, JS and W of the shifted lines, from samples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ex3cli.divergence import transport
 from ex3cli.divergence.closed_forms import BoxLines, Family, GaussianLines, ThinLines
 from ex3cli.errors import UsageError
-from ex3cli.metrics import divergences as distances
+from ex3cli.metrics import divergences
 from ex3cli.metrics.divergences import NORMAL_95, Measured, js_from_scores
 
 Array = NDArray[np.float64]
@@ -20,7 +20,7 @@ class Classifier:
     """A fitted classifier.
 
     scores : maps (n, d) points to (n,) logits of "comes from P".
-    slope : gradient of the logit in the point, (d,); None where it is zero almost everywhere.
+    slope : gradient of the logit, (d,); None for a step function.
     """
 
     scores: Callable[[Array], Array]
@@ -32,11 +32,11 @@ Fit = Callable[[Array, Array], Classifier]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What the held-out classifier says.
+    """JS estimated by a classifier on held-out points.
 
-    js : the lower bound of JS, nats, with its standard error.
-    gradient : d/dθ of the bound at fixed classifier: what a generator that moves Q's x would follow; None for
-        steps.
+    js : lower bound of JS in nats, with its standard error.
+    gradient : d/dθ of the bound for a fixed classifier, which a generator would follow; None for a step
+        function.
     """
 
     js: Measured
@@ -44,114 +44,99 @@ class HeldOut:
 
 
 def held_out_js(p: Array, q: Array, fit: Fit) -> HeldOut:
-    """Fit on one half and score the other, both ways round, so that every point counts once.
+    """Fit a classifier on each half of the points and evaluate it on the other half.
 
     Parameters
     ----------
-    p, q : (n, d) samples of one size, n ≥ 4.
-    fit : learns from (points of P, points of Q).
+    p, q : (n, d) samples of equal size, n ≥ 4.
+    fit : fits a classifier to points of P and points of Q.
     """
-    half = len(p) // 2
-    halves = (slice(0, half), slice(half, None))
-    scores_p, scores_q, pushes = np.empty(len(p)), np.empty(len(q)), np.zeros(len(q))
-    smooth = True
-    for learn, judge in (halves, halves[::-1]):
-        classifier = fit(p[learn], q[learn])
-        scores_p[judge], scores_q[judge] = classifier.scores(p[judge]), classifier.scores(q[judge])
-        if classifier.slope is None:
-            smooth = False
-        else:  # d/dx of −½ softplus(score)
-            pushes[judge] = -classifier.slope[0] / 2 / (1 + np.exp(-scores_q[judge]))
-    return HeldOut(js_from_scores(scores_p, scores_q), float(pushes.mean()) if smooth else None)
+    halves = (slice(0, len(p) // 2), slice(len(p) // 2, None))
+    scores_p = np.empty(len(p))
+    scores_q = np.empty(len(q))
+    slopes = np.zeros(len(q))
+    for training, test in (halves, halves[::-1]):
+        classifier = fit(p[training], q[training])
+        scores_p[test] = classifier.scores(p[test])
+        scores_q[test] = classifier.scores(q[test])
+        if classifier.slope is not None:  # d/dx of −½ softplus(score)
+            slopes[test] = -classifier.slope[0] / 2 / (1 + np.exp(-scores_q[test]))
+    gradient = None if classifier.slope is None else float(slopes.mean())
+    return HeldOut(js_from_scores(scores_p, scores_q), gradient)
 
 
 def fit_logistic(p: Array, q: Array, ridge: float = 1e-3) -> Classifier:
-    """Logistic regression by damped Newton steps: exactly right for normal thickness, whose log odds are
-    linear.
+    """Logistic regression by damped Newton steps; optimal for Gaussian thickness, whose log odds are linear.
 
-    The slight ridge (on standardised coordinates) keeps the weights finite where the classes are separable.
+    The small ridge penalty, on standardized coordinates, keeps the weights finite for separable classes.
     """
     points = np.vstack([p, q])
     labels = np.repeat([1.0, 0.0], [len(p), len(q)])
-    centre, scale = points.mean(axis=0), points.std(axis=0)
+    center = points.mean(axis=0)
+    scale = points.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
-    design = np.column_stack([np.ones(len(points)), (points - centre) / scale])
+    design = np.column_stack([np.ones(len(points)), (points - center) / scale])
     weights = np.zeros(design.shape[1])
-    decay = ridge * np.diag([0.0, *np.ones(points.shape[1])])
+    penalty = ridge * np.diag([0.0, *np.ones(points.shape[1])])
     for _ in range(50):
-        chance = _sigmoid(design @ weights)
-        uphill = design.T @ (labels - chance) - decay @ weights
-        curvature = (
-            (design * (chance * (1 - chance))[:, None]).T @ design + decay + 1e-9 * np.eye(len(weights))
+        chance = np.exp(-np.logaddexp(0, -(design @ weights)))  # the sigmoid
+        gradient = design.T @ (labels - chance) - penalty @ weights
+        hessian = (
+            (design * (chance * (1 - chance))[:, None]).T @ design + penalty + 1e-9 * np.eye(len(weights))
         )
-        step = np.linalg.solve(curvature, uphill)
+        step = np.linalg.solve(hessian, gradient)
         weights += step * min(1.0, 3 / max(np.abs(step).max(), 1e-300))
         if np.abs(step).max() < 1e-8:
             break
     slope = weights[1:] / scale
-    offset = weights[0] - centre @ slope
+    offset = weights[0] - center @ slope
     return Classifier(lambda points: np.asarray(points @ slope + offset), slope)
 
 
 def fit_intervals(p: Array, q: Array) -> Classifier:
-    """Three steps in x for distributions uniform on intervals: surely P, either, surely Q.
+    """A step function of x for distributions that are uniform on intervals: only P, both, only Q.
 
-    Each interval is the range seen, widened by three mean spacings, since the true one reaches a little
-    further. "Surely" is
-    odds of n to 1, no more than n points can support.
+    Each interval is the sample's range, widened by three mean spacings because the true one is larger. The
+    odds of "only" are n to 1, the most that n points can support.
     """
-    (low_p, high_p), (low_q, high_q) = _widened(p[:, 0]), _widened(q[:, 0])
-    sure = np.log(len(p) + len(q))
+    odds = np.log(len(p) + len(q))
 
-    def scores(points: Array) -> Array:
-        in_p = (points[:, 0] >= low_p) & (points[:, 0] <= high_p)
-        in_q = (points[:, 0] >= low_q) & (points[:, 0] <= high_q)
-        return np.asarray(sure * (in_p.astype(float) - in_q))
+    def inside(sample: Array, points: Array) -> Array:
+        low, high = sample.min(), sample.max()
+        margin = 3 * (high - low) / len(sample)
+        return np.asarray((points >= low - margin) & (points <= high + margin), dtype=float)
 
-    return Classifier(scores)
-
-
-def _widened(values: Array) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    margin = 3 * (high - low) / len(values)
-    return low - margin, high + margin
+    return Classifier(
+        lambda points: np.asarray(odds * (inside(p[:, 0], points[:, 0]) - inside(q[:, 0], points[:, 0])))
+    )
 
 
-def _sigmoid(logits: Array) -> Array:
-    return np.asarray(np.exp(-np.logaddexp(0, -logits)))
-
-
-# How many points each estimate takes at most: what it can do in about a second, or in the memory of an n × n
-# matrix.
-NEIGHBOUR_POINTS = 100_000
+# Maximum numbers of points, so that an estimate takes about a second and an n × n matrix fits into memory.
+NEIGHBOR_POINTS = 100_000
 CLASSIFIER_POINTS = 100_000
 ASSIGNMENT_POINTS = 1_000
 ENTROPIC_POINTS = 500
-ENTROPIC_REGULARISATION = 0.1
-"""A share of the mean cost between the samples, so that it follows their scale."""
+ENTROPIC_REGULARIZATION = 0.1
+"""ε as a share of the mean cost between the samples."""
 MOST_MISPLACED = 1e-4
-"""The share of the mass that a transport plan may leave out of place and still count as converged."""
+"""Maximum share of misplaced mass in a converged transport plan."""
 INTERVAL_POINTS = 20
-"""Points of each distribution from which 95 % intervals hold: they covered 0.93 to 0.95 then, and 0.73 to
-0.87 with 2 or 3.
-"""
+"""Minimum points for a 95 % interval: its coverage is 0.93 to 0.95 from here on, 0.73 to 0.87 with 2 or 3."""
 RESOLVED = 8.0
-"""n × standard error from which a classifier's own bias, of order 1/n, is small beside its standard error."""
+"""Minimum n × standard error at which a classifier's bias, O(1/n), is small beside its standard error."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """One number from samples, and how far to trust it.
+    """An estimate of a distance.
 
-    value : the estimate; None where it could not be made (`note` says why).
+    value : the estimate; None if there is none, for the reason in `note`.
     n : points used from each distribution.
-    interval : 95 % interval of the true value, only where a consistent estimator meets a finite value inside
-        its range. Where
-        the law of the bias is known exactly (see `transport.w1_interval`) it is taken off: `value` lies
-        outside.
+    interval : 95 % interval of the true value, for consistent estimators of finite values. A bias whose law
+        is known exactly is subtracted (`transport.w1_interval`), so that `value` can lie outside.
     bias : expected error to first order, where its law is known; not subtracted from `value`.
-    gradient : the estimate's derivative in θ, where it has one that a generator could follow.
-    note : what it is, and the direction and law of its error.
+    gradient : derivative in θ that a generator could follow, if there is one.
+    note : the method, and the direction and law of its error.
     """
 
     value: float | None
@@ -166,40 +151,44 @@ Estimates = dict[str, Estimate]
 
 
 def estimate_kl(family: Family, p: Array, q: Array, theta: float) -> Estimates:
-    """KL(P‖Q) by nearest neighbours; for normal thickness also from the fitted normals, which is
-    consistent.
-    """
-    p, q = p[:NEIGHBOUR_POINTS], q[:NEIGHBOUR_POINTS]
+    """KL(P‖Q) by nearest neighbors; for Gaussian thickness also by fitted normals, which is consistent."""
+    p, q = p[:NEIGHBOR_POINTS], q[:NEIGHBOR_POINTS]
     n = len(p)
-    nearest = distances.kl_nearest_neighbours(*distances.unit_spread(p, q))
-    found = {"knn": Estimate(nearest, n, _neighbour_note(family, theta, n))}
+    nearest = divergences.kl_nearest_neighbors(*divergences.unit_spread(p, q))
+    if theta == 0:
+        note = "P = Q: noise of order 1/√n"
+    elif isinstance(family, GaussianLines):
+        note = f"too low: n points support at most log n = {np.log(n):.1f}"
+    else:
+        note = f"no limit: grows by {neighbor_growth(family, theta) * np.log(10):.1f} per decade of n"
+    found = {"knn": Estimate(nearest, n, note)}
     if isinstance(family, GaussianLines) and n >= 4:
-        fitted = distances.kl_equal_covariance(p, q)
-        note = "consistent because the thickness is normal"
+        fitted = divergences.kl_equal_covariance(p, q)
+        note = "consistent for Gaussian thickness"
         found["normal_fit"] = Estimate(fitted.value, n, note, _interval(fitted, n), fitted.bias)
     return found
 
 
 def estimate_js(family: Family, p: Array, q: Array, bins: int) -> Estimates:
-    """JS by a classifier on held-out points (a lower bound in expectation) and by histogram."""
+    """JS by a held-out classifier, a lower bound in expectation, and by histograms."""
     p, q = p[:CLASSIFIER_POINTS], q[:CLASSIFIER_POINTS]
     n = len(p)
     found: Estimates = {}
     fit, name = classifier_for(family)
     if n >= 4:
-        seen = held_out_js(p, q, fit)
-        error = seen.js.standard_error or 0.0
-        interval = _interval(seen.js, n) if n * error >= RESOLVED else None
-        note = f"lower bound ({name}), order 1/n low"
-        found["classifier"] = Estimate(seen.js.value, n, note, interval, None, seen.gradient)
-    counted = distances.js_histogram(p, q, bins)
-    note = "cells lose, sampling adds the bias"
-    found["histogram"] = Estimate(counted.value, n, note, None, counted.bias)
+        bound = held_out_js(p, q, fit)
+        error = bound.js.standard_error or 0.0
+        interval = _interval(bound.js, n) if n * error >= RESOLVED else None
+        note = f"lower bound ({name}), too low by order 1/n"
+        found["classifier"] = Estimate(bound.js.value, n, note, interval, None, bound.gradient)
+    histogram = divergences.js_histogram(p, q, bins)
+    note = "binning lowers it, sampling noise raises it"
+    found["histogram"] = Estimate(histogram.value, n, note, None, histogram.bias)
     return found
 
 
 def estimate_w(family: Family, p: Array, q: Array, theta: float) -> Estimates:
-    """W1: exact between the samples, its dual bound by f(x, y) = x, and the entropic approximation."""
+    """W1 by the exact distance of the samples, the dual with f(x, y) = x, and the entropic approximation."""
     thin = isinstance(family, ThinLines)
     exact = (
         {"sorted_pairing": _sorted_pairing(p, q, theta)}
@@ -210,9 +199,7 @@ def estimate_w(family: Family, p: Array, q: Array, theta: float) -> Estimates:
 
 
 def classifier_for(family: Family) -> tuple[Fit, str]:
-    """The classifier that can be right for this family, and its name: any other would only loosen
-    the bound.
-    """
+    """The classifier that contains the optimum for this family, so that the bound is tight, and its name."""
     if isinstance(family, BoxLines):
         return fit_intervals, "intervals"
     return fit_logistic, "logistic"
@@ -221,17 +208,12 @@ def classifier_for(family: Family) -> tuple[Fit, str]:
 def _sorted_pairing(p: Array, q: Array, theta: float) -> Estimate:
     n = len(p)
     value = transport.w1_of_lines(p[:, 1], q[:, 1], theta)
+    slope = transport.w1_slope(p[:, 1], q[:, 1], theta)
     far = n * theta**2 >= transport.SQUARED_SHIFT_FOR_LAW
     law = "√π/(4√n)" if theta == 0 else "1/(6n|θ|)" if far else "order 1/√n"
     interval = transport.w1_interval(value, n) if far and n >= INTERVAL_POINTS else None
-    return Estimate(
-        value,
-        n,
-        f"samples' exact W, high by {law}" + (", which the interval takes off" if interval else ""),
-        interval,
-        transport.w1_bias(theta, n),
-        transport.w1_slope(p[:, 1], q[:, 1], theta),
-    )
+    note = f"exact W of the samples, too high by {law}" + (", subtracted in the interval" if interval else "")
+    return Estimate(value, n, note, interval, transport.w1_bias(theta, n), slope)
 
 
 def _assignment(family: Family, p: Array, q: Array, theta: float) -> Estimate:
@@ -244,66 +226,52 @@ def _assignment(family: Family, p: Array, q: Array, theta: float) -> Estimate:
         if isinstance(family, BoxLines)
         else 0.0
     )
-    noise = max(1.0, thickness) * np.sqrt(np.log(n) / n)  # what samples of one distribution score
+    noise = max(1.0, thickness) * np.sqrt(np.log(n) / n)  # W between two samples of one distribution
     law = "order 1/n" if abs(theta) > noise else "order √(log n / n)"
-    return Estimate(distances.wasserstein_assignment(p, q), n, f"samples' exact W, high by {law}")
+    value = divergences.wasserstein_assignment(p, q)
+    return Estimate(value, n, f"exact W of the samples, too high by {law}")
 
 
 def _witness(p: Array, q: Array, thin: bool) -> Estimate:
-    """The dual at f(x, y) = x, which is optimal here: the distance of the mean x."""
+    """The dual with f(x, y) = ±x, which is optimal here: the distance of the means in x."""
     difference = float(q[:, 0].mean() - p[:, 0].mean())
     error = float(np.sqrt(q[:, 0].var(ddof=1) / len(q) + p[:, 0].var(ddof=1) / len(p)))
     slope = float(np.sign(difference)) if difference else None
     if thin:
-        return Estimate(abs(difference), len(p), "the best f: attains |θ|", None, 0.0, slope)
-    # so clear of 0 that its sign, and hence its modulus, is beyond doubt
-    resolved = abs(difference) >= 5 * error
-    note = "the best f: " + ("attains |θ|" if resolved else "high by order 1/√n")
+        return Estimate(abs(difference), len(p), "the optimal f: attains |θ|", None, 0.0, slope)
     interval = _interval(Measured(abs(difference), error), len(p))
-    return Estimate(
-        abs(difference), len(p), note, interval, 0.0 if resolved else None, slope if resolved else None
-    )
+    if abs(difference) < 5 * error:  # the sign is uncertain
+        return Estimate(abs(difference), len(p), "the optimal f: too high by order 1/√n", interval)
+    return Estimate(abs(difference), len(p), "the optimal f: attains |θ|", interval, 0.0, slope)
 
 
 def _entropic(p: Array, q: Array) -> Estimate:
     p, q = p[:ENTROPIC_POINTS], q[:ENTROPIC_POINTS]
     try:
-        found = distances.wasserstein_entropic(p, q, ENTROPIC_REGULARISATION)
+        plan = divergences.wasserstein_entropic(p, q, ENTROPIC_REGULARIZATION)
     except UsageError as missing:
         return Estimate(None, len(p), f"{missing.cause}: {missing.remedy}")
-    if found.residual > MOST_MISPLACED:
-        return Estimate(
-            None, len(p), f"Sinkhorn has not converged: {found.residual:.2%} of the mass is out of place"
-        )
-    note = f"approximation (ε = {ENTROPIC_REGULARISATION:g} of the mean cost), too high"
-    return Estimate(found.cost, len(p), note)
+    if plan.residual > MOST_MISPLACED:
+        note = f"Sinkhorn has not converged: {plan.residual:.2%} of the mass is misplaced"
+        return Estimate(None, len(p), note)
+    note = f"approximation (ε = {ENTROPIC_REGULARIZATION:g} of the mean cost), too high"
+    return Estimate(plan.cost, len(p), note)
 
 
 def _interval(measured: Measured, count: int) -> tuple[float, float] | None:
-    """The normal 95 % interval from enough points, where the value is at least 5 standard errors above the
-    end of its range.
-    """
+    """The normal 95 % interval; None for few points or a value within 5 standard errors of 0."""
     error = measured.standard_error
     if count < INTERVAL_POINTS or not error or measured.value < 5 * error:
         return None
     return measured.value - NORMAL_95 * error, measured.value + NORMAL_95 * error
 
 
-def _neighbour_note(family: Family, theta: float, n: int) -> str:
-    if theta == 0:
-        return "P = Q: noise of order 1/√n"
-    if isinstance(family, GaussianLines):
-        return f"low: n points vouch for log n = {np.log(n):.1f}"
-    return f"no limit: +{neighbour_growth(family, theta) * np.log(10):.1f} per decade of n"
+def neighbor_growth(family: Family, theta: float) -> float:
+    """Growth of the nearest-neighbor estimate of an infinite KL with log n.
 
-
-def neighbour_growth(family: Family, theta: float) -> float:
-    """How fast the nearest-neighbour KL of an infinite KL grows with log n: the share of P outside Q, twice
-    on thin lines.
-
-    For a point outside, ν stays while ρ shrinks as n^(-1/m), m the dimension of the set: 1 for lines, 2 for
-    strips; the
-    estimator multiplies log(ν/ρ) by d = 2.
+    For a point of P outside Q, the distance ν to Q is constant, while the distance ρ within P shrinks as
+    n^(-1/m) in a set of dimension m (lines 1, strips 2). The estimate averages d·log(ν/ρ) with d = 2, so it
+    grows by 2 on thin lines, and by the share of P outside Q on strips.
     """
     if theta == 0 or isinstance(family, GaussianLines):
         return 0.0

@@ -1,139 +1,75 @@
-"""What the numbers mean, in plain words: the exercise's "why is Wasserstein better", and what it says about
-GANs.
-"""
+"""What the numbers of `ex3 divergence` mean: why Wasserstein is better, and what follows for GANs."""
 
 from collections.abc import Mapping
-from textwrap import dedent
 
 from ex3cli.divergence.closed_forms import BoxLines, Family, GaussianLines
 from ex3cli.divergence.critic import CriticResult
-
-CLOSE = 0.1
-"""How far a critic's reading may be from |θ|, as a share of it, to be called close."""
+from ex3cli.tables import number
 
 _THIN = """
-    KL and JS ask one thing only: do the two lines share points? If θ ≠ 0 they share none, so KL = ∞ and JS
-    = log 2 ≈ 0.693, whether θ is 1 or 0.001. Only at θ = 0 do both jump to 0. W asks how far the mass has
-    to be carried: W = |θ|.
+    KL and JS depend only on whether the two lines overlap. If θ ≠ 0 they do not, so KL = ∞ and JS = log 2 ≈
+    0.693, whether θ is 1 or 0.001. At θ = 0 both drop to 0. W measures how far the mass has to move: W = |θ|.
 
-    Why Wasserstein is better: it falls smoothly to 0 as Q approaches P, and its slope (sign θ) says at
-    every θ ≠ 0 which way to move Q. JS has slope 0 there and KL none at all: neither can tell a step
-    towards P from one away from it.
+    Why Wasserstein is better: W falls continuously to 0 as Q approaches P, and its slope, sign θ, gives the
+    direction in which to move Q at every θ ≠ 0. There JS is constant and KL infinite, so neither has a
+    gradient that gives a direction.
 """
 _GAUSSIAN = """
-    Thickened by normal noise the lines overlap everywhere, so KL = θ²/2σ² and JS are finite and smooth. But
-    once |θ| is a few σ, JS is log 2 to many digits and its slope dies like exp(−θ²/8σ²), while KL grows
-    beyond what samples can show. As σ → 0 the thin lines return: JS becomes a step, KL leaves the page. W =
-    |θ| does not move.
+    Lines thickened by Gaussian noise overlap everywhere, so KL = θ²/2σ² and JS are finite and
+    smooth. Once |θ| is a few σ, JS equals log 2 to many digits and its slope decays like exp(−θ²/8σ²), while
+    KL grows beyond what samples can show. As σ → 0, JS becomes a step and KL diverges, as for thin lines. W =
+    |θ| does not depend on σ.
 
-    Why Wasserstein is better: its slope is sign θ whatever σ is. Adding noise, as some GANs do to their
-    images, rescues JS only over a distance of a few σ.
+    Why Wasserstein is better: its slope is sign θ for every σ. Adding noise, as some GANs do to their images,
+    helps JS only over a distance of a few σ.
 """
 _BOX = """
-    Strips overlap only while |θ| is below their width. There JS grows in proportion to θ; beyond, it is log
-    2 and flat. KL is infinite for every θ ≠ 0, because part of P lies where Q has no mass at all. W = |θ|
-    throughout.
+    Strips overlap only while |θ| is below their width. There JS is proportional to |θ|; beyond, it is
+    constant at log 2. KL is infinite for every θ ≠ 0, because Q has no mass in a part of P. W = |θ|
+    everywhere.
 
-    Why Wasserstein is better: its slope is sign θ, also where the strips no longer touch and JS has nothing
-    to say.
+    Why Wasserstein is better: its slope is sign θ, even where the strips do not overlap and JS is constant.
 """
 _GANS = """
-    What this says about GANs: real images and generated ones lie near thin, low-dimensional sets that
-    hardly meet, like the two thin lines. An ideal discriminator then separates them without a mistake, JS
-    is log 2, and the JS that the original GAN minimises gives its generator no slope to follow.
+    What this means for GANs: real and generated images lie near thin, low-dimensional sets that hardly meet,
+    like the two lines. An ideal discriminator separates them without error, JS is log 2, and the generator of
+    the original GAN, which minimizes JS, gets no gradient.
 
-    A WGAN's critic estimates W by its dual: the largest E_Q f − E_P f over functions f of slope at most 1.
-    Here f(x, y) = ±x is best and reads |θ|. {critic}
+    A WGAN's critic estimates W by its dual: the largest E_Q f − E_P f over functions f with slope at most 1.
+    Here the optimal critic is f(x, y) = sign(θ)·x, which attains |θ|. {critic}
 
-    What it does not say: with few samples W is estimated too high as well, in d > 2 dimensions by order
-    n^(−1/d), and a trained critic is not the best one. W is easier to learn from, not easier to measure.
+    A caveat: W too is overestimated from few samples, by O(n^(−1/d)) in d > 2 dimensions, and a trained
+    critic only approximates the optimal one. W gives a better training signal; it is not easier to measure.
 """
 
 
-def print_failure(family: Family, critics: Mapping[float, CriticResult]) -> list[str]:
-    """Paragraphs for a person, about this kind of lines and what the critics came to, by θ; none if they were
-    left out.
-    """
+def explain(family: Family, critics: Mapping[float, CriticResult]) -> list[str]:
+    """Paragraphs on the family's distances and on the trained critics, given by θ."""
     own = _GAUSSIAN if isinstance(family, GaussianLines) else _BOX if isinstance(family, BoxLines) else _THIN
-    gans = dedent(_GANS).format(critic=_about(critics))
-    paragraphs = dedent(own).strip().split("\n\n") + gans.strip().split("\n\n")
-    return [" ".join(each.split()) for each in paragraphs]
+    text = own + _GANS.format(critic=_critics(critics))
+    return [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
 
 
-def _about(critics: Mapping[float, CriticResult]) -> str:
-    """What the trained critics read and where they point, said of the θ of which it is true."""
-    if not critics:
-        return ""
-    apart = {theta: each for theta, each in critics.items() if theta}
-    close = {theta: each for theta, each in apart.items() if _is_close(theta, each)}
-    soft = {theta: each for theta, each in apart.items() if theta not in close and _is_soft(theta, each)}
-    off = {theta: each for theta, each in apart.items() if theta not in close and theta not in soft}
-    said = ["The small critic in the table was trained just as WGAN-GP's is."]
-    if close:
-        said.append(_close(close, everywhere=close == apart))
-    if soft:
-        said.append(
-            f"At {_thetas(soft)} it reads {_values(soft)}, too high: its gradient penalty only discourages "
-            "slopes above 1, and "
-            "at this weight λ adds up to θ²/2λ."
+def _critics(critics: Mapping[float, CriticResult]) -> str:
+    converged = {theta: critic for theta, critic in critics.items() if critic.has_converged(theta)}
+    others = {theta: critic for theta, critic in critics.items() if theta and theta not in converged}
+    text = []
+    if converged:
+        text.append(
+            f"At {_estimates(converged)}. This slope is the direction that a generator would get. The "
+            "gradient penalty is a soft constraint, so an optimal critic's estimate is too high by θ²/(2λu), "
+            "where u is the extent of the points."
         )
-    if off:
-        said.append(_off(off))
+    if others:
+        text.append(f"At {_estimates(others)}: it has not converged, so its estimate is too low.")
     if 0 in critics:
-        said.append(
-            f"At θ = 0, where there is nothing to read, it reads {_value(critics[0])}: an error of its own."
-        )
-    return " ".join(said)
+        error = number(critics[0].value, 2)
+        text.append(f"At θ = 0, where W is 0, it estimates {error}, its training and sampling error.")
+    return " ".join(["The table's critic was trained as in WGAN-GP.", *text]) if critics else ""
 
 
-def _is_close(theta: float, critic: CriticResult) -> bool:
-    return abs(critic.value - abs(theta)) <= CLOSE * abs(theta) and critic.gradient * theta > 0
-
-
-def _is_soft(theta: float, critic: CriticResult) -> bool:
-    best = abs(theta) + critic.bias
-    return abs(critic.value - best) <= CLOSE * best and critic.gradient * theta > 0
-
-
-def _close(critics: Mapping[float, CriticResult], *, everywhere: bool) -> str:
-    excess = [each.value / abs(theta) - 1 for theta, each in critics.items()]
-    where = "" if everywhere else f" at {_thetas(critics)}"
-    high = (
-        ", a little high because its gradient penalty only discourages slopes above 1"
-        if min(excess) > 0
-        else ""
-    )
-    most = max(abs(each) for each in excess)
-    slopes = sorted(abs(each.gradient) for each in critics.values())
-    sloped = (
-        f"{slopes[0]:.2f}"
-        if f"{slopes[0]:.2f}" == f"{slopes[-1]:.2f}"
-        else f"{slopes[0]:.2f} to {slopes[-1]:.2f}"
-    )
-    return (
-        f"It comes within {most:.1%}{where}{high}. Its slope at Q, {sloped} times sign θ, is the direction "
-        "that a generator "
-        "would be given."
-    )
-
-
-def _off(critics: Mapping[float, CriticResult]) -> str:
-    slopes = ", ".join(f"{each.gradient:+.2f}" for each in critics.values()).replace("-", "−")
-    return (
-        f"At {_thetas(critics)} it reads {_values(critics)}, with slope {slopes} at Q, which says little of "
-        "θ: where |θ| is no "
-        "larger than the error of a training of so few steps on so few points, that error decides and not "
-        "the distance."
-    )
-
-
-def _thetas(critics: Mapping[float, CriticResult]) -> str:
-    return "θ = " + ", ".join(f"{theta:g}" for theta in critics).replace("-", "−")
-
-
-def _values(critics: Mapping[float, CriticResult]) -> str:
-    return ", ".join(map(_value, critics.values()))
-
-
-def _value(critic: CriticResult) -> str:
-    return f"{critic.value:.2g}".replace("-", "−")
+def _estimates(critics: Mapping[float, CriticResult]) -> str:
+    thetas = ", ".join(number(theta, 6) for theta in critics)
+    values = ", ".join(number(critic.value, 3) for critic in critics.values())
+    slopes = ", ".join(number(critic.gradient, 3) for critic in critics.values())
+    return f"θ = {thetas} it estimates {values}, with slope {slopes} at Q"

@@ -1,25 +1,22 @@
-"""The results of `ex3 divergence` and their JSON document."""
+"""Results of `ex3 divergence` and their JSON document."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ex3cli.divergence.closed_forms import Family
 from ex3cli.divergence.config import DivergenceConfig
 from ex3cli.divergence.critic import CriticResult
 from ex3cli.divergence.estimators import Estimate, Estimates
-from ex3cli.divergence.explanation import print_failure
+from ex3cli.divergence.explanation import explain
 from ex3cli.divergence.sample_size import Growth
-
-DISTANCES = ("kl", "js", "w")
+from ex3cli.divergence.tables import DISTANCES
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One distance at one θ: its exact value, its derivative in θ (NaN where there is none), and the
-    estimates by name.
-    """
+    """A distance at one θ: exact value, derivative in θ (NaN where there is none), estimates by name."""
 
     exact: float
     gradient: float
@@ -28,7 +25,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Result:
-    """KL and JS (nats) and W at one θ; `critic` is None if it was left out."""
+    """KL and JS in nats, and W, at one θ; `critic` is None without training steps."""
 
     theta: float
     kl: Quantity
@@ -39,7 +36,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Study:
-    """What `ex3 divergence` found."""
+    """All results of one command."""
 
     config: DivergenceConfig
     seed: int
@@ -48,32 +45,28 @@ class Study:
     growth: Growth
 
     def document(self) -> dict[str, Any]:
-        """The JSON document, a public interface; infinities are for `canonical.jsonable` to spell."""
+        """The JSON document, a public interface; `runs.jsonio` encodes infinity and NaN."""
         return {
             "settings": {**self.config.to_dict(), "seed": self.seed, "family": self.family.name},
             "results": [
-                {"theta": each.theta, **{name: _quantity_document(getattr(each, name)) for name in DISTANCES}}
-                for each in self.results
+                {"theta": result.theta, **{name: asdict(getattr(result, name)) for name in DISTANCES}}
+                for result in self.results
             ],
             "explanation": self.explanation,
         }
 
     def rows(self) -> Iterator[tuple[float, str, float, str, Estimate]]:
-        """One row an estimate: θ, distance, closed form, estimator, estimate."""
-        for each in self.results:
+        """θ, distance, exact value, estimator and estimate of each estimate."""
+        for result in self.results:
             for name in DISTANCES:
-                quantity: Quantity = getattr(each, name)
+                quantity: Quantity = getattr(result, name)
                 for estimator, estimate in quantity.estimates.items():
-                    yield each.theta, name, quantity.exact, estimator, estimate
+                    yield result.theta, name, quantity.exact, estimator, estimate
 
     @property
     def explanation(self) -> list[str]:
-        """What the numbers say about GANs, a paragraph each."""
-        critics = {each.theta: each.critic for each in self.results if each.critic is not None}
-        return print_failure(
+        """What the numbers mean for GANs, in paragraphs."""
+        critics = {result.theta: result.critic for result in self.results if result.critic is not None}
+        return explain(
             self.family, {theta: critic for theta, critic in critics.items() if math.isfinite(critic.value)}
         )
-
-
-def _quantity_document(quantity: Quantity) -> dict[str, Any]:
-    return {"exact": quantity.exact, "gradient": quantity.gradient, "estimates": quantity.estimates}

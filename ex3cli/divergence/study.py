@@ -12,6 +12,8 @@ from ex3cli.runs.run import Run
 from ex3cli.seeding import numpy_generator
 from ex3cli.training.progress import Progress
 
+CSV_COLUMNS = "theta distance closed_form estimator estimate n low high bias gradient note"
+
 
 def run_study(config: DivergenceConfig, run: Run, seed: int, progress: Progress) -> Study:
     """Compare closed forms with estimates, and write tables and figures into the run folder."""
@@ -23,12 +25,10 @@ def run_study(config: DivergenceConfig, run: Run, seed: int, progress: Progress)
 def compare(config: DivergenceConfig, seed: int, progress: Progress) -> Study:
     """Compare the closed forms with estimates for every θ of `config`.
 
-    All randomness follows from `seed`; each θ has streams of its own, so that adding one moves no other's
-    numbers.
+    Each θ has random streams of its own, derived from `seed`: another θ does not change its numbers.
     """
     family = family_of(config.sigma, config.interval)
-    thetas = dict.fromkeys(config.theta)  # each once, in the order given
-    results = [_study_theta(family, theta, config, seed, progress) for theta in thetas]
+    results = [_study_theta(family, theta, config, seed, progress) for theta in dict.fromkeys(config.theta)]
     return Study(config, seed, family, results, grow(family, config, seed, progress))
 
 
@@ -36,7 +36,8 @@ def _study_theta(
     family: Family, theta: float, config: DivergenceConfig, seed: int, progress: Progress
 ) -> Result:
     draws = numpy_generator(seed, "divergence", "points", repr(theta))
-    p, q = family.sample(config.samples, 0.0, draws), family.sample(config.samples, theta, draws)
+    p = family.sample(config.samples, 0.0, draws)
+    q = family.sample(config.samples, theta, draws)
     gradients = {name: float(value) for name, value in family.gradients(theta).items()}
     w = estimate_w(family, p, q, theta)
     critic = None
@@ -51,7 +52,7 @@ def _study_theta(
             seed=seed,
             progress=progress,
         )
-        w["critic"] = _critic_estimate(critic, theta)
+        w["critic"] = critic_estimate(critic, theta, config.critic_steps)
     return Result(
         theta,
         Quantity(float(family.kl(theta)), gradients["kl"], estimate_kl(family, p, q, theta)),
@@ -61,11 +62,17 @@ def _study_theta(
     )
 
 
-def _critic_estimate(critic: CriticResult, theta: float) -> Estimate:
+def critic_estimate(critic: CriticResult, theta: float, steps: int) -> Estimate:
+    """The critic's estimate of W, with a note on whether the critic has converged."""
     if not math.isfinite(critic.value):
-        return Estimate(None, critic.n, "the critic's training has diverged: give another --gp-weight")
-    note = "as in WGAN-GP; soft: high by θ²/(2λu), u the points' extent"
-    return Estimate(critic.value, critic.n, note, None, critic.bias, critic.gradient if theta else None)
+        return Estimate(None, critic.n, "training has diverged: give another --gp-weight")
+    if theta == 0:
+        return Estimate(critic.value, critic.n, "P = Q: training and sampling error", None, critic.bias)
+    if not critic.has_converged(theta):
+        note = f"not converged after {steps:,} steps, so too low: give more --critic-steps"
+        return Estimate(critic.value, critic.n, note, gradient=critic.gradient)
+    note = "trained as in WGAN-GP; soft penalty: too high by θ²/(2λu), u the points' extent"
+    return Estimate(critic.value, critic.n, note, None, critic.bias, critic.gradient)
 
 
 def _write(study: Study, run: Run) -> None:
@@ -73,36 +80,20 @@ def _write(study: Study, run: Run) -> None:
 
     from ex3cli.divergence.figures import draw_all
 
-    run.write_json("results.json", study.document())
-    header = (
-        "theta",
-        "distance",
-        "closed_form",
-        "estimator",
-        "estimate",
-        "n",
-        "low",
-        "high",
-        "bias",
-        "gradient",
-        "note",
-    )
     rows = [
-        (
-            theta,
-            name,
-            exact,
-            estimator,
-            e.value,
-            e.n,
-            *(e.interval or (None, None)),
-            e.bias,
-            e.gradient,
-            e.note,
-        )
-        for theta, name, exact, estimator, e in study.rows()
+        [
+            *row,
+            found.value,
+            found.n,
+            *(found.interval or (None, None)),
+            found.bias,
+            found.gradient,
+            found.note,
+        ]
+        for *row, found in study.rows()
     ]
-    run.write_csv("table.csv", header, rows)
+    run.write_json("results.json", study.document())
+    run.write_csv("table.csv", CSV_COLUMNS.split(), rows)
     run.write_text("explanation.txt", "\n\n".join(study.explanation) + "\n")
     with style():
         for name, figure in draw_all(study).items():

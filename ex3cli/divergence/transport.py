@@ -8,37 +8,32 @@ Array = NDArray[np.float64]
 CRAMER_VON_MISES_95 = (0.03035, 0.58061)
 """2.5 % and 97.5 % points of ω² = ∫₀¹ B(t)² dt, B a Brownian bridge (Anderson and Darling 1952, table 1)."""
 SQUARED_SHIFT_FOR_LAW = 25.0
-"""n·θ² from which the law of `w1_interval` holds: below, the cost is no longer θ + Δy²/2θ."""
+"""Minimum n·θ² for the law of `w1_interval`: below, the cost θ + Δy²/2θ is a poor approximation."""
 
 
 def w1_of_lines(y_p: Array, y_q: Array, theta: float) -> float:
-    """Return the exact W1 between n points (0, y_p) and n points (θ, y_q), in O(n log n) by pairing the
-    sorted y.
+    """The exact W1 between n points (0, y_p) and n points (θ, y_q), in O(n log n) by pairing the sorted y.
 
     Why sorting is optimal: a pair costs h(y − y') with h(t) = √(θ² + t²), which is convex in t. For a ≤ b and
-    c ≤ d the numbers
-    a − c and b − d lie between a − d and b − c and have the same sum, so convexity gives h(a−c) + h(b−d) ≤
-    h(a−d) + h(b−c):
-    uncrossing two crossed pairs never costs more. Uncrossing ends in the sorted pairing, which is therefore
-    optimal among the
-    one-to-one pairings; and with equal weights some one-to-one pairing is optimal among all plans (Birkhoff).
+    c ≤ d the numbers a − c and b − d lie between a − d and b − c and have the same sum, so convexity gives
+    h(a−c) + h(b−d) ≤ h(a−d) + h(b−c): uncrossing two crossed pairs never costs more. Uncrossing ends in the
+    sorted pairing, so it is optimal among the one-to-one pairings. With equal weights, some one-to-one
+    pairing is optimal among all plans (Birkhoff).
 
     Parameters
     ----------
     y_p, y_q : (n,) ordinates, in any order.
-    theta : distance of the lines, either sign.
+    theta : distance of the lines, of either sign.
     """
     if len(y_p) != len(y_q):
-        raise ValueError(f"sorted pairing needs samples of one size: {len(y_p)} of P and {len(y_q)} of Q")
+        raise ValueError(f"sorted pairing needs samples of equal size: {len(y_p)} of P and {len(y_q)} of Q")
     gaps = np.sort(y_p)
     gaps -= np.sort(y_q)
     return float(np.hypot(theta, gaps, out=gaps).mean())
 
 
 def w1_slope(y_p: Array, y_q: Array, theta: float) -> float:
-    """Return d/dθ of `w1_of_lines`, mean θ/√(θ² + Δy²) over the sorted pairs: sign θ as n grows (NaN at θ =
-    0).
-    """
+    """d/dθ of `w1_of_lines`: the mean of θ/√(θ² + Δy²) over the sorted pairs; NaN at θ = 0."""
     if theta == 0:
         return float("nan")
     gaps = np.sort(y_p) - np.sort(y_q)
@@ -46,14 +41,13 @@ def w1_slope(y_p: Array, y_q: Array, theta: float) -> float:
 
 
 def w1_bias(theta: float, count: int) -> float:
-    """Return the leading term of E[sample W1] − |θ| for n points on each line; always upwards.
+    """The leading term of E[sample W1] − |θ| for n points on each line; positive.
 
-    The gap of the i-th sorted pair is nearly normal with variance 2t(1−t)/n at t = i/n (a Brownian bridge
-    each), so
-    E √(θ² + gap²) is averaged over t. Its two ends are 1/(6n|θ|) for |θ| ≫ n^-½ (E gap² averages to 1/3n) and
-    √π/4 · n^-½ ≈ 0.443 n^-½ at θ = 0.
+    The gap of the i-th sorted pair is nearly normal with variance 2t(1−t)/n at t = i/n (a Brownian bridge for
+    each sample), so E √(θ² + gap²) is averaged over t. The limits are 1/(6n|θ|) for |θ| ≫ n^(−½), because
+    E gap² averages to 1/3n, and √π/4 · n^(−½) ≈ 0.443 n^(−½) at θ = 0.
     """
-    # with a node on the kink at 0, the trapezoid rule is good to 1e-4 even for θ → 0
+    # with a node on the kink at 0, the trapezoid rule has an error below 1e-4 even for θ → 0
     nodes = np.linspace(-8, 8, 401)
     weights = np.exp(-(nodes**2) / 2)
     weights /= weights.sum()
@@ -67,14 +61,12 @@ def w1_bias(theta: float, count: int) -> float:
 
 
 def w1_interval(estimate: float, count: int) -> tuple[float, float] | None:
-    """Return a 95 % interval for |θ| from the sample W1 of n points on each line; None where its law does not
-    hold.
+    """A 95 % interval for |θ| from the sample W1 of n points on each line; None where its law does not hold.
 
-    For |θ| ≫ n^-½ the sample W1 is |θ| + Σ gap²/(2n|θ|), and n·mean(gap²)/2 → ω², Cramér and von Mises'
-    statistic: so the
-    error is one-sided and not normal, and n|θ|·(W1 − |θ|) has the quantiles of ω². The interval lies below
-    the estimate. Where
-    |θ| is so large that floating point loses the error itself, there is none either.
+    For |θ| ≫ n^(−½) the sample W1 is |θ| + Σ gap²/(2n|θ|), and n·mean(gap²)/2 → ω², the Cramér-von Mises
+    statistic. So n|θ|·(W1 − |θ|) has the quantiles of ω²: the error is positive and not normal, and the
+    interval lies below the estimate. There is no interval if |θ| is so large that the error is below the
+    floating-point spacing.
     """
     if count * estimate**2 < SQUARED_SHIFT_FOR_LAW:
         return None

@@ -1,58 +1,327 @@
-"""Tables of GAN results in Markdown."""
+"""Tables of the `ex3 gan` commands, from their JSON documents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ex3cli.datasets.registry import spec
 from ex3cli.gan.kinds import NAMES
-from ex3cli.tables import half_up, table
-from ex3cli.training.attempts import describe_verdict
+from ex3cli.tables import NONE, Table, fixed, number, percent
+from ex3cli.training.attempts import Attempt, attempt_from_row, describe_verdict
 
-ROWS = (
-    ("Fréchet distance of the 64 features", "fid", "fid_floor", 4),
+SIGNIFICANT = 0.05
+SCORES = (
+    ("FID (64 classifier features)", "fid", "fid_floor", 4),
+    ("KID × 1,000", "kid", "kid_floor", 2),
     ("coverage", "coverage", "coverage_floor", 3),
     ("density", "density", "density_floor", 3),
-    ("label agreement; classifier's accuracy", "label_agreement", "classifier_accuracy", 3),
+    ("label agreement", "label_agreement", "classifier_accuracy", 3),
 )
+"""Each metric of `ex3 gan eval`: its name, its key, the key of the value of real images, its decimals."""
+VALUES = {
+    "label_agreement": ("label agreement", 3, ""),
+    "min_class_agreement": ("of the worst class", 3, ""),
+    "coverage": ("coverage", 3, ""),
+    "density": ("density", 3, ""),
+    "fid": ("FID", 4, ""),
+    "fid_as_evaluated": ("FID in training", 4, "from 1,000 images, as during the training; biased upwards"),
+    "best_fid": ("lowest FID before", 4, ""),
+    "kid": ("KID × 1,000", 2, ""),
+    "min_class_variety": (
+        "least variety",
+        3,
+        "of the class with the most similar images, relative to real ones",
+    ),
+    "min_class_share": ("rarest class", 3, "its share of the generated images"),
+    "class_kl": ("class KL", 4, "KL divergence of the class shares from equal shares, in nats"),
+    "pixel_std": ("pixel spread", 3, "standard deviation over the noise, relative to real images"),
+    "critic_auc": (
+        "critic's AUC",
+        3,
+        "area under the ROC of the critic's scores within a class; 1 separates all",
+    ),
+    "score_gap": ("score gap", 4, "difference of the critic's mean scores of real and generated images"),
+    "generator_grad_norm": ("generator's gradient", 3, "norm over all weights"),
+    "weights": ("weight norm", 1, "norm of the weights of generator, critic and averaged generator"),
+}
+"""Each metric that can decide an attempt.
+
+Its name, its decimals, and an explanation where the name needs one.
+"""
+CRITERIA = ("label_agreement", "min_class_share", "coverage", "fid")
+"""Metrics that decide whether an attempt has converged.
+
+The rarest class only for unconditional generators.
+"""
+FINDINGS = {
+    "falls": "falls as the images improve",
+    "turns": "rises while the images still improve",
+    "ends": "rises once the images no longer improve",
+}
 
 
-def scores_table(documents: Sequence[Mapping[str, Any]]) -> str:
-    """A column per document of `ex3 gan eval --json`, and a column for real images."""
-    head = ["", *(NAMES[each["kind"]] for each in documents), "real images"]
-    rows = [
-        [name, *(_number(each[key], digits) for each in documents), _number(documents[0][floor], digits)]
-        for name, key, floor, digits in ROWS
-        if any(each[key] is not None for each in documents)
-    ]
-    if all(each["label_agreement"] is None for each in documents):
-        shares = [list(each["class_shares"].values()) for each in documents]
-        rows.append(
-            [
-                "share of the rarest class",
-                *(_number(min(each), 3) for each in shares),
-                _number(1 / len(shares[0]), 3),
+def scores_table(documents: Sequence[Mapping[str, Any]]) -> Table:
+    """A column for each document of `ex3 gan eval`, and a column for real images."""
+    rows = []
+    for name, key, real, decimals in SCORES:
+        if all(document[key] is None for document in documents):
+            continue
+        scale = 1000 if key == "kid" else 1
+        cells = [_scaled(document[key], scale, decimals) for document in documents]
+        if key == "kid":
+            errors = [document["kid_standard_error"] for document in documents]
+            cells = [
+                cell if error is None else f"{cell} ± {_scaled(error, scale, decimals)}"
+                for cell, error in zip(cells, errors, strict=True)
             ]
+        rows.append(
+            [name, *cells, _unique(_scaled(document[real], scale, decimals) for document in documents)]
         )
-    return table(head, rows)
+    if all(document["label_agreement"] is None for document in documents):
+        shares = [document["class_shares"].values() for document in documents]
+        equal = _unique(fixed(1 / len(share), 3) for share in shares)
+        rows.append(["share of the rarest class", *(fixed(min(share), 3) for share in shares), equal])
+    rows.append(["meets the convergence criteria", *map(_verdict, documents), ""])
+    images = _unique(f"{document['n']:,}" for document in documents)
+    classifiers = _unique(document["classifier"] for document in documents)
+    note = (
+        f"{images} generated images, evaluated with {classifiers}. Real images: training images, compared "
+        "with the test images. Lower FID and KID are better; coverage, density and label agreement should "
+        "be close to those of real images."
+    )
+    headings = ["", *(NAMES[document["kind"]] for document in documents), "real images"]
+    return Table("Generated images and real ones", headings, rows, note)
 
 
-def trainings_table(trainings: Sequence[Mapping[str, Any]]) -> str:
-    """A row per training of `ex3 gan overview --json`, with its final metrics."""
+def _scaled(value: float | None, scale: int, decimals: int) -> str:
+    return fixed(None if value is None else scale * value, decimals)
+
+
+def _unique(cells: Iterable[str]) -> str:
+    return " / ".join(dict.fromkeys(cells))
+
+
+def _verdict(document: Mapping[str, Any]) -> str:
+    if document["verdict"] is None:
+        return "too few images"
+    return "yes" if document["verdict"] == "converged" else f"no: {document['reason']}"
+
+
+def classes_table(documents: Sequence[Mapping[str, Any]], real: Mapping[str, float] | None = None) -> Table:
+    """A row for each class: label agreement, or the class's share of the images of unconditional generators.
+
+    Parameters
+    ----------
+    documents : documents of `ex3 gan eval`.
+    real : the classifier's accuracy on real images by class.
+    """
+    conditional = any(document["class_agreements"] for document in documents)
+    key = "class_agreements" if conditional else "class_shares"
     rows = [
-        [
-            f"{each['preset']} {NAMES[each['kind']]}",
-            str(each["width"]),
-            f"{each['iterations']:,}{' (shortened)' if each['partial'] else ''}",
-            _number(each["fid"], 3),
-            _number(each["coverage"], 3),
-            _number(each["min_class_share"], 3),
-            describe_verdict(each["verdict"], each["reason"]),
-        ]
-        for each in trainings
+        [name, *(fixed((document[key] or {}).get(name), 3) for document in documents)]
+        + ([fixed(real[name], 3)] if real else [])
+        for name in spec(documents[0]["dataset"]).class_names
+        if name in documents[0]["class_shares"]
     ]
-    return table(
-        ["", "channels", "iterations", "Fréchet distance", "coverage", "rarest class", "verdict"], rows
+    headings = [
+        "class",
+        *(NAMES[document["kind"]] for document in documents),
+        *(["real images"] if real else []),
+    ]
+    return Table(
+        "Label agreement by class" if conditional else "Share of the images by class", headings, rows
     )
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{half_up(value, digits)}"
+def failures_table(counts: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row for each kind: failed and converged attempts, and the failure rate.
+
+    Parameters
+    ----------
+    counts : `results.Count.document` by kind.
+    """
+    rows = []
+    for kind, count in counts.items():
+        before, rate = count["failed_before_first_success"], count["failure_rate"]
+        share = ""
+        if rate:
+            low, high = (percent(rate[end], 0) for end in ("low", "high"))
+            share = f"{percent(rate['value'], 0)} ({low} to {high})"
+        others = ", ".join(f"{count[name]} {name}" for name in ("unjudged", "shortened") if count[name])
+        rows.append(
+            [
+                NAMES[kind],
+                "bundled" if count["shipped"] else "yours",
+                "none converged" if before is None else str(before),
+                str(count["failed"]),
+                str(count["converged"]),
+                share,
+                ", ".join(f"{times} {reason}" for reason, times in count["reasons"].items()) or NONE,
+                others or NONE,
+            ]
+        )
+    headings = ["kind", "attempts", "failed before first success", "failed", "converged"]
+    return Table(
+        "Failed convergences",
+        [*headings, "failure rate, % (95 % interval)", "reasons", "not counted"],
+        rows,
+        "The intervals are Wilson's. Unjudged and shortened attempts are not counted. Bundled attempts were "
+        "made by the authors of ex3.",
+    )
+
+
+def criteria_text(bars: Mapping[str, Mapping[str, float]]) -> str:
+    """The convergence criteria by kind in a sentence; kinds with equal criteria are grouped."""
+    kinds: dict[tuple[float, ...], list[str]] = {}
+    for kind, bar in bars.items():
+        kinds.setdefault((bar["label_agreement"], bar["coverage"]), []).append(NAMES[kind])
+    criteria = "; ".join(
+        f"label agreement ≥ {agreement:.2f} and coverage ≥ {coverage:.2f} ({', '.join(names)})"
+        for (agreement, coverage), names in kinds.items()
+    )
+    return f"Convergence requires {criteria}."
+
+
+def difference_text(difference: Mapping[str, Any] | None, pooled: Mapping[str, int]) -> list[str]:
+    """Sentences on pooled settings and on the difference between DCGAN and WGAN.
+
+    Parameters
+    ----------
+    difference : by kind, the numbers of failed and of evaluated attempts, and the p-value of Fisher's test.
+    pooled : by kind, the number of different settings among its attempts.
+    """
+    text = [
+        f"{NAMES[kind]}: the counts pool attempts with {settings} different settings."
+        for kind, settings in pooled.items()
+    ]
+    if difference is None:
+        return text
+    shares = " and ".join(
+        f"{NAMES[kind]} {count['failed']} of {count['judged']}"
+        for kind, count in difference.items()
+        if kind != "p"
+    )
+    verdict = "significantly different" if difference["p"] < SIGNIFICANT else "not significantly different"
+    test = f"Fisher's exact test, p = {difference['p']:.2g}"
+    return [*text, f"Failed: {shares}; {verdict} ({test}). Repeated runs are counted once."]
+
+
+def attempts_table(attempts: Sequence[Attempt], trainings: Sequence[str] = ()) -> Table:
+    """A row for each attempt: its verdict and the metrics that decided it.
+
+    Parameters
+    ----------
+    trainings : the training of each attempt, as text.
+    """
+    values = [_deciding_values(attempt) for attempt in attempts]
+    rows = [
+        [
+            str(attempt.attempt),
+            str(attempt.seed),
+            describe_verdict(attempt.verdict, attempt.reason) + (" (shortened)" if attempt.shortened else ""),
+            f"{attempt.iteration:,}",
+            ", ".join(shown.values()),
+        ]
+        for attempt, shown in zip(attempts, values, strict=True)
+    ]
+    headings = ["attempt", "seed", "verdict", "iteration", "deciding metrics"]
+    if trainings:
+        rows = [[training, *row] for training, row in zip(trainings, rows, strict=True)]
+        headings = ["training", *headings]
+    names = dict.fromkeys(name for shown in values for name in shown if name in VALUES)
+    meanings = [f"{VALUES[name][0]}: {VALUES[name][2]}" for name in names if VALUES[name][2]]
+    note = f"{'; '.join(meanings)}." if meanings else ""
+    return Table("Every attempt", headings, rows, note[:1].upper() + note[1:])
+
+
+def _deciding_values(attempt: Attempt) -> dict[str, str]:
+    """The metrics that decided an attempt, as text by name."""
+    names = sorted(
+        attempt.values.keys() - {"iteration"}, key=lambda name: ([*VALUES, name].index(name), name)
+    )
+    if attempt.verdict == "converged":
+        hidden = {"min_class_share"} if "label_agreement" in attempt.values else set()
+        names = [name for name in names if name in CRITERIA and name not in hidden]
+    shown = {}
+    for name in names:
+        value = attempt.values[name]
+        if not isinstance(value, int | float):
+            continue
+        if name in VALUES:
+            title, decimals, _ = VALUES[name]
+            shown[name] = f"{title} {fixed(1000 * value if name == 'kid' else value, decimals)}"
+        else:
+            shown[name] = f"{name.replace('_', ' ')} {number(value, 3)}"
+    return shown
+
+
+def history_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for each attempt of `ex3 gan history`; its run is named without the folder of the data set."""
+    bundled = {row["kind"] for row in rows if row.get("shipped")}
+    names = []
+    for row in rows:
+        name = row["run"].split("/", 2)[2] if row["run"].startswith("gan/") else row["run"]
+        is_own = row["kind"] in bundled and not row.get("shipped")
+        names.append(f"{name} (yours)" if is_own else name)  # a bundled run may have the same number
+    return attempts_table([attempt_from_row(row) for row in rows], names)
+
+
+def overview_table(trainings: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for each training of `ex3 gan overview`; columns without any value are omitted."""
+    rows = []
+    for name, training in zip(training_names(trainings), trainings, strict=True):
+        verdict = describe_verdict(training["verdict"], training["reason"])
+        if before := training["failed"] - (training["verdict"] == "failed"):
+            verdict += f", after {before} failed"
+        metrics = [fixed(training[key], 3) for key in ("label_agreement", "min_class_share", "coverage")]
+        rows.append(
+            [name, str(training["width"]), _length(training), verdict, *metrics, fixed(training["fid"], 4)]
+        )
+    note = "Metrics of the last evaluation. Rarest class: its share of the generated images; at most 0.1."
+    if any(training["partial"] for training in trainings):
+        note += " A shortened training ended before the full length of its preset."
+    settings = ["training", "channels", "iterations", "verdict"]
+    metrics = ["label agreement", "rarest class", "coverage", "FID"]
+    return Table("Trainings", [*settings, *metrics], rows, note).without_empty_columns()
+
+
+def correlation_table(document: Mapping[str, Any]) -> Table:
+    """A row for each training of `ex3 gan correlate`: how the critic's estimate is related to FID."""
+    rows = []
+    for name, training in zip(training_names(document["trainings"]), document["trainings"], strict=True):
+        lowest, end = training["lowest"], training["end"]
+        estimate, fid = fixed(end["estimate"], 3), fixed(end["fid"], 3)
+        if training["finding"] != "falls":
+            estimate = f"{fixed(lowest['estimate'], 3)} at {lowest['iteration']:,} to {estimate}"
+            fid = f"{fixed(lowest['fid'], 3)} to {fid}"
+        correlations = [fixed(training[key], 2) for key in ("correlation", "correlation_of_changes")]
+        finding = FINDINGS.get(training["finding"], "too few or constant evaluations")
+        rows.append([name, _length(training), *correlations, estimate, fid, finding])
+    headings = ["training", "iterations", "ρ", "ρ of changes", "estimate, lowest to last", "FID meanwhile"]
+    return Table(
+        "Critic's estimate and image quality during training",
+        [*headings, "the estimate"],
+        rows,
+        "ρ: Spearman's rank correlation of the estimate with FID over the evaluations; of changes: of their "
+        "changes between evaluations. Any two decreasing curves have ρ ≈ 1; the informative case is an "
+        "estimate that rises while FID still falls. FID is of 1,000 images from the averaged weights, with "
+        f"noise of up to a factor of {document['scatter']}. Compare trainings of equal length only.",
+    )
+
+
+def training_names(trainings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of trainings by kind and preset, with the run's folder where these are equal."""
+    names = [f"{NAMES[training['kind']]}, {training['preset']}" for training in trainings]
+    return [
+        name if names.count(name) == 1 else f"{name} ({training['run'].rpartition('/')[2]})"
+        for name, training in zip(names, trainings, strict=True)
+    ]
+
+
+def runs_text(trainings: Sequence[Mapping[str, Any]]) -> str:
+    """The run of each training, a line each."""
+    names = training_names(trainings)
+    return "\n".join(f"{name}: {training['run']}" for name, training in zip(names, trainings, strict=True))
+
+
+def _length(training: Mapping[str, Any]) -> str:
+    return f"{training['iterations']:,}" + (", shortened" if training["partial"] else "")

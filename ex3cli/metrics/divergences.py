@@ -18,9 +18,7 @@ NORMAL_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Measured:
-    """An estimate with its standard error (None where none is known) and its expected bias, in the estimate's
-    unit.
-    """
+    """An estimate, its standard error and its expected bias, in one unit; None for what is unknown."""
 
     value: float
     standard_error: float | None = None
@@ -29,10 +27,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class EntropicTransport:
-    """The cost of an entropic transport plan, and how far the plan is from moving one sample onto the other.
+    """The cost of an entropic transport plan.
 
-    residual : the share of the mass that the plan leaves out of place; near 0 where Sinkhorn's iteration has
-        converged.
+    `residual` is its share of misplaced mass, near 0 at convergence.
     """
 
     cost: float
@@ -40,11 +37,10 @@ class EntropicTransport:
 
 
 def unit_spread(p: Array, q: Array) -> tuple[Array, Array]:
-    """Return both samples with each coordinate divided by its standard deviation within the samples.
+    """Both samples with each coordinate divided by its standard deviation within the samples.
 
-    KL does not depend on the units of the coordinates; estimates of it from nearest neighbours or covariances
-    do. Where a
-    coordinate does not vary within either sample, all of them stay as they are.
+    KL does not depend on the units of the coordinates; its estimates from nearest neighbors or covariances
+    do. If a coordinate is constant within both samples, the samples are returned unchanged.
 
     Parameters
     ----------
@@ -59,17 +55,14 @@ def unit_spread(p: Array, q: Array) -> tuple[Array, Array]:
     return p / spread, q / spread
 
 
-def kl_nearest_neighbours(p: Array, q: Array, k: int = 1) -> float:
-    """Return KL(P‖Q) in nats by nearest neighbours: d·mean log(ν_k/ρ_k) + log(m/(n−1)).
+def kl_nearest_neighbors(p: Array, q: Array, k: int = 1) -> float:
+    """KL(P‖Q) in nats by nearest neighbors: d·mean log(ν_k/ρ_k) + log(m/(n−1)).
 
-    ρ_k is a point's distance to its k-th neighbour among the other samples of P, ν_k to the k-th of Q.
-    Consistent
-    where both have densities; with finite n biased towards zero, the more so the larger KL is. The true KL
-    does not depend
-    on the coordinates' units, the estimate does: give coordinates of like spread (`unit_spread`). Where P has
-    no density
-    with respect to Q it never settles: for disjoint lines in d dimensions ν stays, ρ shrinks as 1/n, and the
-    estimate grows by d·ln 10 for each decade of n. Coincident samples (ρ_k = 0) give +∞ (NaN if ν_k = 0 too).
+    ρ_k is the distance of a point of P to its k-th neighbor in P, ν_k to the k-th in Q. Consistent if both
+    have densities; for finite n biased towards zero, more so for larger KL. Coordinates should have equal
+    spread (`unit_spread`). If P has no density with respect to Q, the estimate has no limit: for disjoint
+    lines in d dimensions ν is constant, ρ shrinks as 1/n, and the estimate grows by d·ln 10 per decade of n.
+    Coincident samples (ρ_k = 0) give +∞, or NaN if ν_k = 0 too.
 
     Parameters
     ----------
@@ -81,9 +74,9 @@ def kl_nearest_neighbours(p: Array, q: Array, k: int = 1) -> float:
     _check_pair(p, q)
     if not 1 <= k < len(p) or k > len(q):
         raise ValueError(
-            f"k={k} neighbours need more than {k} samples of P (given {len(p)}) and {k} of Q ({len(q)})"
+            f"k={k} neighbors need more than {k} samples of P (given {len(p)}) and {k} of Q ({len(q)})"
         )
-    within = cKDTree(p).query(p, k=[k + 1])[0][:, 0]  # the nearest of all is the point itself
+    within = cKDTree(p).query(p, k=[k + 1])[0][:, 0]  # the nearest one is the point itself
     across = cKDTree(q).query(p, k=[k])[0][:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.log(across) - np.log(within)
@@ -91,14 +84,11 @@ def kl_nearest_neighbours(p: Array, q: Array, k: int = 1) -> float:
 
 
 def kl_equal_covariance(p: Array, q: Array) -> Measured:
-    """Return KL(P‖Q) in nats as if both were normal with one covariance: half the squared Mahalanobis
-    distance.
+    """KL(P‖Q) in nats for normal distributions with equal covariance: half the squared Mahalanobis distance.
 
-    Consistent only for that family (or when the means differ only along normal directions). Unbiased there:
-    with
-    ν = n + m − 2 degrees of freedom, E D̂² = ν/(ν−d−1)·(D² + d/n + d/m), and that is inverted. The standard
-    error is
-    the delta method's, from the means and from the variance; it fails where D is near zero.
+    Consistent only for this family, or if the means differ only along directions with normal marginals. There
+    it is unbiased: with ν = n + m − 2 degrees of freedom, E D̂² = ν/(ν−d−1)·(D² + d/n + d/m), which is
+    inverted. The standard error, by the delta method, is not valid for D near zero.
 
     Parameters
     ----------
@@ -111,12 +101,12 @@ def kl_equal_covariance(p: Array, q: Array) -> Measured:
         raise ValueError(f"{n} and {m} samples are too few for a covariance in {d} dimensions")
     difference = q.mean(axis=0) - p.mean(axis=0)
     residuals = np.vstack([p - p.mean(axis=0), q - q.mean(axis=0)])
-    spreads, axes = np.linalg.eigh(residuals.T @ residuals / freedom)
+    variances, axes = np.linalg.eigh(residuals.T @ residuals / freedom)
     along = axes.T @ difference
-    flat = spreads <= spreads.max() * d * np.finfo(float).eps
-    if np.any(np.abs(along[flat]) > np.sqrt(spreads.max()) * 1e-7):
+    flat = variances <= variances.max() * d * np.finfo(float).eps
+    if np.any(np.abs(along[flat]) > np.sqrt(variances.max()) * 1e-7):
         return Measured(np.inf)
-    squared = float((along[~flat] ** 2 / spreads[~flat]).sum())
+    squared = float((along[~flat] ** 2 / variances[~flat]).sum())
     squared = (freedom - d - 1) / freedom * squared - d / n - d / m
     variance = squared * (1 / n + 1 / m) + squared**2 / (2 * freedom)  # of D²/2
     return Measured(squared / 2, float(np.sqrt(max(variance, 0.0))), 0.0)
@@ -125,29 +115,26 @@ def kl_equal_covariance(p: Array, q: Array) -> Measured:
 def js_histogram(
     p: Array, q: Array, bins: int, limits: tuple[tuple[float, float], ...] | None = None
 ) -> Measured:
-    """Return JS(P, Q) in nats (weights ½ + ½) of the two histograms on one grid, with the bias of sampling.
+    """JS(P, Q) in nats (weights ½ + ½) of two histograms on one grid, with the bias of sampling.
 
-    Two errors pull apart. Binning can only lose information: the histograms' own JS is at most the true one.
-    Sampling
-    adds, to first order, (K_p + K_q − 2)/(4n) − Σ_k [p_k(1−p_k) + q_k(1−q_k)]/(8n·m_k) over the K occupied
-    cells
-    (m = (p+q)/2; different n are put in term by term): (K−1)/(4n) if P = Q, none if they are disjoint. That
-    is
-    `bias`; it is not subtracted.
+    Two errors oppose each other. Binning loses information: the JS of the histograms is at most the true one.
+    Sampling adds, to first order, (K_p + K_q − 2)/(4n) − Σ_k [p_k(1−p_k) + q_k(1−q_k)]/(8n·m_k), where K_p
+    and K_q count the occupied cells and m = (p+q)/2: (K−1)/(4n) if P = Q, 0 for disjoint samples. For
+    different sample sizes each term has its own n. This is `bias`; it is not subtracted.
 
     Parameters
     ----------
     p, q : (n, d) and (m, d) samples.
-    bins : cells on each axis; the grid spans `limits`, by default both samples, so that no point falls
-        outside.
-    limits : (low, high) of each axis; points outside are clipped into the border cells, never dropped.
+    bins : cells per axis.
+    limits : (low, high) of each axis, by default the range of both samples. Points outside are counted in the
+        border cells.
     """
     _check_pair(p, q)
     both = np.vstack([p, q])
     if limits is None:
         limits = tuple((float(low), float(high)) for low, high in zip(both.min(0), both.max(0), strict=True))
     if bins < 1 or bins ** both.shape[1] > np.iinfo(np.int64).max:
-        raise ValueError(f"{bins} cells on each of {both.shape[1]} axes are too few or too many to number")
+        raise ValueError(f"{bins} cells on each of {both.shape[1]} axes are too few or too many")
     cells = np.zeros(len(both), dtype=np.int64)
     for axis, (low, high) in enumerate(limits):
         scaled = (both[:, axis] - low) / (high - low) if high > low else np.zeros(len(both))
@@ -160,21 +147,18 @@ def js_histogram(
 
 
 def js_of_shares(p: Array, q: Array) -> float:
-    """Return JS in nats of two discrete distributions given as probabilities; 0·log 0 is 0."""
-    middle = (p + q) / 2
-    # rounding may fall below 0
-    return max(0.0, (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2)
+    """JS in nats of two discrete distributions, given as probabilities; 0·log 0 is 0."""
+    mixture = (p + q) / 2
+    # rounding may give a negative number
+    return max(0.0, (_relative_entropy(p, mixture) + _relative_entropy(q, mixture)) / 2)
 
 
 def js_from_scores(scores_p: Array, scores_q: Array) -> Measured:
-    """Return log 2 − BCE of a classifier's scores on samples it did not learn from: a lower bound of JS, in
-    nats.
+    """A lower bound of JS in nats: log 2 minus the cross-entropy of a classifier on held-out samples.
 
-    JS(P, Q) = max over classifiers of log 2 − ½E_P[−log D] − ½E_Q[−log(1−D)], so any fixed classifier stays
-    below in
-    expectation. One sample may land above, and a classifier worse than guessing lands below zero. The
-    standard error is
-    that of the two means, None for a single score.
+    JS(P, Q) = max over D of log 2 − ½E_P[−log D] − ½E_Q[−log(1−D)], so the expectation for any fixed
+    classifier is at most JS. The value for a sample may be above; for a classifier worse than guessing it is
+    negative. The standard error is that of the two means, None for a single score.
 
     Parameters
     ----------
@@ -190,28 +174,10 @@ def js_from_scores(scores_p: Array, scores_q: Array) -> Measured:
     return Measured(value, float(np.sqrt(variance)) / 2)
 
 
-def wasserstein_line(p: Array, q: Array) -> float:
-    """Return the exact W1 between two samples on the real line, (n,) and (m,), by sorting: O(n log n).
-
-    The integral of |F⁻¹ − G⁻¹|. As an estimate of the distributions' W1 it is biased upwards, by O(n^-½) if
-    they agree.
-    """
-    p, q = np.sort(p), np.sort(q)
-    if len(p) == len(q):
-        return float(np.abs(p - q).mean())
-    steps = np.union1d(np.arange(1, len(p) + 1) / len(p), np.arange(1, len(q) + 1) / len(q))
-    widths = np.diff(steps, prepend=0.0)
-    middles = steps - widths / 2
-    return float(
-        (np.abs(p[(middles * len(p)).astype(int)] - q[(middles * len(q)).astype(int)]) * widths).sum()
-    )
-
-
 def wasserstein_assignment(p: Array, q: Array) -> float:
-    """Return the exact W1 (Euclidean cost) between two samples (n, d) of one size by optimal assignment:
-    O(n³), O(n²) memory.
+    """The exact W1 (Euclidean cost) of two (n, d) samples by optimal assignment, in O(n³) time, O(n²) memory.
 
-    As an estimate of the distributions' W1 it is biased upwards, by O(n^(-1/d)) for d > 2 if they agree.
+    As an estimate of the W1 of the distributions it is biased upwards, by O(n^(−1/d)) for d > 2 and P = Q.
     """
     _check_pair(p, q)
     if len(p) != len(q):
@@ -222,15 +188,12 @@ def wasserstein_assignment(p: Array, q: Array) -> float:
 
 
 def wasserstein_entropic(
-    p: Array, q: Array, regularisation: float, iterations: int = 2000
+    p: Array, q: Array, regularization: float, iterations: int = 2000
 ) -> EntropicTransport:
-    """Return the transport cost (Euclidean) of the entropically regularised plan: never below the samples'
-    W1.
+    """The Euclidean transport cost of the entropically regularized plan: an upper bound of the samples' W1.
 
-    An approximation, not W1: its plan is blurred, and the more so the larger `regularisation`, a share of the
-    mean cost
-    between the samples. The cost means nothing where Sinkhorn's iteration has not converged, which `residual`
-    shows.
+    `regularization` is a share of the mean cost between the samples; a larger one blurs the plan more. The
+    cost is valid only if Sinkhorn's iteration has converged, as `residual` shows.
 
     Raises
     ------
@@ -249,11 +212,11 @@ def wasserstein_entropic(
     weights: tuple[Any, Any] = np.full(len(p), 1 / len(p)), np.full(len(q), 1 / len(q))
     unit = float(cost.mean())
     if unit == 0:
-        return EntropicTransport(0.0, 0.0)  # all points coincide
+        return EntropicTransport(0.0, 0.0)  # all points are equal
     plan = ot.sinkhorn(
         *weights,
         cost / unit,
-        regularisation,
+        regularization,
         method="sinkhorn_log",
         numItermax=iterations,
         stopThr=1e-7,
@@ -266,14 +229,14 @@ def wasserstein_entropic(
 
 
 def _histogram_bias(p: Array, q: Array, n: int, m: int) -> float:
-    """First-order bias of the plug-in JS: Miller and Madow's for the two entropies, less that of the
-    mixture's.
+    """First-order bias of the plug-in JS.
+
+    Miller and Madow's of both entropies, minus that of the mixture's.
     """
-    middle = (p + q) / 2
-    own = ((p > 0).sum() - 1) / (4 * n) + ((q > 0).sum() - 1) / (4 * m)
-    mixture = ((p * (1 - p) / n + q * (1 - q) / m) / (8 * middle)).sum()
-    bias = float(own - mixture)
-    return bias if abs(bias) > 1e-15 else 0.0  # disjoint histograms: the two cancel to the last bit
+    entropies = ((p > 0).sum() - 1) / (4 * n) + ((q > 0).sum() - 1) / (4 * m)
+    mixture = ((p * (1 - p) / n + q * (1 - q) / m) / (4 * (p + q))).sum()
+    bias = float(entropies - mixture)
+    return bias if abs(bias) > 1e-15 else 0.0  # exactly 0 for disjoint histograms
 
 
 def _relative_entropy(p: Array, q: Array) -> float:

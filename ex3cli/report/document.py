@@ -1,4 +1,4 @@
-"""The parts of a report, as the page and the PDF both show them: sections, tables, figures, formulas."""
+"""The content of a report, for the page and the PDF: sections, parts, tables, figures, formulas."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,50 +6,43 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Literal, TypeVar
 
+from ex3cli.tables import Table as Table
+
 REFERRED = re.compile("\ue000(.*?)\ue001")
-"""A table or figure named in a paragraph, as `refer` writes it; these two characters mean nothing else."""
+"""A reference to a table or figure, as `refer` writes it, between two characters of private use."""
 
 
 def refer(label: str) -> str:
-    """The place in a paragraph where "Table 3" or "Figure 2" will stand."""
+    """A reference for a paragraph, rendered as "Table 3" or "Figure 2"."""
     return f"\ue000{label}\ue001"
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula on a line of its own, in the LaTeX that `formulas` can convert."""
+    """A displayed formula, in the subset of LaTeX that `formulas` converts."""
 
     latex: str
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table; the first cell of a row names the row.
-
-    `folded` ones are opened by the reader of the page, and stand in the appendix of the PDF.
-    """
-
-    caption: str
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
-    folded: bool = False
-    label: str = ""  # what `refer` names it by
-    number: str = ""  # set by `numbered`
-
-
-@dataclass(frozen=True)
 class Figure:
-    """A picture, as its file holds it; the page encodes it when it is written (`images.uri`)."""
+    """A picture.
+
+    data : the content of its file.
+    alt : a description for readers who cannot see the picture.
+    width, height : size in the page, in pixels.
+    pixelated : enlarge without blur, for images of 28 × 28 pixels.
+    folded, label, number : as of a `Table`.
+    """
 
     data: bytes
     format: Literal["svg+xml", "png"]
-    alt: str  # what is seen, for who cannot see it
+    alt: str
     caption: str
-    width: int  # as the page shows it, in pixels; together they keep its place before it is drawn
+    width: int
     height: int
-    pixelated: bool = False  # images of 28 × 28 are enlarged without blur
-    folded: bool = False  # as a table's
+    pixelated: bool = False
+    folded: bool = False
     label: str = ""
     number: str = ""
 
@@ -59,8 +52,12 @@ Item = TypeVar("Item", Table, Figure)
 
 @dataclass(frozen=True)
 class MissingResult:
-    """What is not there, why, and the command that makes it; `quick` if that takes minutes and no
-    data set.
+    """A result that is missing or damaged.
+
+    what, why : the result, and the reason.
+    command : the command that creates it; for a damaged one, the command that diagnoses it.
+    quick : whether the command takes minutes and needs no data set.
+    where : the damaged run, if known.
     """
 
     what: str
@@ -68,19 +65,17 @@ class MissingResult:
     command: str
     quick: bool = True
     damaged: bool = False
-    where: str = ""  # the run that is damaged, where that is known
+    where: str = ""
 
     @property
     def state(self) -> str:
-        """In a few words what is the matter."""
-        if not self.damaged:
-            return self.what
-        return f"damaged: {self.where}" if self.where else f"damaged: {self.what}"
+        """What is missing or damaged, in a few words."""
+        return f"damaged: {self.where or self.what}" if self.damaged else self.what
 
 
 @dataclass(frozen=True)
 class Making:
-    """How one run was made: the lines of "how this was made"."""
+    """How a run was made: name and value of each line."""
 
     run: str
     lines: Sequence[tuple[str, str]]
@@ -88,13 +83,18 @@ class Making:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of an answer; a `folded` one, beyond what is asked for, stands in the PDF's appendix."""
+    """A part of an answer.
+
+    commands : (description, command line) of each.
+    gaps : results that are missing.
+    folded : beyond the question; the PDF shows it in its appendix.
+    """
 
     title: str
     paragraphs: Sequence[str | Formula] = ()
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
-    commands: Sequence[tuple[str, str]] = ()  # words, command line
+    commands: Sequence[tuple[str, str]] = ()
     makings: Sequence[Making] = ()
     gaps: Sequence[MissingResult] = ()
     folded: bool = False
@@ -102,7 +102,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Section:
-    """A question of the exercise and its parts; `answer` is the answer in a sentence or two."""
+    """A question of the exercise, its answer in a sentence or two, and the parts of the full answer."""
 
     id: str
     title: str
@@ -112,18 +112,18 @@ class Section:
 
     @property
     def gaps(self) -> list[MissingResult]:
-        """What any of its parts lacks."""
+        """The missing results of all parts."""
         return [gap for part in self.parts for gap in part.gaps]
 
     @property
     def makings(self) -> list[Making]:
-        """How its runs were made, each run once."""
+        """How the runs of all parts were made, each run once."""
         return list({making.run: making for part in self.parts for making in part.makings}.values())
 
 
 @dataclass(frozen=True)
 class About:
-    """What a title page holds."""
+    """The content of the title page."""
 
     title: str
     course: str = ""
@@ -132,18 +132,16 @@ class About:
 
 
 def numbered(sections: Iterable[Section]) -> list[Section]:
-    """The sections, their tables and figures numbered in order: 1, 2, … and in the appendix A1, A2, …"""
+    """The sections with numbered tables and figures: 1, 2, …; folded ones A1, A2, …"""
     numbers = {(kind, folded): count(1) for kind in (Table, Figure) for folded in (False, True)}
 
     def number(item: Item, part: Part) -> Item:
         folded = item.folded or part.folded
-        return replace(
-            item, folded=folded, number=f"{'A' if folded else ''}{next(numbers[type(item), folded])}"
-        )
+        place = next(numbers[type(item), folded])
+        return replace(item, folded=folded, number=f"{'A' if folded else ''}{place}")
 
     def number_part(part: Part) -> Part:
-        tables = [number(each, part) for each in part.tables]
-        figures = [number(each, part) for each in part.figures]
-        return replace(part, tables=tables, figures=figures)
+        tables = [number(table, part) for table in part.tables]
+        return replace(part, tables=tables, figures=[number(figure, part) for figure in part.figures])
 
-    return [replace(each, parts=[number_part(part) for part in each.parts]) for each in sections]
+    return [replace(section, parts=[number_part(part) for part in section.parts]) for section in sections]

@@ -1,4 +1,4 @@
-"""The page itself: one self-contained file of HTML, the same to the byte for the same artifacts."""
+"""The report as one self-contained HTML file, byte-identical for identical artifacts."""
 
 from importlib import resources
 
@@ -16,20 +16,22 @@ from ex3cli.report.source import ResultSource
 
 
 def render(report: Report, archive: ResultSource, about: About) -> str:
-    """The page; everything but the page's own style and formulas is escaped."""
+    """The page as HTML.
+
+    All text is escaped; only the page's own style and formulas are inserted as they are.
+    """
     template = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_seen, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, undefined=StrictUndefined, finalize=_printable, trim_blocks=True, lstrip_blocks=True
     ).from_string(_resource("page.html.j2"))
     parts = [part for section in report.sections for part in section.parts]
-    names = {each.label: f"Table {each.number}" for part in parts for each in part.tables if each.label}
-    names |= {each.label: f"Figure {each.number}" for part in parts for each in part.figures if each.label}
+    names = {table.label: f"Table {table.number}" for part in parts for table in part.tables}
+    names |= {figure.label: f"Figure {figure.number}" for part in parts for figure in part.figures}
 
     def block(text: str | Formula) -> Markup:
         if isinstance(text, Formula):
             return Markup(to_mathml(text.latex))  # noqa: S704  (our own formula)
-        return Markup("<p>{}</p>").format(
-            escape(printable(REFERRED.sub(lambda found: names[found[1]], text)))
-        )
+        words = REFERRED.sub(lambda found: names[found[1]], text)
+        return Markup("<p>{}</p>").format(escape(printable(words)))
 
     runs = [run for run in archive.runs if run.name in archive.read]
     return template.render(
@@ -46,8 +48,8 @@ def render(report: Report, archive: ResultSource, about: About) -> str:
     )
 
 
-def _seen(value: object) -> object:
-    """The value as the page holds it, without raw control characters; an own file (Markup) as it is."""
+def _printable(value: object) -> object:
+    """Text with escaped control characters; any other value, such as the page's own Markup, unchanged."""
     return printable(value) if type(value) is str else value
 
 

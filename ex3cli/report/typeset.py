@@ -1,4 +1,4 @@
-"""The report as a PDF: its Typst source, for a person to change, and what the Typst compiler makes of it."""
+"""The report as Typst source, which the user may edit, and as the PDF compiled from it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,48 +24,49 @@ from ex3cli.report.provenance import made_with
 from ex3cli.report.source import ResultSource
 
 SOURCE = "report.typ"
-WIDTH, HEIGHT = 16.8, 7.4  # cm: what a figure may take of a page
+WIDTH, HEIGHT = 16.8, 7.4  # maximum size of a figure, in cm
 OTHER_SCRIPTS = re.compile("[\u0590-\u1cff\u2e80-\U0010ffff]")
-"""What the compiler's own fonts lack: Hebrew, Arabic, Chinese, … These are set in fonts of the system."""
-LONG_TABLE = 30  # rows; one that is longer may go on on the next page
-WORDS = 28  # characters; a column with a longer cell holds sentences
+"""Characters that the compiler's fonts lack (Hebrew, Arabic, Chinese, …) and system fonts provide."""
+LONG_TABLE = 30  # rows; a longer table may break across pages
+LONG_CELL = 56  # characters; a column with a longer cell takes the remaining width
 MARKUP = re.compile(r"[\\#$*_`@<>\[\]~/]|-(?=[-?\d])|\.(?=\.)")
 AT_START = re.compile(r"^(\d*)([-+=.)])")
-NUMERIC = re.compile(r"[-−+]?[\d∞–][\d,.%∞]*( ?[±…×].*| %)?|")
 
 
 def typst_source(
     report: Report, archive: ResultSource, about: About, *, short: bool = False
 ) -> dict[str, bytes]:
-    """The files of the report's source, by their paths in its folder: `report.typ` and the pictures it shows.
+    """The files of the report's source by relative path: `report.typ` and its pictures.
 
     Parameters
     ----------
-    short : without the appendix, which tells how each result was made.
+    short : without the appendix.
     """
     files: dict[str, bytes] = {}
-    authors = "".join(f"{string(each)}, " for each in about.authors)
+    authors = "".join(f"{string(author)}, " for author in about.authors)
     lines = [
         f"#set document(title: {string(about.title)}, author: ({authors}), date: none)",
         _resource("layout.typ"),
         _opening(about, archive),
         *(_in_short(report) if len(report.sections) > 1 else []),
     ]
-    made = {each.run: each for section in report.sections for each in section.makings}
-    labels = {} if short else {run: f"run-{place}" for place, run in enumerate(made, 1)}
+    makings = {making.run: making for section in report.sections for making in section.makings}
+    labels = {} if short else {run: f"run-{place}" for place, run in enumerate(makings, 1)}
     for section in report.sections:
         lines += _section(section, files, labels)
     if not short:
-        lines += _appendix(report, archive, [(each, labels[run]) for run, each in made.items()], files)
+        lines += _appendix(report, archive, [(makings[run], label) for run, label in labels.items()], files)
     return {SOURCE: ("\n\n".join(lines) + "\n").encode(), **files}
 
 
 def compile_pdf(folder: Path) -> bytes:
-    """The PDF of the source in a folder; equal sources give equal bytes, but for scripts of OTHER_SCRIPTS.
+    """Compile the source in a folder to a PDF.
+
+    Equal sources give equal bytes, except for text in system fonts (`OTHER_SCRIPTS`).
 
     Raises
     ------
-    ArtifactError : there is no source, or it does not compile.
+    ArtifactError : the source is missing or does not compile.
     """
     import typst
 
@@ -74,7 +75,7 @@ def compile_pdf(folder: Path) -> bytes:
         raise ArtifactError(f"{path} is missing", "write it first: ex3 report")
     text = path.read_text(encoding="utf-8", errors="replace")
     own_fonts = not OTHER_SCRIPTS.search(text.replace("\ufffd", ""))
-    for tags in (True, False):  # a table that goes on on the next page may fail with tags
+    for tags in (True, False):  # tags fail for some tables that break across pages
         try:
             pdf = typst.compile(
                 str(path), root=str(folder), ignore_system_fonts=own_fonts, timestamp=0, pdf_tags=tags
@@ -86,18 +87,18 @@ def compile_pdf(folder: Path) -> bytes:
     line = f", line {where[1]}" if where else ""
     raise ArtifactError(
         f"{path}{line} does not compile: {printable(failed.message)}",
-        "mend it there, or write it anew: ex3 report",
+        "correct that line, or write the file again: ex3 report",
     ) from failed
 
 
 def string(text: str) -> str:
-    """A text as a string of Typst's."""
+    """A Typst string literal."""
     escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def escape(text: str) -> str:
-    """A text as markup that shows just this text, on one line."""
+    """Typst markup that shows the text literally, on one line."""
     return AT_START.sub(r"\1\\\2", MARKUP.sub(r"\\\g<0>", " ".join(printable(text).split())))
 
 
@@ -107,16 +108,16 @@ def _resource(name: str) -> str:
 
 def _opening(about: About, archive: ResultSource) -> str:
     course = f"[{escape(about.course)}]" if about.course else "none"
-    authors = "".join(f"[{escape(each)}], " for each in about.authors)
-    links = "".join(f"{string(each)}, " for each in about.links)
+    authors = "".join(f"[{escape(author)}], " for author in about.authors)
+    links = "".join(f"{string(link)}, " for link in about.links)
     return (
         f"#opening([{escape(about.title)}], {course}, ({authors}), ({links}), [{escape(made_with(archive))}])"
     )
 
 
 def _in_short(report: Report) -> list[str]:
-    """Each question's answer in a sentence, and what is missing."""
-    answers = [f"+ {escape(each.answer or 'Not answered yet: see below.')}" for each in report.sections]
+    """The heading and the list of short answers."""
+    answers = [f"+ {escape(section.answer or 'Not answered yet: see below.')}" for section in report.sections]
     return ["#heading(level: 1, numbering: none, outlined: false)[Answers in short]", "\n".join(answers)]
 
 
@@ -126,20 +127,20 @@ def _section(section: Section, files: dict[str, bytes], labels: Mapping[str, str
         lines += [_missing(gap) for gap in part.gaps] if part.folded else _part(part, files)
     if section.makings:
         runs = [
-            f"#raw({string(each.run)})" + (f" (#ref(<{labels[each.run]}>))" if labels else "")
-            for each in section.makings
+            f"#raw({string(making.run)})" + (f" (#ref(<{labels[making.run]}>))" if labels else "")
+            for making in section.makings
         ]
         lines.append(f"#made[Made from {', '.join(runs)}.]")
     return lines
 
 
 def _part(part: Part, files: dict[str, bytes]) -> list[str]:
-    """A part, without its folded tables and figures unless all of it is folded."""
+    """A part; its folded tables and figures only if the whole part is folded."""
     lines = [f"== {escape(part.title)}"] if part.title else []
     lines += [] if part.folded else [_missing(gap) for gap in part.gaps]
-    lines += [_paragraph(each) for each in part.paragraphs]
-    lines += [_table(each) for each in part.tables if each.folded == part.folded]
-    lines += [_picture(each, files) for each in part.figures if each.folded == part.folded]
+    lines += [_paragraph(text) for text in part.paragraphs]
+    lines += [_table(table) for table in part.tables if table.folded == part.folded]
+    lines += [_picture(figure, files) for figure in part.figures if figure.folded == part.folded]
     return lines + [f"{escape(words)}: #raw({string(command)})" for words, command in part.commands]
 
 
@@ -151,14 +152,13 @@ def _paragraph(text: str | Formula) -> str:
 
 def _missing(gap: MissingResult) -> str:
     kind, remedy = ("Damaged", "See") if gap.damaged else ("Missing", "It is made by")
-    said = f"*{kind}: {escape(gap.what)}.* {escape(gap.why)}. {remedy} #raw({string(gap.command)})."
-    return f"#missing[{said}]"
+    return f"#missing[*{kind}: {escape(gap.what)}.* {escape(gap.why)}. {remedy} #raw({string(gap.command)}).]"
 
 
 def _table(table: Table) -> str:
-    columns = list(zip(*table.rows, strict=True)) or [()] * len(table.headings)
-    align = ["left", *("right" if all(map(NUMERIC.fullmatch, each)) else "left" for each in columns[1:])]
-    widths = ["1fr" if max(map(len, each), default=0) > 2 * WORDS else "auto" for each in columns]
+    align = ["right" if is_right else "left" for is_right in table.right_aligned]
+    columns = zip(*table.rows, strict=True) if table.rows else [()] * table.width
+    widths = ["1fr" if max(map(len, column), default=0) > LONG_CELL else "auto" for column in columns]
     head = ", ".join(f"[*{escape(each)}*]" if each else "[]" for each in table.headings)
     rows = [f"  {', '.join(f'[{escape(cell)}]' for cell in row)}," for row in table.rows]
     lines = [
@@ -189,15 +189,15 @@ def _appendix(
     lines = ["#place.flush()", "#show: appendix"]
     if made:
         lines.append("= How each result was made")
-    for each, label in made:
-        lines += [f"== {escape(each.run)} <{label}>", _run(each, archive)]
+    for making, label in made:
+        lines += [f"== {escape(making.run)} <{label}>", _run(making, archive)]
     folded: list[str] = []
     for part in (part for section in report.sections for part in section.parts):
         if part.folded:
             folded += _part(part, files)
-            continue
-        folded += [_table(each) for each in part.tables if each.folded]
-        folded += [_picture(each, files) for each in part.figures if each.folded]
+        else:
+            folded += [_table(table) for table in part.tables if table.folded]
+            folded += [_picture(figure, files) for figure in part.figures if figure.folded]
     if folded:
         lines += ["= Further tables and figures", *folded]
     if archive.damaged:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ex3cli.tables import mean_and_spread, table
+from ex3cli.tables import Table, mean_and_spread
 from ex3cli.vae.few_labels.compare import NAMES, display_order
 from ex3cli.vae.few_labels.paper import TABLE
 
 
-def accuracy_table(document: Mapping[str, Any]) -> str:
+def accuracy_table(document: Mapping[str, Any]) -> Table:
     """Accuracy in percent, mean ± standard deviation over draws, with the spread over seeds."""
     recipes = display_order(document["recipes"])
     first = recipes[0][1]["results"]
@@ -33,7 +33,8 @@ def accuracy_table(document: Mapping[str, Any]) -> str:
             f"{100 - entry['error_percent']:.2f} ± {entry['spread']:g}" if entry else "" for entry in entries
         ]
         lines.append([f"the paper on MNIST, {method}", *cells])
-    return table(["accuracy %", *(f"{row['labels']} labels" for row in first)], lines) + _active(recipes)
+    headings = ["accuracy %", *(f"{row['labels']} labels" for row in first)]
+    return Table("Accuracy with few labels", headings, lines, _active(recipes))
 
 
 def _active(recipes: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
@@ -44,7 +45,7 @@ def _active(recipes: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
         if "latent_dim" in entry["summary"]
     ]
     title = "Active dimensions of z (variance of the posterior mean above 0.01 on the test images)"
-    return f"\n{title}: {', '.join(counts)}.\n" if counts else ""
+    return f"{title}: {', '.join(counts)}." if counts else ""
 
 
 def _percent(row: Mapping[str, Any]) -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import torch
 
-from ex3cli.classifier.inference import COMMAND, load_classifier, load_reference_features
+from ex3cli.classifier.config import COMMAND
+from ex3cli.classifier.inference import load_classifier, load_reference_features
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.criteria import Thresholds
 from ex3cli.gan.convergence.monitor import ConvergenceMonitor, EvaluationSetup

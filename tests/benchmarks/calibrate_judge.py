@@ -28,7 +28,8 @@ from typing import Any
 import torch
 from trained import training
 
-from ex3cli.classifier.inference import COMMAND, load_classifier, load_reference_features
+from ex3cli.classifier.config import COMMAND
+from ex3cli.classifier.inference import load_classifier, load_reference_features
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.callbacks import Failure

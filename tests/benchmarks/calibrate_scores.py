@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ex3cli.classifier.inference import COMMAND, load_classifier, load_reference_features
+from ex3cli.classifier.config import COMMAND
+from ex3cli.classifier.inference import load_classifier, load_reference_features
 from ex3cli.classifier.network import Classifier
 from ex3cli.gan.convergence.criteria import Thresholds
 from ex3cli.gan.image_quality import ReferenceStatistics

@@ -19,7 +19,7 @@ from typing import Any
 from trained import newest, training
 
 from ex3cli.gan.kinds import KINDS, NAMES
-from ex3cli.tables import half_up, table
+from ex3cli.tables import Table, half_up
 from ex3cli.training.attempts import attempts_of
 
 SHORT = 2_000
@@ -114,7 +114,8 @@ def main() -> int:
                 for name, digits in FIGURES.items()
             ]
             rows.append([NAMES[kind], words + early, *shown])
-    print(table(["kind", "what was changed", "label agreement", "coverage", "Fréchet distance"], rows))
+    headings = ["kind", "what was changed", "label agreement", "coverage", "Fréchet distance"]
+    print(Table("", headings, rows).to_markdown())
     return 0
 
 

@@ -19,7 +19,7 @@ from ex3cli.classifier.inference import (
     save_weights,
 )
 from ex3cli.classifier.network import build
-from ex3cli.classifier.training import TrainedClassifier, augment, learning_rate_tensor, train
+from ex3cli.classifier.training import TrainedClassifier, augment, learning_rate_factor, train
 from ex3cli.datasets.registry import ImageDataset, load
 from ex3cli.errors import ArtifactError, InterruptedTrainingError
 from ex3cli.runs.run import Run
@@ -187,7 +187,7 @@ def test_augmentation_moves_and_mirrors_whole_images() -> None:
 
 
 def test_the_step_size_rises_and_falls_to_nothing() -> None:
-    sizes = [learning_rate_tensor(done / 1000) for done in range(1001)]
+    sizes = [learning_rate_factor(done / 1000) for done in range(1001)]
     assert sizes[0] == pytest.approx(0.04)
     assert max(sizes) == sizes[250] == pytest.approx(1)
     assert sizes[1000] == pytest.approx(0, abs=1e-12)

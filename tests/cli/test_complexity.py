@@ -32,9 +32,9 @@ def test_the_tables_show_counted_measured_and_law(ex3: Callable[..., Any]) -> No
     for text in (
         "16Nd²",
         "24Nd² + 4N²d",
-        "equal at all",
+        "equal at",
         "predicted N = 4d",
-        "LSTM N, Transformer 1",
+        "Sequential matrix products",
         "In short",
         "run.json",
     ):

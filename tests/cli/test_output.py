@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import re
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console, ConsoleOptions
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from ex3cli.cli.command import Context
-from ex3cli.cli.output import Result, print_error, print_result
+from ex3cli.cli.output import Result, print_error, print_result, to_rich
+from ex3cli.tables import Table
 
 ROOT = Path(__file__).parents[2]
 SOURCE = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -110,7 +112,7 @@ def test_sigterm_outside_a_training_is_named_and_ends_with_143(tmp_path: Path) -
 def test_words_of_a_table_are_neither_markup_nor_raw_control_characters(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    table = Table("[bold]name[/bold]", "\x07head", title="[red]title\x1b[0m")
+    table = RichTable("[bold]name[/bold]", "\x07head", title="[red]title\x1b[0m")
     table.add_row("[green]a\x1b[31m", Text("b\x9b", "red"))
     table.add_row(":smile:", "two\nlines")
     print_result(
@@ -133,9 +135,9 @@ def test_words_of_a_table_are_neither_markup_nor_raw_control_characters(
 
 @dataclass
 class _Nested:
-    table: Table
+    table: RichTable
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RichTable]:
         yield self.table
 
 
@@ -143,3 +145,44 @@ def test_errors_and_notes_show_control_characters(capsys: pytest.CaptureFixture[
     print_error("no run a\x1b[31m\nb", "take \x07c", 4, json=False)
     Context(argv=[]).note("d\x1b\ne")
     assert capsys.readouterr().err == "error: no run a\\x1b[31m b\n  try: take \\x07c\nd\\x1b\\ne\n"
+
+
+RESULTS = Table(
+    "Results",
+    ["θ", "distance", "estimate", "note"],
+    [
+        ["0.5", "KL", "18.2", "no limit: grows with the number of points"],
+        ["0.5", "JS", "0.69", "[red]lower bound\x1b"],
+        ["1", "JS", "0.7", "failed: never converged"],
+    ],
+    "A note.",
+    grouped=1,
+)
+
+
+def printed(table: Table, width: int) -> list[str]:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(to_rich(table, width))
+    return console.export_text().splitlines()
+
+
+def test_a_table_shows_repeated_cells_once_and_divides_no_word_that_fits() -> None:
+    lines = printed(RESULTS, 55)
+    assert lines[0].strip() == "Results"
+    rows = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
+    assert [row[0].strip() for row in rows] == ["0.5", "", "", "1"]
+    assert [row[2] for row in rows] == ["     18.2 ", "          ", "     0.69 ", "      0.7 "]
+    assert " ".join(row[3].strip() for row in rows[:2]) == "no limit: grows with the number of points"
+    assert rows[2][3].strip() == r"[red]lower bound\x1b"
+    assert lines[-3].startswith("├")  # a rule between the groups
+    assert max(map(len, lines)) <= 55
+
+
+def test_a_table_that_does_not_fit_loses_no_character() -> None:
+    shown = "".join("".join(line.split("│")[4].split()) for line in printed(RESULTS, 30) if line[0] == "│")
+    assert shown == "".join("".join(row[3].split()) for row in RESULTS.rows).replace("\x1b", r"\x1b")
+
+
+def test_the_note_of_a_table_follows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    print_result(Result(document={}, show=[RESULTS, "the end"]), json=False)
+    assert capsys.readouterr().out.endswith("┘\nA note.\n\nthe end\n")

@@ -7,16 +7,15 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from ex3cli.complexity.flops import (
-    FORMULAS,
+    OPERATIONS,
     core_operations,
     count_operations,
-    predicted_crossover,
     sequential_depth,
 )
 from ex3cli.complexity.layers import FUSED, WRITTEN_OUT, FusedAttention
 
 
-@given(st.sampled_from(sorted(FORMULAS)), st.integers(1, 24), st.integers(1, 20))
+@given(st.sampled_from(sorted(OPERATIONS)), st.integers(1, 24), st.integers(1, 20))
 @settings(max_examples=40, deadline=None)
 def test_counts_equal_the_formulas_exactly(layer: str, length: int, width: int) -> None:
     found = count_operations(layer, length, width)
@@ -41,15 +40,15 @@ def test_backward_costs_twice_the_forward() -> None:
     network = WRITTEN_OUT["transformer"](width)
     with FlopCounterMode(display=False) as counter:
         network(inputs).sum().backward()
-    assert counter.get_total_flops() == 3 * FORMULAS["transformer"][1](length, width)
+    assert counter.get_total_flops() == 3 * OPERATIONS["transformer"](length, width)
 
 
 @pytest.mark.parametrize("width", [8, 64])
 def test_the_terms_meet_at_four_widths(width: int) -> None:
-    length = predicted_crossover(width)
+    length = 4 * width
     assert length == 4 * width
-    assert core_operations(length, width) == FORMULAS["lstm"][1](length, width)
-    assert core_operations(length + 1, width) > FORMULAS["lstm"][1](length + 1, width)
+    assert core_operations(length, width) == OPERATIONS["lstm"](length, width)
+    assert core_operations(length + 1, width) > OPERATIONS["lstm"](length + 1, width)
 
 
 def test_the_lstm_is_as_deep_as_long_and_the_transformer_is_not() -> None:

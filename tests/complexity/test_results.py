@@ -11,6 +11,8 @@ from ex3cli.complexity.analysis import analyse, run_analysis
 from ex3cli.complexity.config import ComplexityConfig
 from ex3cli.complexity.fitting import Crossing
 from ex3cli.complexity.results import Analysis, series
+from ex3cli.complexity.tables import crossover_table, depth_table, operations_table, slopes_table
+from ex3cli.complexity.timing import Point
 from ex3cli.errors import UsageError
 from ex3cli.runs.run import Run
 from ex3cli.training.progress import NullProgress
@@ -48,30 +50,32 @@ def test_it_counts_times_fits_and_explains() -> None:
     sizes, seconds = series(found.config, found.times, "lstm", "forward", "length")
     assert sizes == (8, 16, 32, 64)
     assert seconds.shape == (4, 3)
-    text = " ".join(found.explanation)
-    for fact in ("16Nd²", "24Nd² + 4N²d", "N = 16 for d = 4", "8, 32, 128 products", "6, 6, 6"):
-        assert fact in text
+    document = found.document()
+    assert [row[1:] for row in depth_table(document).rows] == [["8", "32", "128"], ["6", "6", "6"]]
+    operations = {row[0]: row for row in operations_table(document).rows}
+    assert operations["LSTM"][1] == "16Nd²"
+    assert all(row[-1].partition(" of ")[0] == row[-1].split()[2] for row in operations.values())
+    times = found.times[Point("lstm", "forward", 64, 4)]
+    assert float(slopes_table(document).rows[0][4]) == pytest.approx(1e3 * np.median(times), abs=0.006)
 
 
-def test_a_disagreement_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disagreement_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
     times = {point: np.full(3, 1.0) for point in found.times}  # a clock that no size moves
     monkeypatch.setattr("ex3cli.complexity.analysis.measure", lambda *_, **__: times)
     flat = analyse(ComplexityConfig(**TINY), 0, NullProgress())
     assert not any(each.slope.agrees for each in flat.fits)
     assert flat.crossings == {"forward": None, "training": None}
-    text = " ".join(flat.explanation)
-    assert "Where the clock disagrees" in text
-    assert "lstm, forward, against N: 0.00 measured, 1.00 by count" in text.replace("-0.00", "0.00")
-    assert "do not cross" in text
+    row = slopes_table(flat.document()).rows[0]
+    assert row[:3] == ["LSTM", "forward", "N"]
+    assert row[5:] == ["0.00", "0.00 … 0.00", "1.00", "disagrees"]
+    assert [row[2] for row in crossover_table(flat.document()).rows] == ["none in this sweep"] * 2
 
 
 def test_an_extrapolated_crossing_is_called_so() -> None:
     found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
     far = Analysis(**{**vars(found), "crossings": {"forward": Crossing(160.0, 100.0, 200.0, True)}})
-    assert "would cross, by extrapolation, at N ≈ 160 (100 to 200), 10.0 times the prediction" in " ".join(
-        far.explanation
-    )
+    assert crossover_table(far.document()).rows == [["forward", "16", "160 (extrapolated)", "100 … 200"]]
 
 
 def test_it_writes_tables_and_figures(new_run: Callable[..., Run]) -> None:

@@ -65,7 +65,7 @@ class Stretches(NullProgress):
 def test_the_progress_shows_that_the_budget_may_end_the_rounds_early() -> None:
     progress = Stretches()
     measure([Point("lstm", "forward", 8, 4)], threads=1, time_budget=20.0, seed=0, progress=progress)
-    assert progress.stretches == ["warming up: 1 points", "timing, as many as 20 s allow: 9 rounds"]
+    assert progress.stretches == ["warming up: 1 points", "timing, time budget 20 s: 9 rounds"]
 
 
 def test_no_word_of_a_compiler_reaches_the_user() -> None:

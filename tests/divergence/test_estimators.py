@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ex3cli.divergence.closed_forms import BoxLines, Family, GaussianLines, ThinLines
-from ex3cli.divergence.estimators import Estimate, estimate_js, estimate_kl, estimate_w, neighbour_growth
+from ex3cli.divergence.estimators import Estimate, estimate_js, estimate_kl, estimate_w, neighbor_growth
 
 Array = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def test_neighbour_estimate_of_an_infinite_kl_grows_at_its_rate(family: Family, 
         np.mean([estimate_kl(family, *draw(family, theta, n, seed), theta)["knn"].value for seed in range(4)])
         for n in sizes
     )
-    assert neighbour_growth(family, theta) == pytest.approx(rate)
+    assert neighbor_growth(family, theta) == pytest.approx(rate)
     assert large - small == pytest.approx(rate * np.log(10), rel=0.1)
 
 

@@ -9,10 +9,10 @@ import pytest
 from ex3cli.divergence.closed_forms import GaussianLines, ThinLines
 from ex3cli.divergence.config import DivergenceConfig
 from ex3cli.divergence.critic import CriticResult
-from ex3cli.divergence.explanation import print_failure
-from ex3cli.divergence.figures import PAGE, draw_distances, draw_thickness
+from ex3cli.divergence.explanation import explain
+from ex3cli.divergence.figures import MAX_KL, draw_distances, draw_thickness
 from ex3cli.divergence.results import Study
-from ex3cli.divergence.study import compare, run_study
+from ex3cli.divergence.study import compare, critic_estimate, run_study
 from ex3cli.errors import UsageError
 from ex3cli.runs.jsonio import to_json
 from ex3cli.runs.run import Run
@@ -104,7 +104,7 @@ def test_the_figure_of_thickness_shows_no_kl_inside_the_band() -> None:
     kl = draw_thickness().axes[0]
     tops = [np.nanmax(line.get_ydata()) for line in kl.get_lines() if len(line.get_xdata()) > 2]
     assert len(tops) == 4
-    assert max(tops) <= PAGE < kl.get_ylim()[1]
+    assert max(tops) <= MAX_KL < kl.get_ylim()[1]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_the_explanation_answers_for_its_family() -> None:
-    thin, thick = " ".join(print_failure(ThinLines(), {})), " ".join(print_failure(GaussianLines(0.1), {}))
+    thin, thick = " ".join(explain(ThinLines(), {})), " ".join(explain(GaussianLines(0.1), {}))
     for text in (thin, thick):
         assert "Why Wasserstein is better" in text
         assert "WGAN" in text
@@ -153,17 +153,44 @@ def critic(value: float, gradient: float, bias: float = 0.0) -> CriticResult:
 
 def test_the_explanation_of_each_critic_follows_from_its_numbers() -> None:
     def explained(**critics: CriticResult) -> str:
-        return print_failure(ThinLines(), {float(theta): each for theta, each in critics.items()})[3]
+        return explain(ThinLines(), {float(theta): result for theta, result in critics.items()})[3]
 
-    good, high, noise = critic(0.512, 1.02), critic(3.15, -1.05), critic(-0.0092, 0.49)
-    text = explained(**{"0.5": good})
-    assert "comes within 2.4%, a little high" in text
-    assert "1.02 times sign θ, is the direction" in text
-    both = explained(**{"0.001": noise, "-3": high, "0": critic(-0.0038, 0.1)})
-    assert "within 5.0% at θ = −3, a little high" in both
-    assert "At θ = 0.001 it reads −0.0092, with slope +0.49 at Q, which says little" in both
-    assert "At θ = 0, where there is nothing to read, it reads −0.0038" in both
-    assert "a little high" not in explained(**{"0.5": critic(0.49, 0.99)})
-    assert "comes within" not in explained(**{"0.5": critic(0.5, -1.0)})  # it points the wrong way
-    assert "At θ = 1 it reads 11, too high" in explained(**{"1": critic(11.0, 5.0, bias=10.0)})
-    assert "critic in the table" not in explained()
+    text = explained(**{"0.5": critic(0.512, 1.02)})
+    assert "At θ = 0.5 it estimates 0.512, with slope 1.02 at Q. This slope is the direction" in text
+    assert "converged" not in text
+    text = explained(**{"0.001": critic(-0.0092, 0.49), "-3": critic(3.15, -1.05), "0": critic(-0.0038, 0.1)})
+    assert "At θ = −3 it estimates 3.15, with slope −1.05 at Q" in text
+    assert "At θ = 0.001 it estimates −0.0092, with slope 0.49 at Q: it has not converged" in text
+    assert "At θ = 0, where W is 0, it estimates −0.0038, its training and sampling error" in text
+    assert "it has not converged" in explained(**{"0.5": critic(0.5, -1.0)})  # points the wrong way
+    assert "critic was trained" not in explained()
+
+
+@pytest.mark.parametrize(
+    ("value", "slope", "has_converged"),
+    [
+        (-22.0, -0.01, False),
+        (890.0, 0.9, False),
+        (1000.0, -0.1, False),
+        (905.0, 0.9, True),
+        (1008.0, 1.0, True),
+    ],
+)
+def test_a_critic_far_below_the_distance_is_too_low_and_has_not_converged(
+    value: float, slope: float, has_converged: bool
+) -> None:
+    estimate = critic_estimate(critic(value, slope, bias=7.8), 1000.0, 200)
+    assert estimate.value == value
+    if has_converged:
+        assert "too high by θ²/(2λu)" in estimate.note
+        assert estimate.bias == 7.8
+    else:
+        assert "not converged after 200 steps, so too low" in estimate.note
+        assert "high" not in estimate.note
+        assert estimate.bias is None
+
+
+def test_a_diverged_critic_gives_no_estimate() -> None:
+    estimate = critic_estimate(critic(float("nan"), 1.0), 0.5, 200)
+    assert estimate.value is None
+    assert "diverged" in estimate.note

@@ -66,12 +66,12 @@ def test_a_wide_and_a_narrow_cloud_are_both_transported_at_about_the_exact_cost(
 
 def test_a_plan_that_has_not_converged_gives_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ot")
-    monkeypatch.setattr(estimators, "ENTROPIC_REGULARISATION", 1e-5)
+    monkeypatch.setattr(estimators, "ENTROPIC_REGULARIZATION", 1e-5)
     family, p, q = drawn(1.0, 40)
     found = estimate_w(family, p, q, 1.0)["entropic"]
     assert found.value is None
     assert found.note.startswith("Sinkhorn has not converged: ")
-    assert found.note.endswith("% of the mass is out of place")
+    assert found.note.endswith("% of the mass is misplaced")
 
 
 def test_few_points_have_no_interval() -> None:
@@ -94,7 +94,7 @@ def test_the_law_of_the_error_is_that_of_the_shift_at_hand() -> None:
     small = estimate_w(thin, thin.sample(100, 0.0, draws), thin.sample(100, 1e-9, draws), 1e-9)[
         "sorted_pairing"
     ]
-    assert small.note == "samples' exact W, high by order 1/√n"
+    assert small.note == "exact W of the samples, too high by order 1/√n"
     assert small.value == pytest.approx(small.bias, rel=1)  # and not 1/(6n|θ|), a million
 
 

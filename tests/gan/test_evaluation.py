@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from ex3cli.classifier.inference import COMMAND, load_classifier, load_reference_features, predict
+from ex3cli.classifier.config import COMMAND
+from ex3cli.classifier.inference import load_classifier, load_reference_features, predict
 from ex3cli.errors import UsageError
 from ex3cli.gan import evaluation
 from ex3cli.gan.config import GANConfig

@@ -246,6 +246,7 @@ def counted(make: Make, attempts: Mapping[str, Sequence[Attempt]]) -> Run:
 def scores(make: Make, kind: str, trained: Run, fid: float = 0.5) -> Run:
     document = {
         "kind": kind,
+        "dataset": "fashion-mnist",
         "n": 100,
         "classifier": "reference/classifier",
         "fid": fid,
@@ -368,12 +369,15 @@ def costs(make: Make) -> Run:
         "tail": [64, 128],
     }
     document = {
-        "settings": {"width": 64},
+        "settings": {"width": 64, "length": 256},
         "explanation": ["In short: it depends."],
+        "times": [
+            {"layer": "lstm", "direction": "forward", "length": 128, "width": 64, "seconds": [0.002, 0.003]}
+        ],
         "slopes": [slope | {"layer": "lstm", "measured": 0.98}],
         "counts": [{"layer": "lstm", "length": 64, "width": 64, "counted": 5, "formula": 5, "equal": True}],
         "crossover": [{"direction": "forward", "predicted": 256, "measured": None}],
-        "memory": [{"layer": "lstm", "direction": "training", "length": 64, "bytes": 2e6}],
+        "memory": [{"layer": "lstm", "direction": "training", "length": 64, "bytes": 2e6, "matrices": 122.1}],
         "sequential_depth": [{"layer": "lstm", "length": 8, "depth": 8}],
     }
     return make(

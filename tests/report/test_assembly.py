@@ -34,6 +34,9 @@ def words(report: Report, name: str) -> str:
     return " ".join(text for part in parts for text in part.paragraphs if isinstance(text, str))
 
 
+BARS = {"dcgan": {"label_agreement": 0.9, "coverage": 0.7}}
+
+
 def table(report: Report, name: str, caption: str) -> Table:
     return next(
         each for part in section(report, name) for each in part.tables if each.caption.startswith(caption)
@@ -100,9 +103,9 @@ def test_table_1_has_the_methods_that_an_evaluation_knows() -> None:
 
 
 def test_the_criterion_is_told_for_each_kind(store: Store, everything: Path) -> None:
-    assert "agreement / coverage is 0.8 / 0.5 for DCGAN and 0.6 / 0.5 for WGAN-GP." in words(
-        read(store), "gans"
-    )
+    text = words(read(store), "gans")
+    assert "label agreement ≥ 0.80 and coverage ≥ 0.50 (DCGAN)" in text
+    assert "label agreement ≥ 0.60 and coverage ≥ 0.50 (WGAN-GP)" in text
 
 
 def test_the_theory_needs_no_run(store: Store) -> None:
@@ -134,7 +137,7 @@ def test_failures_have_wilson_intervals_and_reasons(store: Store, everything: Pa
         "1",
         "2",
         "1",
-        "67 % (21 to 94 %)",
+        "67 (21 to 94)",
         "1 divergence, 1 wrong labels",
         "–",
     ]
@@ -153,7 +156,7 @@ def test_the_users_own_attempts_replace_the_shipped_ones(store: Store, everythin
         "none converged",
         "2",
         "0",
-        "100 % (34 to 100 %)",
+        "100 (34 to 100)",
         "2 divergence",
         "1 unjudged",
     ]
@@ -201,7 +204,9 @@ def test_a_shipped_history_knows_more_attempts_than_the_shipped_training(
         for each in told
     ]
     history = make(
-        ("gan", "fashion-mnist", "history"), "gan history", files={"history.json": {"attempts": rows}}
+        ("gan", "fashion-mnist", "history"),
+        "gan history",
+        files={"history.json": {"attempts": rows, "bars": BARS}},
     )
     before = table(read(store), "gans", "Failed convergences").rows
     contents = {name: history.read_bytes(name) for name in history.manifest.files}
@@ -213,7 +218,7 @@ def test_a_shipped_history_knows_more_attempts_than_the_shipped_training(
         "none converged",
         "3",
         "0",
-        "100 % (44 to 100 %)",
+        "100 (44 to 100)",
         "3 low coverage",
         "–",
     ]
@@ -232,7 +237,7 @@ def test_scores_of_another_generator_are_not_shown(store: Store, everything: Pat
     assert f"{newer.name} has not been scored here" in [gap.why for gap in report.gaps]
     assert "ex3 gan eval --kind dcgan" in commands(report)
     assert "ex3 gan compare --label dress" in commands(report)
-    assert table(report, "gans", "Generated images").headings == ["", "WGAN-GP", "real"]
+    assert table(report, "gans", "Generated images").headings == ["", "WGAN-GP", "real images"]
 
 
 def test_a_generator_that_nobody_judged_is_not_taken_unasked(

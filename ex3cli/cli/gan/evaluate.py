@@ -11,9 +11,6 @@ from ex3cli.cli.output import Result
 app = typer.Typer()
 
 
-SCORES_FILE = "scores.json"
-
-
 @command(
     app,
     "eval",
@@ -39,11 +36,12 @@ def evaluate(
     import torch
 
     from ex3cli.cli.classifier import find_classifier
-    from ex3cli.cli.gan.tables import scores_table
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan import evaluation
     from ex3cli.gan.io import load_generator
+    from ex3cli.gan.results import SCORES_FILE
+    from ex3cli.gan.tables import classes_table, scores_table
 
     names = spec(context.dataset).class_names
     kind, run = asked_for(context, kind)
@@ -90,7 +88,7 @@ def evaluate(
     with recording(record):
         record.write_json(SCORES_FILE, document)
         record.finish({name: document[name] for name in ("fid", "coverage", "label_agreement", "verdict")})
-    title = f"{run.name}: {scores.n:,} images, seed {context.seed}, evaluated with {classifier.name}"
+    title = f"{run.name}, seed {context.seed}"
     if not done.is_judged:
         verdict = (
             "No verdict: the coverage criterion is defined for 10,000 images. Run without -n to get one."
@@ -100,4 +98,5 @@ def evaluate(
     else:
         verdict = "The images meet the convergence criteria."
     verdict = " ".join(filter(None, (verdict, failure_note(run))))
-    return Result(document=document, show=[title, scores_table(document), verdict], run=record)
+    show = [title, scores_table([document]), classes_table([document]), verdict]
+    return Result(document=document, show=show, run=record)

@@ -15,19 +15,20 @@ app = typer.Typer()
 )
 def history(context: Context) -> Result:
     """List all training attempts, with failure rates and the reasons for failure."""
-    from ex3cli.cli.gan.tables import bars, counts_table, differences, every_attempt_table
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.failures import count_attempts
     from ex3cli.gan.figures import failure_figure
+    from ex3cli.gan.tables import criteria_text, difference_text, failures_table, history_table
     from ex3cli.training.attempts import HISTORY_FILE, derive_convergence
 
     spec(context.dataset)
     counted = count_attempts(context.store, context.dataset)
     mine = dict.fromkeys(row["run"] for row in counted.attempts if not row.get("shipped"))
+    counts = {kind: count.document() for kind, count in counted.kinds.items()}
     document = {
         "dataset": context.dataset,
-        "kinds": {kind: each.document() for kind, each in counted.kinds.items()},
+        "kinds": counts,
         "difference": counted.difference(),
         "bars": counted.bars(),
         "attempts": counted.attempts,
@@ -47,15 +48,14 @@ def history(context: Context) -> Result:
     )
     with recording(record):
         record.write_json(HISTORY_FILE, document)
-        documents = {kind: each.document() for kind, each in counted.kinds.items()}
-        record.write_figure("figures/failures", failure_figure(documents), svg=True)
+        record.write_figure("figures/failures", failure_figure(counts), svg=True)
         record.finish(
             {
-                kind: f"{each['failed']} failed, {each['converged']} converged"
-                for kind, each in documents.items()
+                kind: f"{count['failed']} failed, {count['converged']} converged"
+                for kind, count in counts.items()
             }
         )
     derived = derive_convergence(context.store)
-    show: list[object] = [f"Training attempts on {context.dataset}", counts_table(counted)]
-    show += [bars(counted), *differences(counted), every_attempt_table(counted)]
+    text = [criteria_text(counted.bars()), *difference_text(counted.difference(), counted.pooled())]
+    show = [failures_table(counts), *text, history_table(counted.attempts)]
     return Result(document=document, show=show, run=record, files=[derived], problem=problem)

@@ -1,5 +1,6 @@
 """`ex3 gan train`: train until an attempt converges."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,7 +9,7 @@ from ex3cli.cli.classifier import find_classifier
 from ex3cli.cli.command import Context, command
 from ex3cli.cli.gan.select import TRAIN
 from ex3cli.cli.output import Result
-from ex3cli.errors import ArtifactError, UsageError
+from ex3cli.errors import ArtifactError, NotConvergedError, UsageError
 from ex3cli.gan.config import GANConfig
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ex3cli.gan.convergence.monitor import EvaluationSetup
     from ex3cli.runs.run import Run
+    from ex3cli.training.attempts import Attempt
 
 
 app = typer.Typer()
@@ -59,7 +61,6 @@ def train(
     """Train a GAN until an attempt converges; failed attempts are recorded."""
     import torch
 
-    from ex3cli.cli.gan.tables import attempts_table, not_converged
     from ex3cli.cli.resume import (
         its_threads,
         recording,
@@ -70,6 +71,7 @@ def train(
         word_after,
     )
     from ex3cli.datasets.registry import load
+    from ex3cli.gan.tables import attempts_table
     from ex3cli.gan.training import attempts as training
     from ex3cli.training.attempts import derive_convergence
     from ex3cli.training.device import choose_device
@@ -207,3 +209,17 @@ def evaluation_setup_for(
         load_classifier(classifier).to(device),
         ReferenceStatistics(load_reference_features(classifier, "held_out"), classes),
     )
+
+
+def not_converged(attempts: Sequence["Attempt"], run: str, iterations: int) -> NotConvergedError:
+    """The error for a training whose attempts all failed."""
+    reasons = ", ".join(f"{attempt.reason} at iteration {attempt.iteration:,}" for attempt in attempts)
+    count = f"{len(attempts)} attempts" if len(attempts) > 1 else "one attempt"
+    last = attempts[-1]
+    if last.shortened and last.reason in ("wrong labels", "low coverage", "critic wins"):
+        remedy = "train for the full length of the preset"
+    elif last.iteration < iterations or last.reason not in ("wrong labels", "low coverage"):
+        remedy = "try another --seed or a smaller --learning-rate"
+    else:
+        remedy = f"train longer (--iterations above {last.iteration:,}), or try another --seed"
+    return NotConvergedError(f"no convergence in {count} ({reasons})", f"{remedy}; see `ex3 runs show {run}`")

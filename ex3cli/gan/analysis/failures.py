@@ -10,7 +10,8 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.criteria import Thresholds
 from ex3cli.gan.io import trained_config
 from ex3cli.gan.kinds import KINDS, PRIMARY_KINDS
-from ex3cli.metrics.statistics import chance_of_difference, wilson_interval
+from ex3cli.gan.results import Count
+from ex3cli.metrics.statistics import chance_of_difference
 from ex3cli.runs.jsonio import to_json
 from ex3cli.runs.manifest import FILE_NAME
 from ex3cli.runs.run import Run
@@ -25,26 +26,6 @@ from ex3cli.training.attempts import (
     readable_runs,
     tally,
 )
-
-
-@dataclass(frozen=True)
-class Count:
-    """The attempts of one kind."""
-
-    tally: Tally
-    shipped: bool  # includes bundled attempts, because none of the user's counts
-
-    def document(self) -> dict[str, Any]:
-        """The tally and the failure rate, with its 95 % Wilson interval.
-
-        A command ends at its first success, so the failure rate of one command is biased: if half of all
-        attempts fail, the mean over commands with at most three attempts is one third. The rate over many
-        commands is unbiased.
-        """
-        failed, judged = _share(self.tally)
-        interval = wilson_interval(failed, judged) if judged else None
-        rate = {"value": failed / judged, "low": interval.low, "high": interval.high} if interval else None
-        return {**asdict(self.tally), "failure_rate": rate, "shipped": self.shipped}
 
 
 @dataclass(frozen=True)

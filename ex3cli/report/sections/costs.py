@@ -1,15 +1,23 @@
-"""What an LSTM costs beside a Transformer: derived, and measured."""
+"""The cost of an LSTM and of a Transformer: derived, and measured."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ex3cli.complexity.tables import (
+    LAYERS,
+    crossover_table,
+    depth_table,
+    memory_table,
+    operations_table,
+    slopes_table,
+)
 from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.source import ResultSource
 from ex3cli.report.words import listed
 
-LAYERS = {"lstm": "LSTM", "attention": "attention", "transformer": "Transformer"}
-WAYS = {"forward": "forward", "training": "forward and backward"}
 IN_SHORT = (
     "A layer of width d takes 16Nd² operations in N sequential steps as an LSTM, and 24Nd² + 4N²d in a "
     "constant number as a Transformer. An LSTM suits long streams and little memory, a Transformer "
@@ -46,14 +54,14 @@ def transformer(_: ResultSource) -> Part:
                 r"C = L\left(8Nd^2 + 16Nd^2 + 2N^2d + 2N^2d\right) = L\left(24Nd^2 + 4N^2d\right) "
                 r"\in O(LNd^2 + LN^2d)"
             ),
-            "No position waits for another, only a layer for the one below: O(L) sequential steps, "
-            "whatever N is.",
+            "All positions of a layer are processed in parallel; only a layer depends on the one below: O(L) "
+            "sequential steps for every N.",
         ],
     )
 
 
 def choice(_: ResultSource) -> Part:
-    """Both side by side, and when each is the better choice."""
+    """Both layers side by side, and when each is the better choice."""
     table = Table(
         "One layer: N positions, width d",
         ["", "LSTM", "Transformer"],
@@ -85,10 +93,10 @@ def choice(_: ResultSource) -> Part:
 
 
 def measured(archive: ResultSource) -> Part:
-    """Both layers counted and timed."""
+    """Counted operations and measured times of both layers."""
     gap = MissingResult(
-        "the cost of an LSTM beside a Transformer",
-        "it was not computed yet",
+        "the measured cost of an LSTM and a Transformer",
+        "it has not been computed yet",
         archive.command("ex3", "complexity"),
     )
     run = archive.newest(("complexity",), "complexity", gap)
@@ -98,7 +106,7 @@ def measured(archive: ResultSource) -> Part:
             archive,
             run,
             "figures/time",
-            alt=_time_seen(document),
+            alt=_describe_times(document),
             caption="Time of one layer on one sequence, on logarithmic axes.",
             label="time",
         ),
@@ -107,109 +115,42 @@ def measured(archive: ResultSource) -> Part:
             run,
             "figures/operations-memory",
             caption="Operations and peak memory.",
-            alt=_memory_seen(document),
+            alt=_describe_memory(document),
             folded=True,
         ),
     ]
-    said = (
-        f"{refer('time')} shows both layers timed on this machine, {refer('crossings')} where attention "
-        "becomes slower than the LSTM. Counts and clock differ because operations are not equally fast: "
-        "the LSTM works through N small products, each with its overhead, and attention is a few large "
-        "ones."
+    text = (
+        f"{refer('time')} shows the times of both layers on this machine, {refer('crossings')} where "
+        "attention becomes slower than the LSTM. Measured times differ from the counts because operations "
+        "differ in speed: the LSTM computes N small products, each with its overhead, and attention a few "
+        "large ones."
     )
-    tables = [_crossings(document), _depths(document), _counts(document), _slopes(document)]
-    return Part("Measured", [said], tables, figures, makings=[making(run)])
+    folded = (depth_table, operations_table, slopes_table, memory_table)
+    tables = [replace(crossover_table(document), label="crossings")]
+    tables += [replace(table(document), folded=True) for table in folded]
+    return Part("Measured", [text], tables, figures, makings=[making(run)])
 
 
-def _depths(document: dict[str, Any]) -> Table:
-    rows = [
-        [LAYERS.get(each["layer"], each["layer"]), str(each["length"]), str(each["depth"])]
-        for each in document["sequential_depth"]
-    ]
-    return Table(
-        "Sequential products, counted in the graph of the running layer",
-        ["layer", "N", "steps"],
-        rows,
-        folded=True,
-    )
-
-
-def _counts(document: dict[str, Any]) -> Table:
-    rows = []
-    for layer, name in LAYERS.items():
-        counts = [each for each in document["counts"] if each["layer"] == layer]
-        if counts:
-            largest, same = (
-                max(counts, key=lambda each: each["counted"]),
-                sum(each["equal"] for each in counts),
-            )
-            sizes = [
-                str(largest["length"]),
-                str(largest["width"]),
-                f"{largest['counted']:,}",
-                f"{largest['formula']:,}",
-            ]
-            rows.append([name, *sizes, f"{same} of {len(counts)} sizes"])
-    headings = ["layer", "N", "d", "counted", "by the formula", "equal at"]
-    return Table("Operations of one forward pass, counted on the running layer", headings, rows, folded=True)
-
-
-def _crossings(document: dict[str, Any]) -> Table:
-    rows = []
-    for each in document["crossover"]:
-        measured = each["measured"]
-        told = ["none in this sweep", ""]
-        if measured is not None:
-            told = [f"{measured['size']:.0f}" + (" (extrapolated)" if measured["extrapolated"] else "")]
-            told.append(f"{measured['low']:.0f} … {measured['high']:.0f}")
-        rows.append([WAYS.get(each["direction"], each["direction"]), str(each["predicted"]), *told])
-    width = document["settings"]["width"]
-    headings = ["direction", "predicted N = 4d", "measured N", "95 % interval"]
-    return Table(
-        f"Where attention becomes slower than the LSTM, d = {width}", headings, rows, label="crossings"
-    )
-
-
-def _slopes(document: dict[str, Any]) -> Table:
-    rows = [
-        [
-            LAYERS.get(each["layer"], each["layer"]),
-            WAYS.get(each["direction"], each["direction"]),
-            "N" if each["against"] == "length" else "d",
-            f"{each['tail'][0]} … {each['tail'][-1]}",
-            f"{each['measured']:.2f}",
-            f"{each['low']:.2f} … {each['high']:.2f}",
-            f"{each['law']:.2f}",
-            "agrees" if each["agrees"] else "disagrees",
-        ]
-        for each in document["slopes"]
-    ]
-    headings = ["layer", "direction", "against", "over", "measured", "95 % interval", "by count", ""]
-    return Table("Slopes of time on log-log axes", headings, rows, folded=True)
-
-
-def _time_seen(document: dict[str, Any]) -> str:
-    slopes = {
-        (each["layer"], each["direction"]): each for each in document["slopes"] if each["against"] == "length"
-    }
-    told = [
-        f"the {LAYERS[layer]}'s time grows like N to the {slopes[layer, 'forward']['measured']:.2f}"
-        for layer in LAYERS
-        if (layer, "forward") in slopes
+def _describe_times(document: Mapping[str, Any]) -> str:
+    slopes = [
+        f"the {LAYERS[slope['layer']]}'s time grows like N to the {slope['measured']:.2f}"
+        for slope in document["slopes"]
+        if (slope["against"], slope["direction"]) == ("length", "forward")
     ]
     return (
-        f"Four log-log panels of time against length N and width d. Forward, {listed(told)}; the lines of "
-        "the first two cross."
+        f"Four log-log panels of time against length N and width d. Forward, {listed(slopes)}; the lines of "
+        "LSTM and attention cross."
     )
 
 
-def _memory_seen(document: dict[str, Any]) -> str:
-    longest = max((each["length"] for each in document["memory"]), default=0)
+def _describe_memory(document: Mapping[str, Any]) -> str:
+    longest = max((peak["length"] for peak in document["memory"]), default=0)
     peaks = [
-        each for each in document["memory"] if each["length"] == longest and each["direction"] == "training"
+        f"{peak['layer']} {peak['bytes'] / 1e6:.1f} MB"
+        for peak in document["memory"]
+        if (peak["length"], peak["direction"]) == (longest, "training")
     ]
-    told = [f"{each['layer']} {each['bytes'] / 1e6:.1f} MB" for each in peaks]
     return (
-        f"Log-log panels of operations and of peak memory against length N; at N = {longest}, while "
-        f"training: {listed(told)}."
+        "Log-log panels of operations and of peak memory against length N; "
+        f"at N = {longest}, forward and backward: {listed(peaks)}."
     )

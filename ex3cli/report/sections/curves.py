@@ -1,4 +1,4 @@
-"""Loss against iterations: the figures, a table of where each loss began and ended, and what they mean."""
+"""Loss against iterations: figures, a table of the first and last values, and an explanation."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.sections.gans import kinds, trained
 from ex3cli.report.source import MissingError, ResultSource
-from ex3cli.report.words import fixed
+from ex3cli.tables import fixed
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 LOSSES_FILE = "losses.safetensors"
 PIECES = 8
 EXPLANATION: list[str | Formula] = [
-    "DCGAN's discriminator and generator minimise cross-entropies; WGAN's critic D gives scores without "
-    "bounds:",
+    "DCGAN's discriminator and generator minimize cross-entropies; WGAN's critic D gives unbounded scores:",
     Formula(
         r"\text{DCGAN: } L_D = -\mathbb{E}\log D(x) - \mathbb{E}\log(1-D(G(z))), \quad "
         r"L_G = -\mathbb{E}\log D(G(z))"
@@ -29,9 +28,9 @@ EXPLANATION: list[str | Formula] = [
     "A DCGAN discriminator that can only guess has a loss of 2 log 2 = 1.386; one well below that is "
     "ahead of its generator. For WGAN, −L (without penalties) estimates the distance of generated and "
     "real images. Scores are defined only up to a constant, so the level of the generator's loss has no "
-    "meaning. The estimate falls while the images improve, but a critic that becomes sharper estimates "
-    "the same distance higher, so a rise need not mean worse images; with clipping its scale is arbitrary "
-    "too. Losses of different kinds cannot be compared.",
+    "meaning. The estimate falls while the images improve, but a sharper critic gives a higher estimate of "
+    "the same distance, so a rise need not mean worse images; with clipping its scale is arbitrary too. "
+    "Losses of different kinds cannot be compared.",
 ]
 
 
@@ -58,20 +57,20 @@ def losses(archive: ResultSource) -> Part:
         "First and last: mean over the first and the last eighth of the training.",
         label="losses",
     )
-    said = [*EXPLANATION, f"{refer('losses')} gives the numbers of the curves."]
-    return Part("Loss against iterations", said, [table], figures, makings=makings, gaps=gaps)
+    text = [*EXPLANATION, f"{refer('losses')} gives the numbers of the curves."]
+    return Part("Loss against iterations", text, [table], figures, makings=makings, gaps=gaps)
 
 
 def _row(archive: ResultSource, run: "Run") -> list[str]:
     summary = run.manifest.summary
-    found = archive.tensors(run, LOSSES_FILE) if LOSSES_FILE in run.manifest.files else {}
-    ends = [ends_of(found.get(name)) for name in ("critic_loss", "generator_loss")]
+    curves = archive.tensors(run, LOSSES_FILE) if LOSSES_FILE in run.manifest.files else {}
+    ends = [ends_of(curves.get(name)) for name in ("critic_loss", "generator_loss")]
     cells = [fixed(value, 3) for pair in ends for value in pair]
     return [f"{summary['iterations']:,}", f"{summary['epochs']:.1f}", *cells]
 
 
 def ends_of(values: NDArray[Any] | None) -> tuple[float | None, float | None]:
-    """The means over the first and the last eighth of a curve; none of one that is shorter."""
+    """The means over the first and the last eighth of a curve; None for fewer than eight values."""
     if values is None or len(values) < PIECES:
         return None, None
     pieces = np.array_split(values, PIECES)
@@ -79,7 +78,7 @@ def ends_of(values: NDArray[Any] | None) -> tuple[float | None, float | None]:
 
 
 def curves_of(archive: ResultSource, run: "Run", kind: str) -> list[Figure]:
-    """A training's losses and, folded, what it drew on its way."""
+    """The figures of a training: its losses and, folded, its images during the training."""
     summary, name = run.manifest.summary, NAMES[kind]
     return [
         figure(
@@ -95,9 +94,8 @@ def curves_of(archive: ResultSource, run: "Run", kind: str) -> list[Figure]:
             archive,
             run,
             "figures/samples-through-training",
-            caption=f"{name}: the same noise drawn as the training goes on.",
-            alt=f"{name}: grids of images of clothes, side by side from the start to iteration "
-            f"{summary['iterations']:,}.",
+            caption=f"{name}: images from the same noise during the training.",
+            alt=f"{name}: grids of images of clothes from the start to iteration {summary['iterations']:,}.",
             folded=True,
         ),
     ]

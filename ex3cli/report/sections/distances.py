@@ -1,33 +1,21 @@
 """KL, JS and Wasserstein of two shifted lines: derived, and computed."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
+from ex3cli.divergence.tables import closed_forms_table, estimates_table
+from ex3cli.report.document import Formula, MissingResult, Part, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.source import ResultSource
-from ex3cli.report.words import between, fixed, number
+from ex3cli.tables import number
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
 
-ESTIMATORS = {
-    "knn": "neighbours",
-    "normal_fit": "fitted normals",
-    "classifier": "held-out classifier",
-    "histogram": "histogram",
-    "sorted_pairing": "sorted pairing",
-    "assignment": "assignment",
-    "witness": "dual, f = x",
-    "entropic": "entropic transport",
-    "critic": "dual, trained critic",
-}
-
 
 def lines(archive: ResultSource) -> "tuple[Run, dict[str, Any]]":
-    """The newest run that answers the question of the two thin lines, and its results; who speaks of them
-    asks here.
-    """
+    """The newest run with θ = 0 and θ ≠ 0 for the thin lines, and its results."""
     gap = MissingResult(
         "KL, JS and Wasserstein of the two lines",
         "no run has θ = 0 and θ ≠ 0",
@@ -71,12 +59,12 @@ def definitions(_: ResultSource) -> Part:
 
 
 def apart(_: ResultSource) -> Part:
-    """The distances where the lines do not meet."""
+    """Derivation for θ ≠ 0."""
     return Part(
         "θ ≠ 0",
         [
             "The segments do not meet: q = 0 wherever p = 1, and p = 0 wherever q = 1. Points with p = 0 add "
-            "nothing to KL(P‖Q), as 0 log 0 = 0. The same holds for Q, so both directions are infinite:",
+            "nothing to KL(P‖Q), because 0 log 0 = 0. The same holds for Q, so both directions are infinite:",
             Formula(
                 r"\operatorname{KL}(P\|Q) = \int_0^1 1\cdot\log\frac{1}{0}\,\mathrm{d}y = \infty, \quad "
                 r"\operatorname{KL}(Q\|P) = \int_0^1 1\cdot\log\frac{1}{0}\,\mathrm{d}y = \infty"
@@ -105,7 +93,7 @@ def apart(_: ResultSource) -> Part:
 
 
 def together(_: ResultSource) -> Part:
-    """The distances where the lines are one."""
+    """Derivation for θ = 0."""
     return Part(
         "θ = 0",
         [
@@ -121,7 +109,7 @@ def together(_: ResultSource) -> Part:
 
 
 def why_wasserstein(_: ResultSource) -> Part:
-    """What the three are worth to a generator that learns by gradients."""
+    """The gradients that the three distances give a generator."""
     return Part(
         "Why Wasserstein is better",
         [
@@ -133,22 +121,22 @@ def why_wasserstein(_: ResultSource) -> Part:
             ),
             "A generator moves Q by gradient descent, so it needs a derivative in θ. JS is constant on "
             "both sides of its jump: its derivative is 0 at every θ ≠ 0. KL is infinite there and has no "
-            "derivative. All that either knows of the distance is the jump at θ = 0, and no gradient "
-            "shows a jump: at θ = 0.001 the generator learns as little as at θ = 1, and does not move. W "
-            "falls continuously to 0, and its derivative sign(θ) names the direction at every θ ≠ 0.",
+            "derivative. Both change only by the jump at θ = 0, which no gradient shows: at θ = 0.001, as at "
+            "θ = 1, the generator gets no gradient and does not move. W falls continuously to 0, and its "
+            "derivative sign(θ) gives the direction at every θ ≠ 0.",
             "KL is not symmetric either. Let R be uniform on the half 0 ≤ y ≤ ½ of P's segment. Then "
-            "KL(R‖P) = log 2, but KL(P‖R) = ∞: mass of the first distribution where the second has none "
-            "costs infinitely much, the reverse does not. JS and W are symmetric.",
+            "KL(R‖P) = log 2, but KL(P‖R) = ∞: KL is infinite if the first distribution has mass where the "
+            "second has none, but not in the reverse case. JS and W are symmetric.",
             "Real and generated images lie near thin sets that hardly meet, like the two segments. The "
-            "best discriminator D = p/(p + q) then makes no mistake, and what the original GAN's "
-            "generator minimises,",
+            "optimal discriminator D = p/(p + q) then makes no error, and the objective of the original "
+            "GAN's generator,",
             Formula(
                 r"\max_D \left( \mathbb{E}_{P}\log D + \mathbb{E}_{Q}\log(1-D) \right) = "
                 r"2\operatorname{JS}(P,Q) - 2\log 2,"
             ),
-            "is 0 and flat. A WGAN's critic estimates W by its dual instead. One caveat: from n samples "
+            "is constant at 0. A WGAN's critic estimates W by its dual instead. One caveat: from n samples "
             "in d > 2 dimensions W too is overestimated, by an error that falls like the d-th root of "
-            "1/n, and a trained critic only approximates the best f. W gives a better training signal; it "
+            "1/n, and a trained critic only approximates the optimal f. W gives a better training signal; it "
             "is not easier to measure.",
         ],
     )
@@ -157,13 +145,12 @@ def why_wasserstein(_: ResultSource) -> Part:
 def computed(archive: ResultSource) -> Part:
     """The closed forms and estimates that `ex3 divergence` computed."""
     run, document = lines(archive)
-    results = document["results"]
     figures = [
         figure(
             archive,
             run,
             "figures/distances",
-            alt=_seen(results),
+            alt=_describe(document["results"]),
             caption="Each distance, and its slope in θ.",
             label="distances",
         ),
@@ -171,17 +158,20 @@ def computed(archive: ResultSource) -> Part:
             archive,
             run,
             "figures/samples",
-            caption="The same distances estimated from more and more points.",
-            alt="Panels of estimates against the number of points: KL keeps growing and has no limit, JS "
-            "and W settle.",
+            caption="Estimates of the distances by the number of points.",
+            alt="Panels of estimates against the number of points: KL has no limit, JS and W converge.",
             folded=True,
         ),
     ]
-    said = (
-        f"{refer('closed-forms')} and {refer('distances')} show the three for several θ. KL and JS do not "
-        "depend on θ ≠ 0; W and its slope do."
+    text = (
+        f"{refer('closed-forms')} and {refer('distances')} show the three distances for several θ. For θ ≠ 0 "
+        "KL and JS do not depend on θ; W does."
     )
-    return Part("Computed", [said], [_exact(results), _estimates(results)], figures, makings=[making(run)])
+    tables = [
+        replace(closed_forms_table(document), label="closed-forms"),
+        replace(estimates_table(document), folded=True),
+    ]
+    return Part("Computed", [text], tables, figures, makings=[making(run)])
 
 
 def _asks_the_question(run: "Run") -> bool:
@@ -189,8 +179,8 @@ def _asks_the_question(run: "Run") -> bool:
     return run.manifest.summary.get("family") == "lines" and 0 in thetas and any(thetas)
 
 
-def _seen(results: list[dict[str, Any]]) -> str:
-    far = max(results, key=lambda each: abs(each["theta"]))
+def _describe(results: list[dict[str, Any]]) -> str:
+    far = max(results, key=lambda result: abs(result["theta"]))
     return (
         "Three panels against the shift θ, values above and slopes below. "
         f"KL is 0 at θ = 0 and {number(far['kl']['exact'])} elsewhere, without a slope. "
@@ -199,36 +189,3 @@ def _seen(results: list[dict[str, Any]]) -> str:
         "W is a V with its tip at 0, with slope −1 on the left and 1 on the right; estimates lie on the "
         "lines."
     )
-
-
-def _exact(results: list[dict[str, Any]]) -> Table:
-    names = ("kl", "js", "w")
-    rows = [
-        [
-            number(each["theta"]),
-            *(number(each[name]["exact"]) for name in names),
-            *(number(each[name]["gradient"]).replace("–", "none") for name in names),
-        ]
-        for each in results
-    ]
-    headings = ["θ", "KL", "JS", "W", "slope of KL", "slope of JS", "slope of W"]
-    return Table("Closed forms; KL and JS in nats", headings, rows, label="closed-forms")
-
-
-def _estimates(results: list[dict[str, Any]]) -> Table:
-    rows = []
-    for each in results:
-        for name in ("kl", "js", "w"):
-            for estimator, found in each[name]["estimates"].items():
-                low, high, decimals = between(*found["interval"]) if found["interval"] else ("", "", 4)
-                cells = [
-                    ESTIMATORS.get(estimator, estimator),
-                    number(each[name]["exact"]),
-                    fixed(found["value"], decimals),
-                ]
-                interval = f"{low} … {high}" if low else ""
-                rows.append(
-                    [number(each["theta"]), name.upper(), *cells, interval, f"{found['n']:,}", found["note"]]
-                )
-    headings = ["θ", "distance", "estimator", "exact", "estimate", "95 % interval", "n", "note"]
-    return Table("Estimates from samples", headings, rows, folded=True)

@@ -4,11 +4,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.gan.kinds import NAMES, PRIMARY_KINDS
+from ex3cli.gan.results import SCORES_FILE
+from ex3cli.gan.tables import classes_table, scores_table
 from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.source import MissingError, ResultSource, derived_from
-from ex3cli.report.words import fixed, listed
+from ex3cli.report.words import listed
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
@@ -59,7 +61,7 @@ def scored(archive: ResultSource, kind: str) -> Scored:
         gap,
         lambda each: each.manifest.config["kind"] == kind and derived_from(each, run),
     )
-    return Scored(kind, found, run, archive.json(found, "scores.json"))
+    return Scored(kind, found, run, archive.json(found, SCORES_FILE))
 
 
 def all_scored(archive: ResultSource) -> tuple[list[Scored], list[MissingResult]]:
@@ -73,57 +75,14 @@ def all_scored(archive: ResultSource) -> tuple[list[Scored], list[MissingResult]
     return found, gaps
 
 
-MEASURES = (
-    ("Fréchet distance of features", "fid", "fid_floor", 4),
-    ("KID × 1,000", "kid", "kid_floor", 2),
-    ("coverage", "coverage", "coverage_floor", 3),
-    ("density", "density", "density_floor", 3),
-    ("label agreement", "label_agreement", "classifier_accuracy", 3),
-)
-
-
-def scores_table(found: list[Scored], caption: str = "Generated images beside real ones") -> Table:
-    """Each figure beside its floor: what real images get."""
-    rows = []
-    for name, key, floor, digits in MEASURES:
-        if all(each.document[key] is None for each in found):  # nobody asked these for a class
-            continue
-        scale = 1000 if key == "kid" else 1
-        cells = [_scaled(each.document[key], scale, digits) for each in found]
-        if key == "kid":
-            errors = [each.document["kid_standard_error"] for each in found]
-            cells = [
-                f"{cell} ± {_scaled(error, scale, 2)}" if error else cell
-                for cell, error in zip(cells, errors, strict=True)
-            ]
-        floors = list(dict.fromkeys(_scaled(each.document[floor], scale, digits) for each in found))
-        rows.append([name, *cells, " / ".join(floors)])
-    rows.append(["meets the criterion of convergence", *(_passes(each) for each in found), ""])
-    drawn = list(dict.fromkeys(f"{each.document['n']:,}" for each in found))
-    seeds = list(dict.fromkeys(str(each.run.manifest.seed) for each in found))
-    classifiers = list(dict.fromkeys(each.document["classifier"] for each in found))
-    note = (
-        f"{listed(drawn)} images generated with seed {listed(seeds)}, judged by {listed(classifiers)}; "
-        "“real”: training images against the test images. Lower is better for Fréchet distance and KID; "
-        "coverage, density and label agreement should be close to the column “real”."
-    )
-    return Table(caption, ["", *(NAMES[each.kind] for each in found), "real"], rows, note)
-
-
-def _scaled(value: float | None, scale: int, decimals: int) -> str:
-    return fixed(None if value is None else scale * value, decimals)
-
-
-def _passes(each: Scored) -> str:
-    if each.document["verdict"] is None:
-        return "too few images to say"
-    return "yes" if each.document["verdict"] == "converged" else f"no: {each.document['reason']}"
-
-
 def quality(archive: ResultSource) -> Part:
     """The scores."""
     found, gaps = all_scored(archive)
-    tables = [replace(scores_table(found), label="scores"), _classes(found)] if found else []
+    tables: list[Table] = []
+    if found:
+        documents = [each.document for each in found]
+        classes = replace(classes_table(documents), folded=True)
+        tables = [replace(scores_table(documents), label="scores"), classes]
     said = [
         f"{refer('scores')} scores generated images, and real ones in the same way. Label agreement is the "
         "share of images that a classifier assigns to the requested class, coverage the share of real "
@@ -131,16 +90,6 @@ def quality(archive: ResultSource) -> Part:
     ]
     makings = [making(each.run) for each in found]
     return Part("Quality of the images", said if found else (), tables, makings=makings, gaps=gaps)
-
-
-def _classes(found: list[Scored]) -> Table:
-    names = list(found[0].document["class_shares"])
-    rows = []
-    for name in names:
-        by_class = [(each.document["class_agreements"] or {}).get(name) for each in found]
-        rows.append([name, *(fixed(value, 3) for value in by_class)])
-    headings = ["class asked for", *(NAMES[each.kind] for each in found)]
-    return Table("Label agreement by class", headings, rows, folded=True)
 
 
 def side_by_side(archive: ResultSource) -> Part:

@@ -1,17 +1,19 @@
-"""Trainings besides those that every command takes: with preset paper, and several side by side."""
+"""Further trainings: with preset paper, and several side by side."""
 
 import shlex
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ex3cli.gan.kinds import NAMES
+from ex3cli.gan.results import OVERVIEW_FILE, SCORES_FILE
+from ex3cli.gan.tables import overview_table, scores_table, training_names
 from ex3cli.report.document import Figure, Making, MissingResult, Part, Table
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.sections.curves import curves_of
-from ex3cli.report.sections.gans import DATASET, EVALUATE, TRAIN, Scored, scores_table, trained, untrained
+from ex3cli.report.sections.gans import DATASET, EVALUATE, TRAIN, Scored, trained, untrained
 from ex3cli.report.source import MissingError, ResultSource, derived_from
-from ex3cli.report.words import fixed, listed, option
+from ex3cli.report.words import listed, option
 from ex3cli.runs.catalog import Catalog
 from ex3cli.training.attempts import describe_verdict
 
@@ -20,37 +22,12 @@ if TYPE_CHECKING:
 
 PAPER = "paper"
 OVERVIEW = "gan overview"
-HEADINGS = (
-    "training",
-    "channels",
-    "iterations",
-    "failed before",
-    "verdict",
-    "label agreement",
-    "rarest class",
-    "coverage",
-    "Fréchet distance",
-)
-COURSE = (
-    "kind",
-    "run",
-    "channels",
-    "class-conditional",
-    "learning rate",
-    "critic steps",
-    "iterations",
-    "failed before",
-    "verdict",
-)
-NOTE = (
-    "Measured at the end of each training. Rarest class: the smallest share of the images that the "
-    "classifier assigns to a class; 0.1 is even."
-)
-SHORTENED = " A shortened training stopped before its preset's full length."
+SETTINGS = ("channels", "class-conditional", "learning rate", "critic steps")
+RESULTS = ("iterations", "failed before", "verdict")
 
 
 def papers(archive: ResultSource) -> Part:
-    """What the paper's preset comes to, of each kind that was trained with it and is not shown above."""
+    """The trainings with preset paper, unless they are the default generators, and their scores."""
     rows: list[list[str]] = []
     figures: list[Figure] = []
     makings: list[Making] = []
@@ -62,7 +39,7 @@ def papers(archive: ResultSource) -> Part:
             run = with_the_papers_settings(archive, kind)
             if run is None:
                 continue
-            rows.append([NAMES[kind], run.name, *_course(archive, run)])
+            rows.append([NAMES[kind], run.name, *_row(archive, run)])
             commands.append((f"{NAMES[kind]} was trained by", shlex.join(run.manifest.argv)))
             figures += curves_of(archive, run, kind)
             makings.append(making(run))
@@ -70,16 +47,17 @@ def papers(archive: ResultSource) -> Part:
             makings.append(making(scores[-1].run))
         except MissingError as missing:
             gaps.append(missing.gap)
-    tables = [Table("Trainings with the paper's settings", COURSE, rows)] if rows else []
+    headings = ("kind", "run", *SETTINGS, *RESULTS)
+    tables = [Table("Trainings with the paper's settings", headings, rows)] if rows else []
     if scores:
-        tables.append(scores_table(scores, "Images of the paper's settings beside real ones"))
-    return Part(
-        "The paper's settings" if rows else "", (), tables, figures, commands, makings, gaps, folded=True
-    )
+        table = scores_table([score.document for score in scores])
+        tables.append(replace(table, caption="Images generated with the paper's settings, and real ones"))
+    title = "The paper's settings" if rows else ""
+    return Part(title, (), tables, figures, commands, makings, gaps, folded=True)
 
 
 def side_by_side(archive: ResultSource) -> Part:
-    """The newest overview of several trainings, such as all kinds in a wide and a narrow network."""
+    """The newest overview of several trainings, such as all kinds with a wide and a narrow network."""
     category = ("gan", DATASET, "overview")
     archive.check(
         category,
@@ -88,106 +66,69 @@ def side_by_side(archive: ResultSource) -> Part:
     run = _newest(archive.of(category, OVERVIEW))
     if run is None:
         return Part("")
-    rows = archive.json(run, "overview.json")["trainings"]
-    names = listed([f"{NAMES[each['kind']]} {each['preset']}" for each in rows])
+    trainings = archive.json(run, OVERVIEW_FILE)["trainings"]
+    names = training_names(trainings)
     shown = figure(
         archive,
         run,
         "figures/overview",
         caption="Losses and images of each training; a row a preset, a column a kind.",
-        alt=f"For each of {names}: its loss curves and thirty images that it draws.",
+        alt=f"For each of {listed(names)}: its loss curves and thirty generated images.",
     )
-    note = NOTE + (SHORTENED if any(each["partial"] for each in rows) else "")
-    table = _without_empty(Table("Trainings side by side", HEADINGS, [_row(each) for each in rows], note))
-    lines = [[_name(each), each["command"]] for each in rows]
-    how = Table("How each was trained", ("training", "command"), lines, folded=True)
+    commands = [
+        [name, training["run"], training["command"]] for name, training in zip(names, trainings, strict=True)
+    ]
+    how = Table("How each was trained", ("training", "run", "command"), commands, folded=True)
+    tables = [overview_table(trainings), how]
     title = "Several trainings side by side"
-    return Part(title, (), [table, how], [shown], makings=[making(run)], folded=True)
-
-
-def _without_empty(table: Table) -> Table:
-    """The table without columns that say nothing of any row, such as the label agreement where no class was
-    asked for.
-    """
-    kept = [
-        place
-        for place in range(len(table.headings))
-        if any(row[place] != fixed(None, 3) for row in table.rows)
-    ]
-    rows = [[row[place] for place in kept] for row in table.rows]
-    return replace(table, headings=[table.headings[place] for place in kept], rows=rows)
-
-
-def _name(each: dict[str, Any]) -> str:
-    return f"{NAMES[each['kind']]}, {each['preset']}"
-
-
-def _row(each: dict[str, Any]) -> list[str]:
-    verdict = describe_verdict(each["verdict"], each["reason"])
-    before = each["failed"] - (each["verdict"] == "failed")
-    return [
-        _name(each),
-        str(each["width"]),
-        f"{each['iterations']:,}" + (" (shortened)" if each["partial"] else ""),
-        str(before),
-        verdict,
-        fixed(each["label_agreement"], 3),
-        fixed(each["min_class_share"], 3),
-        fixed(each["coverage"], 3),
-        fixed(each["fid"], 4),
-    ]
+    return Part(title, (), tables, [shown], makings=[making(run)], folded=True)
 
 
 def with_the_papers_settings(archive: ResultSource, kind: str) -> "Run | None":
-    """The finished training of preset paper that counts most: your newest complete one, else the longest.
+    """The best finished training with preset paper: your newest complete one, otherwise the longest.
 
-    None where there is none, or where it is the one that every command takes, of which the page tells
-    already.
+    None if there is none, or if it is the default generator, which the report shows already.
     """
     category = ("gan", DATASET, kind)
     archive.check(category, untrained(archive, kind))
     archive.check((*category, PAPER), untrained(archive, kind))
     best = Catalog(tuple(archive.of(category, TRAIN)), {}).best(PAPER)
-    return None if best is None or _is_told_already(archive, best, kind) else best
-
-
-def _is_told_already(archive: ResultSource, run: "Run", kind: str) -> bool:
     try:
-        return trained(archive, kind).name == run.name
+        return None if best is None or best.name == trained(archive, kind).name else best
     except MissingError:
-        return False
+        return best
 
 
 def _scored(archive: ResultSource, run: "Run", kind: str) -> Scored:
-    """The newest scores of a training, the user's or the shipped ones."""
+    """The newest scores of a training, your own or bundled ones."""
     category = ("gan", DATASET, "eval")
     command = archive.command("ex3", "gan", "eval", "--kind", kind, "--run", run.name)
     gap = MissingResult(f"scores of {run.name}", "it has not been scored", command)
     archive.check(category, gap)
     archive.check((*category, kind, PAPER), gap)
-    found = _newest([each for each in archive.of(category, EVALUATE) if derived_from(each, run)])
+    found = _newest([scores for scores in archive.of(category, EVALUATE) if derived_from(scores, run)])
     if found is None:
         raise MissingError(gap)
-    return Scored(kind, found, run, archive.json(found, "scores.json"))
+    return Scored(kind, found, run, archive.json(found, SCORES_FILE))
 
 
 def _newest(runs: "list[Run]") -> "Run | None":
-    """Of finished runs the user's newest, else the shipped one."""
-    finished = [each for each in runs if each.manifest.state == "finished"]
-    return max(finished, key=lambda each: (not each.is_reference, each.manifest.started), default=None)
+    """Your newest finished run, otherwise the newest bundled one."""
+    finished = [run for run in runs if run.manifest.state == "finished"]
+    return max(finished, key=lambda run: (not run.is_reference, run.manifest.started), default=None)
 
 
-def _course(archive: ResultSource, run: "Run") -> list[str]:
-    """Its settings, how long it was trained, how often it failed before, and the verdict."""
+def _row(archive: ResultSource, run: "Run") -> list[str]:
+    """The cells of SETTINGS and RESULTS."""
     manifest = run.manifest
     config, verdict = manifest.config, manifest.summary.get("verdict", "unjudged")
-    failed = sum(each.verdict == "failed" for each in archive.attempts_in(run)) - (verdict == "failed")
+    failed = sum(attempt.verdict == "failed" for attempt in archive.attempts_in(run))
     return [
         str(config["width"]),
-        "yes" if config["conditional"] else "no",
+        option(config["conditional"]),
         option(config["learning_rate"]),
         str(config["critic_steps"]),
         f"{manifest.summary['iterations']:,}" + (" (shortened)" if manifest.partial else ""),
-        str(failed),
+        str(failed - (verdict == "failed")),
         describe_verdict(verdict, manifest.summary.get("reason")),
     ]

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from ex3cli.classifier.inference import COMMAND, load_reference_features
+from ex3cli.classifier.config import COMMAND
+from ex3cli.classifier.inference import load_reference_features
 from ex3cli.cli.gan.select import find_generator
 from ex3cli.cli.gan.train import classifier_for, evaluation_setup_for
 from ex3cli.errors import ArtifactError, InterruptedTrainingError

@@ -10,6 +10,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from ex3cli.cli.gan.train import not_converged
+from ex3cli.training.attempts import Attempt
+
 pytestmark = pytest.mark.trains
 
 TRAIN = (
@@ -250,3 +253,26 @@ def test_the_resolved_command_repeats_an_interpolation_whole(ex3: Callable[..., 
         "command"
     ]
     assert command == ["ex3", "gan", "sample", "--interpolate", "sandal", "ankle boot"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "iteration", "shortened", "remedy"),
+    [
+        ("low coverage", 900, False, "train longer (--iterations above 900)"),
+        ("wrong labels", 900, False, "train longer (--iterations above 900)"),
+        ("wrong labels", 900, True, "train for the full length of the preset"),
+        # it was ended at half-way
+        ("wrong labels", 450, False, "try another --seed or a smaller --learning-rate"),
+        ("wrong labels", 450, True, "train for the full length of the preset"),
+        ("critic wins", 450, True, "train for the full length of the preset"),
+        ("divergence", 900, True, "try another --seed or a smaller --learning-rate"),
+        ("divergence", 900, False, "try another --seed or a smaller --learning-rate"),
+    ],
+)
+def test_only_a_training_that_came_to_its_end_gets_the_advice_to_train_longer(
+    reason: str, iteration: int, shortened: bool, remedy: str
+) -> None:
+    error = not_converged(
+        [Attempt(1, 0, "failed", reason, iteration, shortened=shortened)], "gan/digits/dcgan/0001-quick", 900
+    )
+    assert (error.remedy or "").startswith(remedy)

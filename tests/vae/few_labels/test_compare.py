@@ -51,6 +51,7 @@ def test_the_table_has_the_number_of_active_dimensions() -> None:
             ("edges", {"active_dimensions": 64, "latent_dim": 64}),
         )
     }
-    text = tables.accuracy_table({"dataset": "fashion-mnist", "baselines": {}, "recipes": recipes})
+    document = {"dataset": "fashion-mnist", "baselines": {}, "recipes": recipes}
+    text = tables.accuracy_table(document).to_markdown()
     assert text.endswith("on the test images): preset edges 64 of 64, preset paper 23 of 50.\n")
     assert "| preset paper: posterior mean | 80.00 ± 1.00 |" in text
