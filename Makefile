@@ -10,7 +10,7 @@ PYTEST := -m pytest --numprocesses auto --maxprocesses 4
 ORDER ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme transcripts wheel-check clean help
+.PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme transcripts stock wheel-check clean help
 
 all: install  ## every answer from the shipped runs and from what can be computed at once, and the report
 	$(EX3) doctor
@@ -30,7 +30,8 @@ train: install  ## every training that ex3 ships, anew (needs the data sets; hou
 	$(EX3) runs reproduce --into $(or $(EX3_ARTIFACTS),artifacts)
 
 rates: install  ## the thirty trainings that the failure rates are of, and their count (needs Fashion-MNIST; hours); again, it goes on
-	$(BIN)/python tests/benchmarks/failure_rates.py --artifacts $(RATES)
+	OMP_NUM_THREADS=1 $(EX3) gan sweep --kind dcgan --kind wgan --kind wgan-clip --seeds 0-9 --artifacts $(RATES)
+	$(EX3) gan history --artifacts $(RATES)
 
 test: install  ## the whole test suite (with EX3_DATA set, on the real data too)
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)
@@ -63,6 +64,9 @@ readme: install  ## the generated tables of README.md and artifacts/reference/RE
 
 transcripts: install  ## run the commands of tests/transcripts/ again (minutes), then the same; ONLY="doctor gan-sample" for some
 	$(BIN)/python .ci/readme.py transcripts $(ONLY)
+
+stock: install  ## the bundled real test images of ex3cli/datasets/stock (needs the data sets)
+	$(BIN)/python .ci/stock.py
 
 wheel-check: install  ## a wheel in an empty environment gives the same numbers and images as this checkout
 	$(BIN)/python .ci/wheel_check.py

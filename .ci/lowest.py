@@ -14,8 +14,8 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# also torchvision and torch-fidelity; and tools that no test imports
-LEFT_OUT = re.compile("torch|ruff|mypy|build|nbclient|ipykernel")
+# also torchvision and torch-fidelity; tools that no test imports; and what GANs alone use
+LEFT_OUT = re.compile("torch|ruff|mypy|build|nbclient|ipykernel|dask|onnx|tensorboard")
 
 
 def main(folder: Path) -> int:

@@ -34,7 +34,7 @@ from typing import Any
 
 from ex3cli.datasets.registry import spec
 from ex3cli.gan.kinds import NAMES
-from ex3cli.gan.results import HISTORY_FILE, OVERVIEW_FILE, SCORES_FILE
+from ex3cli.gan.results import OVERVIEW_FILE, SCORES_FILE
 from ex3cli.gan.tables import (
     classes_table,
     criteria_text,
@@ -46,6 +46,7 @@ from ex3cli.gan.tables import (
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store, reference_folder
 from ex3cli.tables import NONE, Table, mean_and_spread
+from ex3cli.training.attempts import HISTORY_FILE
 from ex3cli.vae.few_labels.compare import FILE
 from ex3cli.vae.few_labels.paper import TABLE
 from ex3cli.vae.tables import accuracy_table
@@ -237,7 +238,7 @@ def bundled_runs() -> Table:
     """Each bundled run with the command line that made it."""
     reference = reference_folder()
     store = Store(Path("artifacts"), reference)
-    runs = [store.open_folder(folder) for folder in store.folders() if folder.is_relative_to(reference)]
+    runs = store.scan(bundled=True).sound().runs
     rows = [
         [
             f"`{run.path.relative_to(reference).as_posix()}`",

@@ -24,7 +24,7 @@ from ex3cli.cli.command import Context, call
 from ex3cli.config import Config
 from ex3cli.datasets import labels as class_labels
 from ex3cli.datasets.registry import spec
-from ex3cli.errors import ArtifactError, Ex3Error, UsageError
+from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.evaluation import available_real_images, compare_with_real
 from ex3cli.gan.image_quality import GenerationMetrics
 from ex3cli.gan.io import load_generator as load_network
@@ -34,6 +34,7 @@ from ex3cli.gan.sampling.sample_set import SampleSet, draw_samples
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.vae import features, generate
+from ex3cli.vae.few_labels import classify
 from ex3cli.vae.networks import VAE
 
 __all__ = [
@@ -139,6 +140,7 @@ class TrainedVAE:
     run: Run
     network: VAE
     _projection: features.Projection
+    _store: Store
 
     def transform(self, images: ArrayLike) -> NDArray[np.float32]:
         """(n, K) float32 features of (n, 28, 28) images: what `ex3 vae eval` gives its SVM."""
@@ -157,6 +159,24 @@ class TrainedVAE:
         generate.check_draws_pixels(self.network)
         return generate.sample(self.network, n, seed).numpy()
 
+    def predict(
+        self, images: ArrayLike, *, labels: int | None = None, seed: int = 0
+    ) -> list[classify.Prediction]:
+        """Classify (n, 28, 28) images with the SVM of `ex3 vae predict`.
+
+        Parameters
+        ----------
+        labels : number of labelled images of the SVM; None takes 1,000, or as many as there can be.
+        seed : of the draw of the labelled images.
+
+        Raises
+        ------
+        UsageError : the classes cannot supply that number of labels.
+        DataError : a bundled VAE lacks the features of these labelled images.
+        """
+        classifier = classify.FewLabelClassifier.load(self.run, store=self._store, labels=labels, seed=seed)
+        return classifier.predict(_as_images(images))
+
 
 def load_vae(
     dataset: str = "fashion-mnist", *, run: str | None = None, artifacts: Path | str = "artifacts"
@@ -167,11 +187,12 @@ def load_vae(
     ------
     UsageError, ArtifactError : no such data set or run; or its files are damaged.
     """
-    found = Store(Path(artifacts)).find(
+    store = Store(Path(artifacts))
+    found = store.find(
         ("vae", spec(dataset).name), command="vae train", name=run, make=f"ex3 vae train --dataset {dataset}"
     )
     projection = features.Projection.from_tensors(found.read_tensors(features.PROJECTION, finite=True))
-    return TrainedVAE(found, features.load_model(found), projection)
+    return TrainedVAE(found, features.load_model(found), projection, store)
 
 
 @dataclass(frozen=True)
@@ -316,13 +337,7 @@ def train_gan(
 
 def list_runs(artifacts: Path | str = "artifacts") -> list[Run]:
     """Your runs and the bundled ones, oldest first; `ex3 runs list` also names damaged folders."""
-    store, found = Store(Path(artifacts)), []
-    for folder in store.folders():
-        try:
-            found.append(store.open_folder(folder))
-        except Ex3Error:
-            continue
-    return sorted(found, key=lambda run: (run.manifest.started, run.name))
+    return sorted(Store(Path(artifacts)).scan().runs, key=lambda run: (run.manifest.started, run.name))
 
 
 def _classifier_run(store: Store, dataset: str, name: str | None = None) -> Run:

@@ -187,12 +187,15 @@ def die_before_operation(number: int, folder: Path) -> None:
 
 
 @pytest.fixture
-def kill_and_repeat() -> Callable[..., int]:
+def kill_and_repeat() -> Iterator[Callable[..., int]]:
     """Run a body in forked processes, each killed before some operation on a file in a folder, until one ends
     by itself.
 
-    Which operation is drawn from a seed, 1 to `farthest`: no clock takes part. Returns how many processes
-    were killed.
+    Which operation is drawn from a seed, at first 1 to `farthest`; each kill raises that limit by one, so
+    that the body ends even where it needs more. No clock takes part. Returns how many processes were killed.
+
+    The whole test uses one thread: a forked child must not wait for a thread pool that stayed with its
+    parent, and a training to compare with must have as many threads.
     """
     if not hasattr(os, "fork"):
         pytest.skip("kills forked processes")
@@ -200,27 +203,27 @@ def kill_and_repeat() -> Callable[..., int]:
 
     def run(body: Callable[[], object], folder: Path, farthest: int) -> int:
         draws, kills = random.Random(0), 0
-        with torch_threads(1):  # a forked child must not wait for a thread pool that stayed with its parent
-            while True:
-                operation = draws.randint(1, farthest)
-                if (child := os.fork()) == 0:
-                    code = 1
-                    try:
-                        die_before_operation(operation, folder)
-                        body()
-                        code = 0
-                    except Exception:
-                        traceback.print_exc()
-                    finally:
-                        os._exit(code)
-                status = os.waitpid(child, 0)[1]
-                if not os.WIFSIGNALED(status):
-                    assert status == 0
-                    return kills
-                assert os.WTERMSIG(status) == signal.SIGKILL
-                kills += 1
+        while True:
+            operation = draws.randint(1, farthest + kills)
+            if (child := os.fork()) == 0:
+                code = 1
+                try:
+                    die_before_operation(operation, folder)
+                    body()
+                    code = 0
+                except Exception:
+                    traceback.print_exc()
+                finally:
+                    os._exit(code)
+            status = os.waitpid(child, 0)[1]
+            if not os.WIFSIGNALED(status):
+                assert status == 0
+                return kills
+            assert os.WTERMSIG(status) == signal.SIGKILL
+            kills += 1
 
-    return run
+    with torch_threads(1):
+        yield run
 
 
 class Tape:

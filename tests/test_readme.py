@@ -51,6 +51,8 @@ NOT_RUN = {
     "lab-train": "trains; the last digits depend on the processor",
     "vae-train": "trains; the last digits depend on the processor",
     "vae-latent": "t-SNE takes long, and it prints hardly more than the files' names",
+    "vae-predict": "the last digit of a margin depends on the processor",
+    "vae-sample": "the class of a borderline image depends on the processor",
     "gan-train": "trains; the last digits depend on the processor",
     "gan-compare": "generates images of every kind, and prints hardly more than the files' names",
     "gan-eval": "generates and scores 10,000 images; the table of scores is compared",
@@ -62,7 +64,11 @@ NOT_SHOWN = {
     "data fetch": "needs the network",
     "data verify": "prints what `data list` prints, file by file",
     "classifier train": "as `gan train`",
+    "gan sweep": "as `gan train`, many times",
+    "gan export": "needs ex3cli[onnx]",
+    "runs export": "needs the tracker's package",
     "runs reproduce": "repeats a training",
+    "lab draw": "serves a page until the page is closed",
     "runs ship": "for maintainers",
 }
 """The commands without a transcript, and why."""

@@ -4,6 +4,7 @@ Each command group has a module of its name. The modules import their features i
 `ex3 --help` starts fast.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,7 +18,19 @@ from ex3cli.cli.options import PlainGroup
 from ex3cli.cli.output import prepare_streams, print_error
 from ex3cli.training.interruption import end_on_signals
 
-GROUPS = ("doctor", "data", "divergence", "complexity", "lab", "classifier", "vae", "gan", "report", "runs")
+GROUPS = (
+    "doctor",
+    "data",
+    "divergence",
+    "complexity",
+    "lab",
+    "classifier",
+    "vae",
+    "gan",
+    "report",
+    "grade",
+    "runs",
+)
 """Modules of this package whose `app` becomes a command of the same name, in the order of `ex3 --help`."""
 
 app = typer.Typer(
@@ -80,7 +93,7 @@ def _explain_usage(error: Any) -> None:
     suggestion = suggestion.rstrip(")?") + "?"
     usage = f"{_command_of(sys.argv[1:])} --help"
     remedy = f"did you mean {suggestion}" if suggestion != "?" else usage
-    if cause.startswith("Got unexpected extra argument"):
+    if re.fullmatch(r"Got unexpected extra argument\S* \([0-9. ]+\)\.?", cause):
         remedy = f"separate several values of an option by commas, as in --hidden 600,600; see `{usage}`"
     print_error(cause.rstrip("."), remedy, 2, json="--json" in sys.argv)
 

@@ -102,7 +102,7 @@ class Context:
         """Print a note to stderr, such as the run in use or the next step."""
         if not self.quiet:
             with contextlib.suppress(OSError):  # stderr is closed
-                typer.echo(printable(text, lines=True), err=True)
+                typer.echo(printable(text), err=True)
 
     @contextlib.contextmanager
     def optional(self, what: str) -> Iterator[None]:

@@ -45,9 +45,12 @@ def list_data(context: Context) -> Result:
     examples=("ex3 data fetch fashion-mnist", "ex3 data fetch mnist --data ~/data"),
 )
 def fetch(
-    context: Context, name: Annotated[str, typer.Argument(metavar="NAME", help="fashion-mnist or mnist.")]
+    context: Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="fashion-mnist, mnist, kmnist, qmnist or emnist.")
+    ],
 ) -> Result:
-    """Download a data set from torchvision's mirrors and verify it."""
+    """Download a data set from the first mirror that has it, and verify it."""
     from ex3cli.datasets.download import fetch as fetch_dataset
 
     folder = fetch_dataset(name, context.data, None if context.quiet else context.note)
@@ -67,7 +70,7 @@ def verify(
 ) -> Result:
     """Check each file against the published SHA-256. A mismatch exits with code 3.
 
-    The digest is of the uncompressed content.
+    Without NAME, kmnist, qmnist and emnist are left out if none of their files is there.
     """
     from rich.table import Table
     from rich.text import Text
@@ -79,7 +82,7 @@ def verify(
     results: list[dict[str, object]] = []
     bad: dict[str, str] = {}
     root = context.data or registry.DEFAULT_ROOT
-    for each in [name] if name else registry.names():
+    for each in [name] if name else [each for each in registry.names() if not registry.is_absent(each, root)]:
         conditions = registry.verify(each, root)
         if wrong := registry.complaint(each, conditions, root):
             bad[each] = wrong

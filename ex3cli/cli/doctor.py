@@ -104,6 +104,8 @@ def _data(root: Path | None) -> Iterator[Finding]:
     from ex3cli.datasets import registry
 
     for name in registry.names():
+        if registry.is_absent(name, root):
+            continue
         conditions = registry.verify(name, root)
         wrong = registry.complaint(name, conditions, root)
         detail = wrong or f"{len(conditions)} files verified" if conditions else "included in scikit-learn"
@@ -112,29 +114,23 @@ def _data(root: Path | None) -> Iterator[Finding]:
 
 
 def _runs(context: Context) -> Iterator[Finding]:
-    from ex3cli.errors import ArtifactError
-    from ex3cli.runs.run import restore_hint
+    from ex3cli.runs.run import REFERENCE, restore_hint
 
     store = context.store
-    bundled = mine = 0
-    bad: list[str] = []
-    restore = ""
-    for folder in store.folders():
-        try:
-            run = store.open_folder(folder)
-            conditions = run.verify().items()
-            wrong = [f"{run.name}/{file} {condition}" for file, condition in conditions if condition != "ok"]
-            bundled, mine = bundled + run.is_reference, mine + (not run.is_reference)
-        except ArtifactError as error:
-            wrong = [error.cause]
-        if wrong and folder.is_relative_to(store.reference):
-            restore = f"{restore_hint(store.reference)}; "
-        bad += wrong
+    found = store.scan()
+    bad = {name: [error.cause] for name, error in found.damaged.items()}
+    for run in found.runs:
+        conditions = run.verify().items()
+        wrong = [f"{run.name}/{file} {condition}" for file, condition in conditions if condition != "ok"]
+        bad |= {run.name: wrong} if wrong else {}
+    bundled = sum(run.is_reference for run in found.runs)
     missing = "" if bundled else restore_hint(store.reference)
     yield Finding("bundled runs", bundled > 0, f"{bundled} in {store.reference}", missing)
-    yield Finding("your runs", True, f"{mine} in {context.artifacts}")
+    yield Finding("your runs", True, f"{len(found.runs) - bundled} in {context.artifacts}")
     if bad:
-        yield Finding("damaged runs", False, "; ".join(bad), f"{restore}see `ex3 runs verify`")
+        restore = f"{restore_hint(store.reference)}; " if any(n.startswith(REFERENCE) for n in bad) else ""
+        causes = "; ".join(cause for causes in bad.values() for cause in causes)
+        yield Finding("damaged runs", False, causes, f"{restore}see `ex3 runs verify`")
 
 
 def _artifacts(root: Path) -> Finding:

@@ -10,6 +10,7 @@ from ex3cli.cli.command import Context, command
 from ex3cli.cli.output import Result
 from ex3cli.errors import NotConvergedError, UsageError
 from ex3cli.lab.config import LabConfig
+from ex3cli.training.interruption import Terminated
 
 if TYPE_CHECKING:
     from ex3cli.lab.distributions import Distribution
@@ -91,7 +92,7 @@ def train(
     from ex3cli.training.attempts import derive_convergence
 
     config: LabConfig = context.config
-    _check_epochs(context)
+    training.check_epochs(config, context.given)
     distribution = _distribution(context, name, points)
     settings, digests, category = (
         {"distribution": distribution.name, **config.to_dict()},
@@ -150,25 +151,61 @@ def train(
     )
 
 
-def _check_epochs(context: Context) -> None:
-    """Check that the numbers of epochs and the evaluation interval are compatible."""
-    from ex3cli.lab.evaluation import WINDOW
+@command(
+    app,
+    "draw",
+    config=LabConfig,
+    common=("seed", "artifacts"),
+    examples=("ex3 lab draw", "ex3 lab draw ring --loss wgan-gp --seed 3", "ex3 lab draw --no-browser"),
+)
+def draw(
+    context: Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[PRESET]", help="Preset on the canvas.", show_default="an empty canvas"),
+    ] = None,
+    points: Annotated[
+        Path | None,
+        typer.Option(help="File on the canvas: a drawing (PNG) or points.", rich_help_panel="Input"),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> Result:
+    """Draw a distribution in the browser and watch a GAN learn it.
 
-    config: LabConfig = context.config
-    if config.max_epochs < config.min_epochs and "min_epochs" in context.given:
-        raise UsageError(
-            f"--min-epochs {config.min_epochs:,} exceeds --max-epochs {config.max_epochs:,}",
-            "lower --min-epochs or raise --max-epochs",
-        )
-    if config.max_epochs // config.eval_interval < WINDOW and "eval_interval" in context.given:
-        most = config.max_epochs // WINDOW
-        raise UsageError(
-            f"--eval-interval {config.eval_interval:,} allows fewer than {WINDOW} evaluations in "
-            f"{config.max_epochs:,} epochs; convergence needs {WINDOW}",
-            f"use --eval-interval {most} or less"
-            if most
-            else f"use --max-epochs {WINDOW * config.eval_interval} or more",
-        )
+    The page trains as `ex3 lab train` does. Save writes the run that `ex3 lab train` writes with the same
+    points, settings and seed. Only this computer can open the page. Closing it, or Ctrl-C, ends the command.
+    """
+    import webbrowser
+
+    from ex3cli.cli.lab_draw import live_server
+
+    server = live_server(context, _canvas(context, name, points), port)
+    typer.echo(f"open {server.url}", err=True)
+    context.note("closing the page or Ctrl-C ends the lab")
+    if browser and not webbrowser.open(server.url):
+        context.note("no browser could be started: open the address above")
+    try:
+        server.run()
+    except KeyboardInterrupt as error:
+        if isinstance(error, Terminated):  # by SIGTERM; Ctrl-C is how the lab is ended
+            raise
+    return Result(document={"address": server.url}, show=["the lab has ended"])
+
+
+def _canvas(context: Context, name: str | None, points: Path | None) -> dict[str, Any] | None:
+    """The page's first request: what is on the canvas; None for an empty canvas."""
+    import base64
+
+    from ex3cli.lab.drawings import PointCloud
+
+    if name is None and points is None:
+        return None
+    distribution = _distribution(context, name, points)
+    if isinstance(distribution, PointCloud):
+        data = base64.b64encode(distribution.data).decode()
+        return {"do": "load", "name": distribution.name, "data": data}
+    return {"do": "preset", "name": distribution.name}
 
 
 def _distribution(context: Context, name: str | None, points: "Path | PointCloud | None") -> "Distribution":
@@ -192,12 +229,12 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
     from ex3cli.lab.evaluation import GENERATED, REAL, TRANSPORTED
     from ex3cli.report.words import fixed
 
-    floor = trained.ruler.floor
+    baseline = trained.reference.baseline
     last = trained.last
     table = Table("", "generated", "95% interval", "baseline: real vs. real")
     for label, value, mean, worst in (
-        ("KL (nats)", last.kl, floor.kl, floor.kl_worst),
-        ("JS (nats)", last.js, floor.js, floor.js_worst),
+        ("KL (nats)", last.kl, baseline.kl, baseline.kl_worst),
+        ("JS (nats)", last.js, baseline.js, baseline.js_worst),
     ):
         low, high = fixed(value.low, 4), fixed(value.high, 4)
         interval = f"{low} … {high}" if math.isfinite(value.high) else f"at least {low}"
@@ -206,7 +243,7 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
         "W (exact transport)",
         fixed(last.w, 4),
         "",
-        f"{fixed(floor.w, 4)}, worst {fixed(floor.w_worst, 4)}",
+        f"{fixed(baseline.w, 4)}, worst {fixed(baseline.w_worst, 4)}",
     )
     table.add_row("modes covered", f"{last.modes} of {summary['of_modes']}", "", "")
     table.add_row("outside the square", f"{last.outside:.2%}", "", "")
@@ -236,7 +273,7 @@ def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
     history = "; ".join(
         f"attempt {each.attempt}: {each.reason} at epoch {each.iteration:,}" for each in trained.attempts
     )
-    config, reason = trained.game.config, trained.verdict.reason
+    config, reason = trained.trainer.config, trained.verdict.reason
     if reason in (NON_FINITE, DIVERGENCE):
         remedy = f"lower the learning rates: --lr-g below {config.lr_g:g}, --lr-d below {config.lr_d:g}"
     else:

@@ -85,7 +85,7 @@ COMMON: dict[str, tuple[Any, Any]] = {
         Annotated[
             str,
             typer.Option(
-                help="fashion-mnist, mnist, digits, or a path: a folder of images or an .npz file.",
+                help="A name from `ex3 data list`, or a folder of images or an .npz file.",
                 rich_help_panel="Input",
             ),
         ],

@@ -93,14 +93,16 @@ def report(
     if sum((make, missing, from_source)) > 1:
         raise UsageError("--make, --missing and --from-source exclude each other", "leave all but one out")
     if from_source:
-        return _compile(folder)
+        compiled = _compile(folder)
+        _record(folder, {}, from_source=True)
+        return compiled
     given = cover.checked(author, title, course, link, questions, attach, caption)
     chosen = cover.remembered(folder, given)
     options = ("--artifacts", str(context.artifacts)) if "--artifacts" in context.argv else ()
 
     def read() -> tuple[ResultSource, "Report"]:
         archive = ResultSource(context.store, options)
-        return archive, assemble(archive, chosen.questions, chosen.figures)
+        return archive, assemble(archive, chosen.questions, chosen.figures, context.progress)
 
     archive, made = read()
     failed: list[str] = []
@@ -131,6 +133,7 @@ def report(
     write_atomically(page, text)
     kept = cover.write_source(folder / SOURCE, typst_source(made, archive, chosen.about, short=short))
     compiled = _compile(folder)
+    _record(folder, {PAGE: text}, short=short, options=options)
     context.progress.advance()
     document |= compiled.document | {"page": page}
     said = [f"Your edited source is kept as {kept}."] if kept else []
@@ -148,6 +151,24 @@ def _compile(folder: Path) -> Result:
     path, source = folder / PDF, folder / SOURCE / FILE
     write_atomically(path, compile_pdf(folder / SOURCE))
     return Result(document={"pdf": path, "source": source}, files=[source, path])
+
+
+def _record(folder: Path, written: dict[str, bytes], **how: Any) -> None:
+    """Write the digests of what was written beside it, for `ex3 grade`; the page's stay where it was not."""
+    from ex3cli.report import digests
+    from ex3cli.report.typeset import SOURCE as FILE
+    from ex3cli.runs.files import write_atomically
+
+    contents = {
+        **written,
+        PDF: (folder / PDF).read_bytes(),
+        f"{SOURCE}/{FILE}": (folder / SOURCE / FILE).read_bytes(),
+    }
+    before = digests.read(folder)
+    if not written and before is not None:
+        how |= {"short": before.short, "options": before.options}
+    sha256 = {**(before.sha256 if before else {}), **digests.digests_of(contents)}
+    write_atomically(folder / digests.FILE, digests.Written(sha256, **how).to_bytes())
 
 
 def _problem(made: "Report", damaged: dict[str, str], failed: list[str]) -> ArtifactError | None:

@@ -251,30 +251,20 @@ def compare(original: "Run", repeated: "Run") -> "list[FileDiff]":
     return compare_files(old, new)
 
 
-def _shipped_trainings(context: Context) -> "tuple[list[Run], dict[str, Ex3Error]]":
+def _shipped_trainings(context: Context) -> "tuple[list[Run], Mapping[str, ArtifactError]]":
     """The bundled trainings, fastest first, and damaged bundled runs with the reason.
 
     Raises
     ------
     ArtifactError : there are no bundled runs.
     """
-    from ex3cli.runs.run import reference_name
-
-    store = context.store
-    found: list[Run] = []
-    damaged: dict[str, Ex3Error] = {}
-    for place in store.folders():
-        if place.is_relative_to(store.reference):
-            try:
-                found.append(store.open_folder(place))
-            except ArtifactError as error:
-                damaged[reference_name(place.relative_to(store.reference).parts)] = error
-    trainings = [each for each in found if each.manifest.command.endswith(" train")]
-    if not trainings and not damaged:
+    found = context.store.scan(bundled=True)
+    trainings = [run for run in found.runs if run.manifest.command.endswith(" train")]
+    if not trainings and not found.damaged:
         raise ArtifactError(
             "there are no bundled trainings", "name a run from `ex3 runs list`, or check out artifacts/"
         )
-    return sorted(trainings, key=seconds), damaged
+    return sorted(trainings, key=seconds), found.damaged
 
 
 def seconds(run: "Run") -> float:

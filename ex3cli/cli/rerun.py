@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,18 +84,16 @@ class SourcesStore(Store):
         """The source run in that folder, otherwise the run in it."""
         return next((run for run in self.sources if run.path == folder), None) or super().open_folder(folder)
 
-    def folders(self, below: Path | None = None) -> list[Path]:
-        """The folders of the source runs, or those of `root` and of the bundled runs."""
+    def folders(self, category: Sequence[str] = (), *, bundled: bool | None = None) -> list[Path]:
+        """The folders of the source runs below a category, or those of `root` and of the bundled runs."""
         if not self.lists_sources:
-            return super().folders(below)
-        return [run.path for run in self.sources if below is None or run.path.is_relative_to(below)]
-
-    def runs(self, category: Sequence[str] = ()) -> list[Run]:
-        """The source runs in and below a category that are not bundled, or the runs of `root` there."""
-        if not self.lists_sources:
-            return super().runs(category)
-        mine = [run for run in self.sources if not run.is_reference]
-        return [run for run in mine if run.manifest.category[: len(category)] == list(category)]
+            return super().folders(category, bundled=bundled)
+        return [
+            run.path
+            for run in self.sources
+            if run.manifest.category[: len(category)] == list(category)
+            and bundled in (None, run.is_reference)
+        ]
 
 
 @dataclass
@@ -151,9 +149,10 @@ class Repetition:
             self.into, self.sources, lists_sources=not manifest.command.endswith(" train")
         )
         if config is not None:
-            context.config = config.from_dict(
-                {**context.config.to_dict(), **_settings(self.original, config)}
-            )
+            context.config = self.original.settings(config, missing=context.config.to_dict())
+            measured = manifest.summary.get("precision")
+            if manifest.config.get("precision") == "auto" and isinstance(measured, str):
+                context.config = replace(context.config, precision=measured)
         if manifest.command == "lab train" and (drawing := drawing_of(self.original)):
             return {"points": drawing}
         begun = self._begun(context) if config is not None else None
@@ -197,15 +196,6 @@ class _Found(Exception):  # noqa: N818 - no error
     def __init__(self, run: Run) -> None:
         super().__init__(run.name)
         self.run = run
-
-
-def _settings(original: Run, config: "type[Config]") -> dict[str, Any]:
-    """The settings in a manifest that this version has, with measured values in place of `auto`."""
-    manifest = original.manifest
-    stored = {name: value for name, value in manifest.config.items() if name in config.__dataclass_fields__}
-    if stored.get("precision") == "auto" and isinstance(manifest.summary.get("precision"), str):
-        stored["precision"] = manifest.summary["precision"]
-    return stored
 
 
 def drawing_of(run: Run) -> "PointCloud | None":

@@ -1,4 +1,4 @@
-"""`ex3 runs`: list, show, verify, reproduce and bundle run folders."""
+"""`ex3 runs`: list, show, verify, reproduce, export and bundle run folders."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ex3cli.runs.manifest import Manifest
+    from ex3cli.runs.run import Run
 
 app = typer.Typer(
     help="List, show, verify and reproduce the run folders in artifacts/.", no_args_is_help=True
@@ -45,20 +46,14 @@ def list_runs(context: Context) -> Result:
     """List all runs, yours and the bundled ones, including damaged runs."""
     from rich.text import Text
 
-    from ex3cli.errors import ArtifactError
-
     _check_folder(context)
     table = _RunTable()
     rows: list[dict[str, object]] = []
-    store = context.store
-    for folder in store.folders():
-        try:
-            run = store.open_folder(folder)
-        except ArtifactError as error:
-            rows.append({"run": str(folder), "state": "damaged", "cause": error.cause})
-            damage = (_text(folder), Text(), Text("damaged", "red"), Text(), _text(error.cause))
-            table.rows.append(damage)
-            continue
+    found = context.store.scan()
+    for name, error in found.damaged.items():
+        rows.append({"run": name, "state": "damaged", "cause": error.cause})
+        table.rows.append((_text(name), Text(), Text("damaged", "red"), Text(), _text(error.cause)))
+    for run in found.runs:
         manifest = run.manifest
         state: str = "partial" if manifest.partial else manifest.state
         if manifest.converged is False and "verdict" not in manifest.summary:
@@ -211,6 +206,7 @@ def _check_folder(context: Context) -> None:
 def _named(context: Context, name: str) -> list[Path]:
     """The folder of the named run, or those of all runs in the named folder."""
     from ex3cli.errors import ArtifactError
+    from ex3cli.runs.folders import run_folders
     from ex3cli.runs.run import REFERENCE
 
     store = context.store
@@ -223,7 +219,7 @@ def _named(context: Context, name: str) -> list[Path]:
             else store.root / name
         )
         for folder in (shipped, Path(name)):
-            if found := store.folders(folder):
+            if found := run_folders(folder):
                 return found
         raise
 
@@ -282,6 +278,91 @@ def ship(
 
 
 app.registered_commands += reproducing.app.registered_commands
+
+
+@command(
+    app,
+    "export",
+    common=("artifacts",),
+    examples=(
+        "ex3 runs export reference/gan/fashion-mnist/wgan --to tensorboard",
+        "ex3 runs export gan/fashion-mnist/dcgan/0001-quick --to csv --output dcgan",
+    ),
+)
+def export(
+    context: Context,
+    run: RunArgument,
+    to: Annotated[
+        str,
+        typer.Option(help="tensorboard, csv, wandb-offline or mlflow.", rich_help_panel="Output"),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to write.",
+            show_default="exports/TARGET in --artifacts",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+) -> Result:
+    """Export the curves and images of a run, at their steps, to a tracker or to CSV.
+
+    All but csv require the extra of that name: pip install 'ex3cli\\[tensorboard]'.
+    """
+    from ex3cli.errors import ArtifactError, UsageError, did_you_mean
+    from ex3cli.runs.export import EXTRAS, SHARED, WRITERS, contents_of
+
+    if to not in WRITERS:
+        raise UsageError(f"--to {to!r} is unknown", did_you_mean(to, WRITERS))
+    _check_folder(context)
+    opened = context.store.open(run)
+    if opened.manifest.state == "running":
+        raise ArtifactError(f"{opened.name} is running", "export it when it has ended")
+    folder = output or context.artifacts / "exports" / to
+    if output is None and to not in SHARED:
+        folder /= opened.name.replace("/", "-").strip("-")
+    if to not in SHARED and folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty", "name another folder with --output")
+    contents = contents_of(opened, _steps_of_images(opened).get)
+    try:
+        files = WRITERS[to](contents, folder)
+    except ImportError as error:
+        remedy = f"install it: pip install 'ex3cli[{EXTRAS[to]}]'"
+        raise UsageError(f"--to {to} requires another package ({error})", remedy) from error
+    curves = {scalar.name for scalar in contents.scalars}
+    document = {
+        "run": opened.name,
+        "to": to,
+        "output": folder,
+        "curves": sorted(curves),
+        "points": len(contents.scalars),
+        "images": len(contents.images),
+    }
+    points = f"{len(curves)} curves of {len(contents.scalars):,} points"
+    shown = f"{opened.name}: {points}, and {len(contents.images)} images"
+    opens = {
+        "tensorboard": f"open it: tensorboard --logdir {folder}",
+        "mlflow": f"open it: MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri {folder}",
+        "wandb-offline": f"upload it: wandb sync {files[0]}",
+    }
+    return Result(document=document, show=[shown, *([opens[to]] if to in opens else [])], files=files)
+
+
+def _steps_of_images(run: "Run") -> dict[str, int]:
+    """The iteration of each grid of samples of a GAN training, by file."""
+    if run.manifest.command != "gan train" or not run.manifest.summary.get("epochs"):
+        return {}
+    from ex3cli.gan.io import trained_config
+    from ex3cli.gan.training.sample_grids import grid_schedule
+
+    summary = run.manifest.summary
+    # rounded, since epochs were divided by: a grid at the very end of an epoch must not move by an iteration
+    per_epoch = round(summary["iterations"] / summary["epochs"], 9)
+    planned = {
+        event.name: event.iteration for event in grid_schedule(trained_config(run).iterations, per_epoch)
+    }
+    grids = [file for file in run.manifest.files if "/grids/" in file]
+    return {file: planned[name] for file in grids if (name := Path(file).stem) in planned}
 
 
 @dataclass

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ex3cli.cli import vae_pictures
+from ex3cli.cli import vae_pictures, vae_predict
 from ex3cli.cli import vae_tables as tables
 from ex3cli.cli.command import Context, command
 from ex3cli.cli.output import Result
@@ -276,4 +276,5 @@ def _write_results(run: "Run", document: dict[str, Any], evaluation: "Evaluation
     run.finish({str(result.labels): result.accuracy_mean for result in evaluation.results})
 
 
-app.add_typer(vae_pictures.app)  # without a name, its commands belong to this group
+app.add_typer(vae_predict.app)  # without a name, its commands belong to this group
+app.add_typer(vae_pictures.app)

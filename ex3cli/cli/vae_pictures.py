@@ -33,35 +33,41 @@ def reconstruct(
         int, typer.Option(min=1, max=20, help="Test images per class.", rich_help_panel="Output")
     ] = 2,
 ) -> Result:
-    """Draw test images and their reconstructions, one column per class; requires the data set."""
+    """Draw test images and their reconstructions, one column per class.
+
+    Without the data set, the images come from 200 bundled test images.
+    """
     import torch
 
     from ex3cli.cli.resume import recording
-    from ex3cli.datasets import registry
+    from ex3cli.datasets.registry import spec
+    from ex3cli.datasets.stock import real_test_images, stock_note
     from ex3cli.seeding import torch_generator
     from ex3cli.vae import figures as picture_figures
     from ex3cli.vae import generate as pictures
 
     trained, model = _model(context)
-    data = registry.load(context.dataset, context.data)
-    order = torch.randperm(
-        len(data.test_labels), generator=torch_generator(context.seed, "vae", "reconstruct")
-    )
-    chosen = torch.stack(
-        [order[data.test_labels[order] == label][:pairs] for label in range(len(data.class_names))]
-    )
-    real = data.test_images[chosen.flatten()]
+    names = spec(context.dataset).class_names
+    available = real_test_images(context.dataset, context.data)
+    labels = torch.from_numpy(available.labels)
+    order = torch.randperm(len(labels), generator=torch_generator(context.seed, "vae", "reconstruct"))
+    chosen = torch.stack([order[labels[order] == label][:pairs] for label in range(len(names))])
+    real = torch.from_numpy(available.images)[chosen.flatten()]
     decoded = pictures.reconstruct(model, real)
     shape = (*chosen.shape, *real.shape[1:])
     error = (real.float() - decoded.float()).square().mean().sqrt().item() / 255
     run = _new_run(context, "reconstruct", trained, {"pairs": pairs})
     with recording(run):
-        figure = picture_figures.reconstructions(
-            real.view(shape).numpy(), decoded.view(shape).numpy(), data.class_names
-        )
+        figure = picture_figures.reconstructions(real.view(shape).numpy(), decoded.view(shape).numpy(), names)
         run.write_figure("figures/reconstructions", figure)
-        run.finish({"root_mean_squared_error": error})
-    return _answer(context, run, trained, {"positions": chosen.tolist(), "root_mean_squared_error": error})
+        run.finish({"root_mean_squared_error": error, "stock": available.is_stock})
+    document = {
+        "positions": available.positions[chosen.numpy()].tolist(),
+        "root_mean_squared_error": error,
+        "stock": available.is_stock,
+    }
+    notes = [stock_note(context.dataset)] if available.is_stock else []
+    return _answer(context, run, trained, document, *notes)
 
 
 @command(
@@ -77,18 +83,37 @@ def sample(
         typer.Option("-n", "--count", min=1, max=400, help="Number of images.", rich_help_panel="Output"),
     ] = 64,
 ) -> Result:
-    """Generate images from the prior. Image i depends only on the seed and i."""
+    """Generate images from the prior, and predict the class of each. Image i depends only on the seed and i.
+
+    The SVM is fitted to the run's stored features of 1,000 labeled images.
+    """
+    from collections import Counter
+
     from ex3cli.cli.resume import recording
+    from ex3cli.datasets.registry import spec
     from ex3cli.vae import figures as picture_figures
     from ex3cli.vae import generate as pictures
+    from ex3cli.vae.few_labels.classify import FewLabelClassifier
 
     trained, model = _model(context)
     drawn = pictures.sample(model, count, context.seed).numpy()
+    class_names = spec(context.dataset).class_names
+    found = FewLabelClassifier.load(trained).predict(drawn)
+    predicted = [class_names[each.label] for each in found]
     run = _new_run(context, "sample", trained, {"count": count})
     with recording(run):
-        run.write_figure("figures/samples", picture_figures.samples(drawn))
+        run.write_figure("figures/samples", picture_figures.samples(drawn, predicted))
+        rows = [
+            [place, name, each.margin]
+            for place, (name, each) in enumerate(zip(predicted, found, strict=True))
+        ]
+        run.write_csv("classes.csv", ("index", "class", "margin"), rows)
         run.finish({"count": count})
-    return _answer(context, run, trained, {"count": count}, preview=drawn)
+    counts = Counter(predicted)
+    classes = ", ".join(f"{counts[name]} {name}" for name in class_names if name in counts)
+    return _answer(
+        context, run, trained, {"count": count, "classes": predicted}, f"predicted: {classes}", preview=drawn
+    )
 
 
 @command(
@@ -99,7 +124,7 @@ def latent(
     label: Annotated[
         str | None,
         typer.Option(
-            help="Traverse from the first test image of this class; requires the data set.",
+            help="Traverse from the first test image of this class.",
             show_default="traverse from a sample of the prior",
             rich_help_panel="Input",
         ),
@@ -126,11 +151,15 @@ def latent(
 
     names = spec(context.dataset).class_names
     trained, model = _model(context)
+    context.progress.start("features, t-SNE and traversal", 3, "steps")
     base, words = _base(context, model, label)
     mapped, labels, what = _mapped(context, trained, model, points)
-    context.note(f"computing t-SNE of the {what}")
+    context.progress.advance()
     places = mapping.place(mapped, context.seed)
+    context.progress.advance()
     chosen, values, moved = pictures.traverse(model, base, dimensions, steps)
+    context.progress.advance()
+    context.progress.stop()
     run = _new_run(
         context,
         "latent",
@@ -196,18 +225,23 @@ def data_if_here(context: Context) -> "ImageDataset | None":
 
 def _base(context: Context, model: "VAE", label: str | None) -> "tuple[Tensor, str]":
     """The starting z of a traversal, and its description."""
-    from ex3cli.datasets import registry
+    import numpy as np
+    import torch
+
     from ex3cli.datasets.labels import parse_label
+    from ex3cli.datasets.registry import spec
+    from ex3cli.datasets.stock import real_test_images
     from ex3cli.vae import generate as pictures
 
     if label is None:
         return pictures.prior_sample(model, context.seed), f"a sample of seed {context.seed}"
-    wanted = parse_label(label, registry.spec(context.dataset).class_names)
-    data = registry.load(context.dataset, context.data)
-    first = int((data.test_labels == wanted).nonzero()[0])
-    return pictures.encode(
-        model, data.test_images[first : first + 1]
-    ), f"a test image ({data.class_names[wanted]})"
+    names = spec(context.dataset).class_names
+    wanted = parse_label(label, names)
+    real = real_test_images(context.dataset, context.data)
+    first = int(np.flatnonzero(real.labels == wanted)[0])
+    image = torch.from_numpy(real.images[first : first + 1])
+    origin = "a bundled test image" if real.is_stock else "a test image"
+    return pictures.encode(model, image), f"{origin} ({names[wanted]})"
 
 
 def _new_run(context: Context, name: str, trained: "Run", settings: dict[str, Any]) -> "Run":
@@ -227,13 +261,18 @@ def _new_run(context: Context, name: str, trained: "Run", settings: dict[str, An
 
 
 def _answer(
-    context: Context, run: "Run", trained: "Run", numbers: dict[str, Any], preview: Any = None
+    context: Context,
+    run: "Run",
+    trained: "Run",
+    numbers: dict[str, Any],
+    *lines: str,
+    preview: Any = None,
 ) -> Result:
     from shutil import get_terminal_size
 
     from ex3cli.cli.preview import can_preview, half_blocks
 
-    shown: list[Any] = [f"run {trained.name}, seed {context.seed}"]
+    shown: list[Any] = [f"run {trained.name}, seed {context.seed}", *lines]
     if preview is not None and can_preview():
         shown.insert(0, half_blocks(list(preview), get_terminal_size().columns))
     document = {"dataset": context.dataset, "run": trained.name, "seed": context.seed, **numbers}

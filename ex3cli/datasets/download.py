@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ex3cli.datasets.idx import LARGEST
+from ex3cli.datasets.idx import LARGEST, is_archive
 from ex3cli.datasets.registry import DEFAULT_ROOT, Spec, spec, verify
 from ex3cli.errors import ArtifactError, DataError
 from ex3cli.runs import files
@@ -62,20 +62,14 @@ def _bring(chosen: Spec, folder: Path, file: str, tell: Callable[[str], None] | 
     """Put one file in its place, from the `.gz` beside it or from a mirror."""
     expected, say = chosen.digests[file], tell or (lambda _: None)
     try:
-        content = _unpacked(folder / f"{file}.gz")
-        if _right(content, expected):
+        content = None if is_archive(file) else _unpacked(folder / f"{file}.gz")
+        if content is not None and _right(content, expected):
             say(f"unpacking {folder / file}.gz")
         else:
             say(f"downloading {folder / file}")
             folder.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as scratch:
-                _download(chosen, file, Path(scratch), bar=tell is not None and sys.stderr.isatty())
-                content = _unpacked(Path(scratch) / f"{file}.gz")
-        if content is None or not _right(content, expected):
-            raise DataError(
-                f"{file} came from the mirror with other content than published",
-                f"run `ex3 data fetch {chosen.name}` again, or {BY_HAND}",
-            )
+                content = _download(chosen, file, Path(scratch), bar=tell is not None and sys.stderr.isatty())
         write_atomically(folder / file, content)
     except (OSError, ArtifactError) as error:
         reason = (
@@ -99,13 +93,16 @@ def _unpacked(archive: Path) -> bytes | None:
         return None
 
 
-def _right(content: bytes | None, expected: str) -> bool:
-    return content is not None and hashlib.sha256(content).hexdigest() == expected
+def _right(content: bytes, expected: str) -> bool:
+    return hashlib.sha256(content).hexdigest() == expected
 
 
-def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> None:
-    """Have torchvision download `file`.gz into `scratch`, from the first of its mirrors that serves
-    it whole.
+def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> bytes:
+    """The content of `file` from the first mirror that serves what was published.
+
+    Raises
+    ------
+    DataError : torchvision cannot be imported, or no mirror serves it; each mirror's failure is named.
     """
     try:
         from torchvision import datasets
@@ -114,21 +111,30 @@ def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> None:
         raise DataError(
             f"torchvision, which downloads, cannot be imported: {_first_line(error)}", BY_HAND
         ) from error
-    known = getattr(datasets, Path(chosen.folder).parts[0])  # torchvision names a folder after the class
-    archive = f"{file}.gz"
+    mirrors: list[tuple[str, str | None]] = [(mirror, None) for mirror in chosen.mirrors]
+    archive = scratch / file
+    if not is_archive(file):
+        archive = scratch / f"{file}.gz"
+        known = getattr(datasets, Path(chosen.folder).parts[0])  # torchvision names a folder after the class
+        # the MD5 is of torchvision's archive; another one may hold the same file
+        mirrors[:0] = [(mirror, dict(known.resources)[archive.name]) for mirror in known.mirrors]
     failures = []
-    for mirror in known.mirrors:
+    for mirror, md5 in mirrors:
+        archive.unlink(missing_ok=True)  # of the mirror before
         try:
             with _patience(), contextlib.nullcontext() if bar else contextlib.redirect_stderr(io.StringIO()):
-                download_url(f"{mirror}{archive}", str(scratch), archive, md5=dict(known.resources)[archive])
+                download_url(f"{mirror}{archive.name}", str(archive.parent), archive.name, md5=md5)
         except (
             Exception
         ) as error:  # urllib, http, sockets, disks and torchvision's own check each raise their own
             failures.append(f"{mirror}: {_first_line(error)}")
-        else:
-            return
+            continue
+        content = archive.read_bytes() if is_archive(file) else _unpacked(archive)
+        if content is not None and _right(content, chosen.digests[file]):
+            return content
+        failures.append(f"{mirror}: other content than published")
     raise DataError(
-        f"{archive} could not be downloaded from {'; '.join(failures)}",
+        f"{archive.name} could not be downloaded from {'; '.join(failures)}",
         f"check the network and run it again, or {BY_HAND}",
     )
 

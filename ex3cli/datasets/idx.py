@@ -1,9 +1,14 @@
 """The idx files of MNIST and its successors, read only when their content is the expected one."""
 
+import gzip
 import hashlib
+import io
 import math
+import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +17,10 @@ from ex3cli.errors import DataError
 from ex3cli.runs import files
 
 LARGEST = 64_000_000  # bytes of a published file; the largest has 47,040,016
-MAGIC = bytes([0, 0, 0x08])  # two zero bytes and the type, unsigned bytes; the number of dimensions follows
+LARGEST_ZIP = 600_000_000  # of a published archive of many files; EMNIST's has 561,753,746
+ARCHIVES = (".gz", ".zip")
+TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype(np.uint8), 0x0C: np.dtype(">i4")}
+"""Types of numbers by the third byte of a file; the first two are zero, the fourth counts the dimensions."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,17 @@ class Condition:
     condition: str
 
 
-def read_verified(path: Path, expected: str) -> NDArray[np.uint8]:
-    """Read an idx file of unsigned bytes whose SHA-256 is `expected`.
+def is_archive(file: str) -> bool:
+    """Whether a data set's file is compressed, so that its digest is of the compressed bytes."""
+    return file.endswith(ARCHIVES)
+
+
+def read_verified(path: Path, expected: str, members: Sequence[str] = ("",)) -> list[NDArray[Any]]:
+    """Read the idx arrays of a file whose SHA-256 is `expected`.
+
+    Parameters
+    ----------
+    members : the files in a .zip; any other file holds one array, whose member has no name.
 
     Raises
     ------
@@ -41,7 +58,15 @@ def read_verified(path: Path, expected: str) -> NDArray[np.uint8]:
             else "does not match the published SHA-256"
         )
         raise DataError(f"{path} {problem}", "fetch the data set again")
-    return parse(content)
+    return [parse(_unpacked(content, path.name, member)) for member in members]
+
+
+def _unpacked(content: bytes, file: str, member: str) -> bytes:
+    """The idx file in the content of a verified file."""
+    if file.endswith(".zip"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            content, file = archive.read(member), member
+    return gzip.decompress(content) if file.endswith(".gz") else content
 
 
 def examine(path: Path, expected: str) -> Condition:
@@ -61,25 +86,28 @@ def examine(path: Path, expected: str) -> Condition:
 
 def _read(path: Path) -> bytes | None:
     """What a file holds; None of one that is larger than any published."""
-    return None if files.size_of(path) > LARGEST else files.read(path, LARGEST)
+    limit = LARGEST_ZIP if path.suffix == ".zip" else LARGEST
+    return None if files.size_of(path) > limit else files.read(path, limit)
 
 
-def parse(content: bytes) -> NDArray[np.uint8]:
+def parse(content: bytes) -> NDArray[Any]:
     """Array of an idx file: two zero bytes, the type, the number of dimensions, each dimension (4 bytes,
     big-endian), data.
 
     Raises
     ------
-    ValueError : the header is not one of unsigned bytes, or the length is not what it announces.
+    ValueError : the header is not one of unsigned bytes or of integers, or the length is not what it
+        announces.
     """
     shape = _announced_shape(content)
-    if shape is None or len(content) != _header_length(shape) + math.prod(shape):
-        raise ValueError("not an idx file of unsigned bytes")
-    return np.frombuffer(content, np.uint8, offset=_header_length(shape)).reshape(shape).copy()
+    if shape is None or len(content) != _announced_length(content, shape):
+        raise ValueError("not an idx file of unsigned bytes or integers")
+    numbers = np.frombuffer(content, TYPES[content[2]], offset=_header_length(shape)).reshape(shape)
+    return np.array(numbers, dtype=numbers.dtype.newbyteorder("="))
 
 
 def _announced_shape(content: bytes) -> tuple[int, ...] | None:
-    if len(content) < 4 or content[:3] != MAGIC or len(content) < 4 + 4 * content[3]:
+    if len(content) < 4 or not _begins_like_idx(content) or len(content) < 4 + 4 * content[3]:
         return None
     return tuple(int(size) for size in np.frombuffer(content, ">i4", count=content[3], offset=4))
 
@@ -88,9 +116,17 @@ def _header_length(shape: tuple[int, ...]) -> int:
     return 4 + 4 * len(shape)
 
 
+def _announced_length(content: bytes, shape: tuple[int, ...]) -> int:
+    return _header_length(shape) + math.prod(shape) * TYPES[content[2]].itemsize
+
+
+def _begins_like_idx(content: bytes) -> bool:
+    return not any(content[:2]) and (len(content) < 3 or content[2] in TYPES)
+
+
 def _is_truncated(content: bytes) -> bool:
-    """Whether it begins like an idx file of unsigned bytes and ends before what it announces."""
-    if not MAGIC.startswith(content[:3]):
+    """Whether it begins like an idx file and ends before what it announces."""
+    if not _begins_like_idx(content):
         return False
     shape = _announced_shape(content)
-    return shape is None or len(content) < _header_length(shape) + math.prod(shape)
+    return shape is None or len(content) < _announced_length(content, shape)

@@ -14,6 +14,7 @@ from ex3cli.gan.image_quality import GenerationMetrics, ReferenceStatistics
 from ex3cli.gan.networks import Generator
 from ex3cli.gan.sampling.draw import sample
 from ex3cli.runs.run import Run
+from ex3cli.training.progress import NullProgress, Progress
 
 MAX_IMAGES = 10_000
 
@@ -29,7 +30,14 @@ class Evaluation:
 
 
 def evaluate(
-    generator: Generator, kind: str, classifier: Run, classes: int, *, count: int | None, seed: int
+    generator: Generator,
+    kind: str,
+    classifier: Run,
+    classes: int,
+    *,
+    count: int | None,
+    seed: int,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate images 0 … count − 1 of a seed, the images that `gan sample` generates.
 
@@ -54,8 +62,8 @@ def evaluate(
     full = min(MAX_IMAGES, available)
     n = full if count is None else count
     labels = np.arange(n) % classes if generator.classes else None
-    images = sample(generator, seed, None if labels is None else labels.tolist(), n)
-    scores, real = compare_with_real(images, labels, classifier, classes)
+    images = sample(generator, seed, None if labels is None else labels.tolist(), n, progress)
+    scores, real = compare_with_real(images, labels, classifier, classes, progress)
     unmet = unmet_criterion(evaluation_of(scores), Thresholds.for_kind(kind)) if n == full else None
     return Evaluation(scores, real, unmet, is_judged=n == full)
 
@@ -66,7 +74,11 @@ def available_real_images(classifier: Run) -> int:
 
 
 def compare_with_real(
-    images: NDArray[np.uint8], labels: NDArray[np.int64] | None, classifier: Run, classes: int
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64] | None,
+    classifier: Run,
+    classes: int,
+    progress: Progress | None = None,
 ) -> tuple[GenerationMetrics, GenerationMetrics]:
     """Metrics of n images, and of n real training images, both against n real test images.
 
@@ -75,8 +87,13 @@ def compare_with_real(
     images : (n, 28, 28) uint8, of any origin; at most `available_real_images`.
     labels : (n,) the classes that they should be of; None without label agreement.
     """
-    n = len(images)
+    n, listener = len(images), progress or NullProgress()
+    listener.start("scoring", 2, "sets of images")
     reference = ReferenceStatistics(load_reference_features(classifier, "test"), classes).first(n)
     held_out = load_reference_features(classifier, "held_out")
     real = reference.score(held_out.features[:n], held_out.labels[:n], None)
-    return reference.score_images(load_classifier(classifier), images, labels), real
+    listener.advance()
+    scores = reference.score_images(load_classifier(classifier), images, labels)
+    listener.advance()
+    listener.stop()
+    return scores, real

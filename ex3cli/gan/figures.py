@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ex3cli.plotting import BLUE, style
+from ex3cli.plotting import BLUE, plain_text, style
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -135,6 +135,40 @@ def comparison_figure(
             axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set_title(heading.replace(" (", "\n(") if count == 1 else heading, fontsize=10, pad=3)
             axes.set_axis_off()
+    return figure
+
+
+def class_grids_figure(
+    class_names: Sequence[str], panels: Sequence[tuple[str, Pixels]], missing: Sequence[str] = ()
+) -> Figure:
+    """Grids of images side by side, a row for each class; the title names missing panels.
+
+    Parameters
+    ----------
+    panels : name and (classes × n, 28, 28) images of each grid, in the order of the classes.
+    missing : names of the missing panels.
+    """
+    absent = ", ".join(NAMES.get(name, name) for name in missing)
+    across = len(panels[0][1]) // len(class_names)
+    with style():
+        figure = Figure(
+            figsize=(1.0 + len(panels) * (0.4 * across + 0.15), 0.4 * len(class_names) + 0.6),
+            layout="constrained",
+        )
+        if absent:
+            figure.suptitle(f"missing: {absent}", fontsize=9)
+        places = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (name, pixels) in zip(places, panels, strict=True):
+            rows = [list(pixels[start : start + across]) for start in range(0, len(pixels), across)]
+            axes.imshow(make_grid(rows, gap=1), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set_title(NAMES.get(name, name), fontsize=10, pad=3)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.grid(visible=False)
+            axes.spines[:].set_visible(False)
+        middles = [14 + 29 * row for row in range(len(class_names))]
+        places[0].set_yticks(middles, [plain_text(name) for name in class_names], fontsize=8)
+        places[0].tick_params(left=False)
     return figure
 
 

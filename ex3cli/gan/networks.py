@@ -57,7 +57,7 @@ class ConditionalBatchNorm2d(nn.Module):
         if labels is None:
             return F.batch_norm(values, self.mean, self.variance, self.scale[0], self.shift[0], self.training)
         normal = F.batch_norm(values, self.mean, self.variance, training=self.training)
-        shape = (len(values), -1) + (1,) * (values.dim() - 2)  # (B, C) or (B, C, 1, 1)
+        shape = (values.shape[0], -1) + (1,) * (values.dim() - 2)  # (B, C) or (B, C, 1, 1)
         scale, shift = _rows(self.scale, labels), _rows(self.shift, labels)
         return torch.addcmul(shift.to(normal.dtype).view(shape), normal, scale.to(normal.dtype).view(shape))
 

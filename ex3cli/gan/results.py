@@ -7,7 +7,6 @@ from ex3cli.metrics.statistics import wilson_interval
 from ex3cli.training.attempts import Tally
 
 SCORES_FILE = "scores.json"
-HISTORY_FILE = "history.json"
 OVERVIEW_FILE = "overview.json"
 CORRELATION_FILE = "correlation.json"
 

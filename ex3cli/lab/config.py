@@ -76,7 +76,7 @@ class LabConfig(Config):
         maximum=0.999999,
     )
     # γ/2·E‖∇D‖² on real points, in the networks' coordinates. Without it, as in GAN Lab, W on disjoint stayed
-    # 0.03 above its floor for 10,000 epochs.
+    # 0.03 above its baseline for 10,000 epochs.
     r1_gamma: float = option(
         0.1,
         "R1 penalty weight γ (losses log and least-squares).",

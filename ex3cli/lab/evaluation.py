@@ -72,7 +72,7 @@ class ReferenceSample:
         near, _ = self._tree.query(distribution.draw(LABELLED, self._stream("near")).points)
         self._reach = float(np.quantile(near, 0.995))
         self._due = self._shares(labelled.modes, LABELLED)
-        self.floor = self._floor()
+        self.baseline = self._measure_baseline()
 
     def measure(self, points: Points) -> Measurement:
         """Measure generated points, (n, 2) with n at least TRANSPORTED; what is no number counts as far
@@ -95,16 +95,16 @@ class ReferenceSample:
     def _shares(self, modes: NDArray[np.int64], total: int) -> NDArray[np.float64]:
         return np.bincount(modes, minlength=self.distribution.modes) / total
 
-    def _floor(self) -> RealBaseline:
+    def _measure_baseline(self) -> RealBaseline:
         draws = [
             self.distribution.draw(GENERATED, self._stream("floor", draw)).points
             for draw in range(FLOOR_DRAWS)
         ]
-        readings = [self.measure(points) for points in draws]
+        measurements = [self.measure(points) for points in draws]
         columns = (
-            [each.kl.value for each in readings],
-            [each.js.value for each in readings],
-            [each.w for each in readings],
+            [each.kl.value for each in measurements],
+            [each.js.value for each in measurements],
+            [each.w for each in measurements],
         )
         return RealBaseline(
             *(float(np.mean(each)) for each in columns), *(float(max(each)) for each in columns)
@@ -117,7 +117,7 @@ class ReferenceSample:
 WINDOW = 5
 JS_LIMIT, JS_CHANCE = 0.17, 0.003
 W_LIMIT, W_CHANCE = 0.025, 0.015
-"""The chances: how far one look at the same generator lies from another."""
+"""The chances: how far one evaluation at the same generator lies from another."""
 RECENT = 20
 """Number of evaluations that determine the reason for a failure."""
 MIN_OSCILLATIONS = 3
@@ -126,16 +126,16 @@ DIVERGENCE, MODES, OSCILLATION, DISTANCE = "divergence", "missing modes", "oscil
 
 
 @dataclass(frozen=True)
-class Look:
+class Evaluation:
     """A measurement and its epoch."""
 
     epoch: int
-    reading: Measurement
+    measurement: Measurement
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the looks so far come to; `why` is for a person, `values` are what decided."""
+    """The verdict on the evaluations so far; `why` is for a person, `values` decided."""
 
     converged: bool
     reason: str | None
@@ -144,47 +144,52 @@ class Verdict:
     values: dict[str, float]
 
 
-def converged_at(looks: Sequence[Look], floor: RealBaseline, modes: int) -> int | None:
-    """The epoch since which every HELD looks in a row satisfy the rule, up to the newest; None where the
+def converged_at(evaluations: Sequence[Evaluation], baseline: RealBaseline, modes: int) -> int | None:
+    """The epoch since which every WINDOW evaluations in a row satisfy the rule, up to the newest; None if the
     newest do not.
     """
     since = None
-    for stop in range(len(looks), WINDOW - 1, -1):
-        window = looks[stop - WINDOW : stop]
-        if not all(_near(each.reading, modes) for each in window) or _excess(window, floor) > W_LIMIT:
+    for stop in range(len(evaluations), WINDOW - 1, -1):
+        window = evaluations[stop - WINDOW : stop]
+        if not all(_near(each.measurement, modes) for each in window) or _excess(window, baseline) > W_LIMIT:
             break
         since = window[0].epoch
     return since
 
 
 def judge(
-    looks: Sequence[Look], floor: RealBaseline, modes: int, since: int | None, *, finite: bool = True
+    evaluations: Sequence[Evaluation],
+    baseline: RealBaseline,
+    modes: int,
+    since: int | None,
+    *,
+    finite: bool = True,
 ) -> Verdict:
     """Say whether and when it converged, or why not.
 
     Parameters
     ----------
-    looks : all of one attempt, at least one.
+    evaluations : all of one attempt, at least one.
     modes : how many the distribution has.
-    since : what `converged_at` said when the training ended.
+    since : the result of `converged_at` when the training ended.
     finite : whether the weights are still numbers.
     """
-    recent = looks[-RECENT:]
-    last = looks[-WINDOW:]
+    recent = evaluations[-RECENT:]
+    last = evaluations[-WINDOW:]
     js, covered = (
-        float(np.median([each.reading.js.value for each in last])),
-        min(each.reading.modes for each in last),
+        float(np.median([each.measurement.js.value for each in last])),
+        min(each.measurement.modes for each in last),
     )
-    excess, outside = _excess(last, floor), float(np.median([each.reading.outside for each in last]))
+    excess, outside = _excess(last, baseline), float(np.median([each.measurement.outside for each in last]))
     values = {
         "js": js,
-        "w": excess + floor.w,
-        "w_floor": floor.w,
+        "w": excess + baseline.w,
+        "w_floor": baseline.w,
         "modes": float(covered),
         "of_modes": float(modes),
     }
     if since is not None:
-        w = f"W {values['w']:.3f} (floor {floor.w:.3f}, limit {floor.w + W_LIMIT:.3f})"
+        w = f"W {values['w']:.3f} (baseline {baseline.w:.3f}, limit {baseline.w + W_LIMIT:.3f})"
         why = (
             f"over the last {WINDOW} evaluations JS {js:.3f} (limit {JS_LIMIT}), {w}, {covered} of {modes} "
             "modes"
@@ -196,7 +201,7 @@ def judge(
             since,
             values,
         )
-    near = _nearness(recent, floor, modes)
+    near = _nearness(recent, baseline, modes)
     changes = sum(one != other for one, other in pairwise(near))
     if not finite:
         reason, why = NON_FINITE, "a weight is no longer a number"
@@ -206,57 +211,63 @@ def judge(
             f"{outside:.0%} of the points lie outside of the square",
             outside,
         )
-    elif all(each.reading.modes < modes for each in last) or (covered < modes and changes < MIN_OSCILLATIONS):
+    elif all(each.measurement.modes < modes for each in last) or (
+        covered < modes and changes < MIN_OSCILLATIONS
+    ):
         reason, why = MODES, _missing(last, modes)
     elif changes >= MIN_OSCILLATIONS:
         reason, why = OSCILLATION, _swings(near, changes)
     else:
-        reason, why = DISTANCE, _distance(last, floor)
-    return Verdict(False, reason, f"not converged, {reason}: {why}", looks[-1].epoch, values)
+        reason, why = DISTANCE, _distance(last, baseline)
+    return Verdict(False, reason, f"not converged, {reason}: {why}", evaluations[-1].epoch, values)
 
 
-def _near(reading: Measurement, modes: int) -> bool:
-    return reading.modes == modes and reading.js.value <= JS_LIMIT
+def _near(measurement: Measurement, modes: int) -> bool:
+    return measurement.modes == modes and measurement.js.value <= JS_LIMIT
 
 
-def _nearness(looks: Sequence[Look], floor: RealBaseline, modes: int) -> list[bool]:
-    """Whether each look is near; within chance of a limit it is what the look before it was, so that chance
-    is no change.
+def _nearness(evaluations: Sequence[Evaluation], baseline: RealBaseline, modes: int) -> list[bool]:
+    """Whether each evaluation is near; within chance of a limit it counts as the one before it, so that
+    chance is no change.
     """
     answers: list[bool] = []
-    for each in looks:
+    for each in evaluations:
         beyond = max(
-            (each.reading.js.value - JS_LIMIT) / JS_CHANCE, (each.reading.w - floor.w - W_LIMIT) / W_CHANCE
+            (each.measurement.js.value - JS_LIMIT) / JS_CHANCE,
+            (each.measurement.w - baseline.w - W_LIMIT) / W_CHANCE,
         )  # in the sizes of chance
         doubtful = abs(beyond) <= 1 and bool(answers)
-        answers.append(each.reading.modes == modes and (answers[-1] if doubtful else beyond <= 0))
+        answers.append(each.measurement.modes == modes and (answers[-1] if doubtful else beyond <= 0))
     return answers
 
 
-def _missing(last: Sequence[Look], modes: int) -> str:
-    now, fewest = last[-1].reading.modes, min(each.reading.modes for each in last)
+def _missing(last: Sequence[Evaluation], modes: int) -> str:
+    now, fewest = last[-1].measurement.modes, min(each.measurement.modes for each in last)
     if now == fewest:
         return f"only {now} of {modes} modes are covered"
-    return f"{now} of {modes} modes are covered, but only {fewest} at the worst of the last {len(last)} looks"
+    return (
+        f"{now} of {modes} modes are covered, but only {fewest} at the worst of the last {len(last)} "
+        "evaluations"
+    )
 
 
 def _swings(near: Sequence[bool], changes: int) -> str:
     longest = max((sum(1 for _ in streak) for is_near, streak in groupby(near) if is_near), default=0)
     return (
-        f"{changes} changes between near enough and not in the last {len(near)} looks, at most {longest} "
-        "near ones in a row"
+        f"{changes} changes between near enough and not in the last {len(near)} evaluations, at most "
+        f"{longest} near ones in a row"
     )
 
 
-def _distance(last: Sequence[Look], floor: RealBaseline) -> str:
-    js, excess = max(each.reading.js.value for each in last), _excess(last, floor)
+def _distance(last: Sequence[Evaluation], baseline: RealBaseline) -> str:
+    js, excess = max(each.measurement.js.value for each in last), _excess(last, baseline)
     few = "" if len(last) == WINDOW else f", of the {WINDOW} that it takes"
     return (
-        f"JS {js:.3f} at the worst (limit {JS_LIMIT}), W {round(excess, 3) + 0.0:+.3f} from its floor in "
+        f"JS {js:.3f} at the worst (limit {JS_LIMIT}), W {round(excess, 3) + 0.0:+.3f} from its baseline in "
         "the median "
-        f"(limit {W_LIMIT}) of the last {len(last)} looks{few}"
+        f"(limit {W_LIMIT}) of the last {len(last)} evaluations{few}"
     )
 
 
-def _excess(looks: Sequence[Look], floor: RealBaseline) -> float:
-    return float(np.median([each.reading.w for each in looks])) - floor.w
+def _excess(evaluations: Sequence[Evaluation], baseline: RealBaseline) -> float:
+    return float(np.median([each.measurement.w for each in evaluations])) - baseline.w

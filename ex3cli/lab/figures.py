@@ -25,7 +25,7 @@ HEADINGS = {
 
 
 def panel(
-    film: Snapshots, real: Points, floor: RealBaseline, *, title: str, loss: str, index: int = -1
+    snapshots: Snapshots, real: Points, baseline: RealBaseline, *, title: str, loss: str, index: int = -1
 ) -> Figure:
     """Everything at one frame: samples on the discriminator, the generator's gradients, losses, KL, JS and W
     so far.
@@ -36,31 +36,31 @@ def panel(
     title : what was trained.
     index : which frame.
     """
-    epoch = int(film.epoch[index])
+    epoch = int(snapshots.epoch[index])
     with style():
         figure = Figure(figsize=(12.8, 7.2), layout="constrained")
         places = figure.add_gridspec(1, 2, width_ratios=(1.15, 1))
         left, right = (figure.add_subfigure(place) for place in (places[0], places[1]))
         axes = left.subplots()
-        _square(axes, film, real, index, loss)
+        _square(axes, snapshots, real, index, loss)
         left.suptitle(f"{plain_text(title)}, epoch {epoch:,}", fontsize=13)
         upper, middle, lower = right.subplots(3, 1, sharex=True)
-        _losses(upper, film)
-        _divergences(middle, film, floor, index)
-        _transport(lower, film, floor, index)
+        _losses(upper, snapshots)
+        _divergences(middle, snapshots, baseline, index)
+        _transport(lower, snapshots, baseline, index)
         for each in (upper, middle, lower):
             each.axvline(epoch, color=GREY, linewidth=0.8)
-            each.set_xlim(0, max(float(film.epoch[-1]), 1.0))
+            each.set_xlim(0, max(float(snapshots.epoch[-1]), 1.0))
         lower.set_xlabel("epoch")
     return figure
 
 
-def manifold(film: Snapshots, *, title: str, index: int = -1) -> Figure | None:
+def manifold(snapshots: Snapshots, *, title: str, index: int = -1) -> Figure | None:
     """Where a mesh over the noise goes, stretched cells light, squeezed ones dark.
 
     None of noise in more than 2 dimensions, and where no point is a number.
     """
-    made = film.manifold[index]
+    made = snapshots.manifold[index]
     if not np.isfinite(made).any():
         return None
     with style():
@@ -84,7 +84,8 @@ def manifold(film: Snapshots, *, title: str, index: int = -1) -> Figure | None:
             axes.set_ylim(min(0.0, low[1]), max(1.0, high[1]))
         axes.set_aspect("equal")
         axes.set_title(
-            f"The generator's manifold: {plain_text(title)}, epoch {int(film.epoch[index]):,}", fontsize=11
+            f"The generator's manifold: {plain_text(title)}, epoch {int(snapshots.epoch[index]):,}",
+            fontsize=11,
         )
     return figure
 
@@ -104,11 +105,11 @@ def _cells(made: Array) -> PolyCollection:
     )
 
 
-def _square(axes: Axes, film: Snapshots, real: Points, index: int, loss: str) -> None:
+def _square(axes: Axes, snapshots: Snapshots, real: Points, index: int, loss: str) -> None:
     axes.grid(False)
-    reach = shown_range(film.heat[index])
+    reach = shown_range(snapshots.heat[index])
     image = axes.imshow(
-        film.heat[index],
+        snapshots.heat[index],
         origin="lower",
         extent=(0, 1, 0, 1),
         cmap=HEAT_COLOURS,
@@ -123,7 +124,7 @@ def _square(axes: Axes, film: Snapshots, real: Points, index: int, loss: str) ->
         shrink=0.7,
         aspect=40,
     )
-    fake, pull = film.fake[index], film.pull[index]
+    fake, pull = snapshots.fake[index], snapshots.pull[index]
     handles = [
         *axes.plot(real[:, 0], real[:, 1], ".", color=BLUE, markersize=4, alpha=0.55, label="real"),
         *axes.plot(
@@ -151,40 +152,54 @@ def _square(axes: Axes, film: Snapshots, real: Points, index: int, loss: str) ->
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.05), ncols=3, fontsize=9)
-    outside = float(film.outside[index])
+    outside = float(snapshots.outside[index])
     if outside > 0.001:
         axes.set_title(
             f"{outside:.1%} of the generated points lie outside", loc="right", fontsize=9, color=VERMILLION
         )
 
 
-def _losses(axes: Axes, film: Snapshots) -> None:
-    axes.plot(film.epoch, film.discriminator_loss, color=BLUE, label="discriminator")
-    axes.plot(film.epoch, film.generator_loss, color=VERMILLION, label="generator")
+def _losses(axes: Axes, snapshots: Snapshots) -> None:
+    axes.plot(snapshots.epoch, snapshots.discriminator_loss, color=BLUE, label="discriminator")
+    axes.plot(snapshots.epoch, snapshots.generator_loss, color=VERMILLION, label="generator")
     axes.set_title("losses", loc="left")
     axes.legend(loc="center right", ncols=2, fontsize=8)
 
 
-def _divergences(axes: Axes, film: Snapshots, floor: RealBaseline, index: int) -> None:
-    axes.plot(film.epoch, film.kl, color=PURPLE, label=f"KL(real ‖ generated), now {film.kl[index]:.3f}")
-    axes.plot(film.epoch, film.js, color=GREEN, label=f"JS, now {film.js[index]:.3f} (floor {floor.js:.4f})")
+def _divergences(axes: Axes, snapshots: Snapshots, baseline: RealBaseline, index: int) -> None:
+    axes.plot(
+        snapshots.epoch,
+        snapshots.kl,
+        color=PURPLE,
+        label=f"KL(real ‖ generated), now {snapshots.kl[index]:.3f}",
+    )
+    axes.plot(
+        snapshots.epoch,
+        snapshots.js,
+        color=GREEN,
+        label=f"JS, now {snapshots.js[index]:.3f} (baseline {baseline.js:.4f})",
+    )
     axes.axhline(np.log(2), color=GREEN, linewidth=0.8, linestyle=":")
     axes.annotate(
         "log 2", (0.005, np.log(2)), xycoords=("axes fraction", "data"), fontsize=8, color=GREEN, va="bottom"
     )
     axes.set_yscale("symlog", linthresh=0.1)
-    axes.set_ylim(bottom=min(0.0, float(np.nanmin(film.js))))
+    axes.set_ylim(bottom=min(0.0, float(np.nanmin(snapshots.js))))
     axes.set_yticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
     axes.minorticks_off()
     axes.set_title("KL and JS [nats]", loc="left")
     axes.legend(loc="best", fontsize=8)
 
 
-def _transport(axes: Axes, film: Snapshots, floor: RealBaseline, index: int) -> None:
-    axes.plot(film.epoch, film.w, color=ORANGE, label=f"W, exact, now {film.w[index]:.3f}")
+def _transport(axes: Axes, snapshots: Snapshots, baseline: RealBaseline, index: int) -> None:
+    axes.plot(snapshots.epoch, snapshots.w, color=ORANGE, label=f"W, exact, now {snapshots.w[index]:.3f}")
     axes.axhline(
-        floor.w, color=GREY, linewidth=1, linestyle="--", label=f"floor, real against real, {floor.w:.3f}"
+        baseline.w,
+        color=GREY,
+        linewidth=1,
+        linestyle="--",
+        label=f"baseline, real against real, {baseline.w:.3f}",
     )
-    axes.set_ylim(0, float(np.clip(np.nanmax(film.w) * 1.05, 0.05, 3.0)))
+    axes.set_ylim(0, float(np.clip(np.nanmax(snapshots.w) * 1.05, 0.05, 3.0)))
     axes.set_title("Wasserstein-1 [sides of the square]", loc="left")
     axes.legend(loc="best", fontsize=8)

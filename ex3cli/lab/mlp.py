@@ -5,28 +5,31 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ex3cli import adversarial as objectives
 
 
-class Network:
-    """Linear layers with leaky ReLU between them; all weights and biases lie in one flat vector, their
-    gradients in another.
+class Network(nn.Module):
+    """Linear layers with leaky ReLU between them; all weights and biases lie in one flat buffer, their
+    gradients in another vector.
 
     Parameters
     ----------
     sizes : units of each layer, the input's first.
-    leak : slope of the activation below zero; 0 is ReLU.
-    draws : gives the weights, N(0, 2/((1 + leak²)·fan-in)) (He et al. 2015), the last layer's N(0, 1/fan-in).
-        Biases are zero.
+    negative_slope : slope of the activation below zero; 0 is ReLU.
+    draws : gives the weights, N(0, 2/((1 + negative_slope²)·fan-in)) (He et al. 2015), the last layer's
+        N(0, 1/fan-in). Biases are zero.
     """
 
+    flat: Tensor
+
     def __init__(self, sizes: Sequence[int], negative_slope: float, draws: torch.Generator) -> None:
+        super().__init__()
         self.sizes, self.negative_slope = tuple(sizes), negative_slope
         pairs = list(zip(self.sizes, self.sizes[1:], strict=False))
-        self.flat = torch.zeros(sum((inputs + 1) * outputs for inputs, outputs in pairs))
+        self.register_buffer("flat", torch.zeros(sum((inputs + 1) * outputs for inputs, outputs in pairs)))
         self.gradient = torch.zeros_like(self.flat)
         self.layers, self.layer_gradients = self.views(self.flat), self.views(self.gradient)
         for index, (weight, _) in enumerate(self.layers):
@@ -42,7 +45,7 @@ class Network:
             start = middle + outputs
         return layers
 
-    def __call__(self, values: Tensor, flat: Tensor | None = None) -> Tensor:
+    def forward(self, values: Tensor, flat: Tensor | None = None) -> Tensor:
         """(rows, inputs) → (rows, outputs) with the own weights or those in `flat`, by operations that
         autograd follows.
         """
@@ -95,10 +98,10 @@ class ForwardBackward:
             if index or inputs:
                 torch.mm(slope, network.layers[index][0].t(), out=self._slopes[index])
             if index:
-                self._damp(self._slopes[index], index - 1)
+                self._multiply_activation_slope(self._slopes[index], index - 1)
         return self._slopes[0]
 
-    def curve(self, direction: Tensor) -> None:
+    def add_penalty_gradient(self, direction: Tensor) -> None:
         """Add ∂/∂weights of Σ direction·∇ₓ(score) to the network's gradient, after `backward` from slopes of
         one.
 
@@ -114,11 +117,11 @@ class ForwardBackward:
             if index < len(self._tangents):
                 torch.mm(tangent, network.layers[index][0], out=self._tangents[index])
                 tangent = self._tangents[index]
-                self._damp(tangent, index)
+                self._multiply_activation_slope(tangent, index)
         for (weight, _), (into_weight, _) in zip(network.layer_gradients, self._additions, strict=True):
             weight.add_(into_weight)
 
-    def _damp(self, slope: Tensor, layer: int) -> None:
+    def _multiply_activation_slope(self, slope: Tensor, layer: int) -> None:
         """Multiply by the activation's slope: its output has the sign of its input, so the output
         is enough.
         """

@@ -18,58 +18,60 @@ SHOWN, ARROWS, HEAT, MESH = 300, 75, 30, 20
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """The state at one look; positions in the unit square."""
+class View:
+    """What can be seen of the two networks; positions in the unit square."""
 
-    epoch: int
     fake: Array  # (SHOWN, 2), from the same noise in every frame
     pull: Array  # (ARROWS, 2): −∇ of the generator's loss at the first of them
     heat: Array  # (HEAT, HEAT), row 0 at the bottom: the discriminator, from 0 (generated) to 1 (real)
     manifold: Array  # (MESH + 1, MESH + 1, 2), or (MESH² + 1, 2) of noise in one dimension; empty of more
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state at one evaluation."""
+
+    epoch: int
+    view: View
     discriminator_loss: float
     generator_loss: float
-    reading: Measurement
+    measurement: Measurement
 
 
 class Recorder:
-    """Takes frames of a game, always from the same noise."""
+    """Records views of a trainer's networks, always from the same noise."""
 
-    def __init__(self, game: LabTrainer) -> None:
-        self._game = game
-        self._noise = game.noise(SHOWN, torch_generator(game.seed, "lab", "shown"))
+    def __init__(self, trainer: LabTrainer) -> None:
+        self._trainer = trainer
+        self._noise = trainer.noise(SHOWN, torch_generator(trainer.seed, "lab", "shown"))
         ticks = (torch.arange(HEAT) + 0.5) / HEAT
         self._cells = torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"), dim=-1).reshape(-1, 2)
-        self._mesh, self._shape = _mesh(game.config.latent_dim)
+        self._mesh, self._shape = _mesh(trainer.config.latent_dim)
 
-    def take(self, losses: torch.Tensor, reading: Measurement) -> Snapshot:
-        """One frame; `losses` (epochs, 2) since the last one are averaged."""
-        game = self._game
-        fake = game.generate(self._noise)
+    def take(self, losses: torch.Tensor, measurement: Measurement) -> Snapshot:
+        """A snapshot; `losses` (epochs, 2) since the last one are averaged."""
         means = losses.mean(dim=0).tolist() if len(losses) else [float("nan")] * 2
+        return Snapshot(self._trainer.epoch, self.view(), means[0], means[1], measurement)
+
+    def view(self) -> View:
+        """The networks as they are now."""
+        trainer = self._trainer
+        fake = trainer.generate(self._noise)
         manifold = (
-            game.generate(self._mesh).numpy().reshape(self._shape)
+            trainer.generate(self._mesh).numpy().reshape(self._shape)
             if len(self._mesh)
             else np.zeros((0, 2), np.float32)
         )
-        return Snapshot(
-            game.epoch,
-            fake.numpy(),
-            game.pull(fake[:ARROWS]).numpy(),
-            self._heat(),
-            manifold,
-            means[0],
-            means[1],
-            reading,
-        )
+        return View(fake.numpy(), trainer.generator_gradient(fake[:ARROWS]).numpy(), self._heat(), manifold)
 
     def _heat(self) -> Array:
         """D(x), or the score itself where D is no probability: least squares' cut to [0, 1], a critic's
         stretched over it.
         """
-        scores = self._game.judge(self._cells)
-        if self._game.loss.probability:
+        scores = self._trainer.score(self._cells)
+        if self._trainer.loss.probability:
             scores = torch.sigmoid(scores)
-        elif self._game.config.loss == "least-squares":
+        elif self._trainer.config.loss == "least-squares":
             scores = scores.clamp(0, 1)
         else:
             scores = (scores - scores.min()) / (scores.max() - scores.min()).clamp_min(1e-12)
@@ -79,7 +81,7 @@ class Recorder:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """All frames of an attempt, stacked along the first axis."""
+    """All snapshots of an attempt, stacked along the first axis."""
 
     epoch: Column
     fake: Array
@@ -96,9 +98,9 @@ class Snapshots:
 
     @classmethod
     def of(cls, frames: list[Snapshot]) -> Self:
-        """Stack frames."""
+        """Stack snapshots."""
         own = {
-            name: np.stack([getattr(each, name) for each in frames])
+            name: np.stack([getattr(each.view, name) for each in frames])
             for name in ("fake", "pull", "heat", "manifold")
         }
         numbers: dict[str, list[Any]] = {
@@ -106,9 +108,9 @@ class Snapshots:
             for name in ("epoch", "discriminator_loss", "generator_loss")
         }
         numbers |= {
-            name: [getattr(each.reading, name) for each in frames] for name in ("w", "outside", "modes")
+            name: [getattr(each.measurement, name) for each in frames] for name in ("w", "outside", "modes")
         }
-        numbers |= {name: [getattr(each.reading, name).value for each in frames] for name in ("kl", "js")}
+        numbers |= {name: [getattr(each.measurement, name).value for each in frames] for name in ("kl", "js")}
         columns: dict[str, Any] = {
             name: np.asarray(column, np.int64 if name in COUNTS else np.float64)
             for name, column in numbers.items()

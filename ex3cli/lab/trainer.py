@@ -8,9 +8,10 @@ from torch import Tensor
 
 from ex3cli.adversarial import clip_weights
 from ex3cli.lab.config import LabConfig
-from ex3cli.lab.distributions import Distribution
+from ex3cli.lab.distributions import Distribution, Points
 from ex3cli.lab.mlp import LOSSES, ForwardBackward, Network, make_optimizer
 from ex3cli.seeding import numpy_generator, torch_generator
+from ex3cli.training.ema import EMA
 
 
 def spread_noise(position: Tensor) -> Tensor:
@@ -23,7 +24,10 @@ BLOCK = 50
 
 
 class LabTrainer:
-    """Networks, optimizers and random numbers; internally, the unit square is [−1, 1]²."""
+    """Networks, optimizers and random numbers; internally, the unit square is [−1, 1]².
+
+    The states after n epochs, and the losses, do not depend on how `train` and `take_losses` divide them.
+    """
 
     def __init__(self, config: LabConfig, distribution: Distribution, seed: int) -> None:
         self.config, self.distribution, self.seed, self.epoch = config, distribution, seed, 0
@@ -36,42 +40,48 @@ class LabTrainer:
         self.discriminator = Network(
             [2, *inner, 1], config.negative_slope, torch_generator(seed, "lab", "discriminator")
         )
-        self.average = self.generator.flat.clone()
+        self.ema = EMA(self.generator, config.ema_decay)
         decays = config.beta1, config.beta2
         self._generator_update = make_optimizer(config.optimizer, self.generator.flat, config.lr_g, *decays)
         self._discriminator_update = make_optimizer(
             config.optimizer, self.discriminator.flat, config.lr_d, *decays
         )
-        self._claim_room()
+        self._allocate_buffers()
 
-    def _claim_room(self) -> None:
+    def _allocate_buffers(self) -> None:
         rows, turns = self.config.batch_size, self.config.d_steps
-        self._imitate = ForwardBackward(self.generator, rows * turns)  # for the discriminator's turns
-        self._generate = ForwardBackward(self.generator, rows)
-        self._judge = ForwardBackward(self.discriminator, 2 * rows)
-        self._criticise = ForwardBackward(self.discriminator, rows)
+        self._fake_pass = ForwardBackward(self.generator, rows * turns)  # for the discriminator's turns
+        self._generator_pass = ForwardBackward(self.generator, rows)
+        self._critic_pass = ForwardBackward(self.discriminator, 2 * rows)
+        self._generator_critic_pass = ForwardBackward(self.discriminator, rows)
         self._both = torch.empty(2 * rows, 2)
         self._slope_of_both, self._slope_of_one = torch.empty(2 * rows, 1), torch.empty(rows, 1)
         self._ones = torch.ones(rows, 1)
         self._real_scores = torch.empty(BLOCK, 2 * rows)
         self._fake_scores = torch.empty(BLOCK, rows)
+        self._losses: list[Tensor] = []
+        self._first_open = 0  # the first row of the block whose losses are not yet computed
 
-    def train(self, epochs: int) -> Tensor:
-        """Play `epochs` epochs; return the losses of discriminator and generator in the last updates of each,
-        (epochs, 2).
+    @torch.inference_mode()
+    def train(self, epochs: int) -> None:
+        """Train for `epochs` epochs."""
+        for _ in range(epochs):
+            row = self.epoch % BLOCK
+            if row == 0:
+                self._draw_block(self.epoch // BLOCK)
+            self._train_epoch(row)
+            self.epoch += 1
+            if row == BLOCK - 1:
+                self._compute_losses(BLOCK)
+
+    @torch.inference_mode()
+    def take_losses(self) -> Tensor:
+        """(epochs, 2): the losses of discriminator and generator in the last updates of each epoch since the
+        last call.
         """
-        losses = []
-        with torch.inference_mode():
-            while epochs > 0:
-                if self.epoch % BLOCK == 0:
-                    self._draw_block(self.epoch // BLOCK)
-                start = self.epoch % BLOCK
-                count = min(epochs, BLOCK - start)
-                for row in range(start, start + count):
-                    self._play(row)
-                self.epoch, epochs = self.epoch + count, epochs - count
-                losses.append(self._losses(start, start + count))
-        return torch.cat(losses)
+        self._compute_losses(self.epoch % BLOCK)
+        losses, self._losses = self._losses, []
+        return torch.cat(losses) if losses else torch.empty(0, 2)
 
     def noise(self, count: int, draws: torch.Generator) -> Tensor:
         """(count, latent_dim) of noise as the generator is fed it, see `spread_noise`."""
@@ -82,16 +92,18 @@ class LabTrainer:
 
     @torch.inference_mode()
     def generate(self, noise: Tensor) -> Tensor:
-        """(n, 2) points of the square from noise, by the running mean of the generator's weights."""
-        return (self.generator(noise, self.average) + 1) / 2
+        """(n, 2) points of the square from noise, by the averaged generator."""
+        points: Tensor = (self.ema.model(noise) + 1) / 2
+        return points
 
     @torch.inference_mode()
-    def judge(self, points: Tensor) -> Tensor:
+    def score(self, points: Tensor) -> Tensor:
         """(n,) scores of points of the square."""
-        return self.discriminator(2 * points - 1)[:, 0]
+        scores: Tensor = self.discriminator(2 * points - 1)[:, 0]
+        return scores
 
     @torch.inference_mode()
-    def pull(self, points: Tensor) -> Tensor:
+    def generator_gradient(self, points: Tensor) -> Tensor:
         """(n, 2): −∇ of the generator's loss of each point, where that point would have to move to lower it
         fastest.
         """
@@ -107,60 +119,108 @@ class LabTrainer:
         points = self.distribution.draw(
             BLOCK * turns * rows, numpy_generator(self.seed, "lab", "real", block)
         ).points
-        self._real = torch.from_numpy((2 * points - 1).astype(np.float32)).view(BLOCK, turns, rows, 2)
+        self._real = _network_coordinates(points).view(BLOCK, turns, rows, 2)
         draws = torch_generator(self.seed, "lab", "noise", block)
         each = turns + config.g_steps
         self._noise = self.noise(BLOCK * each * rows, draws).view(BLOCK, each * rows, config.latent_dim)
         self._positions = torch.rand(BLOCK, turns, rows, 1, generator=draws)
 
-    def _play(self, row: int) -> None:
-        config, discriminator, generator = self.config, self.discriminator, self.generator
-        rows, turns = config.batch_size, config.d_steps
-        noise, real = self._noise[row], self._real[row]
-        fake = self._imitate.forward(noise[: rows * turns])
+    def _train_epoch(self, row: int) -> None:
+        rows, turns, steps = self.config.batch_size, self.config.d_steps, self.config.g_steps
+        noise = self._noise[row]
+        fake = self._fake_pass.forward(noise[: rows * turns]).view(turns, rows, 2)
         for turn in range(turns):
-            self._both[:rows] = real[turn]
-            self._both[rows:] = fake[turn * rows : (turn + 1) * rows]
-            scores = self._judge.forward(self._both)
-            self._judge.backward(self.loss.slopes.of_discriminator(scores, self._slope_of_both))
-            if config.loss == "wgan-gp":
-                self._penalise(self._positions[row, turn])
-            elif config.r1_gamma and config.loss != "wgan-clip":
-                self._smooth(real[turn])
-            self._discriminator_update.step(discriminator.flat, discriminator.gradient)
-            if config.loss == "wgan-clip":
-                clip_weights([discriminator.flat], config.weight_clip)
+            scores = self._update_discriminator(self._real[row, turn], fake[turn], self._positions[row, turn])
         self._real_scores[row] = scores[:, 0]
-        for turn in range(turns, turns + config.g_steps):
-            made = self._generate.forward(noise[turn * rows : (turn + 1) * rows])
-            scores = self._criticise.forward(made)
-            slope = self.loss.slopes.of_generator(scores, self._slope_of_one)
-            self._generate.backward(self._criticise.backward(slope, weights=False, inputs=True))
-            self._generator_update.step(generator.flat, generator.gradient)
+        for batch in noise[rows * turns :].view(steps, rows, -1):
+            scores = self._update_generator(batch)
         self._fake_scores[row] = scores[:, 0]
-        self.average.lerp_(generator.flat, 1 - config.ema_decay)
+        self._average()
 
-    def _penalise(self, positions: Tensor) -> None:
+    def _update_discriminator(self, real: Tensor, fake: Tensor, positions: Tensor) -> Tensor:
+        """One update; returns the scores of real and of generated points before it, (2·batch, 1).
+
+        Parameters
+        ----------
+        real, fake : (batch, 2).
+        positions : (batch, 1), where the gradient penalty is taken between them.
+        """
+        config, discriminator = self.config, self.discriminator
+        self._both[: len(real)], self._both[len(real) :] = real, fake
+        scores = self._critic_pass.forward(self._both)
+        self._critic_pass.backward(self.loss.slopes.of_discriminator(scores, self._slope_of_both))
+        if config.loss == "wgan-gp":
+            self._add_gradient_penalty(positions)
+        elif config.r1_gamma and config.loss != "wgan-clip":
+            self._add_r1_penalty(real)
+        self._discriminator_update.step(discriminator.flat, discriminator.gradient)
+        if config.loss == "wgan-clip":
+            clip_weights([discriminator.flat], config.weight_clip)
+        return scores
+
+    def _update_generator(self, noise: Tensor) -> Tensor:
+        """One update; returns the scores of the generated points before it, (batch, 1)."""
+        scores = self._generator_critic_pass.forward(self._generator_pass.forward(noise))
+        slope = self.loss.slopes.of_generator(scores, self._slope_of_one)
+        self._generator_pass.backward(self._generator_critic_pass.backward(slope, weights=False, inputs=True))
+        self._generator_update.step(self.generator.flat, self.generator.gradient)
+        return scores
+
+    def _average(self) -> None:
+        self.ema.update(1 - self.config.ema_decay)
+
+    @torch.inference_mode()
+    def update_discriminator_alone(self, draws: torch.Generator, points: np.random.Generator) -> None:
+        """One more update of the discriminator, outside of the epochs and their random numbers.
+
+        Parameters
+        ----------
+        draws, points : give the noise and the real points of the batch.
+        """
+        rows = self.config.batch_size
+        fake = self.generator(self.noise(rows, draws))
+        self._update_discriminator(
+            _network_coordinates(self.distribution.draw(rows, points).points),
+            fake,
+            torch.rand(rows, 1, generator=draws),
+        )
+
+    @torch.inference_mode()
+    def update_generator_alone(self, draws: torch.Generator) -> None:
+        """One more update of the generator, outside of the epochs and their random numbers."""
+        self._update_generator(self.noise(self.config.batch_size, draws))
+        self._average()
+
+    def _add_gradient_penalty(self, positions: Tensor) -> None:
         """Add the slope of λ·E[(‖∇D(x̂)‖ − 1)²] to the discriminator's gradient; see `adversarial`."""
         rows = self.config.batch_size
         between = torch.lerp(self._both[:rows], self._both[rows:], positions)
-        self._criticise.forward(between)
-        gradient = self._criticise.backward(self._ones, weights=False, inputs=True)
+        self._generator_critic_pass.forward(between)
+        gradient = self._generator_critic_pass.backward(self._ones, weights=False, inputs=True)
         norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
         factor = (1 - norm.clamp_min(1e-12).reciprocal_()).mul_(2 * self.config.gp_weight / rows)
-        self._criticise.curve(gradient * factor)
+        self._generator_critic_pass.add_penalty_gradient(gradient * factor)
 
-    def _smooth(self, real: Tensor) -> None:
+    def _add_r1_penalty(self, real: Tensor) -> None:
         """Add the slope of γ/2·E‖∇D(x)‖² over real x: R1 of Mescheder et al. 2018 (arXiv 1801.04406),
         equation 9.
         """
-        self._criticise.forward(real)
-        gradient = self._criticise.backward(self._ones, weights=False, inputs=True)
-        self._criticise.curve(gradient * (self.config.r1_gamma / len(real)))
+        self._generator_critic_pass.forward(real)
+        gradient = self._generator_critic_pass.backward(self._ones, weights=False, inputs=True)
+        self._generator_critic_pass.add_penalty_gradient(gradient * (self.config.r1_gamma / len(real)))
 
-    def _losses(self, start: int, stop: int) -> Tensor:
+    def _compute_losses(self, stop: int) -> None:
+        """Add the losses of the block's rows from the first open one to `stop`."""
+        start, self._first_open = self._first_open, stop % BLOCK
+        if start == stop:
+            return
         rows = self.config.batch_size
         both, fake = self._real_scores[start:stop], self._fake_scores[start:stop]
         objective = self.loss.objective
         critic = torch.vmap(objective.critic_loss)(both[:, :rows], both[:, rows:])
-        return torch.stack([critic, torch.vmap(objective.generator_loss)(fake)], dim=1)
+        self._losses.append(torch.stack([critic, torch.vmap(objective.generator_loss)(fake)], dim=1))
+
+
+def _network_coordinates(points: Points) -> Tensor:
+    """Points of the unit square in [−1, 1]², in single precision."""
+    return torch.from_numpy((2 * points - 1).astype(np.float32))

@@ -2,15 +2,25 @@
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from ex3cli.errors import InterruptedTrainingError
+from ex3cli.errors import InterruptedTrainingError, UsageError
 from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import Distribution
-from ex3cli.lab.evaluation import GENERATED, Look, Measurement, ReferenceSample, Verdict, converged_at, judge
+from ex3cli.lab.evaluation import (
+    GENERATED,
+    WINDOW,
+    Evaluation,
+    Measurement,
+    ReferenceSample,
+    Verdict,
+    converged_at,
+    judge,
+)
 from ex3cli.lab.snapshots import Recorder, Snapshot, Snapshots
 from ex3cli.lab.trainer import LabTrainer
 from ex3cli.runs.run import Run
@@ -25,19 +35,109 @@ from ex3cli.training.progress import Progress
 class Trained:
     """The result of a training: its last attempt, and the records of all attempts."""
 
-    game: LabTrainer
-    film: Snapshots
+    trainer: LabTrainer
+    snapshots: Snapshots
     verdict: Verdict
     attempts: tuple[Attempt, ...]
-    ruler: ReferenceSample
+    reference: ReferenceSample
     last: Measurement
     training_seconds: float  # of the last attempt's epochs alone
-    looking_seconds: float  # of its measurements and frames
+    evaluation_seconds: float  # of its measurements and snapshots
 
 
 def attempt_seed(seed: int, attempt: int) -> int:
     """The seed of an attempt: the run's seed for the first one, a derived seed for each retry."""
     return seed if attempt == 1 else child_seed(seed, "lab", "attempt", attempt)
+
+
+def check_epochs(config: LabConfig, given: Collection[str]) -> None:
+    """Check that the numbers of epochs and the evaluation interval are compatible.
+
+    Parameters
+    ----------
+    given : names of the settings that the user chose.
+
+    Raises
+    ------
+    UsageError : they are not, because of a given setting.
+    """
+    if config.max_epochs < config.min_epochs and "min_epochs" in given:
+        raise UsageError(
+            f"--min-epochs {config.min_epochs:,} exceeds --max-epochs {config.max_epochs:,}",
+            "lower --min-epochs or raise --max-epochs",
+        )
+    if config.max_epochs // config.eval_interval < WINDOW and "eval_interval" in given:
+        most = config.max_epochs // WINDOW
+        raise UsageError(
+            f"--eval-interval {config.eval_interval:,} allows fewer than {WINDOW} evaluations in "
+            f"{config.max_epochs:,} epochs; convergence needs {WINDOW}",
+            f"use --eval-interval {most} or less"
+            if most
+            else f"use --max-epochs {WINDOW * config.eval_interval} or more",
+        )
+
+
+class LabAttempt:
+    """One attempt: epochs, and an evaluation before the first and after each `eval_interval` of them.
+
+    Its driver calls `evaluate` once, and then `step` until it is `over`. How many epochs each step takes does
+    not change the results.
+    """
+
+    def __init__(self, config: LabConfig, reference: ReferenceSample, seed: int) -> None:
+        self.config, self.reference = config, reference
+        self.trainer = LabTrainer(config, reference.distribution, seed)
+        self.recorder = Recorder(self.trainer)
+        self.evaluations: list[Evaluation] = []
+        self.snapshots: list[Snapshot] = []
+        self.since: int | None = None  # the epoch since which every evaluation meets the rule
+        self.finite = True
+        self.training_seconds = self.evaluation_seconds = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the attempt is over: converged, at its last epoch, or with weights that are no numbers."""
+        epoch = self.trainer.epoch
+        converged = self.since is not None and epoch >= self.config.min_epochs
+        return converged or epoch >= self.config.max_epochs or not self.finite
+
+    @property
+    def next_evaluation(self) -> int:
+        """The epoch of the next evaluation."""
+        interval = self.config.eval_interval
+        return min((self.trainer.epoch // interval + 1) * interval, self.config.max_epochs)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the evaluations so far."""
+        baseline, modes = self.reference.baseline, self.reference.distribution.modes
+        return judge(self.evaluations, baseline, modes, self.since, finite=self.finite)
+
+    def step(self, epochs: int) -> int:
+        """Train for at most that many epochs, at most to the next evaluation, which is then made; returns the
+        number of epochs.
+        """
+        due = self.next_evaluation
+        epochs = min(epochs, due - self.trainer.epoch)
+        began = time.perf_counter()
+        self.trainer.train(epochs)
+        self.training_seconds += time.perf_counter() - began
+        if self.trainer.epoch == due:
+            self.evaluate()
+        return epochs
+
+    def evaluate(self) -> None:
+        """Measure generated points, and record a snapshot."""
+        began = time.perf_counter()
+        trainer, reference = self.trainer, self.reference
+        averaged, discriminator = trainer.ema.model.flat, trainer.discriminator.flat
+        self.finite = bool(torch.isfinite(averaged).all() and torch.isfinite(discriminator).all())
+        noise = trainer.noise(GENERATED, torch_generator(trainer.seed, "lab", "measured", trainer.epoch))
+        measurement = reference.measure(trainer.generate(noise).double().numpy())
+        self.evaluations.append(Evaluation(trainer.epoch, measurement))
+        self.snapshots.append(self.recorder.take(trainer.take_losses(), measurement))
+        self.since = converged_at(self.evaluations, reference.baseline, reference.distribution.modes)
+        self.evaluation_seconds += time.perf_counter() - began
 
 
 @torch_threads(1)  # products this small are not worth a second one
@@ -50,7 +150,7 @@ def train(
     max_attempts: int = 3,
     decided: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """Train until an attempt converges; every attempt is entered in `attempts.jsonl`, every look in
+    """Train until an attempt converges; every attempt is entered in `attempts.jsonl`, every evaluation in
     `metrics.jsonl`.
 
     Parameters
@@ -64,15 +164,15 @@ def train(
     """
     log = AttemptLog(run.path)
     with GracefulStop() as stop:
-        ruler = ReferenceSample(distribution, run.manifest.seed)
+        reference = ReferenceSample(distribution, run.manifest.seed)
         for number in range(1, max_attempts + 1):
-            course = _Course(config, distribution, run, ruler, number, progress)
-            course.play(stop)
-            verdict = course.verdict()
+            attempt = LabAttempt(config, reference, attempt_seed(run.manifest.seed, number))
+            _run_attempt(attempt, number, run, progress, stop)
+            verdict = attempt.verdict
             log.record(
                 Attempt(
                     number,
-                    course.game.seed,
+                    attempt.trainer.seed,
                     "converged" if verdict.converged else "failed",
                     verdict.reason,
                     verdict.epoch,
@@ -83,93 +183,53 @@ def train(
             decided()
             if verdict.converged:
                 break
-    film = Snapshots.of(course.frames)
-    seconds = course.training_seconds, course.looking_seconds
     return Trained(
-        course.game, film, verdict, tuple(log.entries()), ruler, course.looks[-1].reading, *seconds
+        attempt.trainer,
+        Snapshots.of(attempt.snapshots),
+        verdict,
+        tuple(log.entries()),
+        reference,
+        attempt.evaluations[-1].measurement,
+        attempt.training_seconds,
+        attempt.evaluation_seconds,
     )
 
 
-class _Course:
-    """One attempt: epochs in stretches, a look after each."""
+def _run_attempt(attempt: LabAttempt, number: int, run: Run, progress: Progress, stop: GracefulStop) -> None:
+    """Train to the end of the attempt; a line of `metrics.jsonl` for each evaluation."""
+    title = "training" if number == 1 else f"training, attempt {number}"
+    progress.start(title, attempt.config.max_epochs, "epochs")
+    try:
+        attempt.evaluate()
+        run.metrics.append(_metrics(attempt, number))
+        while not attempt.over:
+            if stop.requested:
+                raise _interrupted(attempt, number, run, stop)
+            epochs = attempt.step(attempt.config.eval_interval)
+            run.metrics.append(_metrics(attempt, number))
+            newest = attempt.evaluations[-1].measurement
+            progress.advance(epochs, KL=newest.kl.value, JS=newest.js.value, W=newest.w)
+    finally:
+        progress.stop()
 
-    def __init__(
-        self,
-        config: LabConfig,
-        distribution: Distribution,
-        run: Run,
-        ruler: ReferenceSample,
-        number: int,
-        progress: Progress,
-    ) -> None:
-        self.config, self.run, self.ruler, self.number, self.progress = config, run, ruler, number, progress
-        self.game = LabTrainer(config, distribution, attempt_seed(run.manifest.seed, number))
-        self.camera = Recorder(self.game)
-        self.looks: list[Look] = []
-        self.frames: list[Snapshot] = []
-        self.since: int | None = None
-        self.finite = True
-        self.training_seconds = self.looking_seconds = 0.0
 
-    def play(self, stop: GracefulStop) -> None:
-        """Train to the end of the attempt."""
-        config, game = self.config, self.game
-        title = "training" if self.number == 1 else f"training, attempt {self.number}"
-        self.progress.start(title, config.max_epochs, "epochs")
-        try:
-            self._look(torch.empty(0, 2))
-            while game.epoch < config.max_epochs and self.finite:
-                if stop.requested:
-                    raise self._interrupted(stop)
-                began = time.perf_counter()
-                losses = game.train(min(config.eval_interval, config.max_epochs - game.epoch))
-                self.training_seconds += time.perf_counter() - began
-                self._look(losses)
-                newest = self.looks[-1].reading
-                self.progress.advance(len(losses), KL=newest.kl.value, JS=newest.js.value, W=newest.w)
-                self.since = converged_at(self.looks, self.ruler.floor, self.ruler.distribution.modes)
-                if self.since is not None and game.epoch >= config.min_epochs:
-                    break
-        finally:
-            self.progress.stop()
+def _metrics(attempt: LabAttempt, number: int) -> dict[str, Any]:
+    newest = attempt.snapshots[-1]
+    return {
+        "attempt": number,
+        "epoch": newest.epoch,
+        "discriminator_loss": newest.discriminator_loss,
+        "generator_loss": newest.generator_loss,
+        "kl": newest.measurement.kl.value,
+        "js": newest.measurement.js.value,
+        "w": newest.measurement.w,
+        "outside": newest.measurement.outside,
+        "modes": newest.measurement.modes,
+    }
 
-    def verdict(self) -> Verdict:
-        """What it came to."""
-        return judge(
-            self.looks, self.ruler.floor, self.ruler.distribution.modes, self.since, finite=self.finite
-        )
 
-    def _look(self, losses: torch.Tensor) -> None:
-        began = time.perf_counter()
-        game = self.game
-        self.finite = bool(
-            torch.isfinite(game.average).all() and torch.isfinite(game.discriminator.flat).all()
-        )
-        points = game.generate(
-            game.noise(GENERATED, torch_generator(game.seed, "lab", "measured", game.epoch))
-        )
-        reading = self.ruler.measure(points.double().numpy())
-        self.looks.append(Look(game.epoch, reading))
-        self.frames.append(self.camera.take(losses, reading))
-        newest = self.frames[-1]
-        self.run.metrics.append(
-            {
-                "attempt": self.number,
-                "epoch": game.epoch,
-                "discriminator_loss": newest.discriminator_loss,
-                "generator_loss": newest.generator_loss,
-                "kl": reading.kl.value,
-                "js": reading.js.value,
-                "w": reading.w,
-                "outside": reading.outside,
-                "modes": reading.modes,
-            }
-        )
-        self.looking_seconds += time.perf_counter() - began
-
-    def _interrupted(self, stop: GracefulStop) -> InterruptedTrainingError:
-        where = f"attempt {self.number}, at epoch {self.game.epoch:,}"
-        self.run.mark("interrupted", where)
-        number = stop.signal_number or 2
-        remedy = f"run it again, from its seed it takes the same course: {shlex.join(self.run.manifest.argv)}"
-        return InterruptedTrainingError(f"stopped in {where}", remedy, number)
+def _interrupted(attempt: LabAttempt, number: int, run: Run, stop: GracefulStop) -> InterruptedTrainingError:
+    where = f"attempt {number}, at epoch {attempt.trainer.epoch:,}"
+    run.mark("interrupted", where)
+    remedy = f"run it again, from its seed it takes the same course: {shlex.join(run.manifest.argv)}"
+    return InterruptedTrainingError(f"stopped in {where}", remedy, stop.signal_number or 2)

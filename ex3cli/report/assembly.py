@@ -1,4 +1,4 @@
-"""The whole report: the questions of the exercise in the order that is asked for, and what is missing."""
+"""The report: the answers to the questions of the exercise, and the missing results."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,19 +19,22 @@ from ex3cli.report.sections import (
 )
 from ex3cli.report.source import DamagedError, MissingError, ResultSource
 from ex3cli.report.words import listed
+from ex3cli.training.progress import NullProgress, Progress
 
 Builder = Callable[[ResultSource], Part]
 
 UNREADABLE = (KeyError, TypeError, ValueError, IndexError, AttributeError)
-"""What a result of another version, with other keys, makes a builder stumble over: a gap, and not the end of
-the page.
-"""
+"""Errors of a builder that reads a result with unexpected keys. They become a gap."""
 TITLE = "Distances, few labels, and two kinds of GAN"
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question of the exercise, and what answers it; `answer` gives the answer in short."""
+    """A question of the exercise.
+
+    builders : each returns one part of the section.
+    answer : returns the short answer, in one or two sentences.
+    """
 
     title: str
     text: str
@@ -81,6 +84,7 @@ QUESTIONS = {
         (
             curves.losses,
             gans.side_by_side,
+            gans.grids,
             convergence.failures,
             gans.quality,
             correlation.meaning,
@@ -97,33 +101,40 @@ QUESTIONS = {
     ),
 }
 ATTACHED_TO = "lab"
-"""The section of pictures that are handed in besides, such as a screenshot of GAN Lab; else the last one."""
+"""The section that shows attached pictures, such as a screenshot of GAN Lab; otherwise the last section."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the page and the PDF show."""
+    """The content of the page and the PDF."""
 
     sections: list[Section]
 
     @property
     def gaps(self) -> list[MissingResult]:
-        """All that is missing, each thing once."""
+        """The missing results, each once."""
         return list(dict.fromkeys(gap for section in self.sections for gap in section.gaps))
 
 
 def assemble(
-    archive: ResultSource, questions: Sequence[str] = tuple(QUESTIONS), attached: Sequence[Figure] = ()
+    archive: ResultSource,
+    questions: Sequence[str] = tuple(QUESTIONS),
+    attached: Sequence[Figure] = (),
+    progress: Progress | None = None,
 ) -> Report:
-    """Answer the questions in the order given; what is not there or is damaged becomes a gap that says what
-    to do.
-    """
-    sections = [_section(archive, name, QUESTIONS[name]) for name in questions]
+    """Answer the questions in the given order. A missing or damaged result becomes a gap with its remedy."""
+    listener = progress or NullProgress()
+    listener.start("reading", len(questions), "sections")
+    sections = []
+    for name in questions:
+        sections.append(_section(archive, name, QUESTIONS[name]))
+        listener.advance()
+    listener.stop()
     if attached:
         place = questions.index(ATTACHED_TO) if ATTACHED_TO in questions else len(questions) - 1
-        figures = [replace(each, label=f"attached-{number}") for number, each in enumerate(attached, 1)]
-        said = f"Added by hand: {listed([refer(each.label) for each in figures])}."
-        part = Part("Attached", [said], figures=figures)
+        figures = [replace(figure, label=f"attached-{number}") for number, figure in enumerate(attached, 1)]
+        sentence = f"Added by hand: {listed([refer(figure.label) for figure in figures])}."
+        part = Part("Attached", [sentence], figures=figures)
         sections[place] = replace(sections[place], parts=[*sections[place].parts, part])
     return Report(numbered(sections))
 
@@ -136,7 +147,7 @@ def _section(archive: ResultSource, name: str, question: Question) -> Section:
     try:
         answer = question.answer(archive)
     except (MissingError, ArtifactError, *UNREADABLE):
-        answer = ""  # its parts name what is missing
+        answer = ""  # the parts name the missing results
     return Section(name, question.title, question.text, parts, answer)
 
 
@@ -148,8 +159,8 @@ def _built(archive: ResultSource, builder: Builder, title: str) -> Part:
         return Part("", gaps=[missing.gap])
     except ArtifactError as error:
         where = error.where if isinstance(error, DamagedError) else ""
-        cause = f"{error.cause}; nothing is put in its place"
+        cause = f"{error.cause}; no other run replaces it"
         return Part("", gaps=[MissingResult(title, cause, command, quick=False, damaged=True, where=where)])
     except UNREADABLE as error:
-        cause = f"a result cannot be read as this ex3 writes it ({type(error).__name__}: {error})"
+        cause = f"a result has another format ({type(error).__name__}: {error})"
         return Part("", gaps=[MissingResult(title, cause, command, quick=False, damaged=True)])

@@ -1,4 +1,4 @@
-"""What a student chooses for the report, as it was given or as it is remembered from the last time."""
+"""The choices of the author of a report: title page, questions, attached pictures."""
 
 import hashlib
 import io
@@ -22,7 +22,7 @@ LARGEST = 20_000_000  # bytes of an attached picture
 
 @dataclass(frozen=True)
 class Choices:
-    """Everything that `ex3 report` remembers; None stands for what was not given."""
+    """The choices that `ex3 report` stores; None means not given."""
 
     author: tuple[str, ...] | None = None
     title: str | None = None
@@ -33,12 +33,12 @@ class Choices:
 
     @property
     def about(self) -> About:
-        """What the title page shows."""
+        """The content of the title page."""
         return About(self.title or TITLE, self.course or "", self.author or (), self.link or ())
 
     @property
     def questions(self) -> tuple[str, ...]:
-        """The sections, by their names."""
+        """The names of the sections, in order."""
         return self.question or tuple(QUESTIONS)
 
     @property
@@ -56,11 +56,11 @@ def checked(
     attach: Sequence[Path] | None,
     caption: Sequence[str] | None,
 ) -> Choices:
-    """The choices that were given; an empty text forgets what is remembered.
+    """Validate the given choices. An empty text deletes the stored one.
 
     Raises
     ------
-    UsageError : a text, an address, a section or a picture cannot be used.
+    UsageError : a text, address, section or picture is invalid.
     """
     texts = {
         "--author": author,
@@ -71,10 +71,10 @@ def checked(
     }
     for option, values in texts.items():
         if not all(text is None or text.isprintable() for text in values or ()):
-            raise UsageError(f"{option} holds characters that cannot be printed", "give it on one line")
+            raise UsageError(f"{option} contains unprintable characters", "give it on one line")
     for address in filter(None, link or ()):
         if not address.startswith(("https://", "http://")):
-            raise UsageError(f"--link {address!r} is no web address", "begin it with https://")
+            raise UsageError(f"--link {address!r} is not a web address", "start it with https://")
     return Choices(
         _words(author),
         title,
@@ -121,7 +121,7 @@ def _picture(path: Path) -> bytes:
             out = io.BytesIO()
             picture.convert("RGB").save(out, "PNG", optimize=True)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UsageError(f"--attach {path}: no picture can be read there ({error})", "give a PNG") from error
+        raise UsageError(f"--attach {path} is not a readable picture ({error})", "give a PNG") from error
     return out.getvalue()
 
 
@@ -134,12 +134,12 @@ def _figure(data: bytes, caption: str) -> Figure:
 
 
 def remembered(folder: Path, given: Choices) -> Choices:
-    """The choices as given, and where they were not, those of the last report in the folder."""
+    """The given choices, completed by those of the last report in the folder."""
     try:
         stored = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         texts = {name: _text(stored.get(name)) for name in ("title", "course")}
         lists = {name: _texts(stored.get(name)) for name in ("author", "link", "question", "captions")}
-    except (OSError, ValueError, AttributeError):  # none yet, or not ours: it is written anew
+    except (OSError, ValueError, AttributeError):  # missing or damaged: it is written again
         return given
     asked = lists["question"]
     older = Choices(
@@ -164,7 +164,7 @@ def _texts(value: Any) -> tuple[str, ...] | None:
 
 
 def _kept(folder: Path, captions: Sequence[str]) -> tuple[tuple[bytes, str], ...] | None:
-    """The attached pictures of the last report; none where one is missing or unreadable."""
+    """The attached pictures of the last report; None if one is missing or unreadable."""
     try:
         return (
             tuple((_picture(_place(folder, at)), caption) for at, caption in enumerate(captions, 1)) or None
@@ -178,7 +178,7 @@ def _place(folder: Path, number: int) -> Path:
 
 
 def remember(folder: Path, chosen: Choices) -> None:
-    """Write the choices down for the next report."""
+    """Store the choices for the next report."""
     stored = {name: getattr(chosen, name) for name in ("author", "title", "course", "link", "question")}
     stored["captions"] = [caption for _, caption in chosen.attached or ()]
     pictures = {_place(folder, at): data for at, (data, _) in enumerate(chosen.attached or (), 1)}
@@ -186,7 +186,7 @@ def remember(folder: Path, chosen: Choices) -> None:
 
 
 def write_source(folder: Path, files: Mapping[str, bytes]) -> Path | None:
-    """Write the source; returns where a `report.typ` that was edited since is kept, if it was.
+    """Write the source of the PDF; returns the path to which an edited `report.typ` was renamed, or None.
 
     Raises
     ------

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 LEFT_OPEN = {
     ("vae", "features"): "the training's own",
-    ("vae", "penalty"): "chosen",
-    ("vae", "gamma"): "chosen",
+    ("vae", "svm_c"): "chosen",
+    ("vae", "svm_gamma"): "chosen",
     ("vae", "jobs"): "every processor",
 }
-"""What an evaluation's 0 or nothing stands for: settings that were not given, and that it found itself."""
+"""What 0 or an empty value of a setting means, by feature and setting."""
 
 
 def made_with(archive: "ResultSource") -> str:
-    """The days of the runs that were read, and the version of ex3."""
+    """The dates of the runs that were read, and the version of ex3."""
     runs = [run for run in archive.runs if run.name in archive.read]
     days = sorted((run.manifest.ended or run.manifest.started)[:10] for run in runs)
     made = f"made from runs of {' to '.join(dict.fromkeys([days[0], days[-1]]))}, " if days else ""
@@ -58,5 +58,5 @@ def making(run: "Run") -> Making:
 
 
 def _setting(command: str, name: str, value: Any) -> str:
-    told = option(value) if value else LEFT_OPEN.get((command.split()[0], name), option(value))
-    return f"{name} = {told}"
+    text = option(value) if value else LEFT_OPEN.get((command.split()[0], name), option(value))
+    return f"{name} = {text}"

@@ -19,7 +19,7 @@ Suits = Callable[[Run], bool]
 
 
 class MissingError(Exception):
-    """A part cannot be answered; carries the gap that the page shows."""
+    """A part lacks a result; `gap` is what the report shows instead."""
 
     def __init__(self, gap: MissingResult) -> None:
         super().__init__(gap.what)
@@ -27,7 +27,7 @@ class MissingError(Exception):
 
 
 class DamagedError(ArtifactError):
-    """A file that the page needs is not what its run's manifest says; carries the run's name."""
+    """A file differs from the manifest of its run; `where` is the name of the run."""
 
     def __init__(self, run: Run, error: ArtifactError) -> None:
         super().__init__(error.cause, error.remedy)
@@ -35,47 +35,37 @@ class DamagedError(ArtifactError):
 
 
 class ResultSource:
-    """The user's runs and the shipped ones, read once.
+    """The user's runs and the bundled ones, and a record of the files that the report is made from.
 
-    A run that is damaged is never passed over in silence for an older or a shipped one: whatever would have
-    been looked for
-    in its folder is a gap, since it may have been the newest.
+    A damaged run is never replaced by an older or a bundled one, because it may be the latest: its category
+    becomes a gap.
 
     Parameters
     ----------
-    store : where the runs are.
-    options : added to every command that the page names, such as ("--artifacts", "elsewhere").
+    store : the runs.
+    options : words added to every command in the report, such as ("--artifacts", "elsewhere").
     """
 
     def __init__(self, store: Store, options: Sequence[str] = ()) -> None:
         self.store = store
         self._options = list(options)
-        self.runs: list[Run] = []
-        self.damaged: dict[str, str] = {}  # folder below the root, or reference/… -> what is wrong
-        self.read: dict[str, dict[str, str]] = {}  # run -> file that the page was made from -> SHA-256
-        for folder in store.folders():
-            try:
-                self.runs.append(store.open_folder(folder))
-            except ArtifactError as error:
-                self.damaged[self._name(folder)] = error.cause
-
-    def _name(self, folder: Any) -> str:
-        below = folder.is_relative_to(self.store.reference)
-        return (
-            f"{REFERENCE}/{folder.relative_to(self.store.reference)}"
-            if below
-            else str(folder.relative_to(self.store.root))
-        )
+        found = store.scan()
+        self.runs = list(found.runs)
+        self.damaged = {name: error.cause for name, error in found.damaged.items()}
+        self.read: dict[str, dict[str, str]] = {}  # run -> file in the report -> SHA-256
 
     def command(self, *words: str) -> str:
-        """A command line as the reader of this page has to type it."""
+        """A command line, with the options of this report."""
         return shlex.join([*words, *self._options])
 
     def newest(
         self, category: Sequence[str], command: str, gap: MissingResult, suits: Suits = lambda run: True
     ) -> Run:
-        """The user's newest complete run of a command at or below a category that suits; `gap` where there is
-        none.
+        """The user's latest complete run of a command below a category that `suits` accepts.
+
+        Raises
+        ------
+        MissingError : there is none; carries `gap`.
         """
         self.check(category, gap)
         mine = [
@@ -88,7 +78,7 @@ class ResultSource:
         return max(mine, key=lambda run: (run.manifest.started, run.name))
 
     def of(self, category: Sequence[str], command: str) -> list[Run]:
-        """Every run of a command at or below a category, in any state, the oldest first."""
+        """All runs of a command below a category, in any state, oldest first."""
         found = [
             run
             for run in self.runs
@@ -97,14 +87,17 @@ class ResultSource:
         return sorted(found, key=lambda run: (run.manifest.started, run.name))
 
     def shipped(self, category: Sequence[str], command: str) -> Run | None:
-        """The shipped run of a category, and none of those beside it; None where there is none."""
+        """The default bundled run of a category, or None."""
         return next((run for run in self.of(category, command) if run.name == reference_name(category)), None)
 
     def taken(
         self, category: Sequence[str], command: str, gap: MissingResult, *, must_converge: bool = False
     ) -> Run:
-        """The training that every command would take unasked: the user's newest complete one, else the
-        shipped one.
+        """The default training: the user's latest complete one, else the bundled one.
+
+        Raises
+        ------
+        MissingError : there is none; carries `gap`.
         """
         self.check(category, gap)
         if not self.of(category, command):
@@ -115,9 +108,9 @@ class ResultSource:
             raise MissingError(MissingResult(gap.what, error.cause, gap.command, gap.quick)) from error
 
     def attempts(self, category: Sequence[str], command: str) -> tuple[list[Attempt], list[Run], bool]:
-        """The user's attempts in a category, oldest first, their runs, and whether they are the bundled ones.
+        """The attempts in a category, oldest first, their runs, and whether they are bundled.
 
-        Where the user has made none, but for studies, those of the shipped run.
+        Bundled attempts are returned only if the user has none. Studies are excluded.
         """
         runs = [
             run for run in self.of(category, command) if not run.is_reference and not run.manifest.is_study
@@ -137,43 +130,39 @@ class ResultSource:
         )
 
     def check(self, category: Sequence[str], gap: MissingResult) -> None:
-        """Raise the damage on a category as a gap: what lies there may be what is looked for."""
+        """Raise a MissingError if a run of the category is damaged: it may be the one that is needed."""
         for name, cause in self.damaged.items():
             place = name.split("/")
             if place[: len(category)] == list(category) or place == [REFERENCE, *category]:
                 raise MissingError(damage(gap, cause, name, self.command("ex3", "runs", "verify")))
 
     def json(self, run: Run, file: str) -> Any:
-        """A JSON file of a run, verified, with the infinities that JSON lacks put back."""
+        """A JSON file of a run, verified; non-finite numbers are restored."""
         return json.loads(self.bytes(run, file), object_hook=from_jsonable)
 
     def bytes(self, run: Run, file: str) -> "builtins.bytes":
-        """A file of a run, verified and remembered as read."""
+        """A file of a run, verified and recorded as read."""
         data = self._verified(run, file)
         self._remember(run, file)
         return data
 
     def peek(self, run: Run, file: str) -> Any:
-        """A JSON file of a run that may turn out not to be wanted, verified, and not remembered."""
+        """A JSON file of a run, verified but not recorded as read."""
         return json.loads(self._verified(run, file), object_hook=from_jsonable)
 
     def tensors(self, run: Run, file: str) -> dict[str, NDArray[Any]]:
-        """A safetensors file of a run as arrays, verified and remembered as read."""
+        """The arrays of a safetensors file of a run, verified and recorded as read."""
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
         try:
             return dict(load(self.bytes(run, file)))
-        except (
-            SafetensorError,
-            KeyError,
-            TypeError,
-        ) as error:  # the last two for types of numbers that NumPy lacks
+        except (SafetensorError, KeyError, TypeError) as error:  # the last two: types that NumPy lacks
             cause = f"{run.path / file} is not a safetensors file of NumPy's types: {error}"
-            raise DamagedError(run, ArtifactError(cause, "make the run again")) from error
+            raise DamagedError(run, ArtifactError(cause, "repeat the run")) from error
 
     def attempts_in(self, run: Run) -> list[Attempt]:
-        """The attempts of one run, verified and remembered as read."""
+        """The attempts of one run, verified and recorded as read."""
         found = self._attempts(run)
         if found:
             self._remember(run, "attempts.jsonl")
@@ -196,15 +185,15 @@ class ResultSource:
     def _remember(self, run: Run, file: str) -> None:
         recorded = run.manifest.files.get(file)
         self.read.setdefault(run.name, {})[file] = (
-            recorded["sha256"] if recorded else "not recorded while it is under way"
+            recorded["sha256"] if recorded else "not recorded while the run is unfinished"
         )
 
 
 def damage(gap: MissingResult, cause: str, where: str, remedy: str) -> MissingResult:
-    """The gap that damage leaves."""
+    """The gap for a damaged run."""
     return MissingResult(
         gap.what,
-        f"{where} is damaged, and nothing is put in its place: {cause}",
+        f"{where} is damaged and is not replaced by another run: {cause}",
         remedy,
         quick=False,
         damaged=True,
@@ -213,7 +202,7 @@ def damage(gap: MissingResult, cause: str, where: str, remedy: str) -> MissingRe
 
 
 def derived_from(run: Run, source: Run) -> bool:
-    """Whether a result was computed from this very run, by digest."""
+    """Whether a result was computed from this run, by the digest of its manifest."""
     return source.manifest.digest in run.manifest.sources.values()
 
 

@@ -1,4 +1,4 @@
-"""Two runs' files compared: equal, or how far apart their numbers and pixels are."""
+"""Comparison of the files of two runs: equality, or the largest difference of numbers and pixels."""
 
 import io
 import json
@@ -13,28 +13,28 @@ import numpy as np
 from ex3cli.errors import ArtifactError
 from ex3cli.runs.formats import SCHEMA, canonical_skops, tensors_from_bytes
 
-# the largest difference and the value for scale; None where more differs than numbers
-_Apart = tuple[float, float] | None
+_Difference = tuple[float, float] | None
+"""The largest difference and a value for scale; None if more than numbers differs."""
 
 
 @dataclass(frozen=True)
 class FileDiff:
-    """One file against another of the same name."""
+    """The comparison of two files of the same name."""
 
     file: str
     condition: str  # same, differs, missing (in the new version)
-    # of numbers at one place, where no more differs; in JSON the largest for its size
-    largest_difference: float | None = None
-    # for scale: the largest of tensors, in JSON the one that differs so, of pixels 255
-    largest_value: float | None = None
+    largest_difference: float | None = (
+        None  # None if more than numbers differs; in JSON the relatively largest
+    )
+    largest_value: float | None = None  # for scale: of the tensors, of that number in JSON, 255 for pixels
 
 
 def compare_files(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[FileDiff]:
-    """Each file of `old` against that of `new`, by name; files that only `new` has do not matter."""
-    return [_likeness(name, data, new.get(name)) for name, data in sorted(old.items())]
+    """Compare each file of `old` with the file of that name in `new`; other files of `new` are ignored."""
+    return [_file_diff(name, data, new.get(name)) for name, data in sorted(old.items())]
 
 
-def _likeness(name: str, old: bytes, new: bytes | None) -> FileDiff:
+def _file_diff(name: str, old: bytes, new: bytes | None) -> FileDiff:
     if new is None:
         return FileDiff(name, "missing")
     if old == new:
@@ -42,15 +42,15 @@ def _likeness(name: str, old: bytes, new: bytes | None) -> FileDiff:
     measure = next((each for ending, each in _MEASURES.items() if name.endswith(ending)), None)
     try:
         apart = measure(old, new) if measure else None
-    except (ArtifactError, ValueError, KeyError, OSError, zipfile.BadZipFile):  # one of them is no such file
+    except (ArtifactError, ValueError, KeyError, OSError, zipfile.BadZipFile):  # one of the files is invalid
         apart = None
-    # the same content, however each was written
+    # equal content in different encodings
     if apart and name.endswith((".png", ".skops")) and not apart[0]:
         return FileDiff(name, "same")
     return FileDiff(name, "differs", *(apart or ()))
 
 
-def _tensors_apart(old: bytes, new: bytes) -> _Apart:
+def _tensor_difference(old: bytes, new: bytes) -> _Difference:
     before, after = (tensors_from_bytes(data, Path("tensors")) for data in (old, new))
     kinds = [{key: (tensor.shape, tensor.dtype) for key, tensor in each.items()} for each in (before, after)]
     if kinds[0] != kinds[1]:
@@ -67,29 +67,27 @@ def _tensors_apart(old: bytes, new: bytes) -> _Apart:
     return max(gaps), max(sizes)
 
 
-def _lines_apart(old: bytes, new: bytes) -> _Apart:
+def _json_lines_difference(old: bytes, new: bytes) -> _Difference:
     before, after = ([json.loads(line) for line in data.splitlines()] for data in (old, new))
-    return _numbers_apart(before, after)
+    return _number_difference(before, after)
 
 
-def _document_apart(old: bytes, new: bytes) -> _Apart:
-    return _numbers_apart(json.loads(old), json.loads(new))
+def _json_difference(old: bytes, new: bytes) -> _Difference:
+    return _number_difference(json.loads(old), json.loads(new))
 
 
-def _numbers_apart(old: Any, new: Any) -> _Apart:
-    """Of the numbers that differ the two that do so most for their size; one that was 0 comes after all
-    others.
-    """
+def _number_difference(old: Any, new: Any) -> _Difference:
+    """The relatively largest difference of numbers; differences from 0 come last."""
     pairs = [(abs(one - other), abs(one)) for one, other in _numbers(old, new) if one != other]
     return max(pairs, key=lambda pair: (pair[1] > 0, pair[0] / (pair[1] or 1)), default=None)
 
 
 def _numbers(old: Any, new: Any) -> Iterator[tuple[float, float]]:
-    """The numbers at the same places.
+    """Pairs of numbers at the same position.
 
     Raises
     ------
-    ValueError : something else differs.
+    ValueError : more than numbers differs.
     """
     if _is_number(old) and _is_number(new):
         yield old, new
@@ -100,22 +98,20 @@ def _numbers(old: Any, new: Any) -> Iterator[tuple[float, float]]:
         for one, other in zip(old, new, strict=True):
             yield from _numbers(one, other)
     elif type(old) is not type(new) or old != new:
-        raise ValueError("they differ by more than numbers")
+        raise ValueError("more than numbers differs")
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _estimators_apart(old: bytes, new: bytes) -> _Apart:
-    """Of two skops files: how far apart their arrays and numbers are."""
-    return _numbers_apart(_estimator(old), _estimator(new)) or (0.0, 0.0)
+def _estimator_difference(old: bytes, new: bytes) -> _Difference:
+    """The largest difference of the arrays and numbers of two skops files."""
+    return _number_difference(_estimator(old), _estimator(new)) or (0.0, 0.0)
 
 
 def _estimator(data: bytes) -> dict[str, Any]:
-    """The members of a skops file: its schema, in which single values are JSON of their own, and its arrays
-    as lists.
-    """
+    """The members of a skops file: the schema with its nested JSON decoded, and the arrays as lists."""
 
     def decoded(node: dict[str, Any]) -> dict[str, Any]:
         return {**node, "content": json.loads(node["content"])} if node.get("is_json") else node
@@ -127,8 +123,8 @@ def _estimator(data: bytes) -> dict[str, Any]:
     return {SCHEMA: schema, **{name: [array.dtype.str, array.tolist()] for name, array in arrays.items()}}
 
 
-def _levels_apart(old: bytes, new: bytes) -> _Apart:
-    """Of two PNGs of one size: how far apart the levels of a pixel are, of 255."""
+def _image_difference(old: bytes, new: bytes) -> _Difference:
+    """The largest difference of a pixel's levels in two PNG files of the same size."""
     from PIL import Image, ImageChops
 
     with Image.open(io.BytesIO(old)) as before, Image.open(io.BytesIO(new)) as after:
@@ -138,10 +134,10 @@ def _levels_apart(old: bytes, new: bytes) -> _Apart:
     return max(float(np.asarray(band).max()) for band in bands), 255.0
 
 
-_MEASURES: dict[str, Callable[[bytes, bytes], _Apart]] = {
-    ".safetensors": _tensors_apart,
-    ".skops": _estimators_apart,
-    ".jsonl": _lines_apart,
-    ".json": _document_apart,
-    ".png": _levels_apart,
+_MEASURES: dict[str, Callable[[bytes, bytes], _Difference]] = {
+    ".safetensors": _tensor_difference,
+    ".skops": _estimator_difference,
+    ".jsonl": _json_lines_difference,
+    ".json": _json_difference,
+    ".png": _image_difference,
 }

@@ -1,4 +1,4 @@
-"""Where a run was made: versions of what it stood on, and the commit of the code."""
+"""The environment of a run: versions of libraries, kind of machine, commit of the code."""
 
 import os
 import platform
@@ -24,19 +24,19 @@ RECORDED = (
     "matplotlib",
     "pillow",
 )
-CPUINFO = Path("/proc/cpuinfo")  # of Linux
+CPUINFO = Path("/proc/cpuinfo")  # Linux only
 VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "sve", "asimd")
-"""Names of instructions in /proc/cpuinfo, the widest first."""
+"""Vector instruction sets in /proc/cpuinfo, the widest first."""
 
 
 def versions() -> dict[str, str]:
-    """Versions of ex3, Python and every library that can change a number; read without importing them."""
+    """Versions of ex3, Python and the libraries that can change a result, without importing them."""
     return dict(_versions())
 
 
 @cache
 def _versions() -> dict[str, str]:
-    """Found once: what a process has loaded stays what it is, whatever is installed meanwhile."""
+    """Determined once per process, because later installations do not affect loaded libraries."""
     found = {"ex3": ex3cli.__version__, "python": platform.python_version()}
     for name in RECORDED:
         try:
@@ -47,11 +47,9 @@ def _versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """The kind of machine: operating system and processor. Bit-identical results are promised within one kind
-    only.
+    """Operating system and processor; on Linux also the processor's model and widest vector instructions.
 
-    On Linux also the processor's model and the widest vectors that it knows, by which libraries choose how
-    they compute.
+    Results are bit-identical only on the same kind of machine, because libraries choose algorithms by these.
     """
     return dict(_machine())
 
@@ -63,20 +61,18 @@ def _machine() -> dict[str, str]:
         lines = CPUINFO.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return found
-    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    flags = told.get("flags", told.get("Features", "")).split()
+    entries = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    flags = entries.get("flags", entries.get("Features", "")).split()
     vectors = next((name for name in VECTORS if name in flags), None)
     return (
         found
-        | ({"model": told["model name"]} if "model name" in told else {})
+        | ({"model": entries["model name"]} if "model name" in entries else {})
         | ({"vectors": vectors} if vectors else {})
     )
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the checkout that the package runs from and whether it has changes; None outside a
-    checkout.
-    """
+    """The commit of the checkout that contains this package, and whether it has changes; else None."""
     root = Path(ex3cli.__file__).resolve().parent.parent
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
@@ -90,10 +86,14 @@ def git_state() -> dict[str, Any] | None:
 
 
 def _git(git: str, root: Path, *arguments: str) -> str:
-    # A hook of another repository sets GIT_DIR, GIT_INDEX_FILE and more, which would be asked instead of
-    # ours.
-    around = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    finished = subprocess.run(  # noqa: S603  (a fixed command on our own checkout)
-        [git, "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10, env=around
+    # a hook of another repository sets GIT_DIR and GIT_INDEX_FILE, which would select that repository
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    finished = subprocess.run(  # noqa: S603  (a fixed command in this checkout)
+        [git, "-C", str(root), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+        env=env,
     )
     return finished.stdout.strip()

@@ -1,4 +1,4 @@
-"""Files: reads whose size and kind are checked first, and writes that appear whole or not at all."""
+"""Reads that check size and kind of a file first, and atomic writes."""
 
 import contextlib
 import errno
@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import stat
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -19,11 +20,11 @@ CHUNK = 1 << 20  # bytes in memory at a time
 
 
 def size_of(path: Path) -> int:
-    """Size in bytes of a regular file, or of one that a link names.
+    """Size in bytes of a regular file; links are followed.
 
     Raises
     ------
-    OSError : there is none, it cannot be reached, or it is a folder, a pipe or a device.
+    OSError : the file is missing or unreachable, or is a folder, a pipe or a device.
     """
     status = os.stat(path)  # noqa: PTH116
     if stat.S_ISDIR(status.st_mode):
@@ -34,7 +35,7 @@ def size_of(path: Path) -> int:
 
 
 def chunks(path: Path) -> Iterator[bytes]:
-    """A file's bytes, `CHUNK` of them at a time; an `OSError` as in `size_of`."""
+    """A file's bytes in pieces of `CHUNK`. Raises as `size_of` does."""
     size_of(path)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -42,8 +43,11 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 
 def read(path: Path, limit: int) -> bytes:
-    """The bytes of a file that has `limit` of them at most; an `OSError` for a larger one, and as in
-    `size_of`.
+    """The bytes of a file of at most `limit` bytes.
+
+    Raises
+    ------
+    OSError : the file is larger; otherwise as `size_of`.
     """
     size = size_of(path)
     if size > limit:
@@ -53,27 +57,25 @@ def read(path: Path, limit: int) -> bytes:
 
 
 TEMPORARY = ".tmp"
-"""Ending of a file that has not got its name yet; after a kill it may stay behind."""
+"""Suffix of a temporary file. A kill may leave one behind."""
 
 ELSEWHERE = "name another folder with --artifacts (or EX3_ARTIFACTS)"
 UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
-"""Error numbers by which a file system, such as a network or FUSE mount, tells that it has no such operation.
-"""
+"""Error numbers of operations that a file system lacks, such as a network or FUSE mount."""
 
 _ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space"),
     **dict.fromkeys((errno.EACCES, errno.EPERM), "make the folder writable"),
-    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), "move what stands in its place away"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), "move the file or folder of that name away"),
     errno.ENAMETOOLONG: "shorten its path",
 }
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` in one step that survives a crash, a kill and a full disk.
+    """Replace the content of `path` by `data` in one step.
 
-    The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name in one
-    `os.replace`;
-    then the folder itself is flushed, or a power cut could undo the rename.
+    The bytes are written to a temporary file in the same folder and flushed, and `os.replace` gives it the
+    name. Then the folder is flushed, so that a power cut cannot undo the renaming.
 
     Raises
     ------
@@ -83,8 +85,11 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Replace several files, none before all their bytes are on the disk, in the order given: what names the
-    others last.
+    """Replace several files. All bytes are on the disk before the first file is replaced.
+
+    Parameters
+    ----------
+    contents : path → bytes, in the order of replacement. A file that lists the others comes last.
 
     Raises
     ------
@@ -114,11 +119,11 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 
 
 def flush(handle: int) -> None:
-    """Flush an open file or folder to the disk, where the file system can.
+    """Flush an open file or folder to the disk, if the file system supports it.
 
     Raises
     ------
-    OSError : the flush failed, such as for a full disk.
+    OSError : the flush failed, for example because the disk is full.
     """
     try:
         os.fsync(handle)
@@ -132,7 +137,7 @@ def flush(handle: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder's own entries to the disk, where the system can (Windows cannot open a folder)."""
+    """Flush the entries of a folder to the disk, if the system supports it (Windows cannot open a folder)."""
     with contextlib.suppress(PermissionError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -142,14 +147,19 @@ def sync_folder(folder: Path) -> None:
 
 
 def take(lock: FileLock) -> None:
-    """Acquire a lock, where the file system has locks.
+    """Acquire a lock, if the file system supports locks.
 
     Raises
     ------
-    Timeout : someone else holds it. OSError : the lock's file cannot be written.
+    Timeout : another process holds it.
+    OSError : the lock file cannot be written.
     """
     try:
-        lock.acquire()
+        with warnings.catch_warnings(record=True) as fallback:  # newer versions of filelock
+            warnings.simplefilter("always")
+            lock.acquire()
+        if fallback:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     except (OSError, NotImplementedError) as error:  # the latter from older versions of filelock
         if isinstance(error, OSError) and error.errno not in UNSUPPORTED:
             raise
@@ -166,9 +176,7 @@ def note_once(text: str) -> None:
 
 
 def trial(folder: Path) -> dict[str, OSError]:
-    """Do in a folder what every command needs, and clean up; of what the file system cannot do, the error by
-    its name.
-    """
+    """Try each file operation that commands need in a folder; returns the errors by operation."""
     failed: dict[str, OSError] = {}
 
     def attempt(what: str, do: Callable[[], object]) -> None:
@@ -206,11 +214,11 @@ def _flush_once(path: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> ArtifactError:
-    """The two lines for every failure to write below the artifacts folder."""
+    """The error for a file below the artifacts folder that cannot be written."""
     return ArtifactError(f"cannot write {path}: {error.strerror or error}", advice(error, ELSEWHERE))
 
 
 def advice(error: BaseException | None, elsewhere: str) -> str:
-    """What to do about a failure to write, by its kind; `elsewhere` says how to name another folder."""
+    """The remedy for a failed write. `elsewhere` explains how to choose another folder."""
     first = _ADVICE.get(getattr(error, "errno", None) or 0)
     return f"{first}, or {elsewhere}" if first else elsewhere

@@ -1,4 +1,4 @@
-"""Values as bytes and back: safetensors, skops, figures, CSV; large files of bundled runs are gzipped."""
+"""Conversion of values to bytes and back: safetensors, skops, figures, CSV, and gzip for bundled runs."""
 
 import csv
 import gzip
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-ENDING = ".gz"  # after the file's own name
-# how the names end of what gains by it and nobody reads on a web page
+ENDING = ".gz"  # appended to the name of a compressed file
 PACKED = (".safetensors", "metrics.jsonl")
+"""Suffixes of the files that bundled runs compress."""
 
 
 class OtherContentError(Exception):
-    """A file's content is not the recorded one."""
+    """The content of a file differs from the recorded content."""
 
 
 def packed(data: bytes) -> bytes:
-    """The bytes as gzip, which every Python can read; equal bytes give equal ones (no date)."""
+    """The bytes as gzip without a date, so that equal bytes stay equal."""
     return gzip.compress(data, 9, mtime=0)
 
 
 def place(path: Path) -> Path:
-    """Where a file's content is stored: packed, or else in the file itself."""
+    """The path that stores a file's content: the compressed file if there is one, else the file itself."""
     beside = path.with_name(path.name + ENDING)
     return beside if path.name.endswith(PACKED) and os.path.isfile(beside) else path  # noqa: PTH113 - which never raises
 
 
 def stored(path: Path, data: bytes) -> tuple[Path, bytes]:
-    """The file that shall store the content of `path`, and its bytes."""
+    """Path and bytes with which a bundled run stores the content of `path`."""
     return (path.with_name(path.name + ENDING), packed(data)) if path.name.endswith(PACKED) else (path, data)
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """Size in bytes and SHA-256 of a file as it lies there, as a manifest records them."""
+    """Size in bytes and SHA-256 of a file, without decompression."""
     size, found = 0, hashlib.sha256()
     for chunk in files.chunks(path):
         size += len(chunk)
@@ -55,12 +55,12 @@ def fingerprint(path: Path) -> dict[str, Any]:
 
 
 def read(path: Path, recorded: Mapping[str, Any]) -> bytes:
-    """A file's content, unpacked where it is stored so, after it has matched the recorded size and SHA-256.
+    """A file's content, decompressed if necessary and checked against the recorded size and SHA-256.
 
     Raises
     ------
-    OSError : there is no such file, or it cannot be read.
-    OtherContentError : it holds something else. Of a longer file no more is read or unpacked than shows that.
+    OSError : the file is missing or unreadable.
+    OtherContentError : the content differs. Reading and decompression stop at the recorded size.
     """
     content = b"".join(_pieces(path, recorded["size"]))
     if hashlib.sha256(content).hexdigest() != recorded["sha256"]:
@@ -69,9 +69,7 @@ def read(path: Path, recorded: Mapping[str, Any]) -> bytes:
 
 
 def check(path: Path, recorded: Mapping[str, Any]) -> None:
-    """Compare a file's content with the recorded size and SHA-256, a piece at a time; it raises as `read`
-    does.
-    """
+    """Compare a file's content with the recorded size and SHA-256, in pieces. Raises as `read` does."""
     found = hashlib.sha256()
     for piece in _pieces(path, recorded["size"]):
         found.update(piece)
@@ -80,15 +78,15 @@ def check(path: Path, recorded: Mapping[str, Any]) -> None:
 
 
 def _pieces(path: Path, size: int) -> Iterator[bytes]:
-    """The content in pieces, exactly `size` bytes of it."""
+    """The content in pieces, of exactly `size` bytes in all."""
     there = place(path)
-    lying = files.size_of(there)
+    stored_size = files.size_of(there)
     if there == path:
-        if lying != size:
+        if stored_size != size:
             raise OtherContentError
         yield from files.chunks(there)
         return
-    if lying > size + size // 100 + 1_000:  # gzip never adds so much
+    if stored_size > size + size // 100 + 1_000:  # gzip never adds so much
         raise OtherContentError
     unpacking, left = zlib.decompressobj(wbits=31), size  # 31: with a gzip header
     for chunk in files.chunks(there):
@@ -108,28 +106,29 @@ def _pieces(path: Path, size: int) -> Iterator[bytes]:
         raise OtherContentError
 
 
-# Beyond what skops itself trusts; a type named here is loaded from a user's file, so each is one that holds
-# only data.
-TRUSTED_TYPES: tuple[str, ...] = ()
-
 SCHEMA = "schema.json"
-"""The file of a skops archive that names all others."""
+"""The member of a skops archive that lists all others."""
 
 NUMBERS = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
-"""Types of numbers that tensors of a run may have."""
+"""Data types of the tensors in a run."""
 
-WIDEST = 1_600  # pixels of a figure: twice what a page shows, and shipped ones stay small
+MAX_WIDTH = 1_600  # pixels of a figure: twice the width on the page, so that bundled figures stay small
 
 
 def tensors_to_bytes(tensors: dict[str, "Tensor"], note: dict[str, str] | None = None) -> bytes:
-    """Safetensors file of named tensors, with optional text metadata."""
+    """The bytes of a safetensors file of named tensors, with optional text metadata."""
     from safetensors.torch import save
 
     return bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, note))
 
 
 def tensors_from_bytes(data: bytes, path: Path) -> dict[str, "Tensor"]:
-    """Named tensors of a safetensors file; anything else, a pickle above all, is refused unread."""
+    """The named tensors of a safetensors file.
+
+    Raises
+    ------
+    ArtifactError : the bytes are something else. A pickle is never loaded.
+    """
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -143,13 +142,14 @@ def tensors_from_bytes(data: bytes, path: Path) -> dict[str, "Tensor"]:
     ) as error:  # the last two for types of numbers that torch lacks
         raise _refused(path, data, "a safetensors file") from error
     if any(each.dtype not in {getattr(torch, name) for name in NUMBERS} for each in tensors.values()):
-        raise _refused(path, data, f"a safetensors file of {', '.join(NUMBERS)} alone")
+        raise _refused(path, data, f"a safetensors file of with types other than {', '.join(NUMBERS)}")
     return tensors
 
 
 def estimator_to_bytes(estimator: Any) -> bytes:
-    """A fitted scikit-learn estimator as skops (a zip of JSON and arrays that runs no code when loaded), in
-    canonical form.
+    """The canonical skops file of a fitted scikit-learn estimator.
+
+    skops is a zip archive of JSON and arrays; loading it executes no code.
     """
     from skops.io import dumps
 
@@ -157,11 +157,10 @@ def estimator_to_bytes(estimator: Any) -> bytes:
 
 
 def canonical_skops(data: bytes) -> bytes:
-    """The same skops file in a form that is equal for equal estimators.
+    """Rewrite a skops file so that equal estimators give equal bytes.
 
-    What skops writes holds memory addresses, as the identities of objects and the names of files, and the
-    time of day. The
-    addresses become numbers in the order in which they appear, and the time is left out.
+    skops identifies objects and members by memory address and stores the time. Here addresses become numbers
+    in the order of their appearance, and the time is fixed.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = json.loads(archive.read(SCHEMA))
@@ -170,19 +169,17 @@ def canonical_skops(data: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in sorted(members.items()):
-            entry = zipfile.ZipInfo(name)  # of 1980, as all are that have no date
-            entry.create_system = 3  # whatever system this is
+            entry = zipfile.ZipInfo(name)  # without a date zip files say 1980
+            entry.create_system = 3  # the same on every system
             archive.writestr(entry, content)
     return buffer.getvalue()
 
 
 def _number_objects(schema: Any) -> dict[str, str]:
-    """Number the objects of a skops schema in place of their addresses; returns the new name of each file
-    that it names.
+    """Replace the addresses in a skops schema by numbers; returns old → new member names.
 
-    Two places that hold one array keep one number. Text, numbers and the like get a number each, because
-    whether Python
-    keeps two equal ones as one object is chance.
+    References to one array keep one number. Text and numbers get one each, because it is up to chance whether
+    Python stores two equal ones as one object.
     """
     numbers: dict[int, int] = {}
     files: dict[str, str] = {}
@@ -197,26 +194,31 @@ def _number_objects(schema: Any) -> dict[str, str]:
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every dictionary of a JSON document, from the outside in, in its order."""
+    """All dictionaries of a JSON document, each before those inside it."""
     if isinstance(value, dict):
         yield value
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _nodes(each)
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _nodes(child)
 
 
 def estimator_from_bytes(data: bytes, path: Path) -> Any:
-    """A scikit-learn estimator from skops bytes; files with types outside the trusted ones are refused."""
+    """The scikit-learn estimator of a skops file.
+
+    Raises
+    ------
+    ArtifactError : the bytes are no skops file, or hold types that skops does not trust.
+    """
     from skops.io import get_untrusted_types, loads
 
     try:
-        untrusted = sorted(set(get_untrusted_types(data=data)) - set(TRUSTED_TYPES))
-    except Exception as error:  # skops reports what is no archive of its own with whatever broke first
+        untrusted = sorted(get_untrusted_types(data=data))
+    except Exception as error:  # of any type: skops has none of its own for a foreign file
         raise _refused(path, data, "a skops file") from error
     if untrusted:
         raise ArtifactError(
-            f"{path} holds untrusted types: {', '.join(untrusted)}", "make the run anew with this ex3"
+            f"{path} holds untrusted types: {', '.join(untrusted)}", "repeat the run with this version of ex3"
         )
-    return loads(data, trusted=list(TRUSTED_TYPES))
+    return loads(data, trusted=[])
 
 
 def csv_to_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
@@ -229,13 +231,14 @@ def csv_to_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def figure_to_bytes(figure: "Figure", kind: str) -> bytes:
-    """A matplotlib figure as `svg` or as `png` (200 dots an inch, at most `WIDEST`); equal figures give equal
-    bytes.
+    """A Matplotlib figure as `svg`, or as `png` (200 dpi, at most `MAX_WIDTH` pixels wide).
+
+    Equal figures give equal bytes.
     """
     from ex3cli.plotting import style
 
     buffer = io.BytesIO()
-    dots = min(200.0, WIDEST / figure.get_figwidth())
+    dots = min(200.0, MAX_WIDTH / figure.get_figwidth())
     with style():
         metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
         figure.savefig(buffer, format=kind, dpi=dots, bbox_inches="tight", metadata=metadata)
@@ -243,9 +246,7 @@ def figure_to_bytes(figure: "Figure", kind: str) -> bytes:
 
 
 def smaller_png(data: bytes) -> bytes:
-    """The same opaque picture in fewer bytes, as grey levels where it has no colour; the bytes themselves if
-    fewer.
-    """
+    """The shortest PNG of an opaque image: grey levels if it has no color, or the given bytes."""
     from PIL import Image, ImageChops
 
     with Image.open(io.BytesIO(data)) as picture:
@@ -266,6 +267,4 @@ def smaller_png(data: bytes) -> bytes:
 def _refused(path: Path, data: bytes, expected: str) -> ArtifactError:
     pickled = data[:1] == b"\x80" or (data.startswith(b"PK") and b".pkl" in data)
     looks = " (it looks like a pickle, which ex3 never loads)" if pickled else ""
-    return ArtifactError(
-        f"{path} is not {expected}{looks}", "make the run anew, or name another one with --run"
-    )
+    return ArtifactError(f"{path} is not {expected}{looks}", "repeat the run, or name another one with --run")

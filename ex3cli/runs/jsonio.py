@@ -10,8 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ex3cli.errors import ArtifactError
-from ex3cli.runs import files
-from ex3cli.runs import formats as packing
+from ex3cli.runs import files, formats
 from ex3cli.runs.files import cannot_write, flush
 
 CANONICAL = {"sort_keys": True, "ensure_ascii": False, "allow_nan": False}
@@ -20,9 +19,13 @@ CANONICAL = {"sort_keys": True, "ensure_ascii": False, "allow_nan": False}
 def jsonable(value: Any) -> Any:
     """Turn a value into plain JSON types.
 
-    Numbers of NumPy and torch become Python's, arrays become lists, dataclasses and mappings become
-    dictionaries. JSON has
-    no infinity: a non-finite number becomes {"value": null, "kind": "+inf" | "-inf" | "nan"}.
+    NumPy and torch numbers become Python's, arrays become lists, dataclasses and mappings become
+    dictionaries. JSON has no infinity: a non-finite number becomes
+    {"value": null, "kind": "+inf" | "-inf" | "nan"}.
+
+    Raises
+    ------
+    TypeError : the value has no JSON form.
     """
     if is_dataclass(value) and not isinstance(value, type):
         return jsonable(asdict(value))
@@ -42,32 +45,34 @@ def jsonable(value: Any) -> Any:
 
 
 def from_jsonable(content: dict[str, Any]) -> Any:
-    """An object as `jsonable` was given it: a number that JSON lacks is a number again (an `object_hook` of
-    `json.loads`).
-    """
+    """Restore the non-finite numbers of `jsonable`; an `object_hook` for `json.loads`."""
     if content.keys() == {"value", "kind"} and content["value"] is None:
         return {"+inf": math.inf, "-inf": -math.inf}.get(content["kind"], math.nan)
     return content
 
 
 def to_json(value: Any, indent: int | None = 2, *, ascii_only: bool = False) -> str:
-    """Canonical JSON text; `indent=None` gives one line. `ascii_only` spells other characters by their
-    number.
+    """Canonical JSON text of a value.
+
+    Parameters
+    ----------
+    indent : None for a single line.
+    ascii_only : write other characters as escapes.
     """
     return spell(jsonable(value), indent, ascii_only=ascii_only)
 
 
 def spell(plain: Any, indent: int | None = 2, *, ascii_only: bool = False) -> str:
-    """`to_json` of a value that has plain JSON types already, such as one read from JSON."""
+    """`to_json` of a value that already consists of JSON types."""
     separators = (",", ":") if indent is None else None
     spelling = CANONICAL | {"ensure_ascii": ascii_only}
     text = json.dumps(plain, indent=indent, separators=separators, **spelling)  # type: ignore[arg-type]
-    # a byte of a path that is no text stays JSON, and becomes UTF-8
+    # undecodable bytes of a path become escapes
     return text.encode(errors="backslashreplace").decode()
 
 
 def digest(data: bytes) -> str:
-    """SHA-256, in hexadecimal."""
+    """SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -78,25 +83,27 @@ def _kind(value: float) -> str:
 
 
 FILE_NAME = "metrics.jsonl"
-MOST_BYTES = 256_000_000  # of that file; a million rows have less
+MOST_BYTES = 256_000_000  # of that file; a million rows are smaller
 
 
 def rows_of(data: bytes) -> list[dict[str, Any]]:
-    """Every whole line of a `metrics.jsonl` as a dictionary, in order; a `ValueError` where one holds no such
-    thing.
+    """The complete lines of a `metrics.jsonl` as dictionaries.
+
+    Raises
+    ------
+    ValueError : a line is not a JSON object.
     """
     rows = [json.loads(line, object_hook=from_jsonable) for line in data.split(b"\n")[:-1]]
     if not all(isinstance(row, dict) for row in rows):
-        raise ValueError("a line is no JSON object")
+        raise ValueError("a line is not a JSON object")
     return rows
 
 
 class MetricsLog:
-    """Append-only history of a run that knows the digest of what it holds.
+    """The append-only metrics of a training, with a running digest.
 
-    A checkpoint stores `mark()`; resuming calls `truncate` with it, so that the lines written after the
-    checkpoint, which the
-    resumed training will write again, do not stand twice.
+    A checkpoint stores `mark()`. Resuming calls `truncate` with it, which removes the lines written after the
+    checkpoint: the resumed training writes them again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -105,9 +112,9 @@ class MetricsLog:
         self._size = 0
 
     def append(self, *rows: Mapping[str, Any]) -> None:
-        """Write one line for each row and hand them to the system at once, so that a kill loses none."""
+        """Write a line per row, without buffering, so that a kill loses none."""
         lines = b"".join((to_json(dict(row), indent=None) + "\n").encode() for row in rows)
-        # A training that starts over, after a kill before its first checkpoint, starts its history over too.
+        # a training killed before its first checkpoint starts over, and so does its log
         mode = "ab" if self._size else "wb"
         try:
             with self.path.open(mode) as file:
@@ -118,35 +125,35 @@ class MetricsLog:
         self._size += len(lines)
 
     def mark(self) -> dict[str, Any]:
-        """Size in bytes and SHA-256 of all lines so far, after they have reached the disk."""
+        """Flush the file; returns the size in bytes and the SHA-256 of all lines so far."""
         if self._size:
             try:
-                with self.path.open("r+b") as file:  # Windows flushes only what may be written
+                with self.path.open("r+b") as file:  # Windows flushes only writable files
                     flush(file.fileno())
             except OSError as error:
                 raise cannot_write(self.path, error) from error
         return {"size": self._size, "sha256": self._hash.hexdigest()}
 
     def check(self) -> None:
-        """Compare the file with all that was appended.
+        """Compare the file with the appended lines.
 
         Raises
         ------
-        ArtifactError : something else wrote into it, or removed it, while the run was under way.
+        ArtifactError : another process changed or removed the file.
         """
         if not self._size:
             return
         try:
-            packing.check(self.path, {"size": self._size, "sha256": self._hash.hexdigest()})
-        except (OSError, packing.OtherContentError):
-            raise self._damaged("what was written to it during the run") from None
+            formats.check(self.path, {"size": self._size, "sha256": self._hash.hexdigest()})
+        except (OSError, formats.OtherContentError):
+            raise self._damaged("the lines written during the run") from None
 
     def truncate(self, mark: Mapping[str, Any]) -> None:
-        """Keep exactly the bytes that `mark` describes.
+        """Cut the file back to the state of a `mark`.
 
         Raises
         ------
-        ArtifactError : those bytes are no longer what they were.
+        ArtifactError : these bytes have changed.
         """
         kept = self._bytes()[: mark["size"]]
         self._hash = hashlib.sha256(kept)
@@ -157,9 +164,7 @@ class MetricsLog:
             os.truncate(self.path, self._size)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Every line as a dictionary, in order, once the file has passed `check`; a last line cut short is
-        left out.
-        """
+        """The complete lines of the file as dictionaries, after `check`."""
         self.check()
         return rows_of(self._bytes())
 

@@ -15,8 +15,8 @@ from ex3cli.runs.jsonio import digest, spell, to_json
 
 FILE_NAME = "run.json"
 SCHEMA = 2
-MOST_BYTES = 16_000_000  # of a manifest; one of many files has some 100,000
-WHOLE_NUMBERS = range(-(2**63), 2**64)  # what a seed, a count or a size may be
+MOST_BYTES = 16_000_000  # of a manifest; one with many files has about 100,000
+WHOLE_NUMBERS = range(-(2**63), 2**64)  # valid seeds, counts and sizes
 State = Literal["running", "interrupted", "failed", "finished"]
 PLACES = ("--artifacts", "--data", "--resume", "--output")
 """Options for paths, which differ between machines."""
@@ -33,7 +33,7 @@ def without(argv: Sequence[str], options: Sequence[str] = PLACES) -> list[str]:
 class Manifest:
     """The information to trust a run and to repeat it; `files` maps each file to its size and SHA-256."""
 
-    command: str  # the command that made it, such as "vae train"
+    command: str  # such as "vae train"
     category: list[str]  # feature, data set, kind: the folders above the run
     config: dict[str, Any]
     seed: int
@@ -44,11 +44,11 @@ class Manifest:
     machine: dict[str, str]
     git: dict[str, Any] | None
     data: dict[str, str]  # data file -> SHA-256 of its content
-    sources: dict[str, str]  # run it was computed from -> that run's manifest digest
+    sources: dict[str, str]  # source run -> digest of its manifest
     started: str  # UTC, ISO 8601
     state: State = "running"
-    partial: bool = False  # shortened by the user, so never taken unasked
-    converged: bool | None = None  # of trainings that can fail to
+    partial: bool = False  # shortened by the user, so never a default run
+    converged: bool | None = None  # None for commands that cannot fail to converge
     note: str = ""
     ended: str | None = None
     summary: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Manifest:
             content = json.loads(stored, parse_int=_whole_number)
             if type(content["schema"]) is int and content["schema"] != SCHEMA:
                 raise _of_other_schema(path, content)
-            # Comparing whole files and not parsed values: a changed blank must not pass either.
+            # compare bytes, because a changed blank must not pass either
             intact = (spell(content) + "\n").encode() == stored
             recorded = content.pop("digest")
             intact &= digest(spell(content, indent=None).encode()) == recorded
@@ -123,7 +123,7 @@ class Manifest:
             if content.keys() != vars(manifest).keys() or not manifest._is_well_formed():
                 raise TypeError
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise _damaged(path, "is damaged: it is no manifest of this ex3") from None
+            raise _damaged(path, "is damaged: it is not a manifest of this version") from None
         if not intact:
             raise _damaged(path, "is damaged: its content does not match its digest")
         return manifest
@@ -174,9 +174,7 @@ def _of_other_schema(path: Path, content: dict[str, Any]) -> ArtifactError:
     words = content.get("argv")
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         return ArtifactError(cause, "use the version of ex3 that wrote it, or name another run with --run")
-    return ArtifactError(
-        cause, f"make the run anew: {shlex.join(words)} (see its --help for renamed options)"
-    )
+    return ArtifactError(cause, f"repeat the run: {shlex.join(words)} (see its --help for renamed options)")
 
 
 class DamagedManifestError(ArtifactError):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ex3cli.errors import ArtifactError, UsageError
-from ex3cli.runs import formats as packing
+from ex3cli.runs import formats
 from ex3cli.runs.files import cannot_write, sync_folder, write_together
 from ex3cli.runs.jsonio import digest
 from ex3cli.runs.manifest import FILE_NAME, Manifest, without
@@ -19,7 +19,7 @@ _RESERVED = {"comparison", "correlation", "eval", "figures", "history", "overvie
 """Names in a category that are used by other results and by parts of runs."""
 
 NEW, ASIDE = ".new", ".old"
-"""Endings of the hidden folders beside a shipped run while it is replaced."""
+"""Suffixes of the hidden folders beside a bundled run while it is replaced."""
 
 
 def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None = None) -> Run:
@@ -56,7 +56,7 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
     with reference.held():  # one command at a time
         _tidy_up(place)
         if not _is_free(place, manifest.command, beside=name is not None):
-            raise UsageError(f"{place} holds something else that is shipped", "take another name: --as NAME")
+            raise UsageError(f"{place} holds another bundled result", "choose another name: --as NAME")
         try:
             _write_beside(place, contents, shipped)
             _swap(place)
@@ -71,15 +71,13 @@ def unfinished(reference: Path) -> dict[str, str]:
     for aside in sorted(reference.rglob(f".*{ASIDE}")):
         place = aside.with_name(aside.name.removeprefix(".").removesuffix(ASIDE))
         if place.exists():
-            found[f"{aside} is the run that was shipped before {place}"] = shlex.join(
-                ["rm", "-r", str(aside)]
-            )
+            found[f"{aside} is the previous version of {place}"] = shlex.join(["rm", "-r", str(aside)])
         else:
-            found[f"{place} is missing: shipping it was cut short"] = shlex.join(
+            found[f"{place} is missing: `ex3 runs ship` was killed"] = shlex.join(
                 ["mv", str(aside), str(place)]
             )
     for half in sorted(reference.rglob(f".*{NEW}")):
-        found[f"{half} is half of a run: shipping it was cut short"] = shlex.join(["rm", "-r", str(half)])
+        found[f"{half} is incomplete: `ex3 runs ship` was killed"] = shlex.join(["rm", "-r", str(half)])
     return found
 
 
@@ -102,9 +100,9 @@ def _write_beside(place: Path, contents: Mapping[str, bytes], shipped: Manifest)
     """Write the new folder, with copies of the other runs below the old one."""
     new = _beside(place, NEW)
     try:
-        written = dict(packing.stored(new / relative, data) for relative, data in contents.items())
+        written = dict(formats.stored(new / relative, data) for relative, data in contents.items())
         write_together({**written, new / FILE_NAME: shipped.to_bytes()})
-        for below in sorted(each for each in place.glob("*/") if any(each.rglob(FILE_NAME))):
+        for below in sorted(path for path in place.glob("*/") if any(path.rglob(FILE_NAME))):
             shutil.copytree(below, new / below.name)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
@@ -118,31 +116,26 @@ def _swap(place: Path) -> None:
         place.rename(aside)
     _beside(place, NEW).rename(place)
     sync_folder(place.parent)
-    shutil.rmtree(aside, ignore_errors=True)  # what cannot be removed, `unfinished` names
+    shutil.rmtree(aside, ignore_errors=True)  # `unfinished` lists it if this fails
 
 
 def _refuse_unless_shippable(run: Run, *, beside: bool) -> None:
     manifest = run.manifest
     if run.is_reference:
-        raise UsageError(f"{run.name} is shipped already", "name the run that it was made from")
+        raise UsageError(f"{run.name} is bundled already", "name the original run")
     if manifest.state != "finished":
         raise UsageError(
-            f"{run.name} is {manifest.state}, not finished", "ship one that is: see `ex3 runs list`"
+            f"{run.name} is {manifest.state}, not finished", "choose a finished run: see `ex3 runs list`"
         )
     if not beside and (manifest.partial or manifest.is_study or manifest.converged is False):
-        cause = (
-            f"{run.name} was shortened, did not converge or answers a question of its own, and would be "
-            "taken unasked"
-        )
-        raise UsageError(cause, "ship one of full length, or this one --as a name of its own")
+        cause = f"{run.name} is shortened, is a study or did not converge, so it cannot be the default run"
+        raise UsageError(cause, "choose a complete run, or add --as NAME")
 
 
 def _checked(name: str) -> str:
     """A valid name for a non-default bundled run."""
     if not _NAME.fullmatch(name) or name in _RESERVED:
-        raise UsageError(
-            f"--as {name!r} is no name for a shipped run", "name what it is, in small letters: --as paper"
-        )
+        raise UsageError(f"--as {name!r} is not a valid name", "use lower-case letters, such as --as paper")
     return name
 
 

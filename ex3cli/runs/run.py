@@ -16,9 +16,7 @@ from filelock import FileLock, Timeout
 
 from ex3cli.config import Config
 from ex3cli.errors import ArtifactError, UsageError
-from ex3cli.runs import files, formats
-from ex3cli.runs import formats as packing
-from ex3cli.runs import jsonio as metrics_log
+from ex3cli.runs import files, formats, jsonio
 from ex3cli.runs.files import TEMPORARY, cannot_write, take, write_atomically
 from ex3cli.runs.jsonio import digest, jsonable, to_json
 from ex3cli.runs.manifest import FILE_NAME, Manifest, is_inside, now
@@ -29,10 +27,14 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound=Config)
 
+NOT_SETTINGS = frozenset({"dataset", "seed", "distribution", "points"})
+"""Entries of a manifest's configuration that no `Config` declares: the command's own."""
+UNWRITTEN = frozenset({jsonio.FILE_NAME, "attempts.jsonl"})
+"""Logs, which have checks of their own and so are not in `Run.written`."""
 LOCK_NAME = ".lock"
-WRITER_NAME = ".writer"  # who holds the lock, for whoever waits for it
+WRITER_NAME = ".writer"  # describes the process that holds the lock
 CHECKPOINT_FOLDER = "checkpoint"
-REFERENCE = "reference"  # the folder of the shipped runs, and what they are called
+REFERENCE = "reference"  # folder and name prefix of the bundled runs
 
 
 def reference_name(category: Sequence[str], name: str | None = None) -> str:
@@ -51,7 +53,7 @@ class Run:
         self.path = path
         self.name = name
         self.manifest = manifest
-        self.metrics = metrics_log.MetricsLog(path)
+        self.metrics = jsonio.MetricsLog(path)
         self.written: dict[str, dict[str, Any]] = {}  # size and SHA-256 of each file that this training wrote
 
     @cached_property
@@ -81,21 +83,20 @@ class Run:
         except Timeout:
             raise ArtifactError(
                 f"{self.path} is being written by another ex3{self._writer()}",
-                "wait for it, or start a new run; if that process is no more, remove "
-                f"{self.path / LOCK_NAME}",
+                f"wait for it, or start a new run; if that process has ended, remove {self.path / LOCK_NAME}",
             ) from None
         except OSError as error:
             self._lock.release()
-            raise cannot_write(self.path, error) from error
+            raise cannot_write(Path(error.filename or self.path), error) from error
         return self
 
     def _writer(self) -> str:
         """The last process that locked the folder, in brackets, if known."""
         try:
-            said = files.read(self.path / WRITER_NAME, 1_000).decode()
+            text = files.read(self.path / WRITER_NAME, 1_000).decode()
         except (OSError, UnicodeDecodeError):
             return ""
-        return f" ({said})" if said.isprintable() and said else ""
+        return f" ({text})" if text.isprintable() and text else ""
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -117,14 +118,13 @@ class Run:
         self._check_resumable(config)
         self.claim()
         try:
-            # before the claim another process may have brought it further
+            # another process may have continued it before the claim
             self.manifest = Manifest.read(self.path)
             self._check_resumable(config)
             self._check_unchanged()
-            for leftover in self.path.rglob(f".*{TEMPORARY}"):  # of writes that a kill cut short
+            for leftover in self.path.rglob(f".*{TEMPORARY}"):  # left by a kill
                 leftover.unlink()
-            # Files are recorded when a run stops; from here on they change, and an old record would call them
-            # altered.
+            # the files change from here on; they are recorded again when the run stops
             self.manifest = replace(self.manifest, state="running", ended=None, note="", files={})
             self.manifest.write(self.path)
         except BaseException:
@@ -134,6 +134,7 @@ class Run:
 
     def _check_resumable(self, config: Mapping[str, Any]) -> None:
         if self.manifest.state == "finished":
+            self._tidy()  # a kill between the last write and this step leaves the checkpoint
             raise UsageError(
                 f"{self.name} is finished: there is nothing to resume",
                 "leave out --resume to start a new run",
@@ -152,9 +153,7 @@ class Run:
         recorded = {} if self.manifest.state == "running" else self.verify()
         for relative, condition in recorded.items():
             if condition != "ok":
-                raise self._damaged(
-                    self.path / relative, f"is {condition}: it is not what the run left when it stopped"
-                )
+                raise self._damaged(self.path / relative, f"is {condition} since the run stopped")
 
     def write_bytes(self, relative: str, data: bytes) -> Path:
         """Write a file of the run atomically."""
@@ -168,7 +167,7 @@ class Run:
         return self.write_bytes(relative, text.encode())
 
     def write_json(self, relative: str, value: Any) -> Path:
-        """Write canonical JSON (see `canonical.jsonable`)."""
+        """Write canonical JSON; see `jsonio.jsonable`."""
         return self.write_text(relative, to_json(value) + "\n")
 
     def write_csv(self, relative: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
@@ -205,7 +204,7 @@ class Run:
         except OSError as error:
             raise _altered(path, f"cannot be read ({error.strerror})") from error
         if _fingerprint(data) != self.written[relative]:
-            raise _altered(path, "is damaged: it is not what the training wrote")
+            raise _altered(path, "has changed since the training wrote it")
         return data
 
     def check_written(self) -> None:
@@ -221,6 +220,7 @@ class Run:
         self.check_written()
         self._close(
             "finished",
+            [name for name in self._present() if name in self.written or name in UNWRITTEN],
             partial=partial,
             converged=converged,
             summary=jsonable({**self.manifest.summary, **summary}),
@@ -235,7 +235,8 @@ class Run:
         if self._is_sealed():
             self._tidy()
         else:
-            self._close(state, note=note)
+            regular = [name for name in self._present() if (self.path / name).is_file()]
+            self._close(state, regular, note=note)
 
     def _is_sealed(self) -> bool:
         """Whether the manifest on disk says `finished`; if so, it is loaded."""
@@ -246,9 +247,9 @@ class Run:
                 return True
         return False
 
-    def _close(self, state: str, **changes: Any) -> None:
+    def _close(self, state: str, names: Iterable[str], **changes: Any) -> None:
         try:
-            files = {relative: packing.fingerprint(self.path / relative) for relative in self._present()}
+            files = {relative: formats.fingerprint(self.path / relative) for relative in names}
         except OSError as error:
             raise cannot_write(self.path / FILE_NAME, error) from error
         closed = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
@@ -277,11 +278,11 @@ class Run:
         if recorded is None:
             raise ArtifactError(f"{self.name} has no file {relative}", f"see `ex3 runs show {self.name}`")
         try:
-            return packing.read(path, recorded)
+            return formats.read(path, recorded)
         except OSError as error:
             raise self._damaged(path, f"cannot be read ({error.strerror})") from error
-        except packing.OtherContentError:
-            raise self._damaged(packing.place(path), "does not match the SHA-256 in its manifest") from None
+        except formats.OtherContentError:
+            raise self._damaged(formats.place(path), "does not match the SHA-256 in its manifest") from None
 
     def read_json(self, relative: str) -> Any:
         """A verified JSON file."""
@@ -292,11 +293,11 @@ class Run:
 
     def read_history(self) -> list[dict[str, Any]]:
         """The verified rows of `metrics.jsonl`; empty without such a file."""
-        name = metrics_log.FILE_NAME
+        name = jsonio.FILE_NAME
         if name not in self.manifest.files:
             return []
         try:
-            return metrics_log.rows_of(self.read_bytes(name))
+            return jsonio.rows_of(self.read_bytes(name))
         except (ValueError, RecursionError):
             raise self._damaged(self._inside(name), "does not hold a JSON object on each line") from None
 
@@ -306,22 +307,25 @@ class Run:
         With `finite`, NaN and infinite values raise an error.
         """
         tensors = formats.tensors_from_bytes(self.read_bytes(relative), self.path / relative)
-        bad = next((name for name, each in tensors.items() if finite and not each.isfinite().all()), None)
+        bad = next((name for name, tensor in tensors.items() if finite and not tensor.isfinite().all()), None)
         if bad is not None:
-            raise self._damaged(self._inside(relative), f"holds numbers that are not finite, in {bad}")
+            raise self._damaged(self._inside(relative), f"holds non-finite numbers, in {bad}")
         return tensors
 
-    def settings(self, kind: type[Kind]) -> Kind:
+    def settings(self, kind: type[Kind], missing: Mapping[str, Any] | None = None) -> Kind:
         """The configuration of the run, without data set and seed.
+
+        Parameters
+        ----------
+        missing : values of settings that the run does not store; by default those of `kind`.
 
         Raises
         ------
         ArtifactError : this version of ex3 does not know a stored setting or value.
         """
         try:
-            return kind.from_dict(
-                {key: each for key, each in self.manifest.config.items() if key not in ("dataset", "seed")}
-            )
+            stored = {name: value for name, value in self.manifest.config.items() if name not in NOT_SETTINGS}
+            return kind.from_dict({**(missing or {}), **stored})
         except UsageError as error:
             raise ArtifactError(
                 f"{self.path / FILE_NAME}: {error.cause}",
@@ -340,11 +344,11 @@ class Run:
         conditions = {}
         for relative, recorded in self.manifest.files.items():
             path = self._inside(relative)
-            stored = packing.place(path).relative_to(self.path).as_posix()
+            stored = formats.place(path).relative_to(self.path).as_posix()
             try:
-                packing.check(path, recorded)
+                formats.check(path, recorded)
                 conditions[stored] = "ok"
-            except packing.OtherContentError:
+            except formats.OtherContentError:
                 conditions[stored] = "altered"
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 conditions[stored] = "missing"
@@ -357,13 +361,14 @@ class Run:
     # --------------------------------------------------------------------------------------------------------
 
     def _present(self) -> list[str]:
-        """Files of this run, without manifest, checkpoint and nested runs."""
+        """Everything in this folder but folders, without manifest, checkpoint and nested runs."""
         nested = {found.parent for found in self.path.rglob(FILE_NAME)} - {self.path}
         present = []
         for path in sorted(self.path.rglob("*")):
             relative = path.relative_to(self.path)
             hidden = relative.name.startswith(".") or relative.parts[0] in (CHECKPOINT_FOLDER, FILE_NAME)
-            if path.is_file() and not hidden and not nested.intersection(path.parents):
+            is_folder = path.is_dir() and not path.is_symlink()
+            if not is_folder and not hidden and not nested.intersection(path.parents):
                 present.append(relative.as_posix())
         return present
 
@@ -378,7 +383,7 @@ class Run:
         again = (
             restore_hint(self.path)
             if self.is_reference
-            else f"make it again: {shlex.join(self.manifest.argv)}"
+            else f"repeat the run: {shlex.join(self.manifest.argv)}"
         )
         return ArtifactError(f"{path} {how}", f"restore it from a copy, or {again}")
 

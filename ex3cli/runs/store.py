@@ -1,12 +1,8 @@
 """The artifacts folder: create runs, open them, and choose the default run of a command."""
 
-import contextlib
-import errno
 import logging
-import os
-import re
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,16 +10,14 @@ from typing import Any
 import ex3cli
 from ex3cli.errors import ArtifactError, MissingRunError
 from ex3cli.runs import environment
+from ex3cli.runs.catalog import Catalog
 from ex3cli.runs.files import cannot_write, sync_folder
+from ex3cli.runs.folders import CLAIMED, is_folder, is_run, listed, run_folders
 from ex3cli.runs.jsonio import jsonable
-from ex3cli.runs.manifest import FILE_NAME, DamagedManifestError, Manifest, now
-from ex3cli.runs.run import CHECKPOINT_FOLDER, REFERENCE, Run, restore_hint
+from ex3cli.runs.manifest import DamagedManifestError, Manifest, now
+from ex3cli.runs.run import REFERENCE, Run, restore_hint
 
 MOST_NAMES = 5  # in an error
-CLAIMED = re.compile(r"[0-9]{4,}-.")
-"""Pattern at the start of run folder names."""
-KINDS = (".json", ".jsonl", ".safetensors", ".skops", ".gz")
-"""Suffixes that identify the folder of a run without a manifest."""
 
 
 def reference_folder() -> Path:
@@ -85,7 +79,7 @@ class Store:
             started=self.began or now(),
             summary=jsonable({**(summary or {}), **({"study": True} if is_study else {})}),
         )
-        folder = self._claim_folder(self.root.joinpath(*category), label)
+        folder = self.claim_folder(self.root.joinpath(*category), label)
         run = Run(folder, self._name(folder), manifest)
         try:
             run.claim()
@@ -138,8 +132,8 @@ class Store:
             why = _why_passed_over(passed_over.manifest)
             yours = f"your newest, {passed_over.path.name}, {why}: take it with --run {passed_over.path.name}"
         shipped = self.reference.joinpath(*category)
-        if _is_run(shipped):
-            run = self._open_folder(shipped)
+        if is_run(shipped):
+            run = self.open_folder(shipped)
             if yours:
                 logging.getLogger("ex3cli").warning(f"{run.name} is taken; {yours}")
             return run
@@ -158,15 +152,15 @@ class Store:
         start time. A damaged run raises an error, unless a later run is used.
         """
         place = self.root.joinpath(*category)
-        inside = [place / each.name for each in _listed(place) if _is_folder(each)]
-        numbered = sorted((each for each in inside if CLAIMED.match(each.name)), key=_number, reverse=True)
-        others = [each for each in (place, *inside) if not CLAIMED.match(each.name) or each == place]
+        inside = [place / entry.name for entry in listed(place) if is_folder(entry)]
+        numbered = sorted((path for path in inside if CLAIMED.match(path.name)), key=_number, reverse=True)
+        others = [path for path in (place, *inside) if not CLAIMED.match(path.name) or path == place]
         found: list[Run] = []
         passed_over: list[Run] = []
         for folder in (*others, *numbered):
-            if folder in (self.root, self.root / REFERENCE) or not _is_run(folder):
+            if folder in (self.root, self.root / REFERENCE) or not is_run(folder):
                 continue
-            run = self._open_folder(folder)
+            run = self.open_folder(folder)
             if (
                 run.manifest.command != command
                 or run.manifest.category != list(category)
@@ -194,8 +188,8 @@ class Store:
         ArtifactError : the run does not exist, the name is ambiguous, or the run is damaged.
         """
         for folder in self._candidates(name, category):
-            if _is_run(folder):
-                return self._open_folder(folder)
+            if is_run(folder):
+                return self.open_folder(folder)
         if name == REFERENCE:
             raise ArtifactError(
                 f"ex3 ships no run of {'/'.join(category) or 'that kind'}", "see `ex3 runs list`"
@@ -212,7 +206,7 @@ class Store:
             ),
         ):
             if len(alike) == 1:
-                return self._open_folder(known[alike[0]])
+                return self.open_folder(known[alike[0]])
             if alike:
                 raise ArtifactError(
                     f"{name!r} {said} of {len(alike)} runs", f"name one of: {_some(name, alike)}"
@@ -229,31 +223,56 @@ class Store:
         )
         raise ArtifactError(f"there is no run {name!r}", remedy)
 
-    def folders(self, below: Path | None = None) -> list[Path]:
-        """All run folders in and below a folder; by default, the user's runs and then the bundled ones.
+    def scan(self, category: Sequence[str] = (), *, bundled: bool | None = None) -> Catalog:
+        """All runs below a category; with `bundled`, only the bundled ones, or only the user's."""
+        runs, damaged = [], {}
+        for folder in self.folders(category, bundled=bundled):
+            try:
+                runs.append(self.open_folder(folder))
+            except ArtifactError as error:
+                damaged[self._name(folder)] = error
+        return Catalog(tuple(runs), damaged)
+
+    def folders(self, category: Sequence[str] = (), *, bundled: bool | None = None) -> list[Path]:
+        """The folders of the runs that `scan` returns, the user's first.
 
         Unreadable folders and folders without a manifest are included; `open_folder` raises their error.
         """
-        if below is not None:
-            return _run_folders(below)
-        return [
-            *_run_folders(self.root, skip=self.root / REFERENCE),
-            *_run_folders(self.reference, whole=True),
-        ]
+        found: list[Path] = []
+        if bundled is not True:
+            found += run_folders(self.root.joinpath(*category), skip=self.root / REFERENCE)
+        if bundled is not False:
+            below = self.reference.joinpath(*category)
+            found += [
+                folder for folder in run_folders(self.reference, whole=True) if folder.is_relative_to(below)
+            ]
+        return found
 
     def runs(self, category: Sequence[str] = ()) -> list[Run]:
-        """The user's runs in a category, verified.
+        """The user's runs below a category.
 
-        A damaged run raises an error, because it may be the latest.
+        Raises
+        ------
+        ArtifactError : a run there is damaged, and it may be the latest.
         """
-        return [
-            self._open_folder(folder)
-            for folder in _run_folders(self.root.joinpath(*category), skip=self.root / REFERENCE)
-        ]
+        return list(self.scan(category, bundled=False).sound().runs)
 
     def open_folder(self, folder: Path) -> Run:
-        """Open the run in a folder returned by `folders`."""
-        return self._open_folder(folder)
+        """Open the run in a folder.
+
+        Raises
+        ------
+        ArtifactError : the folder is unreadable, or its manifest is missing or damaged.
+        """
+        name = self._name(folder)
+        try:
+            return Run(folder, name, Manifest.read(folder))
+        except DamagedManifestError as error:
+            if name.startswith(f"{REFERENCE}/"):
+                raise ArtifactError(
+                    error.cause, f"restore it from a copy, or {restore_hint(folder)}"
+                ) from error
+            raise
 
     def _candidates(self, name: str, category: Sequence[str]) -> Iterator[Path]:
         if name == REFERENCE:
@@ -265,24 +284,14 @@ class Store:
             yield self.root / name
             yield Path(name)
 
-    def _open_folder(self, folder: Path) -> Run:
-        name = self._name(folder)
-        try:
-            return Run(folder, name, Manifest.read(folder))
-        except DamagedManifestError as error:
-            if name.startswith(f"{REFERENCE}/"):
-                raise ArtifactError(
-                    error.cause, f"restore it from a copy, or {restore_hint(folder)}"
-                ) from error
-            raise
-
     def _name(self, folder: Path) -> str:
         here, root, reference = (Path(path).absolute() for path in (folder, self.root, self.reference))
         if here.is_relative_to(reference):
             return (Path(REFERENCE) / here.relative_to(reference)).as_posix()
         return here.relative_to(root).as_posix() if here.is_relative_to(root) else str(folder)
 
-    def _claim_folder(self, category: Path, label: str) -> Path:
+    def claim_folder(self, category: Path, label: str) -> Path:
+        """Create the folder `NNNN-label` in a category's folder, with the next number."""
         try:
             category.mkdir(parents=True, exist_ok=True)
             while True:
@@ -302,48 +311,6 @@ class Store:
             raise cannot_write(category, error) from error
 
 
-def _is_run(folder: Path) -> bool:
-    """Whether a folder belongs to a run, even if it is unreadable or has lost its manifest."""
-    try:
-        (folder / FILE_NAME).lstat()
-    except PermissionError:
-        return True
-    except OSError:  # there is none, or the name is too long for a file
-        return _lost_its_manifest(folder)
-    return True
-
-
-def _lost_its_manifest(folder: Path, *, whole: bool = False) -> bool:
-    """Whether a folder without a manifest holds files of a run and has a run's name (any name with `whole`).
-
-    Folders with hidden files only, left by a killed process, do not count.
-    """
-    if not (whole or CLAIMED.match(folder.name)):
-        return False
-    visible = [each for each in _listed(folder) if not each.name.startswith(".")]
-    return any(each.name.endswith(KINDS) or each.name in ("figures", CHECKPOINT_FOLDER) for each in visible)
-
-
-def _listed(folder: Path) -> list[os.DirEntry[str]]:
-    """The sorted contents of a folder; empty if it does not exist.
-
-    Raises
-    ------
-    ArtifactError : the folder is unreadable, so its runs are unknown.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda each: each.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            return []
-        raise ArtifactError(
-            f"{folder} cannot be listed ({error.strerror})", "make it readable, or move it away"
-        ) from error
-
-
 def _why_passed_over(manifest: Manifest) -> str:
     """Why a finished run is not a default run."""
     return "is a study" if manifest.is_study else "was shortened" if manifest.partial else "was not judged"
@@ -351,15 +318,6 @@ def _why_passed_over(manifest: Manifest) -> str:
 
 def _is_complete(manifest: Manifest) -> bool:
     return manifest.is_complete and manifest.converged is not False
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether a path is a folder, or a link to one, that may hold runs."""
-    aside = entry.name.startswith(".") or entry.name in ("lost+found", FILE_NAME)
-    try:
-        return not aside and entry.is_dir()
-    except OSError:
-        return False
 
 
 def _number(folder: Path) -> int:
@@ -371,77 +329,3 @@ def _some(name: str, known: Collection[str]) -> str:
     if len(known) <= MOST_NAMES:
         return ", ".join(sorted(known))
     return ", ".join(get_close_matches(name, known, n=MOST_NAMES, cutoff=0.0)) + ", …"
-
-
-def _run_folders(root: Path, skip: Path | None = None, *, whole: bool = False) -> list[Path]:
-    """Run folders in and below `root`. Links to folders are followed, each folder once.
-
-    With `whole`, the folder holds runs only: a folder with files must be a run or part of one.
-    """
-    found: list[Path] = []
-    seen: set[tuple[int, int]] = set()
-
-    def visit(folder: Path, *, inside: bool) -> None:
-        try:
-            status = os.stat(folder)  # noqa: PTH116
-            if folder == skip or (status.st_dev, status.st_ino) in seen:
-                return
-            seen.add((status.st_dev, status.st_ino))
-            below = _listed(folder)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except (OSError, ArtifactError):  # it may be a run, or hold some
-            found.append(folder)
-            return
-        is_run = any(each.name == FILE_NAME for each in below)
-        if is_run or (folder != root and not inside and _lost_its_manifest(folder, whole=whole)):
-            found.append(folder)
-        for each in below:
-            if _is_folder(each):
-                visit(folder / each.name, inside=inside or is_run)
-
-    visit(root, inside=False)
-    return sorted(found)
-
-
-def default_and_newest(store: Store, category: Sequence[str], command: str, preset: str) -> list[Run]:
-    """The default run of a command, and the best run of the preset.
-
-    Raises
-    ------
-    ArtifactError : a run in the category is damaged, so the default run is unknown.
-    """
-    found = []
-    with contextlib.suppress(MissingRunError):
-        found.append(store.find(category, command=command, must_converge=True))
-    mine = [run for run in store.runs(category) if run.manifest.command == command]
-    best = best_run(preset, [*mine, *bundled_runs(store, category, command)])
-    return found if best is None or best.name in {each.name for each in found} else [*found, best]
-
-
-def bundled_runs(store: Store, category: Sequence[str], command: str) -> list[Run]:
-    """Bundled runs of a command in a category; other categories are not read."""
-    here = store.reference.joinpath(*category)
-    runs = [store.open_folder(folder) for folder in store.folders() if folder.is_relative_to(here)]
-    return [run for run in runs if run.manifest.command == command]
-
-
-def best_run(preset: str, runs: Iterable[Run]) -> Run | None:
-    """The best finished run of a preset: your latest complete one, else the longest."""
-    finished = [
-        run
-        for run in runs
-        if run.manifest.state == "finished" and run.manifest.config.get("preset") == preset
-    ]
-    return max(finished, key=_worth, default=None)
-
-
-def _worth(run: Run) -> tuple[Any, ...]:
-    """Sort key: the user's complete runs, then iterations, the user's runs, and the start time."""
-    mine = not run.is_reference
-    return (
-        mine and not run.manifest.partial,
-        run.manifest.summary.get("iterations", 0),
-        mine,
-        run.manifest.started,
-    )

@@ -1,4 +1,4 @@
-"""Attempts at a training: `attempts.jsonl` in a run's folder, and `convergence.json`, their counts."""
+"""Training attempts: `attempts.jsonl` in a run folder, and `convergence.json`, their counts."""
 
 import json
 from collections import Counter
@@ -13,12 +13,14 @@ from ex3cli.errors import ArtifactError
 from ex3cli.runs import files
 from ex3cli.runs.files import cannot_write, take, write_atomically
 from ex3cli.runs.jsonio import from_jsonable, to_json
-from ex3cli.runs.run import Run
+from ex3cli.runs.run import Run, reference_name
 from ex3cli.runs.store import Store
 
 FILE_NAME = "attempts.jsonl"
-MOST_BYTES = 64_000_000  # of that file; an attempt has some 500
+MOST_BYTES = 64_000_000  # of that file; an attempt takes about 500
 CONVERGENCE_FILE = "convergence.json"
+HISTORY_FILE = "history.json"
+"""In a history's run: the attempts of many trainings, of which only some are kept as runs."""
 LOCK_NAME = ".convergence.lock"
 VERDICTS = ("converged", "failed", "unjudged")
 
@@ -29,11 +31,11 @@ class Attempt:
 
     attempt: int  # 1 is the first
     seed: int
-    verdict: str  # one of VERDICTS; unjudged where nothing could judge it
-    reason: str | None  # of a failed one, by name
-    iteration: int  # where it ended
-    values: dict[str, Any] = field(default_factory=dict)  # what decided
-    shortened: bool = False  # by the user, to less than its preset's length
+    verdict: str  # one of VERDICTS; unjudged without a classifier
+    reason: str | None  # of a failure
+    iteration: int  # the last one
+    values: dict[str, Any] = field(default_factory=dict)  # the measurements that decided
+    shortened: bool = False  # by the user, below the length of the preset
 
     @property
     def counts_toward_rate(self) -> bool:
@@ -45,12 +47,12 @@ class Attempt:
 class Tally:
     """Counts of attempts. Shortened and unevaluated attempts are counted separately."""
 
-    failed_before_first_success: int | None  # None while nothing has converged
+    failed_before_first_success: int | None  # None if nothing has converged
     failed: int
     converged: int
     unjudged: int
     shortened: int
-    reasons: dict[str, int]  # of the failed
+    reasons: dict[str, int]  # counts of failures by reason
 
 
 def describe_verdict(verdict: str, reason: str | None) -> str:
@@ -102,7 +104,8 @@ class AttemptLog:
         entries = self.entries()
         if attempt.attempt != len(entries) + 1 or attempt.verdict not in VERDICTS:
             raise ArtifactError(
-                f"{self.path} has {len(entries)} attempts, so {attempt} is not the next", "start a new run"
+                f"{self.path} has {len(entries)} attempts, so {attempt} is not the next one",
+                "start a new run",
             )
         self._write_all([*entries, attempt])
 
@@ -158,18 +161,18 @@ def deduplicate(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt
     kept: dict[tuple[str, int], tuple[Run, Attempt]] = {}
     for run, attempt in found:
         settings = {name: value for name, value in run.manifest.config.items() if name != "seed"}
-        if settings.get("precision") == "auto":  # in runs of before; now the manifest holds what it came to
+        if settings.get("precision") == "auto":  # in older runs; now the manifest holds the measured one
             settings["precision"] = run.manifest.summary.get("precision", "auto")
-        what = (
+        key = (
             to_json([run.manifest.category, settings, run.manifest.device, run.manifest.threads]),
             attempt.seed,
         )
-        earlier = kept.get(what)
+        earlier = kept.get(key)
         judged_anew = (
             attempt.verdict != "unjudged" and earlier and earlier[0].manifest.sources != run.manifest.sources
         )
         if earlier is None or judged_anew:
-            kept[what] = (run, attempt)
+            kept[key] = (run, attempt)
     return list(kept.values())
 
 
@@ -191,7 +194,7 @@ def tally(attempts: Iterable[Attempt]) -> Tally:
 
 
 def tally_by_category(runs: Iterable[Run]) -> dict[str, Tally]:
-    """Counts by category, such as "gan/fashion-mnist/dcgan", over all runs, the oldest first.
+    """Counts by category, such as "gan/fashion-mnist/dcgan", over all runs, oldest first.
 
     Repeated runs are counted once: see `deduplicate`.
     """
@@ -202,8 +205,32 @@ def tally_by_category(runs: Iterable[Run]) -> dict[str, Tally]:
     return {category: tally(entries) for category, entries in sorted(categories.items())}
 
 
+def bundled_tallies(store: Store) -> tuple[dict[str, Tally], dict[str, str]]:
+    """Counts of the bundled attempts by category, and for each damaged run the error.
+
+    A bundled history lists the attempts of more trainings than are bundled, so it goes before these.
+    """
+    counts: dict[str, Tally] = {}
+    histories: dict[str, Tally] = {}
+    found = store.scan(bundled=True)
+    damaged = {name: error.cause for name, error in found.damaged.items()}
+    for run in found.runs:
+        try:
+            place = run.manifest.category
+            if HISTORY_FILE in run.manifest.files:
+                listed: dict[str, list[Attempt]] = {}
+                for row in run.read_json(HISTORY_FILE)["attempts"]:
+                    listed.setdefault("/".join([*place[:-1], row["kind"]]), []).append(attempt_from_row(row))
+                histories |= {category: tally(each) for category, each in listed.items()}
+            elif run.name == reference_name(place) and (attempts := attempts_of(run)):
+                counts["/".join(place)] = tally(attempts)
+        except ArtifactError as error:
+            damaged[run.name] = error.cause
+    return dict(sorted({**counts, **histories}.items())), damaged
+
+
 def derive_convergence(store: Store) -> Path:
-    """Rewrite `convergence.json` from all runs in the user's artifacts folder.
+    """Rewrite `convergence.json`: `categories` counts the user's attempts, `bundled` those that ex3 brings.
 
     Called after an attempt has been recorded. A lock ensures that of two simultaneous calls, the later one
     counts both attempts. Damaged runs are listed under `damaged`.
@@ -214,10 +241,14 @@ def derive_convergence(store: Store) -> Path:
         take(lock)
         try:
             sound, damaged = readable_runs(store)
-            counts = {category: asdict(count) for category, count in tally_by_category(sound).items()}
-            write_atomically(
-                path, (to_json({"schema": 1, "categories": counts, "damaged": damaged}) + "\n").encode()
-            )
+            bundled, damaged_too = bundled_tallies(store)
+            document = {
+                "schema": 1,
+                "categories": {category: asdict(each) for category, each in tally_by_category(sound).items()},
+                "bundled": {category: asdict(each) for category, each in bundled.items()},
+                "damaged": damaged | damaged_too,
+            }
+            write_atomically(path, (to_json(document) + "\n").encode())
         finally:
             lock.release()
     except OSError as error:
@@ -227,13 +258,12 @@ def derive_convergence(store: Store) -> Path:
 
 def readable_runs(store: Store) -> tuple[list[Run], dict[str, str]]:
     """The user's runs with valid manifest and attempts, and for each other folder the error."""
-    sound, damaged = [], {}
-    for folder in store.folders():
-        if folder.is_relative_to(store.reference):
-            continue
+    found = store.scan(bundled=False)
+    sound, damaged = [], {name: error.cause for name, error in found.damaged.items()}
+    for run in found.runs:
         try:
-            attempts_of(run := store.open_folder(folder))
+            attempts_of(run)
             sound.append(run)
         except ArtifactError as error:
-            damaged[folder.relative_to(store.root).as_posix()] = error.cause
+            damaged[run.name] = error.cause
     return sound, damaged

@@ -1,4 +1,4 @@
-"""Stopping a training at a clean point when the user or the system asks."""
+"""Signals: stop a training at a point from which it can be resumed."""
 
 import signal
 import threading
@@ -8,15 +8,11 @@ from typing import Any, Self
 from ex3cli.errors import InterruptedTrainingError
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Signals that end a process: a request of the system, and a closed terminal (which Windows does not tell
-of).
-"""
+"""Signals that end a process: a request of the system, and a closed terminal (not on Windows)."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP outside a `GracefulStop`: ends the work as Ctrl-C does, so that what was begun can be
-    marked.
-    """
+    """SIGTERM or SIGHUP outside a `GracefulStop`, handled as Ctrl-C, so that the run is marked."""
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__()
@@ -24,9 +20,9 @@ class Terminated(KeyboardInterrupt):
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP raise `Terminated` instead of ending the process without a word.
+    """Let SIGTERM and SIGHUP raise `Terminated` instead of ending the process at once.
 
-    One that the parent had ignored, as `nohup` does with SIGHUP, stays ignored.
+    A signal that the parent process ignores, as `nohup` does with SIGHUP, stays ignored.
     """
     if threading.current_thread() is threading.main_thread():
         for number in ENDING:
@@ -35,7 +31,7 @@ def end_on_signals() -> None:
 
 
 def signal_of(error: KeyboardInterrupt) -> signal.Signals:
-    """Which signal an interruption came from."""
+    """The signal that caused an interruption."""
     return error.signal if isinstance(error, Terminated) else signal.SIGINT
 
 
@@ -44,12 +40,10 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 class GracefulStop:
-    """Within the block, the first SIGINT, SIGTERM or SIGHUP only raises a flag; a second SIGINT stops at
-    once.
+    """Within the block, the first SIGINT, SIGTERM or SIGHUP only sets a flag; a second SIGINT stops at once.
 
-    The loop asks `requested` before each step, saves, and raises `error(...)`. A signal that the parent had
-    ignored stays
-    ignored. Off the main thread signals cannot be caught, and the flag is set by `request` alone.
+    The loop checks `requested` before each step, saves, and raises `error(...)`. A signal that the parent
+    process ignores stays ignored. Outside the main thread signals cannot be handled; use `request` there.
     """
 
     SIGNALS = (signal.SIGINT, *ENDING)
@@ -60,17 +54,15 @@ class GracefulStop:
 
     @property
     def requested(self) -> bool:
-        """Whether the loop should save and end."""
+        """Whether the loop should save and stop."""
         return self.signal_number is not None
 
     def request(self, signal_number: int = signal.SIGINT) -> None:
-        """Ask the loop to stop, as a signal would."""
+        """Request a stop, as a signal does."""
         self.signal_number = signal_number
 
     def error(self, resume_command: str) -> InterruptedTrainingError:
-        """What the loop raises once its state is safe: exit code 128 + the signal, and the command that goes
-        on.
-        """
+        """The error to raise after saving, with exit code 128 + signal and the command that resumes."""
         number = self.signal_number or signal.SIGINT
         name = signal.Signals(number).name
         return InterruptedTrainingError(

@@ -62,14 +62,17 @@ def run_training(
     *,
     resume_command: str,
 ) -> None:
-    """Take steps until the trainer is over; save after each epoch, every minute, at the end and when a signal
-    asks to stop.
+    """Take steps until the trainer is over. The state is saved after each epoch, every minute, at the end and
+    on a signal.
 
-    `progress` has been started, and is stopped at the end.
+    Parameters
+    ----------
+    progress : a started display, which is stopped at the end.
+    resume_command : the command that continues an interrupted training, for the error.
 
     Raises
     ------
-    InterruptedTrainingError : a signal asked to stop; the state is saved, and `resume_command` goes on.
+    InterruptedTrainingError : a signal requested a stop; the state is saved.
     """
     keep_freed_memory()
     saved = time.monotonic()
@@ -88,31 +91,30 @@ def run_training(
 
 
 def check_finite(numbers: Mapping[str, float], where: str, learning_rate: float) -> None:
-    """End a training whose numbers are NaN or infinite: nothing that follows can be right.
+    """Raise a NotConvergedError if one of the named `numbers` is NaN or infinite.
 
-    Raises
-    ------
-    NotConvergedError : one of `numbers` is not finite.
+    Parameters
+    ----------
+    where : the position in the training, for the error.
+    learning_rate : the current learning rate, for the remedy.
     """
     wrong = ", ".join(f"{name} is {value}" for name, value in numbers.items() if not math.isfinite(value))
     if wrong:
         raise NotConvergedError(
             f"the training failed, {NON_FINITE}: {wrong} {where}",
-            f"train anew with a smaller step size than --learning-rate {learning_rate:g}",
+            f"use a smaller step size than --learning-rate {learning_rate:g}",
         )
 
 
 def largest_of(model: torch.nn.Module) -> dict[str, float]:
-    """The largest absolute value among a model's weights, and among its statistics: NaN or infinite where one
-    is.
-    """
+    """The largest absolute value of a model's weights and of its statistics, by name; NaN if one is NaN."""
     groups = {"a weight": model.parameters(), "a statistic": model.buffers()}
     largest = {
-        name: [each.detach().abs().max() for each in group if each.is_floating_point()]
+        name: [tensor.detach().abs().max() for tensor in group if tensor.is_floating_point()]
         for name, group in groups.items()
     }
     return {
-        name: float(torch.stack([each.float() for each in found]).max())
+        name: float(torch.stack([value.float() for value in found]).max())
         for name, found in largest.items()
         if found
     }

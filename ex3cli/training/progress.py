@@ -1,23 +1,23 @@
-"""How a training tells what it does, without knowing who listens."""
+"""The interface through which a training reports its progress."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """A listener: the command line shows a bar or plain lines, a test records the calls."""
+    """A progress display. The command line shows a bar or plain lines; a test records the calls."""
 
     def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
-        """Begin a stretch of `total` units (such as images), `done` of which a resumed run has behind it."""
+        """Start a stage of `total` units (such as images), of which a resumed run has `done` already."""
 
     def advance(self, amount: int = 1, **live: float) -> None:
-        """Report `amount` more units, and the numbers worth watching by name."""
+        """Report `amount` more units, and current values such as losses by name."""
 
     def stop(self) -> None:
-        """End the stretch, also when it was cut short."""
+        """End the stage, complete or not."""
 
 
 class NullProgress:
-    """The listener that does nothing."""
+    """A progress display that shows nothing."""
 
     def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
         """Ignore."""

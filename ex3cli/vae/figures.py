@@ -167,19 +167,20 @@ def reconstructions(real: Pixels, decoded: Pixels, class_names: Sequence[str]) -
     return figure
 
 
-def samples(pictures: Pixels) -> Figure:
-    """Images (n, 28, 28) from the prior on an approximately square sheet."""
+def samples(pictures: Pixels, names: Sequence[str]) -> Figure:
+    """Images (n, 28, 28) from the prior on an approximately square sheet, each above its name."""
     columns = int(np.ceil(np.sqrt(len(pictures))))
     rows = -(-len(pictures) // columns)
     with style():
-        figure = Figure(figsize=(0.65 * columns, 0.65 * rows + 0.4), layout="constrained")
+        figure = Figure(figsize=(0.75 * columns, 0.85 * rows + 0.4), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
         for place, cell in enumerate(axes.flat):
             if place < len(pictures):
                 _show(cell, pictures[place])
+                cell.set_xlabel(plain_text(names[place]), fontsize=6, labelpad=1)
             else:
                 cell.set_axis_off()
-        figure.suptitle("decoded from z ~ N(0, I)", fontsize=9)
+        figure.suptitle("decoded from z ~ N(0, I); below, the class predicted by the SVM", fontsize=9)
     return figure
 
 

@@ -13,7 +13,7 @@ training is a run folder below DIR, so that its sheets can be looked at, and one
 made again: a
 calibration of hours can be stopped and taken up, and where the rules have changed since, its stored looks are
 ruled again. The
-good ones are those that `failure_rates.py` counts. Not part of `make bench`.
+good ones are those that `make rates` makes. Not part of `make bench`.
 """
 
 import argparse

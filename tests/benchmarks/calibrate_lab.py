@@ -1,5 +1,5 @@
 """What the limits of `ex3 lab`'s rule notice: real points of each preset, spoilt on purpose, on the
-training's own ruler.
+training's own reference.
 
 Run it with `python tests/benchmarks/calibrate_lab.py`; it takes about a minute. `ex3cli/lab/verdict.py` says
 what it found.
@@ -37,27 +37,28 @@ def without_a_mode(preset: Clusters | Curve, draws: np.random.Generator) -> Poin
     return points
 
 
-def report(ruler: ReferenceSample, what: str, make: Callable[[np.random.Generator], Points]) -> None:
-    """One line: medians over as many looks as the rule takes."""
-    readings = [ruler.measure(make(np.random.default_rng(seed))) for seed in range(WINDOW)]
-    js = float(np.median([each.js.value for each in readings]))
-    w = float(np.median([each.w for each in readings])) - ruler.floor.w
-    modes = min(each.modes for each in readings)
+def report(reference: ReferenceSample, what: str, make: Callable[[np.random.Generator], Points]) -> None:
+    """One line: medians over as many evaluations as the rule takes."""
+    measurements = [reference.measure(make(np.random.default_rng(seed))) for seed in range(WINDOW)]
+    js = float(np.median([each.js.value for each in measurements]))
+    w = float(np.median([each.w for each in measurements])) - reference.baseline.w
+    modes = min(each.modes for each in measurements)
     print(
-        f"{ruler.distribution.name:10} {what:16} JS {js:6.3f}  W {w:+.3f} from its floor  modes {modes}",
+        f"{reference.distribution.name:10} {what:16} JS {js:6.3f}  W {w:+.3f} from its baseline "
+        f"modes {modes}",
         flush=True,
     )
 
 
 def main() -> None:
     for preset in PRESETS.values():
-        ruler = ReferenceSample(preset, 0)
-        report(ruler, "as it is", partial(moved, preset, 0.0))
-        report(ruler, "a mode missing", partial(without_a_mode, preset))
+        reference = ReferenceSample(preset, 0)
+        report(reference, "as it is", partial(moved, preset, 0.0))
+        report(reference, "a mode missing", partial(without_a_mode, preset))
         for factor in WIDTHS:
-            report(ruler, f"width × {factor}", partial(moved, narrower(preset, factor), 0.0))
+            report(reference, f"width × {factor}", partial(moved, narrower(preset, factor), 0.0))
         for move in MOVES:
-            report(ruler, f"moved by {move}", partial(moved, preset, move))
+            report(reference, f"moved by {move}", partial(moved, preset, move))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ def test_lists_what_is_here_and_how_to_get_the_rest(ex3: Ex3, tmp_path: Path) ->
         "fashion-mnist": False,
         "mnist": False,
         "digits": True,
+        "kmnist": False,
+        "qmnist": False,
+        "emnist": False,
     }
     assert "ex3 data fetch mnist" in ex3("data", "list", "--data", tmp_path).stdout
 
@@ -55,6 +58,10 @@ def test_verify_of_everything_names_which_to_fetch(ex3: Ex3, tmp_path: Path) -> 
     assert outcome.exit_code == 3
     assert "`ex3 data fetch fashion-mnist` and `ex3 data fetch mnist`" in outcome.stderr
     assert "missing" in outcome.stdout, "the table comes all the same"
+    assert "kmnist" not in outcome.stdout, "the exercise does without it"
+    (tmp_path / "KMNIST/raw").mkdir(parents=True)
+    (tmp_path / "KMNIST/raw/t10k-labels-idx1-ubyte.gz").touch()
+    assert "`ex3 data fetch kmnist`" in ex3("data", "verify", "--data", tmp_path).stderr
 
 
 def test_a_folder_where_nothing_can_be_written_is_exit_3(ex3: Ex3, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_training_that_converges_shows_bars_and_floors(
     ex3: EX3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # whatever the points are like
-    monkeypatch.setattr("ex3cli.lab.training.converged_at", lambda looks, *_: 8)
+    monkeypatch.setattr("ex3cli.lab.training.converged_at", lambda evaluations, *_: 8)
     draws = np.random.default_rng(0).normal(0.5, 0.15, (3_000, 2))
     lines = "\n".join(f"{x},{y}" for x, y in draws.clip(0.01, 0.99))
     (tmp_path / "cloud.csv").write_text("x,y\n" + lines)

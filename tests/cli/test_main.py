@@ -48,6 +48,18 @@ def test_what_cannot_be_parsed_gets_one_line_of_cause_and_one_of_remedy(
     assert capsys.readouterr().err.splitlines() == [f"error: {cause}", f"  try: {remedy}"]
 
 
+@pytest.mark.parametrize(
+    ("words", "helps"), [("vae train --hidden 600 600", True), ("runs verify one two", False)]
+)
+def test_an_argument_too_many_that_is_a_number_may_belong_to_an_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, helps: bool
+) -> None:
+    assert run_main(monkeypatch, *words.split()) == 2
+    cause, remedy = capsys.readouterr().err.splitlines()
+    assert cause.startswith("error: Got unexpected extra argument")
+    assert ("as in --hidden 600,600" in remedy) is helps
+
+
 def test_no_words_show_the_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     run_main(monkeypatch)
     output = capsys.readouterr()

@@ -144,7 +144,7 @@ class _Nested:
 def test_errors_and_notes_show_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     print_error("no run a\x1b[31m\nb", "take \x07c", 4, json=False)
     Context(argv=[]).note("d\x1b\ne")
-    assert capsys.readouterr().err == "error: no run a\\x1b[31m b\n  try: take \\x07c\nd\\x1b\ne\n"
+    assert capsys.readouterr().err == "error: no run a\\x1b[31m b\n  try: take \\x07c\nd\\x1b\\ne\n"
 
 
 RESULTS = Table(

@@ -88,14 +88,14 @@ def test_a_picture_is_attached_with_its_caption_and_remembered(ex3: Ex3, tmp_pat
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        (("--attach", "none.png", "--caption", "a"), "no picture can be read there"),
-        (("--attach", "notes.txt", "--caption", "a"), "no picture can be read there"),
+        (("--attach", "none.png", "--caption", "a"), "is not a readable picture"),
+        (("--attach", "notes.txt", "--caption", "a"), "is not a readable picture"),
         (("--attach", "notes.txt"), "1 --attach, but 0 --caption"),
         (("--caption", "a"), "0 --attach, but 1 --caption"),
         (("--questions", "lab,gan"), "there is no section 'gan'"),
-        (("--link", "javascript:alert(1)"), "is no web address"),
-        (("--title", "two\nlines"), "cannot be printed"),
-        (("--author", "a\x1b"), "cannot be printed"),
+        (("--link", "javascript:alert(1)"), "is not a web address"),
+        (("--title", "two\nlines"), "unprintable characters"),
+        (("--author", "a\x1b"), "unprintable characters"),
         (("--missing", "--make"), "exclude each other"),
         (("--missing", "--from-source"), "exclude each other"),
     ],
@@ -127,7 +127,7 @@ def test_damage_is_named_on_the_page_and_exits_with_four(ex3: Ex3) -> None:
     assert outcome.exit_code == 4
     assert "0001-lines/run.json is damaged" in outcome.stderr
     text = Path("artifacts/report/index.html").read_text(encoding="utf-8")
-    assert "divergence/0001-lines is damaged, and nothing is put in its place" in text
+    assert "divergence/0001-lines is damaged and is not replaced by another run" in text
 
 
 def test_damage_in_a_file_names_the_run_and_missing_still_lists_the_rest(

@@ -205,9 +205,7 @@ def test_a_source_that_is_not_as_it_was_is_refused(ex3: Ex3, theirs: Path) -> No
 def test_threads_seed_settings_and_precision_are_those_of_the_manifest(
     store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Whatever today's defaults and the command line's spelling of them; what is no setting any more is
-    passed over.
-    """
+    """Whatever today's defaults and the command line's spelling of them."""
     config = {
         "dataset": "digits",
         "seed": 3,
@@ -215,7 +213,6 @@ def test_threads_seed_settings_and_precision_are_those_of_the_manifest(
         "conditional": False,
         "width": 4,
         "precision": "auto",
-        "gone": 7,
     }
     original = finished(store, config=config, threads=2, summary={"precision": "bfloat16"})
     seen: dict[str, Any] = {}
@@ -326,6 +323,19 @@ def test_a_manifest_whose_command_cannot_be_carried_out(
 ) -> None:
     outcome = ex3("runs", "reproduce", finished(store, command=command, argv=argv).name)
     assert (outcome.exit_code, words in outcome.stderr) == (code, True), outcome.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("width", "many"), ("invented", 3)])
+def test_a_stored_setting_that_this_version_cannot_use_is_named_with_its_run(
+    ex3: Ex3, store: Store, name: str, value: object
+) -> None:
+    run = finished(
+        store, command="gan train", argv=["ex3", "gan", "train", "--dataset", "digits"], config={name: value}
+    )
+    outcome = ex3("runs", "reproduce", run.name)
+    assert outcome.exit_code == 4
+    assert name in outcome.stderr
+    assert f"{run.name}/run.json: " in outcome.stderr
 
 
 def test_one_that_cannot_be_made_hides_no_other(

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,3 +203,55 @@ def test_a_run_that_lost_its_manifest_is_listed_and_verified_as_damaged(
     verified = ex3("runs", "verify")
     assert verified.exit_code == 4
     assert f"{run.name}/run.json cannot be read" in verified.stderr
+
+
+def test_a_bundled_training_is_exported_with_its_curves(ex3: Callable[..., Any]) -> None:
+    outcome = ex3("runs", "export", "reference/gan/fashion-mnist/dcgan", "--to", "csv", "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    folder = Path("artifacts/exports/csv/reference-gan-fashion-mnist-dcgan")
+    assert outcome.document["output"] == str(folder)
+    assert {"critic_loss", "generator_loss", "evaluation/fid"} <= set(outcome.document["curves"])
+    assert outcome.document["images"] == 2
+    lines = (folder / "scalars.csv").read_text().splitlines()
+    assert len(lines) == 1 + outcome.document["points"]
+    assert any(line.startswith("evaluation/fid,400,") for line in lines)
+    again = ex3("runs", "export", "reference/gan/fashion-mnist/dcgan", "--to", "csv")
+    assert again.exit_code == 2
+    assert f"{folder} is not empty" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--to", "tensorbord"), "did you mean 'tensorboard'?"),
+        (("--to", "mlflow"), "pip install 'ex3cli[mlflow]'"),
+        (("--to", "wandb-offline"), "pip install 'ex3cli[wandb]'"),
+        (("--to", "tensorboard"), "pip install 'ex3cli[tensorboard]'"),
+    ],
+)
+def test_an_export_to_what_is_not_there_is_exit_2(
+    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], complaint: str
+) -> None:
+    for package in ("mlflow", "wandb", "torch.utils.tensorboard"):
+        monkeypatch.setitem(sys.modules, package, None)
+    outcome = ex3("runs", "export", "reference/vae/fashion-mnist", *words)
+    assert outcome.exit_code == 2
+    assert complaint in outcome.stderr
+
+
+def test_the_grids_of_a_training_have_their_iterations(store: Store, new_run: Callable[..., Run]) -> None:
+    from ex3cli.cli.runs import _steps_of_images
+    from ex3cli.gan.config import GANConfig
+
+    config = GANConfig.resolve(kind="wgan", iterations=100, critic_steps=2)
+    run = new_run(command="gan train", config=config.to_dict())
+    for name in ("start", "epoch-0001", "epoch-0005", "end"):
+        run.write_bytes(f"attempt-01/grids/{name}.png", b"")
+    run.finish({"iterations": 100, "epochs": 100 * 2 / 23})  # 23 batches an epoch
+    assert _steps_of_images(run) == {
+        "attempt-01/grids/start.png": 0,
+        "attempt-01/grids/epoch-0001.png": 12,
+        "attempt-01/grids/epoch-0005.png": 58,
+        "attempt-01/grids/end.png": 100,
+    }
+    assert _steps_of_images(new_run()) == {}

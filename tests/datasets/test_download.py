@@ -8,6 +8,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ex3cli.errors import DataError
 
 FILE = "t10k-labels-idx1-ubyte"
 Serve = Callable[..., list[str]]
+MIRRORS = {name: spec.mirrors for name, spec in registry.SPECS.items()}
 
 
 @pytest.fixture
@@ -32,8 +34,8 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
     ) -> list[str]:
         asked = []
 
-        def download_url(url: str, root: str, filename: str, md5: str) -> None:
-            asked.append(url)
+        def download_url(url: str, root: str, filename: str, md5: str | None) -> None:
+            asked.append(url if md5 is not None else f"{url} without MD5")
             archive = archives.get(url, archives.get(filename, OSError("Network is unreachable")))
             if isinstance(archive, Exception):
                 (Path(root) / filename).write_bytes(b"half")  # as the real one does when the line breaks
@@ -98,6 +100,41 @@ def test_a_second_mirror_is_asked_when_the_first_fails(small: Path, serve: Serve
     serve(archives, mirrors=("http://dead/", "http://live/"))
     fetch("fashion-mnist", small.parents[1])
     assert (small / FILE).read_bytes() == right
+
+
+def test_a_mirror_with_other_content_is_passed_over(small: Path, serve: Serve) -> None:
+    right = (small / FILE).read_bytes()
+    (small / FILE).unlink()
+    archives: dict[str, bytes | Exception] = {
+        f"http://old/{FILE}.gz": gzip.compress(right[:-1]),
+        f"http://new/{FILE}.gz": gzip.compress(right, 1),
+    }
+    asked = serve(archives, mirrors=("http://old/", "http://new/"))
+    fetch("fashion-mnist", small.parents[1])
+    assert (small / FILE).read_bytes() == right
+    assert len(asked) == 2
+
+
+def test_our_own_mirror_is_asked_last_and_without_the_md5_of_another_archive(
+    small: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = (small / FILE).read_bytes()
+    (small / FILE).unlink()
+    known = replace(registry.SPECS["fashion-mnist"], mirrors=("http://ours/",))
+    monkeypatch.setitem(registry.SPECS, "fashion-mnist", known)
+    asked = serve(
+        {f"http://theirs/{FILE}.gz": OSError("gone"), f"http://ours/{FILE}.gz": gzip.compress(right)},
+        mirrors=("http://theirs/",),
+    )
+    fetch("fashion-mnist", small.parents[1])
+    assert (small / FILE).read_bytes() == right
+    assert asked == [f"http://theirs/{FILE}.gz", f"http://ours/{FILE}.gz without MD5"]
+
+
+def test_every_published_data_set_has_a_second_mirror() -> None:
+    for name in ("fashion-mnist", "mnist"):
+        assert all(each.startswith("https://") and each.endswith("/") for each in MIRRORS[name])
+        assert MIRRORS[name]
 
 
 def test_an_archive_beside_is_unpacked_without_network(small: Path, serve: Serve) -> None:
@@ -283,3 +320,21 @@ def test_the_real_torchvision_refuses_what_a_mirror_serves_cut(mirror: Path, sma
     with pytest.raises(DataError, match=f"{FILE}.gz could not be downloaded"):
         fetch("fashion-mnist", small.parents[1])
     assert contents(small) == before
+
+
+@pytest.mark.parametrize("name", ["kmnist", "qmnist", "emnist"])
+def test_an_archive_is_kept_as_published(
+    name: str, made: Callable[[str], Any], serve: Serve, tmp_path: Path
+) -> None:
+    _, files = made(name)
+    mirrors = registry.spec(name).mirrors
+    asked = serve({f"{mirrors[-1]}{file}": content for file, content in files.items()})
+    folder = fetch(name, tmp_path / "elsewhere")
+    assert folder is not None
+    assert contents(folder) == files
+    assert asked == [f"{mirror}{file} without MD5" for file in files for mirror in mirrors]
+    registry.load(name, tmp_path / "elsewhere")
+    serve(dict.fromkeys(files, b"other"))
+    (folder / next(iter(files))).unlink()
+    with pytest.raises(DataError, match="other content than published"):
+        fetch(name, tmp_path / "elsewhere")

@@ -1,5 +1,8 @@
+import gzip
 import hashlib
+import io
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,8 @@ DIGEST = hashlib.sha256(FILE).hexdigest()
 
 def test_reads_an_array_in_the_order_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(FILE)
-    assert np.array_equal(read_verified(tmp_path / "a", DIGEST), ARRAY)
+    (array,) = read_verified(tmp_path / "a", DIGEST)
+    assert np.array_equal(array, ARRAY)
     assert examine(tmp_path / "a", DIGEST).condition == "ok"
 
 
@@ -104,3 +108,30 @@ def test_what_is_no_file_of_a_data_set_is_not_read(tmp_path: Path, what: str) ->
     assert examine(path, DIGEST).condition == ("altered" if "huge" in what else "unreadable")
     with pytest.raises(DataError, match="does not match" if "huge" in what else "not a regular file"):
         read_verified(path, DIGEST)
+
+
+@pytest.mark.parametrize("stored", ["gzip", "zip of gzip", "integers"])
+def test_reads_archives_and_integers_by_the_digest_of_the_file_itself(tmp_path: Path, stored: str) -> None:
+    expected, members, name = ARRAY, ("",), {"gzip": "a.gz", "zip of gzip": "a.zip"}.get(stored, "a")
+    content = gzip.compress(FILE)
+    if stored == "zip of gzip":
+        members, buffer = ("in/a.gz", "in/b"), io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("in/b", FILE)
+            archive.writestr("in/a.gz", content)
+            archive.writestr("in/other", b"not idx")
+        content = buffer.getvalue()
+    elif stored == "integers":
+        expected = np.array([[70_000, -1]], dtype=np.int32)
+        content = bytes([0, 0, 12, 2, 0, 0, 0, 1, 0, 0, 0, 2]) + expected.astype(">i4").tobytes()
+    path = tmp_path / name
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    arrays = read_verified(path, digest, members)
+    assert len(arrays) == len(members)
+    assert all(np.array_equal(array, expected) and array.dtype == expected.dtype for array in arrays)
+    assert examine(path, digest).condition == "ok"
+    path.write_bytes(content[:-1])
+    assert examine(path, digest).condition == ("truncated" if stored == "integers" else "altered")
+    with pytest.raises(DataError, match=str(path)):
+        read_verified(path, digest, members)

@@ -1,9 +1,12 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from ex3cli.datasets import registry
+from ex3cli.datasets.labels import in_file_names, parse_label
 from ex3cli.errors import DataError, UsageError
 
 
@@ -44,6 +47,45 @@ def test_a_damaged_file_is_named_with_its_remedy(small: Path, file: str, damage:
     assert "--dataset digits" in caught.value.remedy
     conditions = {each.file: each.condition for each in registry.verify("fashion-mnist", small.parents[1])}
     assert conditions == {name: damage if name == file else "ok" for name in registry.FILES}
+
+
+@pytest.mark.parametrize("name", ["kmnist", "qmnist", "emnist"])
+def test_a_data_set_of_archives_is_read_as_published(name: str, made: Callable[[str], Any]) -> None:
+    root, files = made(name)
+    data = registry.load(name, root)
+    assert data.train_images.shape == (94, 28, 28)
+    assert data.test_images.shape == (47, 28, 28)
+    for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels)):
+        rows, columns = images.nonzero()[:, 1:].unbind(dim=1)
+        assert set(rows.tolist()) == {1}, "images stand upright"
+        assert columns.tolist() == [2 + place % 20 for place in range(len(images))]
+        assert images.dtype == torch.uint8
+        assert labels.tolist() == [place % len(data.class_names) for place in range(len(labels))]
+    assert {each.condition for each in registry.verify(name, root)} == {"ok"}
+    file = next(iter(files))
+    (root / registry.spec(name).folder / file).write_bytes(files[file][:-1] + b"x")
+    with pytest.raises(DataError, match="SHA-256") as caught:
+        registry.load(name, root)
+    assert file in caught.value.cause
+    assert f"ex3 data fetch {name}" in caught.value.remedy
+
+
+def test_the_classes_of_emnist_can_all_be_named() -> None:
+    names = registry.spec("emnist").class_names
+    assert len(names) == 47
+    assert [parse_label(name, names) for name in names] == list(range(47))
+    assert len({in_file_names(name) for name in names}) == 47
+
+
+def test_only_a_data_set_that_the_exercise_does_without_is_absent(
+    small: Path, made: Callable[[str], Any]
+) -> None:
+    root = small.parents[1]
+    assert [name for name in registry.names() if registry.is_absent(name, root)] == [
+        "kmnist",
+        "qmnist",
+        "emnist",
+    ]
 
 
 def test_an_unknown_data_set_gets_a_suggestion() -> None:

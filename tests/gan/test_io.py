@@ -43,7 +43,7 @@ def test_a_shortened_training_is_shipped_under_a_name_of_its_own_and_drawn_from_
     trained = shortened("narrow")
     assert Store(store.root).open(trained).manifest.is_study
     unasked = ex3("runs", "ship", trained)
-    assert (unasked.exit_code, "would be taken unasked" in unasked.stderr, "--as" in unasked.stderr) == (
+    assert (unasked.exit_code, "cannot be the default run" in unasked.stderr, "--as" in unasked.stderr) == (
         2,
         True,
         True,

@@ -1,4 +1,4 @@
-"""The rule of convergence, on made-up looks and on real ones of known quality."""
+"""The rule of convergence, on made-up evaluations and on real ones of known quality."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from ex3cli.lab.evaluation import (
     MODES,
     OSCILLATION,
     WINDOW,
-    Look,
+    Evaluation,
     Measurement,
     RealBaseline,
     ReferenceSample,
@@ -28,21 +28,21 @@ from ex3cli.training.loop import NON_FINITE
 FLOOR = RealBaseline(0, 0, 0.02, 0, 0, 0.03)
 
 
-def reading(js: float = 0.1, w: float = 0.03, modes: int = 3, outside: float = 0.0) -> Measurement:
+def measurement(js: float = 0.1, w: float = 0.03, modes: int = 3, outside: float = 0.0) -> Measurement:
     return Measurement(Interval(js, js, js), Interval(js, js, js), w, outside, 1.0, modes)
 
 
-def looks(*readings: Measurement) -> list[Look]:
-    return [Look(100 * index, each) for index, each in enumerate(readings)]
+def evaluations(*measurements: Measurement) -> list[Evaluation]:
+    return [Evaluation(100 * index, each) for index, each in enumerate(measurements)]
 
 
-GOOD, BAD = reading(), reading(js=0.4)
+GOOD, BAD = measurement(), measurement(js=0.4)
 
 
 def test_it_converges_at_the_first_evaluation_since_which_the_rule_holds() -> None:
-    assert converged_at(looks(BAD, BAD, *[GOOD] * WINDOW), FLOOR, 3) == 200
-    assert converged_at(looks(BAD, BAD, *[GOOD] * (WINDOW + 7)), FLOOR, 3) == 200
-    assert converged_at(looks(*[GOOD] * 9, BAD, *[GOOD] * WINDOW), FLOOR, 3) == 1000
+    assert converged_at(evaluations(BAD, BAD, *[GOOD] * WINDOW), FLOOR, 3) == 200
+    assert converged_at(evaluations(BAD, BAD, *[GOOD] * (WINDOW + 7)), FLOOR, 3) == 200
+    assert converged_at(evaluations(*[GOOD] * 9, BAD, *[GOOD] * WINDOW), FLOOR, 3) == 1000
 
 
 @pytest.mark.parametrize(
@@ -50,38 +50,42 @@ def test_it_converges_at_the_first_evaluation_since_which_the_rule_holds() -> No
     [
         [GOOD] * (WINDOW - 1),
         [*[GOOD] * WINDOW, BAD],
-        [GOOD, GOOD, reading(modes=2), GOOD, GOOD],
-        [reading(w=0.06)] * WINDOW,
+        [GOOD, GOOD, measurement(modes=2), GOOD, GOOD],
+        [measurement(w=0.06)] * WINDOW,
     ],
 )
 def test_it_has_not_converged(last: list[Measurement]) -> None:
-    assert converged_at(looks(BAD, *last), FLOOR, 3) is None
+    assert converged_at(evaluations(BAD, *last), FLOOR, 3) is None
 
 
 def test_one_unlucky_transport_does_not_undo_it() -> None:
-    assert converged_at(looks(GOOD, GOOD, reading(w=0.09), GOOD, GOOD), FLOOR, 3) == 0
+    assert converged_at(evaluations(GOOD, GOOD, measurement(w=0.09), GOOD, GOOD), FLOOR, 3) == 0
 
 
 @pytest.mark.parametrize(
     ("last", "finite", "reason"),
     [
-        ([reading(modes=2)] * 20, True, MODES),
-        ([reading(js=0.3)] * 20, True, DISTANCE),
-        ([reading(w=0.1)] * 20, True, DISTANCE),
+        ([measurement(modes=2)] * 20, True, MODES),
+        ([measurement(js=0.3)] * 20, True, DISTANCE),
+        ([measurement(w=0.1)] * 20, True, DISTANCE),
         ([GOOD, GOOD, BAD, BAD] * 5, True, OSCILLATION),
-        ([GOOD] * 15 + [reading(modes=2)] * 5, True, MODES),
-        ([GOOD, GOOD, reading(modes=2), reading(modes=2)] * 4 + [reading(modes=2)] * 5, True, MODES),
-        ([GOOD, GOOD, reading(modes=2), reading(modes=2)] * 5, True, OSCILLATION),
+        ([GOOD] * 15 + [measurement(modes=2)] * 5, True, MODES),
+        (
+            [GOOD, GOOD, measurement(modes=2), measurement(modes=2)] * 4 + [measurement(modes=2)] * 5,
+            True,
+            MODES,
+        ),
+        ([GOOD, GOOD, measurement(modes=2), measurement(modes=2)] * 5, True, OSCILLATION),
         ([BAD] * 17 + [GOOD] * 3, True, DISTANCE),
         ([GOOD] * 3, True, DISTANCE),
-        ([reading(w=0.041), reading(w=0.054)] * 10, True, DISTANCE),
-        ([reading(js=JS_LIMIT - 0.001), reading(js=JS_LIMIT + 0.002)] * 10, True, DISTANCE),
-        ([reading(js=0.7, outside=0.9, modes=0)] * 20, True, DIVERGENCE),
+        ([measurement(w=0.041), measurement(w=0.054)] * 10, True, DISTANCE),
+        ([measurement(js=JS_LIMIT - 0.001), measurement(js=JS_LIMIT + 0.002)] * 10, True, DISTANCE),
+        ([measurement(js=0.7, outside=0.9, modes=0)] * 20, True, DIVERGENCE),
         ([BAD], False, NON_FINITE),
     ],
 )
 def test_a_failure_is_named(last: list[Measurement], finite: bool, reason: str) -> None:
-    verdict = judge(looks(*last), FLOOR, 3, None, finite=finite)
+    verdict = judge(evaluations(*last), FLOOR, 3, None, finite=finite)
     assert not verdict.converged
     assert verdict.reason == reason
     assert reason in verdict.why
@@ -92,26 +96,26 @@ def test_a_failure_is_named(last: list[Measurement], finite: bool, reason: str) 
     [
         (
             [GOOD, GOOD, GOOD, BAD] * 5,
-            "9 changes between near enough and not in the last 20 looks, at most 3 near ones in a",
+            "9 changes between near enough and not in the last 20 evaluations, at most 3 near ones in a",
         ),
         (
-            [reading(modes=1)] * 4 + [reading(modes=2)],
-            "2 of 3 modes are covered, but only 1 at the worst of the last 5 looks",
+            [measurement(modes=1)] * 4 + [measurement(modes=2)],
+            "2 of 3 modes are covered, but only 1 at the worst of the last 5 evaluations",
         ),
-        ([reading(modes=2)] * 5, "only 2 of 3 modes are covered"),
+        ([measurement(modes=2)] * 5, "only 2 of 3 modes are covered"),
         (
             [BAD] * 17 + [GOOD] * 3,
-            "JS 0.400 at the worst (limit 0.17), W +0.010 from its floor in the median (limit 0.025)",
+            "JS 0.400 at the worst (limit 0.17), W +0.010 from its baseline in the median (limit 0.025)",
         ),
-        ([GOOD] * 3, "of the last 3 looks, of the 5 that it takes"),
+        ([GOOD] * 3, "of the last 3 evaluations, of the 5 that it takes"),
     ],
 )
 def test_the_words_of_a_failure_are_true(last: list[Measurement], words: str) -> None:
-    assert words in judge(looks(*last), FLOOR, 3, None).why
+    assert words in judge(evaluations(*last), FLOOR, 3, None).why
 
 
 def test_the_verdict_names_what_decided() -> None:
-    verdict = judge(looks(*[GOOD] * WINDOW), FLOOR, 3, 0)
+    verdict = judge(evaluations(*[GOOD] * WINDOW), FLOOR, 3, 0)
     assert verdict.converged
     assert "3 of 3 modes" in verdict.why
     assert verdict.values["js"] == pytest.approx(0.1)
@@ -132,35 +136,37 @@ def test_clouds_at_half_their_width_are_refused() -> None:
     assert known > JS_LIMIT
     preset = PRESETS["grid"]
     assert isinstance(preset, Clusters)
-    ruler, narrow = ReferenceSample(preset, 3), replace(preset, spreads=((0.02, 0.02),))
+    reference, narrow = ReferenceSample(preset, 3), replace(preset, spreads=((0.02, 0.02),))
     spoilt = [
-        Look(seed, ruler.measure(narrow.draw(GENERATED, np.random.default_rng(seed)).points))
+        Evaluation(seed, reference.measure(narrow.draw(GENERATED, np.random.default_rng(seed)).points))
         for seed in range(WINDOW)
     ]
-    assert {look.reading.modes for look in spoilt} == {25}
-    assert converged_at(spoilt, ruler.floor, 25) is None
-    assert judge(spoilt, ruler.floor, 25, None).reason == DISTANCE
+    assert {evaluation.measurement.modes for evaluation in spoilt} == {25}
+    assert converged_at(spoilt, reference.baseline, 25) is None
+    assert judge(spoilt, reference.baseline, 25, None).reason == DISTANCE
 
 
 @pytest.mark.parametrize("name", ["line", "disjoint", "spiral", "grid"])
 def test_a_perfect_generator_always_converges_and_one_without_a_mode_never(name: str) -> None:
     preset = PRESETS[name]
-    ruler = ReferenceSample(preset, 3)
+    reference = ReferenceSample(preset, 3)
     perfect, partial = [], []
     for seed in range(WINDOW):
         drawn = preset.draw(2 * GENERATED, np.random.default_rng(seed))
-        perfect.append(Look(seed, ruler.measure(drawn.points[:GENERATED])))
-        partial.append(Look(seed, ruler.measure(drawn.points[drawn.modes != 0][:GENERATED])))
-    assert converged_at(perfect, ruler.floor, preset.modes) == 0
-    assert converged_at(partial, ruler.floor, preset.modes) is None
-    assert judge(partial, ruler.floor, preset.modes, None).reason == MODES
+        perfect.append(Evaluation(seed, reference.measure(drawn.points[:GENERATED])))
+        partial.append(Evaluation(seed, reference.measure(drawn.points[drawn.modes != 0][:GENERATED])))
+    assert converged_at(perfect, reference.baseline, preset.modes) == 0
+    assert converged_at(partial, reference.baseline, preset.modes) is None
+    assert judge(partial, reference.baseline, preset.modes, None).reason == MODES
 
 
 def test_the_words_of_a_convergence_put_no_number_beside_an_epoch_that_it_was_not_measured_at() -> None:
-    late = [reading(js=0.16)] * WINDOW + [reading(js=0.12)] * WINDOW
-    why = judge(looks(*late), FLOOR, 3, 50).why
+    late = [measurement(js=0.16)] * WINDOW + [measurement(js=0.12)] * WINDOW
+    why = judge(evaluations(*late), FLOOR, 3, 50).why
     assert (
         "every evaluation since epoch 50 meets the rule; over the last 5 evaluations JS 0.120 (limit 0.17)"
         in why
     )
-    assert "-0.000" not in judge(looks(*[reading(js=0.3, w=FLOOR.w - 1e-5)] * 20), FLOOR, 3, None).why
+    assert (
+        "-0.000" not in judge(evaluations(*[measurement(js=0.3, w=FLOOR.w - 1e-5)] * 20), FLOOR, 3, None).why
+    )

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from ex3cli.lab import export, figures
+from ex3cli.lab import animation, figures
 from ex3cli.lab.evaluation import RealBaseline
 from ex3cli.lab.snapshots import HEAT, Snapshots
 
 FLOOR = RealBaseline(0, 0.001, 0.02, 0, 0.002, 0.03)
 
 
-def film() -> Snapshots:
+def snapshots() -> Snapshots:
     draws = np.random.default_rng(0)
     curve = np.array([0.9, 0.5, 0.1])
     points = draws.random((3, 20, 2)).astype(np.float32)
@@ -34,7 +34,7 @@ def film() -> Snapshots:
     ("index", "expected"), [(1, ("1.000", "0.500", "0.250")), (-1, ("0.200", "0.100", "0.050"))]
 )
 def test_the_panel_shows_the_numbers_of_its_frame(index: int, expected: tuple[str, str, str]) -> None:
-    drawn = figures.panel(film(), np.zeros((2, 2)), FLOOR, title="ring", loss="log", index=index)
+    drawn = figures.panel(snapshots(), np.zeros((2, 2)), FLOOR, title="ring", loss="log", index=index)
     labels = [
         text.get_text()
         for axes in drawn.axes
@@ -46,4 +46,4 @@ def test_the_panel_shows_the_numbers_of_its_frame(index: int, expected: tuple[st
 
 
 def test_the_animation_shows_the_number_of_modes() -> None:
-    assert export.numbers_at(film(), 1, 8).endswith("modes 1 of 8")
+    assert animation.numbers_at(snapshots(), 1, 8).endswith("modes 1 of 8")

@@ -56,7 +56,7 @@ def test_the_slope_of_a_slope_equals_autograd(negative_slope: float) -> None:
     passing.forward(inputs)
     passing.backward(torch.ones(ROWS, 1), weights=False, inputs=True)
     made.gradient.fill_(3.0)
-    passing.curve(direction)
+    passing.add_penalty_gradient(direction)
     torch.testing.assert_close(made.gradient - 3, expected, rtol=1e-3, atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""What a frame shows, against the game that it is of."""
+"""What a frame shows, against the trainer that it is of."""
 
 import numpy as np
 import pytest
@@ -16,14 +16,14 @@ READING = Measurement(Interval(0.2, 0.1, 0.3), Interval(0.1, 0.0, 0.2), 0.03, 0.
 
 @pytest.mark.parametrize("loss", ["log", "least-squares", "wgan-gp"])
 def test_the_heat_is_the_discriminator_at_the_middle_of_each_cell_the_lowest_row_first(loss: str) -> None:
-    game = LabTrainer(
+    trainer = LabTrainer(
         LabConfig.resolve(loss=loss, generator_units=8, discriminator_units=8), PRESETS["disjoint"], 0
     )
-    game.train(50)
-    heat = Recorder(game).take(torch.zeros(1, 2), READING).heat
+    trainer.train(50)
+    heat = Recorder(trainer).view().heat
     places = [(3, 20), (20, 3), (29, 0), (0, 0), (15, 15)]
     points = torch.tensor([[(column + 0.5) / HEAT, (row + 0.5) / HEAT] for row, column in places])
-    scores = game.judge(points)
+    scores = trainer.score(points)
     shown = np.array([heat[place] for place in places])
     if loss == "log":
         assert shown == pytest.approx(torch.sigmoid(scores).numpy(), abs=1e-5)
@@ -35,17 +35,17 @@ def test_the_heat_is_the_discriminator_at_the_middle_of_each_cell_the_lowest_row
 
 
 def test_a_film_keeps_counts_whole_and_numbers_as_they_were_measured() -> None:
-    game = LabTrainer(LabConfig.resolve(generator_units=8, discriminator_units=8), PRESETS["disjoint"], 0)
-    camera = Recorder(game)
-    film = Snapshots.of(
+    trainer = LabTrainer(LabConfig.resolve(generator_units=8, discriminator_units=8), PRESETS["disjoint"], 0)
+    recorder = Recorder(trainer)
+    snapshots = Snapshots.of(
         [
-            camera.take(torch.empty(0, 2), READING),
-            camera.take(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), READING),
+            recorder.take(torch.empty(0, 2), READING),
+            recorder.take(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), READING),
         ]
     )
-    assert film.epoch.tolist() == [0, 0]
-    assert [type(each) for each in film.modes.tolist()] == [int, int]
-    assert (film.kl[0], film.js[0], film.w[0], film.outside[0]) == (0.2, 0.1, 0.03, 0.5)
-    assert (film.discriminator_loss[1], film.generator_loss[1]) == (2, 3)
-    assert np.isnan(film.generator_loss[0])
-    assert film.tensors()["heat"].shape == (2, HEAT, HEAT)
+    assert snapshots.epoch.tolist() == [0, 0]
+    assert [type(each) for each in snapshots.modes.tolist()] == [int, int]
+    assert (snapshots.kl[0], snapshots.js[0], snapshots.w[0], snapshots.outside[0]) == (0.2, 0.1, 0.03, 0.5)
+    assert (snapshots.discriminator_loss[1], snapshots.generator_loss[1]) == (2, 3)
+    assert np.isnan(snapshots.generator_loss[0])
+    assert snapshots.tensors()["heat"].shape == (2, HEAT, HEAT)

@@ -1,5 +1,6 @@
-"""The game against a plain eager one, and what its epochs are."""
+"""The trainer against a plain eager one, and what its epochs are."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.trains
 SMALL = {"batch_size": 20, "generator_units": 8, "discriminator_units": 8}
 
 
-def game(seed: int = 0, **given: object) -> LabTrainer:
+def trainer(seed: int = 0, **given: object) -> LabTrainer:
     return LabTrainer(LabConfig.resolve(**(SMALL | given)), PRESETS["ring"], seed)
 
 
@@ -55,7 +56,7 @@ def eager_epoch(made: LabTrainer, positions: torch.Generator) -> None:
     ("loss", "updates"), [("log", 1), ("least-squares", 1), ("wgan-gp", 1), ("wgan-clip", 1), ("log", 3)]
 )
 def test_an_epoch_is_what_the_plain_loop_does(loss: str, updates: int) -> None:
-    made = game(
+    made = trainer(
         loss=loss,
         g_steps=updates,
         optimizer="sgd",
@@ -63,7 +64,7 @@ def test_an_epoch_is_what_the_plain_loop_does(loss: str, updates: int) -> None:
         lr_d=0.1,
         r1_gamma=0.5,
     )
-    before = made.average.clone()
+    before = made.ema.model.flat.clone()
     made._draw_block(0)
     generator = torch.Generator().manual_seed(9)
     made._positions[0] = torch.stack(
@@ -71,29 +72,29 @@ def test_an_epoch_is_what_the_plain_loop_does(loss: str, updates: int) -> None:
     )
     eager_epoch(made, torch.Generator().manual_seed(9))
     with torch.inference_mode():
-        made._play(0)
+        made._train_epoch(0)
     expected: list[Tensor] = made.expected  # type: ignore[attr-defined]
     torch.testing.assert_close(made.generator.flat, expected[0], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(made.discriminator.flat, expected[1], rtol=1e-4, atol=1e-5)
     decay = made.config.ema_decay
-    torch.testing.assert_close(made.average, decay * before + (1 - decay) * made.generator.flat)
+    torch.testing.assert_close(made.ema.model.flat, decay * before + (1 - decay) * made.generator.flat)
 
 
 def test_evaluating_in_between_changes_nothing() -> None:
-    whole, parts = game(), game()
+    whole, parts = trainer(), trainer()
     whole.train(75)
     parts.train(30)
     parts.generate(parts.noise(10, torch.Generator().manual_seed(0)))
     parts.train(45)
-    assert torch.equal(whole.average, parts.average)
+    assert torch.equal(whole.ema.model.flat, parts.ema.model.flat)
     assert torch.equal(whole.discriminator.flat, parts.discriminator.flat)
 
 
 def test_another_seed_takes_another_course() -> None:
-    one, other = game(0), game(1)
+    one, other = trainer(0), trainer(1)
     assert not torch.equal(one.generator.flat, other.generator.flat)
     one.train(1)
-    again = game(0)
+    again = trainer(0)
     again.train(1)
     assert torch.equal(one.generator.flat, again.generator.flat)
 
@@ -101,7 +102,7 @@ def test_another_seed_takes_another_course() -> None:
 def test_another_seed_draws_other_real_points_and_other_noise_in_every_block() -> None:
     drawn = []
     for seed in (0, 1):
-        made = game(seed)
+        made = trainer(seed)
         for block in (0, 1):
             made._draw_block(block)
             drawn += [
@@ -113,14 +114,14 @@ def test_another_seed_draws_other_real_points_and_other_noise_in_every_block() -
 
 
 def test_weights_stay_within_the_clip() -> None:
-    made = game(loss="wgan-clip", weight_clip=0.03)
+    made = trainer(loss="wgan-clip", weight_clip=0.03)
     made.train(20)
     assert float(made.discriminator.flat.abs().max()) <= 0.03
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "uniform"])
 def test_noise_is_gan_labs(kind: str) -> None:
-    noise = game(noise=kind).noise(100_000, torch.Generator().manual_seed(0)) / 4 + 0.5
+    noise = trainer(noise=kind).noise(100_000, torch.Generator().manual_seed(0)) / 4 + 0.5
     assert float(noise.min()) >= 0
     assert float(noise.max()) <= 1
     # a normal of spread ¼ cut off at two spreads has standard deviation .2199; a uniform one 1/√12
@@ -129,10 +130,28 @@ def test_noise_is_gan_labs(kind: str) -> None:
 
 
 def test_the_arrows_lower_the_generators_loss() -> None:
-    made = game()
+    made = trainer()
     made.train(50)
     points = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
     leaf = points.clone().requires_grad_(True)
     losses = torch.nn.functional.softplus(-made.discriminator(2 * leaf - 1))
     (slope,) = torch.autograd.grad(losses.sum(), leaf)
-    torch.testing.assert_close(made.pull(points), -slope, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(made.generator_gradient(points), -slope, rtol=1e-4, atol=1e-6)
+
+
+def test_an_update_alone_moves_one_network_and_leaves_the_epochs_as_they_are() -> None:
+    made, plain = trainer(), trainer()
+    before = made.generator.flat.clone(), made.discriminator.flat.clone()
+    draws = torch.Generator().manual_seed(1)
+    made.update_discriminator_alone(draws, np.random.default_rng(1))
+    assert torch.equal(made.generator.flat, before[0])
+    assert not torch.equal(made.discriminator.flat, before[1])
+    after = made.discriminator.flat.clone()
+    made.update_generator_alone(draws)
+    assert not torch.equal(made.generator.flat, before[0])
+    assert torch.equal(made.discriminator.flat, after)
+    assert made.epoch == 0
+    made.train(1)
+    plain.train(1)
+    assert torch.equal(made._noise, plain._noise)
+    assert torch.equal(made._real, plain._real)

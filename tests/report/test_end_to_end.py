@@ -1,4 +1,5 @@
-"""The report of real runs: every feature's command runs once, tiny, and the report reads what they wrote.
+"""The report and the grade of real runs: every feature's command runs once, tiny; the report reads what they
+wrote, and what the report and its runs say is graded, honest and forged.
 
 The report is of Fashion-MNIST and MNIST, and of runs of full length. Here Fashion-MNIST's files hold the
 digits, no run is bundled, and each tiny run counts as one of its preset's full length.
@@ -7,7 +8,8 @@ digits, no run is bundled, and each tiny run counts as one of its preset's full 
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,20 @@ from ex3cli.datasets import registry
 from ex3cli.datasets.digits import load_enlarged
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.criteria import Thresholds
+from ex3cli.report.assembly import assemble
+from ex3cli.report.source import ResultSource
+from ex3cli.runs.formats import tensors_from_bytes, tensors_to_bytes
+from ex3cli.runs.jsonio import digest
+from ex3cli.runs.manifest import Manifest
 from ex3cli.runs.run import Run
+from ex3cli.runs.store import Store
 
 pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
-KINDS = ("dcgan", "wgan", "wgan-clip")
+KINDS = ("dcgan", "wgan", "wgan-clip", "lsgan")
 DIVERGENCE = "divergence --theta 0 --theta 0.5 --samples 60 --critic-steps 3 --critic-width 4"
 COMPLEXITY = "complexity --max-length 64 --width 4 --max-width 64 --length 8 --time-budget 0.1"
-LAB = "lab train ring --min-epochs 5 --max-epochs 5 --eval-interval 1 --max-attempts 1 --no-animation"
+LAB = "lab train ring --min-epochs 5 --max-epochs 5 --eval-interval 1 --max-attempts 2 --no-animation"
 CLASSIFIER = "classifier train --width 4 --feature-size 8 --epochs 1 --precision float32"
 VAE = "vae train --hidden 8 --latent-dim 2 --epochs 1 --iwae-samples 2 --iwae-images 10 --device cpu"
 GAN = "gan train --width 2 --batch-size 16 --iterations 8 --precision float32 --max-attempts 1"
@@ -41,10 +49,13 @@ COMMANDS = (
     f"{VAE} --preset paper",
     "vae eval --draws 1",
     "vae compare 0001-edges 0002-paper --draws 1",
+    "vae reconstruct --pairs 1",
+    "vae sample -n 4",
     *(f"{GAN} --kind {kind}" for kind in KINDS),
     *(f"gan eval --kind {kind}" for kind in KINDS),
     "gan sample --kind dcgan --label dress -n 2",
     "gan compare --label dress",
+    "gan compare --label all -n 1",
     "gan history",
     "gan overview",
     "gan correlate",
@@ -107,7 +118,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patched.setattr(
             Thresholds, "for_kind", lambda kind, **given: Thresholds(**{**PASSED_BY_ALL, **given})
         )
-        patched.setattr("ex3cli.runs.formats.WIDEST", 300)  # dots of a figure
+        patched.setattr("ex3cli.runs.formats.MAX_WIDTH", 300)  # dots of a figure
         patched.setattr("ex3cli.complexity.timing.SHORTEST_BLOCK", 1e-5)
         for name in ("REAL", "GENERATED"):
             patched.setattr(f"ex3cli.lab.evaluation.{name}", 2_000)
@@ -132,3 +143,281 @@ def test_the_report_reads_what_every_command_wrote(folder: Path, monkeypatch: py
     text = re.sub(r"data:[^\"]*", "", (folder / document["page"]).read_text(encoding="utf-8"))
     for words in ("is damaged", "Traceback", "Exception", "Error:", "Error)", "cannot be read"):
         assert words not in text, words
+
+
+def test_a_kind_beyond_those_asked_for_stands_beside_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    report = assemble(ResultSource(Store(folder / "artifacts", folder / "nothing-bundled")))
+    parts = [part for each in report.sections for part in each.parts]
+    tables = {table.label: table for part in parts for table in part.tables if table.label}
+    for label in ("scores", "settings"):
+        assert tables[label].headings[1:5] == ["DCGAN", "WGAN-GP", "WGAN (clipping)", "LSGAN"]
+    for label in ("losses", "failures"):
+        assert "LSGAN" in [row[0] for row in tables[label].rows]
+    captions = [figure.caption for part in parts for figure in part.figures]
+    assert "LSGAN: loss against iteration." in captions
+    assert any("LSGAN" in caption for caption in captions if caption.startswith("Images of every class"))
+
+
+# --- ex3 grade
+
+
+@pytest.fixture(scope="module")
+def handed_in(folder: Path) -> Path:
+    """What a student hands in: the artifacts folder with a report."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        outcome = CliRunner().invoke(app, ["report", "--author", "Mia, 1", "--quiet"], prog_name="ex3")
+    assert outcome.exit_code == 0, outcome.stderr
+    return folder / "artifacts"
+
+
+@pytest.fixture
+def mia(handed_in: Path, tmp_path: Path) -> Path:
+    """A copy of the folder, to be forged."""
+    return Path(shutil.copytree(handed_in, tmp_path / "mia"))
+
+
+def graded(*words: object, exit_code: int = 4) -> dict[str, Any]:
+    """The document of `ex3 grade`."""
+    outcome = CliRunner().invoke(app, ["grade", *map(str, words), "--json", "--quiet"], prog_name="ex3")
+    assert outcome.exit_code == exit_code, (outcome.stdout, outcome.stderr)
+    document: dict[str, Any] = json.loads(outcome.stdout)
+    return document
+
+
+def contents_of(folder: Path) -> dict[str, tuple[float, str]]:
+    """Each file with its time of change and its digest."""
+    every = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path): (path.stat().st_mtime, digest(path.read_bytes())) for path in every}
+
+
+def test_an_honest_folder_has_no_flag_and_is_not_touched(handed_in: Path) -> None:
+    before = contents_of(handed_in)
+    document = graded(handed_in, exit_code=0)
+    (found,) = document["folders"]
+    assert document["ok"]
+    assert found["flags"] == []
+    states = {each["id"]: each["state"] for each in found["questions"]}
+    assert states.pop("few-labels") == "in part", "there is no MNIST here"
+    assert set(states.values()) == {"right"}
+    anew = {each["command"] for each in found["runs"] if each["computed_anew"]}
+    assert anew >= {"divergence", "complexity", "lab train", "vae train", "vae eval", "gan train", "gan eval"}
+    assert contents_of(handed_in) == before
+
+
+def forge(
+    run: Path,
+    files: Mapping[str, bytes] | None = None,
+    sources: Mapping[str, str] | None = None,
+    **changes: Any,
+) -> str:
+    """Change files and manifest of a run, with all digests made to fit; returns its new digest."""
+    manifest = replace(Manifest.read(run), **changes)
+    for name, data in (files or {}).items():
+        (run / name).write_bytes(data)
+        manifest.files[name] = {"size": len(data), "sha256": digest(data)}
+    manifest.sources.update(sources or {})
+    manifest.write(run)
+    return Manifest.read(run).digest
+
+
+def run_in(artifacts: Path, pattern: str) -> Path:
+    """The one run that a pattern names."""
+    (found,) = (path.parent for path in artifacts.glob(f"{pattern}/run.json"))
+    return found
+
+
+def raise_accuracies(artifacts: Path) -> None:
+    """Every accuracy is better by ten test images, in every place where it stands."""
+    run = run_in(artifacts, "vae/fashion-mnist/*-eval")
+    document = json.loads((run / "table.json").read_bytes())
+    summary = dict(Manifest.read(run).summary)
+    lines = ["labels,draws,accuracy_mean,accuracy_std"]
+    for row in document["results"]:
+        matrix = row["confusion"]
+        moved = 0
+        for true, line in enumerate(matrix):
+            for said in range(len(line)):
+                share = min(line[said], 10 - moved) if said != true else 0
+                line[said], line[true], moved = line[said] - share, line[true] + share, moved + share
+        total = sum(map(sum, matrix))
+        accuracy = sum(matrix[each][each] for each in range(len(matrix))) / total
+        row["accuracies"], row["accuracy_mean"] = [accuracy], accuracy
+        row["class_accuracies"] = [line[at] / sum(line) for at, line in enumerate(matrix)]
+        summary[str(row["labels"])] = accuracy
+        lines.append(f"{row['labels']},1,{accuracy!r},")
+    files = {"table.json": json.dumps(document).encode(), "table.csv": ("\n".join(lines) + "\n").encode()}
+    forge(run, files, summary=summary)
+
+
+def take_the_score_of_another_run(artifacts: Path) -> None:
+    """The files of an evaluation of the other VAE take the place of those of the one that answers."""
+    run = run_in(artifacts, "vae/fashion-mnist/*-eval")
+    used = set(Manifest.read(run).sources.values())
+    vae = [run_in(artifacts, f"vae/fashion-mnist/*-{name}") for name in ("edges", "paper")]
+    other = next(each for each in vae if Manifest.read(each).digest not in used)
+    words = ["vae", "eval", "--run", other.name, "--draws", "1", "--quiet", "--artifacts", str(artifacts)]
+    assert CliRunner().invoke(app, words, prog_name="ex3").exit_code == 0
+    taken = max(artifacts.glob("vae/fashion-mnist/*-eval"))
+    files = {name: (taken / name).read_bytes() for name in Manifest.read(taken).files}
+    summary = Manifest.read(taken).summary
+    shutil.rmtree(taken)
+    forge(run, files, summary=summary)
+
+
+def swap_the_generator(artifacts: Path) -> None:
+    """The generator's weights are another's; training and scores are changed to name it by its digest."""
+    run = run_in(artifacts, "gan/fashion-mnist/dcgan/*")
+    tensors = tensors_from_bytes((run / "generator.safetensors").read_bytes(), run)
+    other = {name: -each if each.is_floating_point() else each for name, each in tensors.items()}
+    before = Manifest.read(run).digest
+    after = forge(run, {"generator.safetensors": tensors_to_bytes(other)})
+    for path in artifacts.rglob("run.json"):
+        for name, source in Manifest.read(path.parent).sources.items():
+            if source == before:
+                forge(path.parent, sources={name: after})
+
+
+def choose_c_on_the_test_set(artifacts: Path) -> None:
+    """The training says that it chose the C that is best on the test set."""
+    run = run_in(artifacts, "vae/fashion-mnist/*-paper")
+    summary = json.loads(json.dumps(Manifest.read(run).summary))
+    for each in summary["svm"].values():
+        each["penalty"], each["gamma"], each["accuracy"] = 1.0, 0.001, 0.99
+    forge(run, summary=summary)
+
+
+def give_c_by_hand(artifacts: Path) -> None:
+    """The evaluation was made with the C that is best on the test set."""
+    run = run_in(artifacts, "vae/fashion-mnist/*-eval")
+    forge(run, config={**Manifest.read(run).config, "svm_c": 30.0})
+
+
+def remove_the_failed_attempt(artifacts: Path) -> None:
+    """The first attempt is removed from record and log, and the second one numbered as the first."""
+    run = run_in(artifacts, "lab/ring/*")
+    files = {}
+    for name in ("attempts.jsonl", "metrics.jsonl"):
+        rows = [json.loads(line) for line in (run / name).read_bytes().splitlines()]
+        kept = [{**row, "attempt": 1} for row in rows if row["attempt"] == 2]
+        files[name] = b"".join(json.dumps(row).encode() + b"\n" for row in kept)
+    forge(run, files)
+
+
+def delete_the_failed_run(artifacts: Path) -> None:
+    shutil.rmtree(run_in(artifacts, "lab/ring/*"))
+
+
+def change_a_closed_form(artifacts: Path) -> None:
+    run = run_in(artifacts, "divergence/*")
+    document = json.loads((run / "results.json").read_bytes())
+    document["results"][1]["w"]["exact"] = 0.25
+    forge(run, {"results.json": json.dumps(document).encode()})
+
+
+def change_a_number_of_the_page(artifacts: Path) -> None:
+    """The page's digest fits the changed page."""
+    page = artifacts / "report" / "index.html"
+    text = page.read_text(encoding="utf-8")
+    number = re.search(r"<td>(\d+\.\d\d)</td>", text)
+    assert number is not None
+    page.write_text(text.replace(number[0], "<td>99.99</td>", 1), encoding="utf-8")
+    record = artifacts / "report" / "digests.json"
+    written = json.loads(record.read_bytes())
+    written["sha256"]["index.html"] = digest(page.read_bytes())
+    record.write_text(json.dumps(written))
+
+
+def change_a_number_of_the_source(artifacts: Path) -> None:
+    source = artifacts / "report" / "source" / "report.typ"
+    source.write_text(source.read_text(encoding="utf-8") + "The accuracy is 99.99.\n", encoding="utf-8")
+
+
+def replace_the_pdf(artifacts: Path) -> None:
+    (artifacts / "report" / "report.pdf").write_bytes(b"%PDF-1.7 another")
+
+
+FORGERIES: dict[Callable[[Path], None], tuple[str, str, str]] = {
+    raise_accuracies: ("few-labels", "-eval", r"accuracy of draw .* computed anew"),
+    take_the_score_of_another_run: ("few-labels", "-eval", r"accuracy of draw .* computed anew"),
+    swap_the_generator: ("gans", "dcgan/0001-quick", r"of its last evaluation is .* computed anew"),
+    choose_c_on_the_test_set: (
+        "few-labels",
+        "-paper",
+        r"validation images give .* chosen on the test set",
+    ),
+    give_c_by_hand: ("few-labels", "-eval", r"C = 30 was given by hand"),
+    remove_the_failed_attempt: ("lab", "lab/ring/0001-log", r"attempt 1 has seed .*: was one removed\?"),
+    delete_the_failed_run: (
+        "lab",
+        "",
+        r"convergence.json counts 2 failed attempts of lab/ring, the runs have 0",
+    ),
+    change_a_closed_form: (
+        "distances",
+        "divergence/",
+        r"of W at θ = 0.5 is 0.25, computed anew 0.5",
+    ),
+    change_a_number_of_the_page: (
+        "distances",
+        "report",
+        r"index.html is not .* “99.99” where they give",
+    ),
+    change_a_number_of_the_source: (
+        "distances",
+        "report",
+        r"typ was edited, with other numbers: 99.99",
+    ),
+    replace_the_pdf: ("distances", "report", r"report.pdf was changed after"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES, ids=lambda each: each.__name__)
+def test_a_forgery_has_its_line(mia: Path, forgery: Callable[[Path], None]) -> None:
+    question, where, line = FORGERIES[forgery]
+    forgery(mia)
+    (found,) = graded(mia, "--questions", question)["folders"]
+    lines = [each["what"] for each in found["flags"] if where in each["where"]]
+    assert any(re.search(line, each) for each in lines), found["flags"]
+    if where and where != "report":
+        assert [each["right"] for each in found["questions"]] == ["no"]
+
+
+def test_a_run_of_another_student_is_named_in_both_folders(mia: Path, tmp_path: Path) -> None:
+    ben = tmp_path / "ben"
+    copy = ben / "gan/fashion-mnist/dcgan/0007-quick"
+    shutil.copytree(mia / "gan/fashion-mnist/dcgan/0001-quick", copy)
+    forge(copy, started="2020-01-01T00:00:00.000000+00:00", seed=5)
+    found = {
+        each["folder"]: each["flags"] for each in graded(mia, ben, "--questions", "distances")["folders"]
+    }
+    for folder, other in ((mia, ben), (ben, mia)):
+        copied = [each for each in found[str(folder)] if each["kind"] == "copy"]
+        assert len(copied) == 1
+        assert copied[0]["what"].startswith(f"{other} has gan/fashion-mnist/dcgan/")
+        assert "the same weights" in copied[0]["what"]
+
+
+def test_only_a_reproduction_finds_what_no_stored_file_contradicts(mia: Path, tmp_path: Path) -> None:
+    words = (mia, "--questions", "lab", "--reproduce", "--into", tmp_path / "own")
+    (found,) = graded(*words, exit_code=0)["folders"]
+    assert [each["reproduced"] for each in found["questions"]] == ["yes"]
+    run = run_in(mia, "lab/ring/*")
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_bytes().splitlines()]
+    row = next(each for each in rows if (each["attempt"], each["epoch"]) == (2, 3))
+    row["kl"] += 1.0
+    lines = (run / "history.csv").read_text().splitlines()
+    at = next(place for place, line in enumerate(lines) if line.startswith("3,"))
+    cells = lines[at].split(",")
+    lines[at] = ",".join([*cells[:3], f"{row['kl']:.7g}", *cells[4:]])
+    log = b"".join(json.dumps(each).encode() + b"\n" for each in rows)
+    forge(run, {"metrics.jsonl": log, "history.csv": ("\n".join(lines) + "\n").encode()})
+    shutil.rmtree(mia / "report")
+    (found,) = graded(*words[:3])["folders"]
+    assert [each["right"] for each in found["questions"]] == ["yes"]
+    (found,) = graded(*words)["folders"]
+    assert [each["reproduced"] for each in found["questions"]] == ["no"]
+    assert any("not reproduced: 2 files differ" in each["what"] for each in found["flags"])

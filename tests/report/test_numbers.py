@@ -215,13 +215,13 @@ def test_settings_left_open_are_not_shown_as_nothing(
         figures=("confusion",),
         sources=old.manifest.sources,
         files={"table.json": old.read_json("table.json")},
-        config=old.manifest.config | {"gamma": 0.0, "penalty": 3.0, "jobs": 0, "tune": False},
+        config=old.manifest.config | {"svm_gamma": 0.0, "svm_c": 3.0, "jobs": 0, "tune": False},
     )
     told = dict(part(read(store), "few-labels", "Results").makings[1].lines)["settings"]
     for each in (
         "features = the training's own",
-        "gamma = chosen",
-        "penalty = 3",
+        "svm_gamma = chosen",
+        "svm_c = 3",
         "jobs = every processor",
         "tune = no",
     ):

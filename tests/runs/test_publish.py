@@ -67,7 +67,7 @@ def test_shipping_again_leaves_nothing_of_the_one_before(new_run: NewRun, store:
 
 @pytest.mark.parametrize("end", [{"partial": True}, {"converged": False}])
 def test_a_shortened_or_failed_run_is_not_shipped(new_run: NewRun, store: Store, end: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="would be taken unasked"):
+    with pytest.raises(UsageError, match="cannot be the default run"):
         ship(finished(new_run, **end), store.reference, {})
     assert not store.reference.exists()
 
@@ -106,7 +106,7 @@ def test_a_name_that_is_taken_or_leads_elsewhere_is_refused(new_run: NewRun, sto
         other = new_run(category=(*SHELF, category), command="toy compare")
         other.finish({})
         ship(other, folder / category, {"table.txt": b"t"})
-    with pytest.raises(UsageError, match=r"--as|holds something else"):
+    with pytest.raises(UsageError, match=r"--as|holds another bundled result"):
         ship(finished(new_run), folder, {"weights.txt": b"x"}, name)
     assert store.open("reference/toy/digits/comparison").manifest.command == "toy compare"
     assert sorted(path.name for path in folder.glob("[!.]*")) == [
@@ -128,7 +128,7 @@ def test_no_run_of_another_command_is_shipped_over(new_run: NewRun, store: Store
     ship(finished(new_run), folder, {"a.txt": b"a"})
     other = new_run(command="toy compare")
     other.finish({})
-    with pytest.raises(UsageError, match="holds something else"):
+    with pytest.raises(UsageError, match="holds another bundled result"):
         ship(other, folder, {"b.txt": b"b"})
     assert store.open("reference/toy/digits").read_bytes("a.txt") == b"a"
 
@@ -172,7 +172,7 @@ def test_a_disk_full_at_any_file_leaves_the_run_shipped_before_whole(
 
 def test_a_shipped_run_is_not_shipped_again(new_run: NewRun, store: Store) -> None:
     shipped = ship(finished(new_run), store.reference.joinpath(*SHELF), {"a.txt": b"a"})
-    with pytest.raises(UsageError, match="is shipped already"):
+    with pytest.raises(UsageError, match="is bundled already"):
         ship(shipped, store.reference.joinpath(*SHELF), {"a.txt": b"a"})
 
 
@@ -208,7 +208,7 @@ def test_a_study_is_never_taken_by_default_and_ships_only_under_a_name(new_run: 
     assert study.manifest.summary == {"study": True, "accuracy": 0.9}
     assert store.find(SHELF, command="toy train").name == ours.name
     assert store.find(SHELF, command="toy train", name=study.name).name == study.name
-    with pytest.raises(UsageError, match="answers a question of its own"):
+    with pytest.raises(UsageError, match="is a study"):
         ship(study, store.reference.joinpath(*SHELF), {})
     assert ship(study, store.reference.joinpath(*SHELF), {}, "wide").name == "reference/toy/digits/wide"
 
@@ -283,7 +283,7 @@ def test_what_a_kill_left_is_tidied_up_by_the_next_shipping_and_found_by_verify(
     shutil.copytree(folder.with_name(".digits.old"), folder.with_name(".digits.new"))
     monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
     outcome = ex3("runs", "verify", "--artifacts", store.root)
-    assert (outcome.exit_code, "shipping it was cut short" in outcome.stderr) == (4, True)
+    assert (outcome.exit_code, "`ex3 runs ship` was killed" in outcome.stderr) == (4, True)
     assert (
         f"mv {folder.with_name('.digits.old')} {folder} && rm -r {folder.with_name('.digits.new')}"
         in outcome.stderr

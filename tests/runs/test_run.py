@@ -138,10 +138,15 @@ def test_a_truncated_or_missing_file_is_named(new_run: NewRun) -> None:
     assert run.verify()["weights.safetensors"] == "missing"
 
 
-def test_files_that_no_manifest_names_are_reported_and_not_read(new_run: NewRun) -> None:
+def test_files_that_no_manifest_names_are_reported_and_not_read(new_run: NewRun, tmp_path: Path) -> None:
     run = fill(new_run())
     (run.path / "extra.json").write_text("{}")
-    assert run.verify()["extra.json"] == "unknown"
+    os.mkfifo(run.path / "pipe.png")
+    (run.path / "elsewhere").symlink_to(tmp_path, target_is_directory=True)
+    (run.path / "nowhere").symlink_to(tmp_path / "missing")
+    conditions = run.verify()
+    extra = {name for name, condition in conditions.items() if condition == "unknown"}
+    assert extra == {"extra.json", "pipe.png", "elsewhere", "nowhere"}
     with pytest.raises(ArtifactError, match=r"has no file extra\.json"):
         run.read_json("extra.json")
 
@@ -245,6 +250,38 @@ def test_a_finished_run_is_not_resumed(new_run: NewRun, store: Store) -> None:
     run = fill(new_run())
     with pytest.raises(UsageError, match="is finished"):
         store.open(run.name).reopen({"width": 2})
+
+
+def test_a_file_that_the_training_did_not_write_is_not_sealed_as_its_own(new_run: NewRun) -> None:
+    run = new_run()
+    run.write_json("mine.json", {})
+    (run.path / "foreign.png").write_bytes(b"foreign")
+    os.mkfifo(run.path / "pipe.png")
+    run.mark("interrupted")
+    run.reopen({"width": 2})
+    run.finish({})
+    assert set(run.manifest.files) == {"mine.json"}
+    assert run.verify()["foreign.png"] == "unknown"
+
+
+def test_a_checkpoint_that_a_kill_left_in_a_finished_run_is_removed_at_the_next_resume(
+    new_run: NewRun, store: Store
+) -> None:
+    run = fill(new_run())
+    (checkpoint := run.path / "checkpoint").mkdir()
+    (checkpoint / "state.safetensors").write_bytes(b"1")
+    with pytest.raises(UsageError, match="is finished"):
+        store.open(run.name).reopen({"width": 2})
+    assert not checkpoint.exists()
+
+
+def test_a_folder_in_place_of_the_lock_is_named(new_run: NewRun, store: Store) -> None:
+    run = new_run()
+    run.mark("interrupted")
+    (run.path / ".lock").unlink(missing_ok=True)
+    (run.path / ".lock").mkdir()
+    with pytest.raises(ArtifactError, match=r"cannot write .*/\.lock: Is a directory"):
+        store.open(run.name).claim()
 
 
 def test_an_interrupted_run_is_reopened_as_running(new_run: NewRun, store: Store) -> None:
@@ -405,7 +442,7 @@ def test_weights_that_are_not_finite_are_damage(new_run: NewRun, bad: float) -> 
     )
     run.finish({})
     assert run.read_tensors("w.safetensors")["bad"][0] == 1.0
-    with pytest.raises(ArtifactError, match="not finite, in bad"):
+    with pytest.raises(ArtifactError, match="non-finite numbers, in bad"):
         run.read_tensors("w.safetensors", finite=True)
 
 
@@ -415,13 +452,13 @@ def test_who_writes_a_run_is_named_and_the_way_out(new_run: NewRun, store: Store
         ArtifactError, match=rf"another ex3 \(process {os.getpid()} on .+, since 20"
     ) as caught:
         store.open(run.name).claim()
-    assert caught.value.remedy.endswith(f"if that process is no more, remove {run.path / '.lock'}")
+    assert caught.value.remedy.endswith(f"if that process has ended, remove {run.path / '.lock'}")
     (run.path / ".writer").write_text("\x1b[2J")
     with pytest.raises(ArtifactError, match=r"another ex3$"):
         store.open(run.name).claim()
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EINVAL])
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS])
 def test_where_there_are_no_locks_a_run_is_written_with_one_warning(
     new_run: NewRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:

@@ -1,9 +1,10 @@
 """No attempt is lost, doubled or changed, and the counts are what the lines say."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 from ex3cli.errors import ArtifactError
+from ex3cli.runs.publish import ship
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import (
@@ -166,3 +168,36 @@ def test_a_count_waits_for_the_one_under_way_and_then_reads(
         json.loads((store.root / "convergence.json").read_text())["categories"]["toy/digits"]["converged"]
         == 1
     )
+
+
+def test_bundled_attempts_are_counted_apart_and_a_history_goes_before_its_training(
+    store: Store, new_run: Callable[..., Run]
+) -> None:
+    def bundled(run: Run) -> None:
+        run.finish({}, converged=True)
+        contents = {name: run.read_bytes(name) for name in run.manifest.files}
+        ship(run, store.reference.joinpath(*run.manifest.category), contents)
+        shutil.rmtree(run.path)
+
+    for kind in ("dcgan", "wgan"):
+        run = new_run(category=("gan", "digits", kind))
+        AttemptLog(run.path).record(attempt(1, "converged"))
+        bundled(run)
+    rows = [
+        {**asdict(each), "kind": "dcgan"}
+        for each in (attempt(1, "failed", "divergence"), attempt(1, "converged"), attempt(1, "converged"))
+    ]
+    history = new_run(category=("gan", "digits", "history"))
+    history.write_json("history.json", {"attempts": rows})
+    bundled(history)
+    mine = new_run(category=("gan", "digits", "dcgan"))
+    AttemptLog(mine.path).record(attempt(1, "failed", "collapse"))
+    counted = json.loads(derive_convergence(store).read_text())
+    assert list(counted["categories"]) == ["gan/digits/dcgan"]
+    assert counted["categories"]["gan/digits/dcgan"]["failed"] == 1
+    found = {name: (each["failed"], each["converged"]) for name, each in counted["bundled"].items()}
+    assert found == {"gan/digits/dcgan": (1, 2), "gan/digits/wgan": (0, 1)}
+    assert counted["bundled"]["gan/digits/dcgan"]["reasons"] == {"divergence": 1}
+    (store.reference / "gan/digits/history/history.json").write_text("{}")
+    counted = json.loads(derive_convergence(store).read_text())
+    assert counted["damaged"].keys() == {"reference/gan/digits/history"}

@@ -103,4 +103,4 @@ def test_a_number_that_is_not_finite_is_named_with_its_place_and_a_remedy(number
     check_finite({"loss": 1e300, "kl": 0.0}, "in epoch 1", 0.1)
     with pytest.raises(NotConvergedError, match=f"non-finite: kl is {number} in epoch 3") as failed:
         check_finite({"loss": 1.0, "kl": number}, "in epoch 3", 0.25)
-    assert failed.value.remedy == "train anew with a smaller step size than --learning-rate 0.25"
+    assert failed.value.remedy == "use a smaller step size than --learning-rate 0.25"

@@ -90,6 +90,9 @@ def test_the_map_names_what_was_placed() -> None:
 
 def test_figures_have_a_panel_for_each_image() -> None:
     images = torch.randint(0, 256, (3, 2, 28, 28), dtype=torch.uint8).numpy()
+    names = ["shirt", "$bag", "coat"]
+    below = [axes.get_xlabel() for axes in figures.samples(images[:, 0], names).axes if axes.images]
+    assert below == ["shirt", r"\$bag", "coat"]
     assert len(figures.reconstructions(images, images, ("a", "b/c", "d")).axes) == 12
-    assert len([axes for axes in figures.samples(images[:, 0]).axes if axes.images]) == 3
+    assert len([axes for axes in figures.samples(images[:, 0], names).axes if axes.images]) == 3
     assert len(figures.traversal([4, 1, 0], [-1.0, 1.0], images, "a sample").axes) == 6

@@ -25,14 +25,18 @@ app = typer.Typer()
     app,
     "compare",
     common=("data", "artifacts", "dataset", "seed"),
-    examples=("ex3 gan compare --label dress", 'ex3 gan compare --label "ankle boot" -n 4 --seed 7'),
+    examples=("ex3 gan compare --label dress", "ex3 gan compare --label all -n 5 --seed 7"),
 )
 def compare(
     context: Context,
-    label: Annotated[str, typer.Option(help="Class name or number.", rich_help_panel="Input")],
+    label: Annotated[
+        str, typer.Option(help="Class name or number, or `all` for every class.", rich_help_panel="Input")
+    ],
     count: Annotated[
         int,
-        typer.Option("-n", "--count", min=1, max=16, help="Images per panel.", rich_help_panel="Output"),
+        typer.Option(
+            "-n", "--count", min=1, max=16, help="Images per panel and class.", rich_help_panel="Output"
+        ),
     ] = 2,
     output: Annotated[
         Path | None,
@@ -43,22 +47,32 @@ def compare(
         ),
     ] = None,
 ) -> Result:
-    """Draw one figure of real and generated images of a class, side by side."""
+    """Draw one figure of real and generated images of a class, or of all classes, side by side.
+
+    Without the data set, real images come from 200 bundled test images.
+    """
     import torch
 
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.labels import in_file_names, parse_label
     from ex3cli.datasets.registry import spec
-    from ex3cli.gan.figures import comparison_figure
+    from ex3cli.datasets.stock import stock_note
+    from ex3cli.gan.figures import class_grids_figure, comparison_figure
     from ex3cli.runs.files import write_atomically
     from ex3cli.runs.formats import figure_to_bytes
 
     if output and output.suffix.lower() != ".png":
         raise UsageError(f"--output {str(output)!r} does not end in .png", "give a file name with .png")
     names = spec(context.dataset).class_names
-    wanted = parse_label(label, names)
+    wanted = list(range(len(names))) if label.strip().lower() == ALL else [parse_label(label, names)]
+    title = names[wanted[0]] if len(wanted) == 1 else ALL
+    context.progress.start("drawing", 1 + len(KINDS), "panels")
     panels = [real_panel(context, wanted, count)]
-    panels += [generated_panel(context, kind, wanted, names[wanted], count) for kind in KINDS]
+    for kind in KINDS:
+        context.progress.advance()
+        panels.append(generated_panel(context, kind, wanted, count))
+    context.progress.advance()
+    context.progress.stop()
     # the exercise asks for the primary kinds; others are shown where they have been trained
     panels = [panel for panel in panels if panel.title in PRIMARY_KINDS or not panel.untrained]
     absent = [(panel.title, panel.problem) for panel in panels if panel.problem is not None]
@@ -66,9 +80,13 @@ def compare(
     problem = raised(panels)
     if problem is not None and not drawn:
         raise problem
-    shown = [(panel.title, panel.pixels) for panel in drawn if panel.pixels is not None]
-    figure = comparison_figure(names[wanted], shown, [title for title, _ in absent])
-    name = in_file_names(names[wanted])
+    shown = [(panel.heading, panel.pixels) for panel in drawn if panel.pixels is not None]
+    absent_titles = [each for each, _ in absent]
+    if len(wanted) == 1:
+        figure = comparison_figure(title, shown, absent_titles)
+    else:
+        figure = class_grids_figure([names[each] for each in wanted], shown, absent_titles)
+    name = in_file_names(title)
     path = (
         output or context.artifacts / "samples" / context.dataset / f"compare-{name}-seed{context.seed}.png"
     )
@@ -77,28 +95,34 @@ def compare(
     missing = [{"panel": title, "cause": error.cause, "remedy": error.remedy} for title, error in absent]
     document = {
         "dataset": context.dataset,
-        "label": names[wanted],
+        "label": title,
         "seed": context.seed,
         "figure": path,
         "missing": missing,
-        "panels": [{"panel": panel.title, "run": panel.run, "indices": panel.indices} for panel in drawn],
+        "panels": [
+            {"panel": panel.title, "run": panel.run, "indices": panel.indices, "stock": panel.is_stock}
+            for panel in drawn
+        ],
     }
     sources = [context.store.open(panel.run) for panel in drawn if panel.run]
-    config = {"dataset": context.dataset, "label": names[wanted], "count": count}
+    config = {"dataset": context.dataset, "label": title, "count": count}
     data = panels[0].data  # of the real images
     category, threads = ("gan", context.dataset, "comparison"), torch.get_num_threads()
     record = recorded(context, category, name.strip("-"), "gan compare", config, sources, data, threads)
     with recording(record):
         record.write_json(COMPARISON_FILE, {**document, "figure": path.name})  # without a folder
         record.write_bytes("figures/comparison.png", picture)
-        record.finish({"label": names[wanted], "panels": len(shown), "missing": len(missing)})
-    used = [f"{panel.title}: {panel.run}" if panel.run else panel.title for panel in drawn]
-    lines = [f"{names[wanted]}: {', '.join(used)}"]
+        record.finish({"label": title, "panels": len(shown), "missing": len(missing)})
+    used = [f"{panel.title}: {panel.run}" if panel.run else panel.heading for panel in drawn]
+    lines = [f"{title}: {', '.join(used)}"]
+    if panels[0].is_stock:
+        lines.append(stock_note(context.dataset))
     lines += [f"missing: {title}: {error.cause}; try: {error.remedy}" for title, error in absent]
     return Result(document=document, show=lines, run=record, files=[path], problem=problem)
 
 
 COMPARISON_FILE = "comparison.json"
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -112,6 +136,12 @@ class Panel:
     data: Mapping[str, str] = field(default_factory=dict)  # digests of the data files
     problem: Ex3Error | None = None  # why there are no images
     untrained: bool = False  # there is no generator of that kind
+    is_stock: bool = False  # real images from the bundled ones
+
+    @property
+    def heading(self) -> str:
+        """What the figure calls it."""
+        return f"{self.title} (bundled)" if self.is_stock else self.title
 
     @property
     def is_damaged(self) -> bool:
@@ -132,32 +162,32 @@ def raised(panels: Sequence[Panel]) -> Ex3Error | None:
     return next(iter(damaged.values()), problems[0] if len(problems) == len(panels) else None)
 
 
-def real_panel(context: Context, label: int, count: int) -> Panel:
-    """Real test images of a class, selected by the seed."""
+def real_panel(context: Context, labels: Sequence[int], count: int) -> Panel:
+    """Real test images of classes, selected by the seed; bundled ones if the data set is missing."""
     import numpy as np
 
-    from ex3cli.datasets.registry import load
-    from ex3cli.seeding import numpy_generator
+    from ex3cli.datasets.stock import real_test_images
 
     try:
-        data = load(context.dataset, context.data)
+        real = real_test_images(context.dataset, context.data)
     except Ex3Error as error:
         return Panel("real", problem=error)
-    members = np.flatnonzero(data.test_labels.numpy() == label)
-    chosen = numpy_generator(context.seed, "compare", label).permutation(members)[:count]
-    return Panel(
-        "real", None, data.test_images.numpy()[chosen], tuple(int(place) for place in chosen), data.digests
-    )
+    chosen = np.concatenate([real.choose(label, count, context.seed) for label in labels])
+    positions = tuple(int(each) for each in real.positions[chosen])
+    return Panel("real", None, real.images[chosen], positions, real.digests, is_stock=real.is_stock)
 
 
-def generated_panel(context: Context, kind: str, label: int, name: str, count: int) -> Panel:
-    """Generated images of a class; those of an unconditional generator are selected by the classifier."""
+def generated_panel(context: Context, kind: str, labels: Sequence[int], count: int) -> Panel:
+    """Generated images of classes; those of an unconditional generator are selected by the classifier."""
+    import numpy as np
+
     from ex3cli.cli.classifier import find_classifier
     from ex3cli.cli.gan.select import find_generator
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.io import load_generator
     from ex3cli.gan.sampling.draw import sample
 
+    names = spec(context.dataset).class_names
     try:
         run = find_generator(context, kind)
     except MissingRunError as error:
@@ -165,15 +195,20 @@ def generated_panel(context: Context, kind: str, label: int, name: str, count: i
     except ArtifactError as error:
         return Panel(kind, problem=error)
     try:
-        generator = load_generator(run, len(spec(context.dataset).class_names))
+        generator = load_generator(run, len(names))
         if generator.classes:
-            pixels = sample(generator, context.seed, [label] * count, count)
-            return Panel(kind, run.name, pixels, tuple(range(count)))
+            total = count * len(labels)
+            pixels = sample(generator, context.seed, [label for label in labels for _ in range(count)], total)
+            return Panel(kind, run.name, pixels, tuple(range(total)))
         from ex3cli.classifier.inference import load_classifier
         from ex3cli.gan.sampling.rejection import rejection_sample
 
         classifier = load_classifier(find_classifier(context))
-        chosen = rejection_sample(generator, classifier, label, name, count=count, seed=context.seed)
-        return Panel(kind, run.name, chosen.pixels, tuple(chosen.indices))
+        chosen = [
+            rejection_sample(generator, classifier, label, names[label], count=count, seed=context.seed)
+            for label in labels
+        ]
+        indices = tuple(place for each in chosen for place in each.indices)
+        return Panel(kind, run.name, np.concatenate([each.pixels for each in chosen]), indices)
     except Ex3Error as error:
         return Panel(kind, problem=error)

@@ -48,7 +48,13 @@ def evaluate(
     classifier = find_classifier(context)
     context.note(f"evaluating {run.name} with {classifier.name}")
     done = evaluation.evaluate(
-        load_generator(run, len(names)), kind, classifier, len(names), count=count, seed=context.seed
+        load_generator(run, len(names)),
+        kind,
+        classifier,
+        len(names),
+        count=count,
+        seed=context.seed,
+        progress=context.progress,
     )
     scores, baseline = done.scores, done.baseline
     document: dict[str, Any] = {

@@ -19,15 +19,12 @@ def history(context: Context) -> Result:
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.failures import count_attempts
     from ex3cli.gan.figures import failure_figure
-    from ex3cli.gan.results import HISTORY_FILE
     from ex3cli.gan.tables import criteria_text, difference_text, failures_table, history_table
-    from ex3cli.training.attempts import derive_convergence
+    from ex3cli.training.attempts import HISTORY_FILE, derive_convergence
 
     spec(context.dataset)
     counted = count_attempts(context.store, context.dataset)
     mine = dict.fromkeys(row["run"] for row in counted.attempts if not row.get("shipped"))
-    if context.artifacts.is_dir() and mine:
-        derive_convergence(context.store)
     counts = {kind: count.document() for kind, count in counted.kinds.items()}
     document = {
         "dataset": context.dataset,
@@ -58,6 +55,7 @@ def history(context: Context) -> Result:
                 for kind, count in counts.items()
             }
         )
+    derived = derive_convergence(context.store)
     text = [criteria_text(counted.bars()), *difference_text(counted.difference(), counted.pooled())]
     show = [failures_table(counts), *text, history_table(counted.attempts)]
-    return Result(document=document, show=show, run=record, problem=problem)
+    return Result(document=document, show=show, run=record, files=[derived], problem=problem)

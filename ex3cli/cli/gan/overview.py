@@ -36,7 +36,12 @@ def overview(
     found = chosen(context, runs, preset, GENERATOR_FILE)
     for run in found:
         check_draws(run)
-    trainings = [read(run, len(names), context.seed) for run in found]
+    context.progress.start("reading", len(found), "trainings")
+    trainings = []
+    for run in found:
+        trainings.append(read(run, len(names), context.seed))
+        context.progress.advance()
+    context.progress.stop()
     document: dict[str, Any] = {
         "dataset": context.dataset,
         "seed": context.seed,

@@ -1,6 +1,7 @@
 """Selection of the runs that a `gan` command uses."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +11,10 @@ from ex3cli.cli.command import Context
 from ex3cli.errors import ArtifactError, MissingRunError, UsageError, did_you_mean
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.kinds import DEFAULT_KIND, KINDS, canonical_kind
+from ex3cli.runs.manifest import FILE_NAME
 
 if TYPE_CHECKING:
+    from ex3cli.runs.catalog import Catalog
     from ex3cli.runs.run import Run
     from ex3cli.runs.store import Store
 
@@ -81,8 +84,13 @@ def asked_for(context: Context, kind: str | None) -> "tuple[str, Run]":
         is missing.
     """
     if kind is None and context.run is not None:
-        named = context.store.open(context.run, ("gan", context.dataset, DEFAULT_KIND)).manifest
-        kind = named.category[-1] if named.command == TRAIN else None
+        named = context.store.open(context.run, ("gan", context.dataset, DEFAULT_KIND))
+        kind = named.manifest.category[-1] if named.manifest.command == TRAIN else DEFAULT_KIND
+        if kind not in KINDS:
+            raise ArtifactError(
+                f"{named.path / FILE_NAME}: its category names no kind of GAN: {kind!r}",
+                "name another run: see `ex3 runs list`",
+            )
     kind = canonical_kind(kind or DEFAULT_KIND)
     return kind, find_generator(context, kind, context.run)
 
@@ -162,19 +170,16 @@ def default_trainings(context: Context) -> "tuple[list[Run], dict[str, ArtifactE
     Kinds with a damaged run are skipped, because the default run cannot be determined.
     """
     from ex3cli.gan.analysis.overview import latest_per_preset
-    from ex3cli.runs.store import default_and_newest
 
     found: dict[str, Run] = {}
     damaged: dict[str, ArtifactError] = {}
     for kind in KINDS:
         category = ("gan", context.dataset, kind)
-        unreadable = _unreadable(context.store, category)
-        damaged |= unreadable
-        if not unreadable:
-            mine = latest_per_preset(context.store.runs(category))
-            found |= {
-                run.name: run for run in [*default_and_newest(context.store, category, TRAIN, "paper"), *mine]
-            }
+        there = context.store.scan(category)
+        damaged |= there.damaged
+        if not there.damaged:
+            mine = latest_per_preset([run for run in there.runs if not run.is_reference])
+            found |= {run.name: run for run in [*_default_and_best(context.store, there, category), *mine]}
     if not found:
         raise merge_errors([*damaged.values()]) or _nothing(context)
     presets = list(GANConfig.presets)
@@ -183,20 +188,12 @@ def default_trainings(context: Context) -> "tuple[list[Run], dict[str, ArtifactE
     return ordered, damaged
 
 
-def _unreadable(store: "Store", category: tuple[str, ...]) -> dict[str, ArtifactError]:
-    """Damaged manifests in a category, yours and bundled ones, by run name."""
-    from ex3cli.runs.run import reference_name
-
-    found = {}
-    for folder in store.folders():
-        shipped = folder.is_relative_to(store.reference)
-        place = folder.relative_to(store.reference if shipped else store.root)
-        if place.parts[: len(category)] == category:
-            try:
-                store.open_folder(folder)
-            except ArtifactError as error:
-                found[reference_name(place.parts) if shipped else place.as_posix()] = error
-    return found
+def _default_and_best(store: "Store", there: "Catalog", category: Sequence[str]) -> "Iterator[Run]":
+    """The default training of a kind, and the best one of preset `paper`."""
+    with contextlib.suppress(MissingRunError):
+        yield store.find(category, command=TRAIN, must_converge=True)
+    if (best := there.of(TRAIN).best("paper")) is not None:
+        yield best
 
 
 def chosen(
@@ -252,12 +249,14 @@ def _newest(context: Context, needed: str) -> "list[Run]":
     """The latest training of each preset and kind: the user's, otherwise the bundled one."""
     from ex3cli.gan.analysis.overview import latest_per_preset
     from ex3cli.runs.run import reference_name
-    from ex3cli.runs.store import bundled_runs
 
-    store = context.store
-    mine = [run for kind in KINDS for run in store.runs(("gan", context.dataset, kind))]
-    shipped = [run for kind in KINDS for run in bundled_runs(store, ("gan", context.dataset, kind), TRAIN)]
-    shipped = [run for run in shipped if needed in run.manifest.files]
+    found = [run for kind in KINDS for run in context.store.scan(("gan", context.dataset, kind)).sound().runs]
+    mine = [run for run in found if not run.is_reference]
+    shipped = [
+        run
+        for run in found
+        if run.is_reference and run.manifest.command == TRAIN and needed in run.manifest.files
+    ]
     own = latest_per_preset(mine)
     had = {(run.manifest.config["preset"], run.manifest.config["kind"]) for run in own}
     plain = [run for run in shipped if run.name == reference_name(run.manifest.category)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from ex3cli.errors import ArtifactError
@@ -9,13 +10,14 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.criteria import Thresholds
 from ex3cli.gan.io import trained_config
 from ex3cli.gan.kinds import KINDS, PRIMARY_KINDS
-from ex3cli.gan.results import HISTORY_FILE, Count
+from ex3cli.gan.results import Count
 from ex3cli.metrics.statistics import chance_of_difference
 from ex3cli.runs.jsonio import to_json
 from ex3cli.runs.manifest import FILE_NAME
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import (
+    HISTORY_FILE,
     Attempt,
     Tally,
     attempt_from_row,
@@ -95,11 +97,11 @@ def count_attempts(store: Store, dataset: str) -> History:
         if rows:
             kinds[kind] = Count(tally([attempt_from_row(row) for row in rows]), shipped=bool(shipped))
             listed += rows
-    folder = f"gan/{dataset}/"
+    folder = PurePosixPath("gan", dataset)
     relevant = {
         name: cause
         for name, cause in damaged.items()
-        if name.startswith(folder) or folder.startswith(f"{name}/")  # below or above the folder
+        if folder.is_relative_to(name) or PurePosixPath(name).is_relative_to(folder)
     }
     return History(kinds, listed, relevant)
 

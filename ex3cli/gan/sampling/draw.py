@@ -11,7 +11,9 @@ from ex3cli.errors import UsageError
 from ex3cli.gan.networks import Generator
 from ex3cli.gan.training.trainer import to_uint8
 from ex3cli.seeding import torch_generator
+from ex3cli.training.progress import NullProgress, Progress
 
+CHUNK = 1_024  # images between two steps of a progress bar, in whole batches
 BATCH = 64  # fixed, because rounding in a matrix product may depend on the number of rows
 
 
@@ -45,9 +47,25 @@ def draw(generator: Generator, latents: Tensor, labels: Tensor | None) -> NDArra
     return torch.cat(drawn)[: len(latents)].numpy()
 
 
-def sample(generator: Generator, seed: int, labels: Sequence[int] | None, count: int) -> NDArray[np.uint8]:
+def sample(
+    generator: Generator,
+    seed: int,
+    labels: Sequence[int] | None,
+    count: int,
+    progress: Progress | None = None,
+) -> NDArray[np.uint8]:
     """(count, 28, 28) uint8 images 0 … count − 1 of a seed, with the given labels (None if unconditional)."""
-    return sample_of(generator, seed, range(count), labels)
+    listener = progress or NullProgress()
+    listener.start("generating", count, "images")
+    drawn = []
+    for start in range(0, count, CHUNK):
+        place = range(start, min(start + CHUNK, count))
+        drawn.append(
+            sample_of(generator, seed, place, None if labels is None else labels[start : place.stop])
+        )
+        listener.advance(len(place))
+    listener.stop()
+    return np.concatenate(drawn)
 
 
 def sample_of(

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.gan import results
 from ex3cli.gan.kinds import NAMES, PRIMARY_KINDS
+from ex3cli.gan.results import Count as AttemptCount
 from ex3cli.gan.tables import attempts_table, criteria_text, failures_table
 from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
@@ -12,7 +12,7 @@ from ex3cli.report.provenance import making
 from ex3cli.report.sections.gans import DATASET, TRAIN, kinds
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.report.words import listed
-from ex3cli.training.attempts import Attempt, Tally, attempt_from_row, tally
+from ex3cli.training.attempts import HISTORY_FILE, Attempt, Tally, attempt_from_row, tally
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
@@ -64,7 +64,7 @@ def _shipped(archive: ResultSource, kind: str) -> "tuple[list[Attempt], Run] | N
     its own alone.
     """
     history = archive.shipped(HISTORY, "gan history")
-    rows = archive.json(history, results.HISTORY_FILE)["attempts"] if history else []
+    rows = archive.json(history, HISTORY_FILE)["attempts"] if history else []
     told = [attempt_from_row(row) for row in rows if row["kind"] == kind]
     if history and told:
         return told, history
@@ -96,7 +96,7 @@ def failures(archive: ResultSource) -> Part:
     figures = []
     words = []
     if found:
-        failed = {each.kind: results.Count(each.tally, each.shipped).document() for each in found}
+        failed = {each.kind: AttemptCount(each.tally, each.shipped).document() for each in found}
         attempts = [attempt for each in found for attempt in each.attempts]
         kinds_of_attempts = [NAMES[each.kind] for each in found for _ in each.attempts]
         every = attempts_table(attempts, kinds_of_attempts)
@@ -110,7 +110,7 @@ def failures(archive: ResultSource) -> Part:
         try:
             run = _history_of(archive, found)
             figures.append(_rates(archive, run, found))
-            words.append(criteria_text(archive.json(run, results.HISTORY_FILE)["bars"]))
+            words.append(criteria_text(archive.json(run, HISTORY_FILE)["bars"]))
         except MissingError as missing:
             gaps.append(missing.gap)
     return Part("Failed convergences", words, tables, figures=figures, makings=makings, gaps=gaps)
@@ -127,7 +127,7 @@ def _history_of(archive: ResultSource, found: list[Count]) -> "Run":
 
     def tells(run: "Run") -> bool:
         told: dict[str, list[Any]] = {}
-        for row in archive.peek(run, results.HISTORY_FILE)["attempts"]:
+        for row in archive.peek(run, HISTORY_FILE)["attempts"]:
             told.setdefault(row["kind"], []).append(_identity(attempt_from_row(row)))
         return told == counted
 

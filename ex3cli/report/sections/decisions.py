@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ex3cli.gan.kinds import KINDS, NAMES
 from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
 from ex3cli.report.sections.distances import lines
+from ex3cli.report.sections.few_label_runs import TRAIN as VAE_TRAIN
 from ex3cli.report.sections.few_label_runs import comparison, ordered
 from ex3cli.report.sections.few_labels import BASELINES, LIKELIHOODS, RECIPES
 from ex3cli.report.sections.gans import DATASET, kinds, scored, trained
@@ -34,18 +35,36 @@ SETTINGS = (
     ("critic_steps", "steps of D an iteration"),
     ("optimizer", "optimizer"),
     ("learning_rate", "learning rate of G"),
-    ("critic_lr_ratio", "learning rate of D, as a multiple"),
+    ("critic_lr_ratio", "learning rate of D"),
     ("lr_decay_fraction", "share of the training with a falling rate"),
     ("beta1", "β₁"),
     ("beta2", "β₂"),
     ("batch_size", "batch"),
     ("iterations", "iterations"),
+    ("precision", "precision"),
     ("ema_decay", "decay of averaged weights"),
     ("gp_weight", "penalty's weight λ"),
     ("weight_clip", "clipping bound"),
     ("class_weight_clip", "clipping bound of class weights"),
     ("aux_weight", "auxiliary classifier: weight in D's loss"),
     ("aux_weight_g", "auxiliary classifier: weight in G's loss"),
+)
+VAE_SETTINGS = (
+    ("architecture", "network"),
+    ("inputs", "encodes and reconstructs"),
+    ("width", "channels of the first layer"),
+    ("hidden", "units of the fully connected layers"),
+    ("latent_dim", "size of z"),
+    ("likelihood", "likelihood of the pixels"),
+    ("beta", "weight of the KL term"),
+    ("augmentation", "strength of the random warps"),
+    ("epochs", "epochs"),
+    ("batch_size", "batch"),
+    ("learning_rate", "learning rate (Adam)"),
+    ("schedule", "schedule of the learning rate"),
+    ("weight_decay", "weight decay"),
+    ("features", "features of the SVM"),
+    ("pca_components", "principal components kept of them"),
 )
 
 
@@ -154,6 +173,10 @@ def _value(config: dict[str, Any], key: str) -> str:
     }
     if not is_read.get(key, True):
         return "–"
+    if key == "critic_lr_ratio" and key in config:
+        return option(config["learning_rate"] * config[key])
+    if key == "conditional" and config.get(key):
+        return "yes: conditional batch normalisation in G, projection in D"
     value = config.get(key)
     return f"{value:,}" if type(value) is int else option(value)
 
@@ -185,8 +208,24 @@ def likelihood(archive: ResultSource) -> Part:
     return Part("Likelihood", [said], [table])
 
 
+def autoencoder(archive: ResultSource) -> Part:
+    """The settings of the VAE whose features the SVM is given, and how the SVM is chosen."""
+    gap = MissingResult(
+        f"a VAE of {DATASET}", "there is none", archive.command("ex3", "vae", "train"), quick=False
+    )
+    config = archive.taken(("vae", DATASET), VAE_TRAIN, gap).manifest.config
+    rows = [[name, option(config[key])] for key, name in VAE_SETTINGS if key in config]
+    said = (
+        f"{refer('vae-settings')} gives the settings of the VAE. Each block of features is scaled to unit "
+        "total variance without labels. The SVM's C and γ are the best of a grid on the last sixth of the "
+        "training images, from which no draw takes a label; the test images decide nothing."
+    )
+    table = Table("Settings of the VAE", ["setting", "value"], rows, label="vae-settings")
+    return Part("The VAE and the SVM", [said], [table])
+
+
 def _ends(rows: list[dict[str, Any]]) -> list[str]:
     return [percent(rows[0]["accuracy_mean"], 1), percent(rows[-1]["accuracy_mean"], 1)]
 
 
-PARTS = (penalty, clipping, architecture, likelihood)
+PARTS = (penalty, clipping, architecture, likelihood, autoencoder)

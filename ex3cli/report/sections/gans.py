@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DATASET = "fashion-mnist"
 LABEL = "dress"
+ALL = "all"  # the label of a comparison of all classes
 TRAIN, EVALUATE, COMPARE = "gan train", "gan eval", "gan compare"
 """The kinds that the exercise asks for; the third is shown where it has been trained."""
 
@@ -122,6 +123,33 @@ def side_by_side(archive: ResultSource) -> Part:
     return Part("Two images of each", said, figures=figures, commands=commands, makings=makings, gaps=gaps)
 
 
+def grids(archive: ResultSource) -> Part:
+    """Images of every class, real ones beside those of each kind."""
+    command = archive.command("ex3", "gan", "compare", "--label", ALL, "-n", "5")
+    gap = MissingResult("images of all classes", "none were drawn by the generators taken now", command)
+    sources = [trained(archive, kind) for kind in PRIMARY_KINDS]
+    run = _comparisons(archive, sources, gap, every_class=True)[0]
+    document = archive.json(run, "comparison.json")
+    drawn = listed([NAMES.get(each["panel"], each["panel"]) for each in document["panels"]])
+    picture = figure(
+        archive,
+        run,
+        "figures/comparison",
+        alt=f"Grids of images, a row for each class, side by side: {drawn}.",
+        caption=f"Images of every class: {drawn}; seed {document['seed']}, not picked by hand."
+        f"{_stock(document)}",
+        label="every-class",
+    )
+    said = f"{refer('every-class')} shows real and generated images of every class."
+    return Part("Images of every class", [said], figures=[picture], makings=[making(run)])
+
+
+def _stock(document: dict[str, Any]) -> str:
+    """Whether the real images are those that ex3 brings, as the end of a caption."""
+    is_stock = any(each.get("stock") for each in document["panels"])
+    return " Real images: from the 200 test images bundled with ex3." if is_stock else ""
+
+
 def _images(archive: ResultSource, run: "Run", label: str) -> Figure:
     document = archive.json(run, "comparison.json")
     drawn = [NAMES.get(each["panel"], each["panel"]) for each in document["panels"]]
@@ -133,25 +161,29 @@ def _images(archive: ResultSource, run: "Run", label: str) -> Figure:
         pixelated=True,
         alt=f"Images of the class {document['label']}: {number_of} each of {listed(drawn)}.",
         caption=f"{document['label']}: {number_of} each of {listed(drawn)}, seed {document['seed']}, not "
-        "picked by hand.",
+        f"picked by hand.{_stock(document)}",
         label=label,
     )
 
 
-def _comparisons(archive: ResultSource, sources: "list[Run]", gap: MissingResult) -> "list[Run]":
-    """Of each class the best comparison of these generators, the best of all first.
+def _comparisons(
+    archive: ResultSource, sources: "list[Run]", gap: MissingResult, *, every_class: bool = False
+) -> "list[Run]":
+    """Of each class the best comparison of these generators, the best of all first; or those of all classes.
 
-    One with real images, which take the data set, is better than one without; the user's than a bundled one.
+    One with real images is better than one without; the user's than a bundled one.
     """
     category = ("gan", DATASET, "comparison")
     archive.check(category, gap)
     runs = [run for run in archive.of(category, COMPARE) if run.manifest.state == "finished"]
     runs = [run for run in runs if all(derived_from(run, source) for source in sources)]
+    found = {run.name: str(archive.peek(run, "comparison.json")["label"]) for run in runs}
+    runs = [run for run in runs if (found[run.name] == ALL) == every_class]
     if not runs:
         raise MissingError(gap)
     runs.sort(
         key=lambda run: (not run.manifest.summary["missing"], not run.is_reference, run.manifest.started),
         reverse=True,
     )
-    labels = [archive.peek(run, "comparison.json")["label"] for run in runs]
+    labels = [found[run.name] for run in runs]
     return [run for place, run in enumerate(runs) if labels[place] not in labels[:place]]

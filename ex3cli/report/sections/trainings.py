@@ -14,7 +14,7 @@ from ex3cli.report.sections.curves import curves_of
 from ex3cli.report.sections.gans import DATASET, EVALUATE, TRAIN, Scored, trained, untrained
 from ex3cli.report.source import MissingError, ResultSource, derived_from
 from ex3cli.report.words import listed, option
-from ex3cli.runs.store import best_run
+from ex3cli.runs.catalog import Catalog
 from ex3cli.training.attempts import describe_verdict
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def with_the_papers_settings(archive: ResultSource, kind: str) -> "Run | None":
     category = ("gan", DATASET, kind)
     archive.check(category, untrained(archive, kind))
     archive.check((*category, PAPER), untrained(archive, kind))
-    best = best_run(PAPER, archive.of(category, TRAIN))
+    best = Catalog(tuple(archive.of(category, TRAIN)), {}).best(PAPER)
     try:
         return None if best is None or best.name == trained(archive, kind).name else best
     except MissingError:

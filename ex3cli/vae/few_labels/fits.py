@@ -15,6 +15,7 @@ from ex3cli.errors import UsageError
 from ex3cli.training.progress import NullProgress, Progress
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.features import Features
+from ex3cli.vae.few_labels.prediction import predict
 from ex3cli.vae.few_labels.svm import SVMParams, nearest, tuned
 
 Fit = Callable[[Features, NDArray[np.int64], NDArray[np.int64]], SVC]
@@ -161,7 +162,7 @@ def _fit_and_score(features: Features, size: int, draw: int, fit: Fit, seed: int
     drawable = for_drawing(len(features.train_labels))
     chosen = stratified_sample(features.train_labels, size, seed, draw, candidates=drawable)
     svm = fit(features, chosen, features.train_labels[chosen])
-    predicted = svm.predict(features.test)
+    predicted = predict(svm, features.test)
     classes = np.arange(features.train_labels.max() + 1)
     return DrawResult(size, draw, confusion_matrix(features.test_labels, predicted, labels=classes), svm)
 

@@ -18,6 +18,7 @@ from ex3cli.training.progress import NullProgress, Progress
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.features import Features
 from ex3cli.vae.few_labels.fits import Fit, params_for
+from ex3cli.vae.few_labels.prediction import predict, votes
 from ex3cli.vae.few_labels.svm import SVMParams
 
 Array = NDArray[np.float64]
@@ -172,12 +173,16 @@ def _trial(
     labels, truth = features.train_labels[chosen], features.train_labels[rest]
     inductive = choice.svm(features.train[chosen]).fit(features.train[chosen], labels)
     shares = label_spreading(graph, chosen, labels, classes)
-    scores: dict[float | None, float] = {None: float(inductive.score(features.train[rest], truth))}
+    scores: dict[float | None, float] = {None: _accuracy(inductive, features.train[rest], truth)}
     for share in SHARES:
         rng = numpy_generator(seed, "spread", "choosing", draw)
         svm = _refit(features.train, choice, inductive, shares, share, chosen, labels, rng)
-        scores[share] = float(svm.score(features.train[rest], truth))
+        scores[share] = _accuracy(svm, features.train[rest], truth)
     return size, scores
+
+
+def _accuracy(svm: SVC, x: NDArray[np.float32], truth: Labels) -> float:
+    return float((predict(svm, x) == truth).mean())
 
 
 def _decide(trials: list[dict[float | None, float]]) -> Selection:
@@ -198,14 +203,8 @@ def _refit(
 ) -> SVC:
     """An SVM on the labeled images and on random others with pseudo-labels."""
     others = rng.permutation(np.setdiff1d(np.arange(len(x)), chosen))[:N_PSEUDO_LABELS]
-    predicted = inductive.classes_[pseudo_labels(shares[others], _votes(inductive, x[others]), share)]
+    predicted = inductive.classes_[pseudo_labels(shares[others], votes(inductive, x[others]), share)]
     points, targets = np.concatenate([chosen, others]), np.concatenate([labels, predicted])
     weights = np.repeat([LABELLED_WEIGHT, 1.0], [len(chosen), len(others)])
     fitted: SVC = choice.svm(x[points]).fit(x[points], targets, sample_weight=weights)
     return fitted
-
-
-def _votes(svm: SVC, x: NDArray[np.float32]) -> Array:
-    """(m, classes) votes, also for two classes, where scikit-learn returns one column."""
-    votes = svm.decision_function(x)
-    return np.stack([-votes, votes], axis=1) if votes.ndim == 1 else np.asarray(votes)

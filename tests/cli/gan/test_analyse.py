@@ -29,7 +29,7 @@ def test_the_document_names_a_torn_run_of_yours(ex3: Callable[..., Any]) -> None
     document = outcome.document
     (cause,) = document["damaged"].values()
     assert list(document["damaged"]) == ["gan/fashion-mnist/wgan/0001-quick"]
-    assert cause == f"{torn}/run.json is damaged: it is no manifest of this ex3"
+    assert cause == f"{torn}/run.json is damaged: it is not a manifest of this version"
     assert f"error: {cause}" in outcome.stderr
     assert {row["kind"] for row in document["trainings"]} == {"dcgan", "wgan-clip"}
     (written,) = Path("artifacts").rglob("correlation.json")

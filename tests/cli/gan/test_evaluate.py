@@ -300,20 +300,22 @@ def test_a_class_that_cannot_be_drawn_is_a_clear_stop(
     assert not (tmp_path / "none").exists()
 
 
-def test_compare_draws_what_there_is_and_names_what_is_missing(
+def test_compare_takes_bundled_real_images_where_the_data_set_is_missing(
     ex3: Callable[..., Any], tmp_path: Path
 ) -> None:
     words = ("gan", "compare", "--label", "dress")
     outcome = ex3(*words, "--data", tmp_path / "nowhere", "--json")
     assert outcome.exit_code == 0
     said = outcome.document
-    assert [each["panel"] for each in said["panels"]] == ["dcgan", "wgan", "wgan-clip"]
-    (missing,) = said["missing"]
-    assert missing["panel"] == "real"
-    assert "ex3 data fetch fashion-mnist" in missing["remedy"]
+    assert [each["panel"] for each in said["panels"]] == ["real", "dcgan", "wgan", "wgan-clip"]
+    assert [each["stock"] for each in said["panels"]] == [True, False, False, False]
+    bundled = Store(Path("artifacts")).open("reference", ("gan", "fashion-mnist", "comparison"))
+    (real, *_) = bundled.read_json("comparison.json")["panels"]
+    assert said["panels"][0]["indices"] == real["indices"], "seed 0 takes what it takes of the whole set"
+    assert said["missing"] == []
     with Image.open(said["figure"]) as figure:
         assert figure.width > 2 * figure.height
-    assert "missing: real" in ex3(*words, "--data", tmp_path / "nowhere").stdout
+    assert "20 bundled test images of each class" in ex3(*words, "--data", tmp_path / "nowhere").stdout
     named = ex3(
         *words, "-n", 1, "--data", tmp_path / "nowhere", "--output", tmp_path / "new" / "dress.PNG", "--json"
     )
@@ -321,7 +323,26 @@ def test_compare_draws_what_there_is_and_names_what_is_missing(
     (*_, record) = Store(Path("artifacts")).runs(("gan", "fashion-mnist", "comparison"))
     # wherever it is: the result is the same elsewhere
     assert record.read_json("comparison.json")["figure"] == "dress.PNG"
-    assert record.manifest.data == {}  # no real image took part
+    assert record.manifest.data.keys() == {"stock/fashion-mnist.png"}
+
+
+def test_compare_draws_all_classes_in_grids(ex3: Callable[..., Any]) -> None:
+    said = ex3("gan", "compare", "--label", "all", "-n", 3, "--seed", 1, "--json").document
+    assert said["label"] == "all"
+    assert [len(each["indices"]) for each in said["panels"]] == [30] * 4
+    assert Path(said["figure"]).name == "compare-all-seed1.png"
+    (record,) = Store(Path("artifacts")).runs(("gan", "fashion-mnist", "comparison"))
+    assert record.name == "gan/fashion-mnist/comparison/0001-all"
+
+
+def test_compare_names_real_images_that_are_damaged(ex3: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(b"cut")
+    outcome = ex3("gan", "compare", "--label", "dress", "--data", tmp_path, "--json")
+    (missing,) = outcome.document["missing"]
+    assert missing["panel"] == "real"
+    assert "ex3 data fetch fashion-mnist" in missing["remedy"]
 
 
 def test_compare_puts_two_of_each_side_by_side(ex3: Callable[..., Any], judged: Path, tmp_path: Path) -> None:
@@ -365,7 +386,8 @@ def test_compare_writes_a_png_under_no_other_ending(ex3: Callable[..., Any], nam
 def test_compare_with_nothing_to_draw_names_the_cause_and_leaves_nothing(
     ex3: Callable[..., Any], tmp_path: Path
 ) -> None:
-    outcome = ex3("gan", "compare", "--dataset", "mnist", "--label", "3", "--data", tmp_path / "nowhere")
+    (tmp_path / "MNIST" / "raw" / "t10k-labels-idx1-ubyte").mkdir(parents=True)  # so that none is bundled
+    outcome = ex3("gan", "compare", "--dataset", "mnist", "--label", "3", "--data", tmp_path)
     assert outcome.exit_code == 3
     assert "ex3 data fetch mnist" in outcome.stderr
     assert outcome.stdout == ""
@@ -476,6 +498,9 @@ def test_history_of_nothing_and_of_a_damaged_run(
     assert (outcome.exit_code, "There are no attempts yet" in outcome.stdout) == (0, True)
     shipped = ex3("gan", "history", "--json").document["kinds"]["dcgan"]
     assert shipped["shipped"]
+    derived = json.loads(Path("artifacts/convergence.json").read_text())
+    assert derived["categories"] == {}, "none of one's own"
+    assert derived["bundled"]["gan/fashion-mnist/dcgan"]["converged"] == shipped["converged"] == 10
     mine = tmp_path / "mine"
     shutil.copytree(judged, mine)
     log = mine / "gan/digits/dcgan/0001-quick/attempts.jsonl"

@@ -28,6 +28,13 @@ def own(kind: str, name: str, **changes: Any) -> Path:
     return folder
 
 
+def test_a_run_whose_category_is_no_kind_is_named(ex3: Callable[..., Any]) -> None:
+    folder = own("dcgan", "0001-odd", category=["gan", "y"])
+    outcome = ex3("gan", "sample", "--run", folder, "-n", 1)
+    assert outcome.exit_code == 4
+    assert f"{folder}/run.json: its category names no kind of GAN: 'y'" in outcome.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "kind", "run"),
     [

@@ -174,6 +174,12 @@ def test_damage_is_named_where_it_concerns_the_data_set(tried: Try, store: Store
     assert result.kinds["dcgan"].tally.converged == 1
 
 
+def test_damage_of_the_whole_artifacts_folder_is_named(tried: Try, store: Store) -> None:
+    tried("converged")
+    (store.root / "run.json").mkdir()
+    assert list(count_attempts(store, "digits").damaged) == ["."]
+
+
 def test_a_run_with_settings_that_this_version_lacks_is_named_and_the_others_count(
     tried: Try, store: Store
 ) -> None:

@@ -31,7 +31,7 @@ from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.progress import NullProgress
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("small_figures")]
 
 
 @pytest.fixture(scope="module")

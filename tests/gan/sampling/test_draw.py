@@ -7,7 +7,7 @@ import torch
 from ex3cli.errors import UsageError
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.networks import Generator, build
-from ex3cli.gan.sampling.draw import BATCH, draw, interpolate, sample
+from ex3cli.gan.sampling.draw import BATCH, draw, interpolate, sample, sample_of
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +80,12 @@ def test_the_generator_is_always_given_whole_batches(generator: Generator, count
     assert len(sample(generator, 0, [1] * count, count)) == count
     hook.remove()
     assert set(seen) == {BATCH}
+
+
+def test_images_are_the_same_in_steps_of_a_progress_bar(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = [number % 10 for number in range(150)]
+    whole = sample_of(generator, 3, range(150), labels)
+    monkeypatch.setattr("ex3cli.gan.sampling.draw.CHUNK", 64)
+    assert np.array_equal(sample(generator, 3, labels, 150), whole)

@@ -22,7 +22,7 @@ from ex3cli.training.attempts import attempts_of
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.device import torch_threads
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("small_figures")]
 
 CPU = torch.device("cpu")
 TENSORS = ("generator.safetensors", "networks.safetensors", "losses.safetensors")

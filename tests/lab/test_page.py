@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from ex3cli.lab.evaluation import RealBaseline
-from ex3cli.lab.export import FRAMES, render
+from ex3cli.lab.page import FRAMES, render_replay
 from ex3cli.lab.snapshots import HEAT, Snapshots
 
 FLOOR = RealBaseline(0, 0.001, 0.02, 0, 0.002, 0.03)
 
 
-def film(frames: int = 30, mesh: tuple[int, ...] = (4, 4, 2)) -> Snapshots:
+def snapshots(frames: int = 30, mesh: tuple[int, ...] = (4, 4, 2)) -> Snapshots:
     draws = np.random.default_rng(0)
     curve = np.linspace(1, 0.1, frames, dtype=np.float32)
     first = np.where(np.arange(frames) == 0, np.nan, curve).astype(np.float32)
@@ -40,7 +40,7 @@ def film(frames: int = 30, mesh: tuple[int, ...] = (4, 4, 2)) -> Snapshots:
 
 def page(made: Snapshots, title: str = "ring") -> str:
     real = np.random.default_rng(1).random((20, 2))
-    return render(made, real, FLOOR, title=title, verdict="converged", settings="small", modes=3)
+    return render_replay(made, real, FLOOR, title=title, verdict="converged", settings="small", modes=3)
 
 
 def data_of(text: str) -> dict[str, Any]:
@@ -51,25 +51,25 @@ def data_of(text: str) -> dict[str, Any]:
 
 
 def test_nothing_is_fetched_from_anywhere() -> None:
-    text = page(film())
+    text = page(snapshots())
     assert not re.search(r"https?://|<link|src=|@import|url\(", text)
     assert "default-src 'none'" in text
 
 
 def test_a_title_cannot_be_markup() -> None:
-    text = page(film(), "<script>alert(1)</script>.png")
+    text = page(snapshots(), "<script>alert(1)</script>.png")
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
 
 
 def test_control_characters_of_a_title_are_seen() -> None:
-    text = page(film(), "a\x1b[31m\nb\udce4.png")
+    text = page(snapshots(), "a\x1b[31m\nb\udce4.png")
     assert r"a\x1b[31m\nb\xe4.png" in text
     assert "\x1b" not in text
 
 
 def test_the_data_are_those_of_the_film() -> None:
-    made = film()
+    made = snapshots()
     data = data_of(page(made))
     assert data["epoch"] == made.epoch.astype(int).tolist()
     assert data["discriminator_loss"][0] is None  # there is none before the first epoch
@@ -81,20 +81,20 @@ def test_the_data_are_those_of_the_film() -> None:
 
 
 def test_a_long_training_is_thinned_and_keeps_its_end() -> None:
-    epochs = data_of(page(film(700)))["epoch"]
+    epochs = data_of(page(snapshots(700)))["epoch"]
     assert len(epochs) == FRAMES
     assert (epochs[0], epochs[-1]) == (0, 69_900)
 
 
 @pytest.mark.parametrize(("mesh", "written"), [((17, 2), [1, 17]), ((0, 2), None), ((4, 4, 2), [4, 4])])
 def test_the_manifold_of_any_noise(mesh: tuple[int, ...], written: list[int] | None) -> None:
-    assert data_of(page(film(3, mesh)))["mesh"] == written
+    assert data_of(page(snapshots(3, mesh)))["mesh"] == written
 
 
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
     """The page in a tab of its own, which must not complain."""
-    (tmp_path / "page.html").write_text(page(film()), encoding="utf-8")
+    (tmp_path / "page.html").write_text(page(snapshots()), encoding="utf-8")
     tab = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme="dark")
     complaints: list[str] = []
     tab.on("console", lambda message: complaints.append(message.text))
@@ -104,7 +104,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
     tab.close()
     assert not [
         each for each in complaints if "getImageData" not in each
-    ]  # reading pixels is the tests' doing
+    ]  # measurement pixels is the tests' doing
 
 
 def shown_epoch(tab: Any) -> int:

@@ -1,0 +1,264 @@
+"""The worker's side of `ex3 gan sweep`: make one training and report its progress.
+
+A worker on the client's machine trains in the artifacts folder itself, so that a killed training goes on from
+its checkpoint. A worker of a Dask cluster trains in a folder of its own, and its files come back as bytes.
+"""
+
+import contextlib
+import os
+import platform
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError
+from ex3cli.gan.sweep import Job
+from ex3cli.runs import files
+from ex3cli.runs.files import write_atomically
+from ex3cli.runs.jsonio import to_json
+from ex3cli.runs.run import LOCK_NAME, Run
+
+SECONDS_BETWEEN_REPORTS = 1.0
+SECONDS_BETWEEN_LOOKS = 0.5  # at a run that another ex3 is writing
+STOP_FILE = "stop"
+ONE_AT_A_TIME = threading.Lock()
+"""Held during a training: torch's random generator and number of threads belong to the whole process."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    state : "finished", "interrupted" or "failed" (by an error; a training that did not converge is finished).
+    run : folder of the finished run, on the client's machine; None while its `files` have not been written.
+    files : of a finished run on another machine, by name.
+    cause, remedy, exit_code : of the error.
+    """
+
+    number: int
+    state: str
+    run: Path | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    cause: str = ""
+    remedy: str = ""
+    exit_code: int = 0
+
+
+class Channel(Protocol):
+    """The way of a worker's progress to the client, and of the client's wish to stop to the worker."""
+
+    def send(self, number: int, message: Mapping[str, Any]) -> None:
+        """Send the progress of a job."""
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the client wants the training to save its state and end, or has died."""
+
+
+@dataclass(frozen=True)
+class FolderChannel:
+    """A folder on the client's machine, with one small file a job.
+
+    client : process number of the client.
+    """
+
+    folder: Path
+    client: int
+
+    def send(self, number: int, message: Mapping[str, Any]) -> None:
+        """See `Channel`; a client that is gone reads nothing."""
+        with contextlib.suppress(ArtifactError):
+            if self.folder.is_dir():
+                write_atomically(self.folder / f"{number}.json", to_json(message).encode())
+
+    @property
+    def stop_requested(self) -> bool:
+        """See `Channel`."""
+        orphaned = self.client not in (os.getppid(), os.getpid())
+        return orphaned or not self.folder.is_dir() or (self.folder / STOP_FILE).exists()
+
+
+@dataclass(frozen=True)
+class DaskChannel:
+    """Events of a Dask cluster under a topic. A task that runs cannot be stopped from outside."""
+
+    topic: str
+
+    def send(self, number: int, message: Mapping[str, Any]) -> None:
+        """See `Channel`."""
+        from distributed import get_worker
+
+        get_worker().log_event(self.topic, {"number": number, **message})
+
+    stop_requested = False
+
+
+class Reporter:
+    """A progress display that sends what it would show to the client."""
+
+    def __init__(self, number: int, channel: Channel) -> None:
+        self.number, self.channel = number, channel
+        self.state: dict[str, Any] = {}
+        self.sent = 0.0
+
+    def start(self, description: str, total: int, unit: str, done: int = 0) -> None:
+        """See `Progress`."""
+        self.state = {"what": description, "total": total, "done": done, "live": {}}
+        self._send()
+
+    def advance(self, amount: int = 1, **live: float) -> None:
+        """See `Progress`. Ends the training as SIGTERM does if the client wants it to stop."""
+        self.state["done"] += amount
+        self.state["live"] |= live
+        if time.monotonic() - self.sent >= SECONDS_BETWEEN_REPORTS:
+            self._send()
+            if self.channel.stop_requested:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def stop(self) -> None:
+        """See `Progress`."""
+
+    def wait(self, why: str) -> None:
+        """Report that the job waits."""
+        self.state = {"what": why, "total": 0, "done": 0, "live": {}}
+        self._send()
+
+    def _send(self) -> None:
+        self.sent = time.monotonic()
+        self.channel.send(self.number, self.state)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all jobs of a sweep share.
+
+    options : --dataset, --data and --device of `ex3 gan train`, where the client was given them.
+    artifacts : the client's artifacts folder, absolute.
+    artifacts_option : its text on the client's command line; None if it was not given there.
+    data, sources : digests of the data files, and of the classifier by name.
+    classifier : files of the classifier, for workers on other machines; empty if it is bundled.
+    max_attempts : attempts at each training.
+    """
+
+    options: Mapping[str, str]
+    dataset: str
+    artifacts: Path
+    artifacts_option: str | None
+    data: Mapping[str, str]
+    sources: Mapping[str, str]
+    classifier: Mapping[str, bytes]
+    max_attempts: int
+    channel: Channel
+
+
+def run_here(job: Job, setup: Setup) -> Outcome:
+    """Make a training in the artifacts folder: find it finished, go on with it, or begin it."""
+    return _without_errors(job, lambda: _in_the_folder(job, setup))
+
+
+def run_elsewhere(job: Job, setup: Setup) -> Outcome:
+    """Make a training in a temporary folder, with the client's classifier, and return its files."""
+    return _without_errors(job, lambda: _in_a_folder_of_its_own(job, setup))
+
+
+def _in_the_folder(job: Job, setup: Setup) -> Outcome:
+    from ex3cli.runs.store import Store
+
+    reporter, store = Reporter(job.number, setup.channel), Store(setup.artifacts)
+    while not setup.channel.stop_requested:
+        begun = begun_run(store, job, setup)
+        if begun is not None and begun.manifest.state == "finished":
+            return Outcome(job.number, "finished", run=begun.path)
+        if begun is not None and _is_being_written(begun):
+            reporter.wait(f"waiting for the ex3 that writes {begun.name}")
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            continue
+        run = _train(job, setup, setup.artifacts, reporter, begun)
+        return Outcome(job.number, "finished", run=run.path)
+    return Outcome(job.number, "interrupted")
+
+
+def _in_a_folder_of_its_own(job: Job, setup: Setup) -> Outcome:
+    from ex3cli.runs.transfer import pack, write_files
+
+    if "EX3_DATA" in os.environ:  # the data set's place on this machine
+        setup = replace(setup, options={k: v for k, v in setup.options.items() if k != "--data"})
+    with ONE_AT_A_TIME, tempfile.TemporaryDirectory(prefix="ex3-sweep-") as scratch:
+        artifacts = Path(scratch)
+        if setup.classifier:
+            (name,) = setup.sources
+            write_files(setup.classifier, artifacts / name)
+        run = _train(job, setup, artifacts, Reporter(job.number, setup.channel), None)
+        if run.manifest.sources != setup.sources or run.manifest.data != setup.data:
+            raise ArtifactError(
+                f"the worker on {platform.node()} has another classifier or data set than this machine",
+                "install the same version of ex3 on all workers, and set EX3_DATA there",
+            )
+        return Outcome(job.number, "finished", files=pack(run))
+
+
+def _without_errors(job: Job, make: Callable[[], Outcome]) -> Outcome:
+    """The outcome, also of an error: not every exception survives the way to the client."""
+    try:
+        return make()
+    except (InterruptedTrainingError, KeyboardInterrupt):
+        return Outcome(job.number, "interrupted")
+    except Ex3Error as error:
+        return Outcome(job.number, "failed", None, {}, error.cause, error.remedy, error.exit_code)
+    except Exception as error:
+        cause = f"unexpected {type(error).__name__}: {error}"
+        return Outcome(job.number, "failed", None, {}, cause, "make this training alone, with --debug", 1)
+
+
+def begun_run(store: Any, job: Job, setup: Setup) -> Run | None:
+    """The run of a job in the artifacts folder: a finished one, else the latest unfinished one."""
+    category = ("gan", setup.dataset, job.config.kind)
+    made = [run for run in store.runs(category) if job.is_made_by(run, setup.data, setup.sources)]
+    return max(made, key=lambda run: (run.manifest.state == "finished", run.manifest.started), default=None)
+
+
+def _train(job: Job, setup: Setup, artifacts: Path, reporter: Reporter, begun: Run | None) -> Run:
+    """The finished run of `ex3 gan train`, new or resumed."""
+    import typer
+
+    from ex3cli.cli import app
+    from ex3cli.cli.command import Context, call
+    from ex3cli.training.interruption import end_on_signals
+
+    end_on_signals()
+    attempts = ["--max-attempts", str(setup.max_attempts)]
+    words = ["gan", "train", *job.words(), *attempts]
+    if begun is not None:
+        words = ["gan", "train", "--resume", str(begun.path), *attempts]
+    words += [word for option in setup.options.items() for word in option]
+    outer = Context(argv=[], quiet=True, _progress=reporter)
+
+    def prepare(context: Context, config: Any) -> Mapping[str, Any]:
+        context.listen_with(outer)
+        context.artifacts = artifacts
+        if setup.artifacts_option is not None:
+            context.argv += ["--artifacts", setup.artifacts_option]
+        return {}
+
+    result = call(typer.main.get_command(app), words, prepare)
+    if result.run is None:
+        raise result.problem or ArtifactError(f"{job.title} made no run", "see `ex3 gan train --help`")
+    return result.run
+
+
+def _is_being_written(run: Run) -> bool:
+    """Whether another process holds the lock of a run."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(run.path / LOCK_NAME, timeout=0)
+    try:
+        files.take(lock)
+    except Timeout:
+        return True
+    lock.release()
+    return False

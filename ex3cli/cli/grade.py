@@ -1,0 +1,314 @@
+"""`ex3 grade`: what of a hand-in is there, right and reproduced, for one student or a class."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ex3cli.cli.command import Context, command
+from ex3cli.cli.options import folder
+from ex3cli.cli.output import Result
+from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ex3cli.grading.folder import FolderGrade, Reproduce
+    from ex3cli.runs.run import Run
+
+app = typer.Typer()
+
+QUESTIONS, REPRODUCTION, OUTPUT = "Questions", "Reproduction", "Output"
+SHOWN = 2  # reasons in a cell; the flags below have all
+LONGEST = 5  # minutes
+COLOURS = {"wrong": "red", "not reproduced": "red", "missing": "yellow", "in part": "yellow"}
+
+
+def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, **more)
+
+
+@command(
+    app,
+    "grade",
+    common=("data",),
+    examples=(
+        "ex3 grade artifacts",
+        "ex3 grade students/* --csv class.csv",
+        "ex3 grade students/mia --reproduce --into repeated",
+        "ex3 grade students/mia --questions distances,lab --json",
+    ),
+)
+def grade(
+    context: Context,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER...", help="Artifacts folders, one a student; or folders that hold one."
+        ),
+    ],
+    questions: Annotated[
+        str | None,
+        _option(
+            "Questions to grade, separated by commas.",
+            QUESTIONS,
+            metavar="NAMES",
+            show_default="distances,costs,lab,few-labels,gans,decisions",
+        ),
+    ] = None,
+    reproduce: Annotated[
+        bool,
+        _option(
+            "Also repeat the runs behind the answers, and compare the files.", REPRODUCTION, "--reproduce"
+        ),
+    ] = False,
+    longest: Annotated[
+        float,
+        _option("Leave out runs that took longer, in minutes.", REPRODUCTION, metavar="<float>", min=0),
+    ] = LONGEST,
+    into: Annotated[
+        Path | None,
+        _option(
+            "Folder in which to keep the repeated runs.",
+            REPRODUCTION,
+            parser=folder,
+            metavar="FOLDER",
+            show_default="a temporary folder",
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        _option("Also write a table, a line a folder.", OUTPUT, parser=folder, metavar="FILE"),
+    ] = None,
+) -> Result:
+    """Check what students hand in: for each question what is there, right and reproduced, and what looks odd.
+
+    Each folder is copied, and the copy is only read: nothing in it is executed, unpickled or compiled. Files
+    are compared with their manifests. Then the results behind the answers are computed anew: SVM scores from
+    the stored features, GAN scores from the stored generator, closed forms, counts, fits of stored times,
+    means and verdicts. The report is compared with the one that the results give.
+
+    What this proves: a number that follows from stored files does follow from them. What it does not prove:
+    that the stored files come from a training. Digests are unsigned: they detect accidents, and anyone can
+    compute new ones. Only --reproduce, which repeats runs in a folder of your own, tests where a file comes
+    from. Computing anew finds a changed number even where all digests were made to fit.
+
+    Flags are reasons to look and to ask, no verdicts: two students who run the same command with the same
+    seed on like machines have the same weights. Exit code 4: there are flags.
+    """
+    from ex3cli.grading.folder import Flag, FolderGrade
+    from ex3cli.grading.folder import grade as grade_folder
+    from ex3cli.grading.students import shared_runs
+
+    named = _checked(folders, [each for each in (into, csv) if each is not None])
+    if into is not None and not reproduce:
+        raise UsageError("--into needs --reproduce", "add --reproduce, or leave out --into")
+    asked = _asked(questions)
+    results: dict[Any, Any] = {}
+    graded: list[FolderGrade] = []
+    with _place(into) as place:
+        for number, path in enumerate(named, 1):
+            repeat = _reproducer(context, place / f"{number:03d}-{path.name}", longest) if reproduce else None
+            try:
+                graded.append(
+                    grade_folder(
+                        path,
+                        data=context.data,
+                        questions=asked,
+                        results=results,
+                        progress=context.progress,
+                        reproduce=repeat,
+                    )
+                )
+            except ArtifactError as error:
+                graded.append(FolderGrade(str(path), flags=[Flag("unread", "", error.cause)]))
+    by_name = {each.folder: each for each in graded}
+    runs = {each.folder: each.runs for each in graded}
+    for name, run, line in shared_runs(runs, _bundled(context)):
+        by_name[name].flags.append(Flag("copy", run, line))
+    if csv is not None:
+        from ex3cli.runs.files import write_atomically
+
+        write_atomically(csv, _csv(graded, asked))
+    flagged = [each.folder for each in graded if each.flags]
+    problem = (
+        ArtifactError(f"there are flags: {', '.join(flagged)}", "look at them above, and ask the student")
+        if flagged
+        else None
+    )
+    one = len(graded) == 1
+    shown: list[Any] = [_one(graded[0]) if one else _class(graded, asked)]
+    shown += [line for each in graded for line in _flag_lines(each, one=one)]
+    document = {"ok": not flagged, "folders": [_document(each) for each in graded]}
+    return Result(document=document, show=shown, files=[csv] if csv is not None else [], problem=problem)
+
+
+def _checked(folders: Sequence[Path], written: Sequence[Path]) -> list[Path]:
+    """The folders to grade.
+
+    Raises
+    ------
+    UsageError : one is no folder or is named twice, or something would be written into one.
+    """
+    from ex3cli.grading.snapshot import artifacts_in
+
+    places = [artifacts_in(path).resolve() for path in folders]
+    for path, place in zip(folders, places, strict=True):
+        if places.count(place) > 1:
+            raise UsageError(f"{path} is named twice", "name each folder once")
+        for target in written:
+            if target.resolve().is_relative_to(path.resolve()):
+                raise UsageError(f"{target} lies in {path}, which is only read", "choose another place")
+    return list(folders)
+
+
+def _asked(questions: str | None) -> tuple[str, ...]:
+    from ex3cli.errors import did_you_mean
+    from ex3cli.report.assembly import QUESTIONS as KNOWN
+
+    names = tuple(dict.fromkeys(filter(None, (each.strip() for each in (questions or "").split(",")))))
+    for name in names:
+        if name not in KNOWN:
+            raise UsageError(f"--questions: there is no question {name!r}", did_you_mean(name, KNOWN))
+    return names or tuple(KNOWN)
+
+
+@contextmanager
+def _place(into: Path | None) -> Iterator[Path]:
+    from tempfile import TemporaryDirectory
+
+    if into is not None:
+        yield into
+        return
+    with TemporaryDirectory(prefix="ex3-repeated-") as name:
+        yield Path(name)
+
+
+def _reproducer(context: Context, into: Path, longest: float) -> "Reproduce":
+    """A function that repeats a run in a folder of one's own and compares the files."""
+    from ex3cli.cli.reproduce import circumstances, compare, seconds
+    from ex3cli.cli.rerun import MEASURED, Repetition, checked_sources
+    from ex3cli.grading.folder import Reproduction
+    from ex3cli.report.words import duration
+
+    def repeat(run: "Run") -> Reproduction:
+        if (command := run.manifest.command) in MEASURED:
+            return Reproduction(None, f"it measures {MEASURED[command]}")
+        if seconds(run) > 60 * longest:
+            return Reproduction(None, f"it took {duration(seconds(run))}, more than --longest")
+        context.note(f"repeating {run.name}")
+        try:
+            made = Repetition(run, checked_sources(context, run), into).make(context)
+            differing = [each.file for each in compare(run, made) if each.condition != "same"]
+            changed = circumstances(run, made)
+        except InterruptedTrainingError:
+            raise
+        except Ex3Error as error:
+            return Reproduction(None, error.cause)
+        if not differing:
+            return Reproduction(True)
+        what = f"{len(differing)} files differ: {', '.join(differing[:3])}"
+        if not changed:
+            return Reproduction(False, what)
+        then = ", ".join(f"{name} {old} → {new}" for name, (old, new) in changed.items())
+        return Reproduction(None, f"{what}; but versions or machine differ: {then}")
+
+    return repeat
+
+
+def _bundled(context: Context) -> "list[Run]":
+    """The bundled runs."""
+    store, found = context.store, []
+    for path in store.folders():
+        if path.is_relative_to(store.reference):
+            try:
+                found.append(store.open_folder(path))
+            except ArtifactError as error:
+                context.note(error.cause)
+    return found
+
+
+def _one(found: "FolderGrade") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("question", "there", "right", "reproduced", "runs", "why not", title=Text(found.folder))
+    for each in found.questions:
+        runs = f"{len(each.own)} own, {len(each.bundled)} bundled"
+        more = f" (and {len(each.why) - SHOWN} more)" if len(each.why) > SHOWN else ""
+        why = "; ".join(each.why[:SHOWN]) + more
+        cells = (each.title, each.there, each.right, each.reproduced, runs, why)
+        table.add_row(*(Text(cell, COLOURS.get(each.state, "")) for cell in cells))
+    return table
+
+
+def _class(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("folder", *asked, "own runs", "flags", "seconds")
+    for found in graded:
+        states = {each.id: each.state for each in found.questions}
+        cells = [states.get(name, "unread") for name in asked]
+        numbers = (str(len(found.checks)), str(len(found.flags)), f"{found.seconds:.0f}")
+        table.add_row(Text(found.folder), *(Text(each, COLOURS.get(each, "")) for each in cells), *numbers)
+    return table
+
+
+def _flag_lines(found: "FolderGrade", *, one: bool) -> list[str]:
+    """A line for each flag, and what was computed anew."""
+    before = "" if one else f"{found.folder}: "
+    lines = [f"{before}flag: {each.kind}: {each}" for each in found.flags]
+    anew = [f"{each.run.name}: {', '.join(each.recomputed)}" for each in found.checks if each.recomputed]
+    untested = [f"{each.run.name}: {'; '.join(each.untested)}" for each in found.checks if each.untested]
+    if one:
+        lines += [f"computed anew: {line}" for line in anew] + [f"not tested: {line}" for line in untested]
+        others = sum(not (each.recomputed or each.untested or each.wrong) for each in found.checks)
+        lines.append(f"{others} runs: only the files were compared with the manifests")
+        lines.append(f"{len(found.flags)} flags, {len(found.checks)} runs, {found.seconds:.0f} seconds")
+    return lines
+
+
+def _document(found: "FolderGrade") -> dict[str, Any]:
+    return {
+        "folder": found.folder,
+        "seconds": found.seconds,
+        "questions": [{**vars(each), "state": each.state} for each in found.questions],
+        "flags": [vars(each) for each in found.flags],
+        "runs": [
+            {
+                "run": each.run.name,
+                "command": each.run.manifest.command,
+                "computed_anew": each.recomputed,
+                "not_tested": each.untested,
+                "wrong": each.wrong,
+                "reproduction": found.reproductions.get(each.run.name),
+            }
+            for each in found.checks
+        ],
+    }
+
+
+def _csv(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> bytes:
+    """A line a folder: the state of each question, and the flags."""
+    from ex3cli.runs.formats import csv_to_bytes
+
+    rows = []
+    for found in graded:
+        states = {each.id: each.state for each in found.questions}
+        flags = " | ".join(f"{each.kind}: {each}" for each in found.flags)
+        numbers = (len(found.checks), len(found.flags), f"{found.seconds:.1f}")
+        rows.append(
+            [_cell(found.folder), *(states.get(name, "unread") for name in asked), *numbers, _cell(flags)]
+        )
+    return csv_to_bytes(["folder", *asked, "own_runs", "flags", "seconds", "what"], rows)
+
+
+def _cell(text: str) -> str:
+    """A text that a spreadsheet does not take for a formula."""
+    from ex3cli.escaping import printable
+
+    shown = printable(text)
+    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown

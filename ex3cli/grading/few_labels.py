@@ -1,0 +1,339 @@
+"""M1: SVM scores from the stored features, the choice of C and gamma, and features from the weights."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ex3cli.grading.checks import Archive, RunCheck, class_names, finite, fits
+from ex3cli.runs import environment
+from ex3cli.runs.compare import compare_files
+from ex3cli.runs.formats import estimator_to_bytes
+from ex3cli.runs.run import Run
+from ex3cli.seeding import torch_generator
+from ex3cli.vae import features as stored
+from ex3cli.vae.config import EvaluationConfig
+from ex3cli.vae.few_labels import compare, svm
+from ex3cli.vae.few_labels.evaluate import BASELINES, selection
+from ex3cli.vae.few_labels.fits import SizeResult, evaluate, fit_baseline, params_for
+from ex3cli.vae.few_labels.paper import paper_results
+from ex3cli.vae.networks import VAE
+
+MOST_LABELLED = 120_000  # labelled images of all fits of an evaluation: twice the default's
+IMAGES = 500  # of each half of a data set, whose features are computed anew
+FEATURE_TOLERANCE = 0.02  # of a feature's largest value: other processors round differently
+SCORES_TOLERANCE = 0.0005  # of an accuracy, for the same reason; at least an image
+ESTIMATOR_TOLERANCE = 0.01  # of a coefficient, for the same reason
+ROUNDED_TOLERANCE = 0.005  # where the original features were not rounded to 8 bits, as bundled ones are
+Labels = NDArray[np.int64]
+
+
+def check_evaluation(check: RunCheck, archive: Archive) -> None:
+    """Check a `vae eval`: each score, its mean and spread, C and gamma, and the tables."""
+    document, config = check.load("table.json"), check.run.settings(EvaluationConfig)
+    trained = archive.source(check.run, "vae train")
+    rows = document["results"]
+    check.expect([row["labels"] for row in rows] == list(config.labels), "its rows are not those asked for")
+    for row in rows:
+        _check_row(check, row, config)
+        check.compare(
+            f"accuracy with {row['labels']} labels in its manifest",
+            check.run.manifest.summary.get(str(row["labels"])),
+            row["accuracy_mean"],
+        )
+        check.expect(
+            row["paper"] == paper_results(row["labels"]), "the paper's results are not those of its Table 1"
+        )
+    printed = [[float(cell or "nan") for cell in line[:3]] for line in check.table("table.csv")]
+    numbers = [[row["labels"], row["draws"], row["accuracy_mean"]] for row in rows]
+    check.compare("table.csv", printed, numbers)
+    if config.svm_c or config.svm_gamma:
+        given = [
+            f"{name} = {value:g}"
+            for name, value in (("C", config.svm_c), ("gamma", config.svm_gamma))
+            if value
+        ]
+        tried = _tried(check.run, archive)
+        after = f", after {tried} settings were tried on the test images" if tried > 1 else ""
+        check.wrong.append(f"{' and '.join(given)} was given by hand, not chosen on validation images{after}")
+    if trained is None:
+        check.untested.append("the training whose features it used is not here")
+        return
+    own = not config.features or tuple(config.features) == stored.config_of(trained).features
+    choices = svm.from_json(trained.manifest.summary.get("svm", {})) if own else {}
+    if own:
+        told = selection(choices, config)
+        check.expect(
+            document.get("selection", told) == told,
+            f"C and gamma: “{document.get('selection')}”, not “{told}”",
+        )
+        if not config.tune:
+            _check_choice(check, rows, choices, config)
+    why = _why_not(config, own=own)
+    if why:
+        check.untested.append(why)
+        return
+    rounded = trained.is_reference and str(document.get("computed", "")).startswith("computed")
+    found = _scores(archive, trained, config, check.run.manifest.seed)
+    fits_in_all = sum(len(result.accuracies) for result in found)
+    for row, result in zip(rows, found, strict=True):
+        _compare_row(check, row, result, rounded=rounded)
+    check.recomputed.append(f"{fits_in_all} SVM scores from the stored features")
+    _check_estimators(check, found)
+
+
+def _tried(run: Run, archive: Archive) -> int:
+    """How many settings of C and gamma the folder's evaluations of the same training have."""
+    alike = [
+        each.manifest.config
+        for each in archive.runs
+        if each.manifest.command == run.manifest.command
+        and each.manifest.category == run.manifest.category
+        and set(each.manifest.sources.values()) == set(run.manifest.sources.values())
+    ]
+    return len({(each.get("svm_c"), each.get("svm_gamma")) for each in alike})
+
+
+def _check_estimators(check: RunCheck, found: list[SizeResult]) -> None:
+    """Compare the stored SVMs with those of the first draws; a stored one is compared, never loaded."""
+    version = "scikit-learn"
+    if check.run.manifest.versions.get(version) != environment.versions().get(version):
+        check.untested.append(f"the stored SVMs, which are of another {version}")
+        return
+    for result in found:
+        name = f"svm-{result.labels}.skops"
+        data, own = check.run.read_bytes(name), estimator_to_bytes(result.first_svm)
+        if data != own and (_unpacked(data) > 2 * len(own) or not _alike(name, data, own)):
+            check.wrong.append(f"{name} is not the SVM of its first draw")
+    check.recomputed.append(f"{len(found)} stored SVMs")
+
+
+def _unpacked(data: bytes) -> int:
+    """The bytes that a zip file unpacks to, by its directory, which unpacking never exceeds."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return sum(each.file_size for each in archive.infolist())
+
+
+def _alike(name: str, data: bytes, own: bytes) -> bool:
+    """Whether two SVMs differ by rounding only."""
+    diff = compare_files({name: own}, {name: data})[0]
+    if diff.condition == "same":
+        return True
+    gap, size = diff.largest_difference, diff.largest_value
+    return gap is not None and gap <= ESTIMATOR_TOLERANCE * max(size or 0.0, 1.0)
+
+
+def check_comparison(check: RunCheck, archive: Archive) -> None:
+    """Check a `vae compare`: the scores of each training whose features are here, and all means."""
+    document, config = check.load(compare.FILE), check.run.settings(EvaluationConfig)
+    trainings = {each.manifest.digest: each for each in archive.sources(check.run)}
+    fits_in_all = 0
+    for name, entry in document["recipes"].items():
+        for row in entry["results"]:
+            _check_row(check, row, config)
+        first = entry["runs"][0]
+        trained = trainings.get(first["digest"])
+        if trained is None or trained.is_reference:
+            check.untested.append(f"the features of {name} are not here in full")
+            continue
+        inductive = EvaluationConfig.from_dict({**config.to_dict(), "transductive": False})
+        if _why_not(inductive, own=not config.features):
+            continue
+        for row, result in zip(
+            entry["results"], _scores(archive, trained, inductive, check.run.manifest.seed), strict=True
+        ):
+            _compare_row(check, row, result)
+            fits_in_all += len(result.accuracies)
+    for rows in document["baselines"].values():
+        for row in rows:
+            _check_row(check, row, config)
+    if fits_in_all:
+        check.recomputed.append(f"{fits_in_all} SVM scores from the stored features")
+
+
+def check_training(check: RunCheck, archive: Archive) -> None:
+    """Check a `vae train`: its labels, the choice of C and gamma, and features from images."""
+    run = check.run
+    history = [row for row in run.read_history() if "elbo" in row]
+    if history:
+        check.compare("the bound in its manifest", run.manifest.summary.get("elbo"), history[-1]["elbo"])
+    bound = check.load("bound.json")
+    check.compare("the test bound in its manifest", run.manifest.summary.get("test_elbo"), bound["elbo"])
+    features, dataset = stored.load_features(run), stored.dataset_of(run)
+    _check_labels(check, archive, features, dataset)
+    model_fits = fits(lambda: VAE(stored.config_of(run)), run.read_tensors(stored.WEIGHTS))
+    check.expect(model_fits, "its weights do not fit its configuration")
+    data = archive.images(dataset)
+    if data is not None and model_fits:
+        _compare_features(check, run, features, data)
+    if not features.complete:
+        return
+    recorded = svm.from_json(run.manifest.summary.get("svm", {}))
+    sizes = tuple(size for size in EvaluationConfig().labels if size in recorded)
+    key = ("choice", run.manifest.digest, sizes)
+    found = archive.once(key, lambda: svm.select_params(features, sizes, run.manifest.seed))
+    for size in sizes:
+        given, chosen = recorded[size], found.get(size)
+        if chosen is None:
+            continue
+        same = (given.penalty, given.gamma) == (chosen.penalty, chosen.gamma)
+        near = finite(given.accuracy) and abs(given.accuracy - chosen.accuracy) <= SCORES_TOLERANCE
+        check.expect(
+            same or near,
+            f"{size} labels: C = {given.penalty:g}, gamma = {given.gamma:g}, but the validation images give "
+            f"{chosen.penalty:g} and {chosen.gamma:g}: chosen on the test set?",
+        )
+    if sizes:
+        check.recomputed.append("C and gamma from the validation images")
+
+
+def _why_not(config: EvaluationConfig, *, own: bool) -> str:
+    """The reason why the scores are not computed anew, or nothing."""
+    if not own:
+        return "other features than the stored ones: only --reproduce computes them"
+    if config.transductive:
+        return "label spreading: only --reproduce computes it"
+    if config.tune:
+        return "cross-validation in each draw: only --reproduce computes it"
+    labelled = config.draws * sum(config.labels)
+    if labelled > MOST_LABELLED:
+        return (
+            f"{labelled:,} labelled images in all, more than {MOST_LABELLED:,}: only --reproduce computes it"
+        )
+    return ""
+
+
+def _scores(archive: Archive, trained: Run, config: EvaluationConfig, seed: int) -> list[SizeResult]:
+    """The evaluation of a training's stored features."""
+    choices = svm.from_json(trained.manifest.summary.get("svm", {}))
+    settings = (config.labels, config.draws, config.svm_c, config.svm_gamma)
+
+    def compute() -> list[SizeResult]:
+        features = stored.load_features(trained)
+        return evaluate(features, config, fit_baseline(choices, config, seed), seed=seed)
+
+    found: list[SizeResult] = archive.once(("svm", trained.manifest.digest, settings, seed), compute)
+    return found
+
+
+def _check_row(check: RunCheck, row: Mapping[str, Any], config: EvaluationConfig) -> None:
+    """Check what a row of scores must satisfy whatever the features are."""
+    what = f"{row['labels']} labels"
+    counts = np.asarray(row["confusion"]) if "confusion" in row else None
+    accuracies = row["accuracies"]
+    check.expect(
+        row["draws"] == config.draws == len(accuracies),
+        f"{what}: {len(accuracies)} scores, where {config.draws} draws were asked for",
+    )
+    for accuracy in accuracies:
+        check.within(f"{what}: an accuracy", accuracy, 0.0, 1.0)
+    if counts is not None:
+        total = int(counts.sum())
+        images = total // max(len(accuracies), 1)
+        check.expect(
+            counts.min() >= 0 and images * len(accuracies) == total,
+            f"{what}: its confusion matrix has {total} images, no multiple of {len(accuracies)} draws",
+        )
+        check.expect(
+            row["labels"] % len(counts) == 0,
+            f"{what} are not the same number of each of {len(counts)} classes",
+        )
+        check.compare(
+            f"{what}: mean of its confusion matrix", np.trace(counts) / max(total, 1), np.mean(accuracies)
+        )
+        check.compare(
+            f"{what}: class accuracies",
+            row["class_accuracies"],
+            np.diag(counts) / counts.sum(axis=1).clip(min=1),
+        )
+        for accuracy in accuracies:
+            check.expect(
+                abs(accuracy * images - round(accuracy * images)) < 1e-4,
+                f"{what}: the accuracy {accuracy!r} is no multiple of 1/{images}",
+            )
+    check.compare(f"{what}: mean accuracy", row["accuracy_mean"], np.mean(accuracies))
+    spread = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
+    check.compare(f"{what}: standard deviation", row["accuracy_std"], spread, within=1e-9)
+    for name, beside in row.get("baselines", {}).items():
+        check.within(f"{what}: {name}", beside["accuracy_mean"], 0.0, 1.0)
+        if name in BASELINES and "accuracies" in beside:
+            check.compare(f"{what}: mean of {name}", beside["accuracy_mean"], np.mean(beside["accuracies"]))
+
+
+def _check_choice(
+    check: RunCheck, rows: list[dict[str, Any]], choices: svm.SVMParamsBySize, config: EvaluationConfig
+) -> None:
+    """Check that C and gamma are those that the training chose on its validation images."""
+    for row in rows:
+        chosen = params_for(choices, config, row["labels"])
+        check.expect(
+            (row["penalty"], row["gamma"]) == (chosen.penalty, chosen.gamma),
+            f"{row['labels']} labels: C = {row['penalty']}, gamma = {row['gamma']}, but its training chose "
+            f"{chosen.penalty:g} and {chosen.gamma:g} on validation images: chosen on the test set?",
+        )
+
+
+def _compare_row(
+    check: RunCheck, row: Mapping[str, Any], result: SizeResult, *, rounded: bool = False
+) -> None:
+    """Compare the scores of a row with those computed anew."""
+    images = result.confusion.sum() / len(result.accuracies)
+    within = ROUNDED_TOLERANCE if rounded else max(SCORES_TOLERANCE, 1.01 / images)
+    what = f"{row['labels']} labels"
+    check.compare(f"{what}: accuracy of draw", row["accuracies"], result.accuracies, within)
+    check.compare(f"{what}: mean accuracy", row["accuracy_mean"], result.accuracy_mean, within)
+    if not rounded:
+        penalties, gammas = zip(*result.fits, strict=True)
+        check.compare(f"{what}: C of draw", [each["penalty"] for each in row["fits"]], penalties)
+        used = [each["kernel_gamma"] for each in row["fits"]]
+        check.compare(f"{what}: gamma of draw", used, gammas, within=1e-3 * max(gammas))
+
+
+def _check_labels(check: RunCheck, archive: Archive, features: stored.Features, dataset: str) -> None:
+    """Compare the stored labels with those of the data set, or of the bundled features."""
+    data = archive.images(dataset)
+    bundled = archive.bundled(("vae", dataset), "vae train")
+    if data is not None:
+        known = (data.train_labels.numpy(), data.test_labels.numpy())
+    elif bundled is not None:
+        beside = archive.once(("labels", dataset), lambda: stored.load_features(bundled))
+        known = (beside.train_labels, beside.test_labels)
+    else:
+        check.untested.append(f"the labels of {dataset}, whose data set is not here")
+        return
+    for name, one, other in zip(
+        ("training", "test"), (features.train_labels, features.test_labels), known, strict=True
+    ):
+        check.expect(np.array_equal(one, other), f"its {name} labels are not those of {dataset}")
+    check.expect(
+        features.test.shape[0] == len(features.test_labels) and class_names(dataset) is not None,
+        "it has features of some test images only",
+    )
+
+
+def _compare_features(check: RunCheck, run: Run, features: stored.Features, data: Any) -> None:
+    """Compare the stored features of some images with those that the weights give."""
+    config = stored.config_of(run)
+    if "sample" in config.features:
+        return
+    model = stored.load_model(run)
+    projection = stored.Projection.from_tensors(run.read_tensors(stored.PROJECTION, finite=True))
+    for name, images, kept in (
+        ("test", data.test_images, features.test),
+        ("training", data.train_images[features.positions], features.train),
+    ):
+        unused = torch_generator(0, "vae", "features")
+        blocks = stored.blocks_of(model, images[:IMAGES], config.features, unused)
+        anew = projection.apply(blocks)
+        scale = float(np.abs(anew).max()) or 1.0
+        gap = (
+            float(np.abs(anew - kept[: len(anew)]).max()) if anew.shape == kept[: len(anew)].shape else np.inf
+        )
+        check.expect(
+            gap <= FEATURE_TOLERANCE * scale,
+            f"its features of {name} images are not those of its weights (apart by {gap:.2g} of {scale:.2g})",
+        )
+    check.recomputed.append(f"features of {IMAGES} test and training images from the weights")

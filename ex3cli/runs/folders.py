@@ -1,0 +1,97 @@
+"""Folders that hold runs, whatever their condition."""
+
+import errno
+import os
+import re
+from pathlib import Path
+
+from ex3cli.errors import ArtifactError
+from ex3cli.runs.manifest import FILE_NAME
+from ex3cli.runs.run import CHECKPOINT_FOLDER
+
+CLAIMED = re.compile(r"[0-9]{4,}-.")
+"""Pattern at the start of run folder names."""
+KINDS = (".json", ".jsonl", ".safetensors", ".skops", ".gz")
+"""Suffixes that identify the folder of a run without a manifest."""
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder belongs to a run, even if it is unreadable or has lost its manifest."""
+    try:
+        (folder / FILE_NAME).lstat()
+    except PermissionError:
+        return True
+    except OSError:  # there is none, or the name is too long for a file
+        return _lost_its_manifest(folder)
+    return True
+
+
+def _lost_its_manifest(folder: Path, *, whole: bool = False) -> bool:
+    """Whether a folder without a manifest holds files of a run and has a run's name (any name with `whole`).
+
+    Folders with hidden files only, left by a killed process, do not count.
+    """
+    if not (whole or CLAIMED.match(folder.name)):
+        return False
+    visible = [each for each in listed(folder) if not each.name.startswith(".")]
+    return any(each.name.endswith(KINDS) or each.name in ("figures", CHECKPOINT_FOLDER) for each in visible)
+
+
+def listed(folder: Path) -> list[os.DirEntry[str]]:
+    """The sorted contents of a folder; empty if it does not exist.
+
+    Raises
+    ------
+    ArtifactError : the folder is unreadable, so its runs are unknown.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda each: each.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return []
+        raise ArtifactError(
+            f"{folder} cannot be listed ({error.strerror})", "make it readable, or move it away"
+        ) from error
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether a path is a folder, or a link to one, that may hold runs."""
+    aside = entry.name.startswith(".") or entry.name in ("lost+found", FILE_NAME)
+    try:
+        return not aside and entry.is_dir()
+    except OSError:
+        return False
+
+
+def run_folders(root: Path, skip: Path | None = None, *, whole: bool = False) -> list[Path]:
+    """Run folders in and below `root`. Links to folders are followed, each folder once.
+
+    With `whole`, the folder holds runs only: a folder with files must be a run or part of one.
+    """
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+
+    def visit(folder: Path, *, inside: bool) -> None:
+        try:
+            status = os.stat(folder)  # noqa: PTH116
+            if folder == skip or (status.st_dev, status.st_ino) in seen:
+                return
+            seen.add((status.st_dev, status.st_ino))
+            below = listed(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except (OSError, ArtifactError):  # it may be a run, or hold some
+            found.append(folder)
+            return
+        has_manifest = any(each.name == FILE_NAME for each in below)
+        if has_manifest or (folder != root and not inside and _lost_its_manifest(folder, whole=whole)):
+            found.append(folder)
+        for each in below:
+            if is_folder(each):
+                visit(folder / each.name, inside=inside or has_manifest)
+
+    visit(root, inside=False)
+    return sorted(found)

@@ -1,0 +1,263 @@
+"""`ex3 gan sweep`: the runs of `ex3 gan train`, made by workers any of which may be killed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ex3cli.cli.gan.sweep_jobs import FolderChannel, Outcome, Reporter, Setup, begun_run, run_here
+from ex3cli.cli.gan.sweep_table import SweepProgress
+from ex3cli.gan.sweep import plan
+from ex3cli.runs.store import Store
+
+pytestmark = pytest.mark.trains
+
+SWEEP = ("gan", "sweep", "--dataset", "digits", "--set", "iterations=20", "--set", "width=4")
+SETTINGS = ("--set", "precision=float32", "--json")
+TRAIN = ("--dataset", "digits", "--iterations", 20, "--width", 4, "--precision", "float32")
+
+KILLER = """
+import os, signal, sys
+
+def kill_once(event, given):
+    if event != "os.rename" or "incoming" in str(given[1]):
+        return
+    if str(given[1]).endswith("/generator.safetensors"):
+        try:
+            os.close(os.open(os.environ["EX3_TEST_KILLED"], os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill_once)
+"""
+"""A process that loads it dies when it is about to give a generator its name, once in all processes."""
+
+
+@pytest.fixture
+def one_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that stands for the kill of the first process started now that writes a generator."""
+    folder = tmp_path / "killer"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(KILLER)
+    before = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", str(folder) + (os.pathsep + before if before else ""))
+    monkeypatch.setenv("EX3_TEST_KILLED", str(tmp_path / "killed"))
+    return tmp_path / "killed"
+
+
+@pytest.fixture
+def new_workers() -> Iterator[None]:
+    """No process of another test works in this one, and none of this one in others."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    yield
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+@pytest.fixture
+def with_classifier(digits_classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A classifier of digits in the artifacts folder."""
+    shutil.copytree(digits_classifier, "artifacts")
+
+
+def differences(one: Path, other: Path) -> set[str]:
+    """The fields in which the manifests of two finished runs differ."""
+    manifests = [json.loads((folder / "run.json").read_bytes()) for folder in (one, other)]
+    return {name for name in manifests[0] if manifests[0][name] != manifests[1].get(name)}
+
+
+@pytest.mark.usefixtures("new_workers", "with_classifier")
+def test_a_killed_worker_costs_no_training_and_a_second_sweep_makes_none(
+    ex3: Callable[..., Any], one_kill: Path
+) -> None:
+    words = (*SWEEP, "--kind", "dcgan", "--kind", "wgan", "--seeds", "3", "--jobs", 2, *SETTINGS)
+    outcome = ex3(*words)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert one_kill.exists()
+    assert "a worker died" in outcome.stderr
+    rows = outcome.document["trainings"]
+    assert [(row["kind"], row["seed"]) for row in rows] == [("dcgan", 3), ("wgan", 3)]
+    assert len(Store(Path("artifacts")).runs(("gan",))) == 2
+    for row in rows:
+        alone = ex3(
+            "gan",
+            "train",
+            "--kind",
+            row["kind"],
+            "--seed",
+            row["seed"],
+            "--max-attempts",
+            1,
+            *TRAIN,
+            "--json",
+        )
+        folders = [Path("artifacts") / run for run in (row["run"], alone.document["run"])]
+        assert differences(*folders) <= {"started", "ended", "digest", "note"}
+        shutil.rmtree(folders[1])
+    again = ex3(*words)
+    assert "2 trainings, 2 of them finished before" in again.stderr
+    assert again.document["trainings"] == rows
+    history = ex3("gan", "history", "--dataset", "digits", "--json").document
+    assert {kind: counted["shortened"] for kind, counted in history["kinds"].items()} == {
+        "dcgan": 1,
+        "wgan": 1,
+    }
+
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("with_classifier")
+def test_workers_without_a_shared_folder_send_their_runs_back(
+    ex3: Callable[..., Any], one_kill: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("distributed", reason="needs Dask: pip install 'ex3cli[cluster]'")
+    (tmp_path / "cluster.py").write_text(CLUSTER)
+    (tmp_path / "elsewhere").mkdir()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], *sys.path])}
+    cluster = subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(tmp_path / "cluster.py")],
+        cwd=tmp_path / "elsewhere",
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert cluster.stdout is not None
+    sweep = [*SWEEP, "--kind", "wgan", "--seeds", "0-1", "--scheduler", cluster.stdout.readline().strip()]
+    client = [sys.executable, "-W", "ignore", "-m", "ex3cli", *sweep, *SETTINGS]
+    done = subprocess.run(client, capture_output=True, text=True, check=False, env=environment)
+    cluster.communicate("")
+    assert done.returncode == 0, done.stderr
+    assert one_kill.exists()
+    rows = json.loads(done.stdout)["trainings"]
+    assert sorted(row["run"] for row in rows) == ["gan/digits/wgan/0001-quick", "gan/digits/wgan/0002-quick"]
+    alone = ex3("gan", "train", "--kind", "wgan", "--seed", 1, "--max-attempts", 1, *TRAIN, "--json")
+    folders = [Path("artifacts") / run for run in (rows[1]["run"], alone.document["run"])]
+    assert differences(*folders) <= {"started", "ended", "digest"}
+    verified = ex3("runs", "verify", "--json").document["runs"]
+    assert all(each["ok"] for each in verified)
+    assert {row["run"] for row in rows} <= {each["run"] for each in verified}
+
+
+def setup_in(tmp_path: Path) -> Setup:
+    from ex3cli.datasets.registry import load
+
+    channel = FolderChannel(tmp_path / "reports", os.getpid())
+    channel.folder.mkdir()
+    digests = load("digits").digests
+    return Setup({"--dataset": "digits"}, "digits", tmp_path / "artifacts", None, digests, {}, {}, 1, channel)
+
+
+def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
+    tmp_path: Path, ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = setup_in(tmp_path)
+    texts = ["iterations=60", "width=4", "precision=float32"]
+    (job,) = plan(["wgan"], None, texts, [0])
+    monkeypatch.setattr("ex3cli.cli.gan.sweep_jobs.SECONDS_BETWEEN_REPORTS", 0.0)
+    (setup.channel.folder / "stop").touch()
+    assert run_here(job, setup) == Outcome(0, "interrupted")
+    store = Store(setup.artifacts)
+    assert begun_run(store, job, setup) is None
+    asked = iter([False, True])  # once before the training, then after the first report from within
+    monkeypatch.setattr(FolderChannel, "stop_requested", property(lambda _: next(asked)))
+    assert run_here(job, setup) == Outcome(0, "interrupted")
+    begun = begun_run(store, job, setup)
+    assert begun is not None
+    assert begun.manifest.state == "interrupted"
+    assert begun.has_checkpoint
+    monkeypatch.setattr(FolderChannel, "stop_requested", False)
+    outcome = run_here(job, setup)
+    assert outcome == Outcome(0, "finished", begun.path)
+    settings = (*TRAIN, "--iterations", 60, "--artifacts", "alone", "--json")
+    alone = ex3("gan", "train", "--kind", "wgan", "--max-attempts", 1, *settings)
+    folders = [begun.path, Path("alone") / alone.document["run"]]
+    assert differences(*folders) <= {"started", "ended", "digest", "argv"}
+
+
+def test_the_workers_of_a_dead_client_stop(tmp_path: Path) -> None:
+    assert not FolderChannel(tmp_path, os.getppid()).stop_requested
+    assert FolderChannel(tmp_path, 1 if os.getppid() != 1 else 2).stop_requested
+    assert FolderChannel(tmp_path / "removed", os.getpid()).stop_requested
+
+
+def test_an_error_of_one_training_is_told_and_the_others_are_made(
+    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ex3cli.cli.gan import sweep_jobs
+    from ex3cli.errors import DataError
+
+    train = sweep_jobs._train
+
+    def fails_for_dcgan(job: Any, *given: Any) -> Any:
+        if job.config.kind == "dcgan":
+            raise DataError("the disk is gone", "bring it back")
+        return train(job, *given)
+
+    monkeypatch.setattr(sweep_jobs, "_train", fails_for_dcgan)
+    outcome = ex3(*SWEEP, "--seeds", "0", "--jobs", 1, *SETTINGS)  # one job at a time runs in this process
+    assert outcome.exit_code == 3
+    assert "1 of 2 trainings ended in an error: the disk is gone" in outcome.stderr
+    assert [row["run"] for row in outcome.document["trainings"]] == [None, "gan/digits/wgan/0001-quick"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--jobs", 2, "--scheduler", "tcp://x:1"), "--jobs has no effect"),
+        (("--seeds", "a"), "--seeds 'a'"),
+        (("--kind", "vae"), "--kind 'vae' is unknown"),
+        (("--set", "batch_size=5000"), "exceeds the 1,493 training images"),
+        (("--preset", "slow"), "unknown preset 'slow'"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_before_a_training(
+    ex3: Callable[..., Any], words: tuple[object, ...], complaint: str
+) -> None:
+    outcome = ex3("gan", "sweep", "--dataset", "digits", *words)
+    assert outcome.exit_code == 2
+    assert complaint in outcome.stderr
+    assert not Path("artifacts").exists()
+
+
+def test_the_table_shows_running_trainings_first_and_fits_the_terminal(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    jobs = plan(["dcgan"], None, [], range(40))
+    progress = SweepProgress(jobs, dict, quiet=True)
+    channel = FolderChannel(tmp_path, os.getpid())
+    reporter = Reporter(7, channel)
+    reporter.start("training dcgan, attempt 2", 6_000, "iterations", done=1_000)
+    reporter.sent = -1e9
+    reporter.advance(50, fid=0.125)
+    progress.reports = {int(path.stem): json.loads(path.read_text()) for path in tmp_path.iterdir()}
+    for number in range(3):
+        progress.end(number, "converged" if number else "failed: divergence")
+    console = Console(width=100, height=20, record=True, file=StringIO())
+    console.print(progress.table(20))
+    lines = console.export_text().splitlines()
+    assert len(lines) <= 20
+    assert "40 trainings: 2 converged, 1 failed" in lines[0]
+    assert "dcgan, seed 7" in lines[4]
+    assert "attempt 2, 1,050/6,000 iterations, fid 0.125" in lines[4]
+    assert "more" in lines[-1]
+    assert progress.line().startswith("3 of 40 trainings over; dcgan, seed 7: attempt 2, 1,050/6,000")
