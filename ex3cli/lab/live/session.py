@@ -138,9 +138,13 @@ class Session:
         }
         return encode_state(header, attempt.recorder.view(), new)
 
+    def _start(self, message: Message) -> list[Message]:
+        """Answer that the process has started."""
+        return [{"kind": "started"}]
+
     def _preset(self, message: Message) -> list[Message]:
         chosen = preset(_text(message, "name"))
-        points = chosen.draw(1_500, numpy_generator(0, "lab", "canvas")).points
+        points = chosen.draw(600, numpy_generator(0, "lab", "canvas")).points
         return [_source(chosen.name, points, [])]
 
     def _load(self, message: Message) -> list[Message]:
@@ -259,6 +263,7 @@ class Session:
 
 
 COMMANDS = {
+    "start": "start",
     "preset": "preset",
     "load": "load",
     "setup": "setup",
