@@ -201,8 +201,10 @@ def _percent(value: float, spread: float | None = None) -> str:
 def m1_results() -> str:
     """Accuracy by number of labels: M1, the default features, the baselines, and the paper's M1."""
     clothes, digits = _comparison("fashion-mnist"), _comparison("mnist")
+    mean = _bundled("vae", "fashion-mnist", "mean").read_json("table.json")["results"]
     shown = [
         ("Fashion-MNIST", "M1: the paper's VAE (`paper`)", clothes["recipes"]["paper"]["results"]),
+        ("Fashion-MNIST", "VAE, posterior mean alone", mean),
         ("Fashion-MNIST", "VAE + HOG (`edges`, default)", clothes["recipes"]["edges"]["results"]),
         ("Fashion-MNIST", "VAE + HOG, `--transductive`", clothes["recipes"]["edges"]["transductive"]),
         ("Fashion-MNIST", "baseline: raw pixels", clothes["baselines"]["raw_pixels"]),

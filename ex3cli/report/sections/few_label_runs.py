@@ -14,7 +14,7 @@ COMPARE, TRAIN, EVALUATE = "vae compare", "vae train", "vae eval"
 DATASETS = ("fashion-mnist", "mnist")
 SIZES = [100, 600, 1000, 3000]
 """What the exercise asks for."""
-PRESETS = ("paper", "pixels", "edges")
+PRESETS = ("paper", "relu", "pixels", "edges")
 Row = dict[str, Any]
 
 
@@ -79,11 +79,13 @@ def judged(archive: ResultSource, dataset: str) -> Judged:
 
 
 def evaluations(archive: ResultSource, dataset: str) -> "list[Judged]":
-    """The user's full evaluations, the newest of each training's preset and features."""
+    """The full evaluations, the newest of each training's preset and features, the user's before bundled
+    ones.
+    """
     found: dict[tuple[Any, ...], Judged] = {}
-    for run in archive.of(("vae", dataset), EVALUATE):
+    for run in sorted(archive.of(("vae", dataset), EVALUATE), key=lambda run: not run.is_reference):
         config = run.manifest.config
-        if run.is_reference or not run.manifest.is_complete or not set(SIZES) <= set(config["labels"]):
+        if not run.manifest.is_complete or not set(SIZES) <= set(config["labels"]):
             continue
         trained = next(
             (each for each in archive.of(("vae", dataset), TRAIN) if derived_from(run, each)), None
