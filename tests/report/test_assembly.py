@@ -125,6 +125,26 @@ def test_the_posterior_mean_alone_stands_before_it_with_hog(
     assert (mean, "50.00 ± 1.00") in names_and_errors(), "the user's own"
 
 
+def test_a_bundled_record_needs_no_bundled_training(
+    store: Store, few_labels: dict[str, Run], make: Make
+) -> None:
+    rows = [{"labels": size, "accuracy_mean": 0.7, "accuracy_std": 0.01} for size in SIZES]
+    record = make(
+        ("vae", "fashion-mnist"),
+        "vae eval",
+        config={"labels": list(SIZES), "baselines": False, "features": []},
+        files={"table.json": {"preset": "relu", "features": "posterior mean", "results": rows}},
+        sources={"vae/fashion-mnist/0001-relu": "0" * 64},
+    )
+    assert RECIPES["relu"] not in [row[1] for row in table(read(store), "few-labels", "Test error").rows]
+    folder = store.reference / "vae" / "fashion-mnist"
+    ship(record, folder, {"table.json": record.read_bytes("table.json")}, "relu")
+    shutil.rmtree(record.path)
+    found = table(read(store), "few-labels", "Test error").rows
+    assert [row[1] for row in found][:3] == [RECIPES["paper"], RECIPES["relu"], RECIPES["edges"]]
+    assert found[1][2] == "30.00 ± 1.00"
+
+
 def test_table_1_has_the_methods_that_an_evaluation_knows() -> None:
     for method, errors in TABLE.items():
         cells = [f"{error:.2f} ± {spread:g}" for error, spread in errors.values()]

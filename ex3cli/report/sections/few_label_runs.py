@@ -41,7 +41,10 @@ def ordered(named: dict[str, Any]) -> list[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class Judged:
-    """An evaluation of a training."""
+    """An evaluation of a training.
+
+    trained : the training; of a bundled record whose training is not bundled, the evaluation itself.
+    """
 
     dataset: str
     run: "Run"
@@ -51,6 +54,8 @@ class Judged:
     @property
     def preset(self) -> str:
         """The preset of the training."""
+        if self.trained is self.run:
+            return str(self.document["preset"])
         return str(self.trained.manifest.config.get("preset", "edges"))
 
     @property
@@ -90,7 +95,7 @@ def evaluations(archive: ResultSource, dataset: str) -> "list[Judged]":
         trained = next(
             (each for each in archive.of(("vae", dataset), TRAIN) if derived_from(run, each)), None
         )
-        if trained is not None:
-            judged = Judged(dataset, run, trained, archive.peek(run, "table.json"))
+        if trained is not None or run.is_reference:
+            judged = Judged(dataset, run, trained or run, archive.peek(run, "table.json"))
             found[judged.preset, tuple(config["features"]), judged.document.get("transductive")] = judged
     return list(found.values())
