@@ -61,6 +61,7 @@ NOT_SHOWN = {
     "data fetch": "needs the network",
     "data verify": "prints what `data list` prints, file by file",
     "classifier train": "as `gan train`",
+    "grade": "tells of a student's folder; tests/cli/test_grade.py makes one",
     "runs reproduce": "repeats a training",
     "runs ship": "for maintainers",
 }
