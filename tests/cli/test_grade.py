@@ -69,6 +69,12 @@ def test_an_honest_folder(ex3: Ex3, mia: Path) -> None:
     assert "0 flags, 1 runs" in outcome.stdout
 
 
+def test_without_a_folder_ones_own_is_graded(ex3: Ex3, mia: Path) -> None:
+    assert "artifacts does not exist" in ex3("grade").stderr
+    mia.rename("artifacts")
+    assert ex3("grade", *ONLY, "--quiet").exit_code == 0
+
+
 def test_a_project_folder_is_graded_by_its_artifacts(ex3: Ex3, mia: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
