@@ -60,7 +60,7 @@ def save_run(artifacts: Path, setup: "Setup", report: Callable[[int], bool]) -> 
     from ex3cli.lab.drawings import PointCloud
 
     def prepare(context: Context, config: type[Config] | None) -> Mapping[str, Any]:
-        context.artifacts, context.quiet, context.seed = artifacts, True, setup.seed
+        context.artifacts = artifacts
         context.listen_with(Context([], quiet=True, _progress=_Epochs(report)))
         points = isinstance(setup.distribution, PointCloud)
         return {"points": setup.distribution} if points else {}

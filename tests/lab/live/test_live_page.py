@@ -147,7 +147,7 @@ def test_draw_train_converge_save(
     assert run.manifest.seed == 3
     drawn = np.loadtxt(run.path / "points.csv", delimiter=",", skiprows=1)
     assert len(drawn) == points(tab)
-    assert drawn[:, 1].max() == pytest.approx(0.8, abs=0.06)  # up is up
+    assert drawn[abs(drawn[:, 0] - 0.5) < 0.03, 1].mean() > 0.6  # the tip of the stroke is up
     assert run.manifest.config["max_epochs"] == 60
     assert "--max-epochs 60" in tab.inner_text("#command")
 
