@@ -15,6 +15,7 @@ from ex3cli.runs.formats import estimator_to_bytes
 from ex3cli.runs.run import Run
 from ex3cli.seeding import torch_generator
 from ex3cli.vae import features as stored
+from ex3cli.vae import figures
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.few_labels import compare, svm
 from ex3cli.vae.few_labels.evaluate import BASELINES, selection
@@ -59,6 +60,7 @@ def check_evaluation(check: RunCheck, archive: Archive) -> None:
         tried = _tried(check.run, archive)
         after = f", after {tried} settings were tried on the test images" if tried > 1 else ""
         check.wrong.append(f"{' and '.join(given)} was given by hand, not chosen on validation images{after}")
+    check.figure("figures/accuracy", lambda: figures.accuracy_by_labels(compare.lines_of(document)))
     if trained is None:
         check.untested.append("the training whose features it used is not here")
         return
@@ -160,6 +162,7 @@ def check_training(check: RunCheck, archive: Archive) -> None:
     history = [row for row in run.read_history() if "elbo" in row]
     if history:
         check.compare("the bound in its manifest", run.manifest.summary.get("elbo"), history[-1]["elbo"])
+    check.figure("figures/bound", lambda: figures.bound_by_epoch(run.read_history()))
     bound = check.load("bound.json")
     check.compare("the test bound in its manifest", run.manifest.summary.get("test_elbo"), bound["elbo"])
     features, dataset = stored.load_features(run), stored.dataset_of(run)

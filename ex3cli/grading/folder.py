@@ -47,7 +47,7 @@ class Flag:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" if self.where else self.what
+        return self.what if self.where in ("", self.kind) else f"{self.where}: {self.what}"
 
 
 @dataclass(frozen=True)
