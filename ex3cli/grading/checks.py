@@ -81,6 +81,9 @@ class RunCheck:
     def figure(self, name: str, draw: "Callable[[], Figure]") -> None:
         """Compare a PNG of the run with the same figure drawn anew, pixel by pixel."""
         file, here = f"{name}.png", environment.versions()
+        if file not in self.run.manifest.files:
+            self.untested.append(f"{file}, which is not there")
+            return
         if any(self.run.manifest.versions.get(each) != here.get(each) for each in DRAWN_BY):
             self.untested.append(f"{file}, which other versions of {' and '.join(DRAWN_BY)} drew")
             return
