@@ -179,7 +179,7 @@ def fits(network: "Callable[[], nn.Module]", stored: "Mapping[str, Tensor]") -> 
 def one_line(text: str, *folders: Path) -> str:
     """A text on one line, with the folders' paths left out."""
     for folder in folders:
-        text = text.replace(f"{folder}{'/'}", "")
+        text = text.replace(f"{folder}/", "")
     return re.sub(r"\s+", " ", text).strip()[:400]
 
 

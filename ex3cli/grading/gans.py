@@ -26,6 +26,7 @@ from ex3cli.training.loop import NON_FINITE
 SCORES = ("fid", "kid", "coverage", "density", "label_agreement")
 FLOORS = ("fid_floor", "kid_floor", "coverage_floor", "density_floor")
 SHARES = ("coverage", "coverage_floor", "label_agreement")
+MOST_WEIGHTS = 50_000_000  # of a generator; that of the paper has some millions
 MOST_DRAWN = 1_000_000  # iterations of a figure that is drawn anew
 RELATIVE, SMALLEST, OF_SHARES = 0.03, 5e-4, 0.003
 """How far a score may lie from that computed anew: images differ by a grey level between processors."""
@@ -263,7 +264,11 @@ def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at:
 def _generator(run: Run, classes: int) -> Any:
     """The generator of a run, after its shapes were compared with its configuration."""
     config = trained_config(run)
-    if not fits(lambda: build_generator(config, classes), run.read_tensors(GENERATOR_FILE)):
+    weights = run.read_tensors(GENERATOR_FILE)
+    count = sum(each.numel() for each in weights.values())
+    if count > MOST_WEIGHTS:
+        raise ArtifactError(f"{run.name}: its generator has {count:,} weights, too many to score", "ask why")
+    if not fits(lambda: build_generator(config, classes), weights):
         raise ArtifactError(
             f"{run.name}: {GENERATOR_FILE} does not fit its configuration", "choose another run"
         )
