@@ -227,7 +227,7 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
     from rich.table import Table
 
     from ex3cli.lab.evaluation import GENERATED, REAL, TRANSPORTED
-    from ex3cli.report.words import fixed
+    from ex3cli.tables import fixed
 
     baseline = trained.reference.baseline
     last = trained.last

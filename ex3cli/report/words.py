@@ -4,12 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ex3cli.tables import between as between
-from ex3cli.tables import fixed as fixed
-from ex3cli.tables import number as number
-from ex3cli.tables import percent as percent
-from ex3cli.tables import remainder as remainder
-
 
 def listed(words: Sequence[str], last: str = "and") -> str:
     """A, B and C."""
@@ -19,7 +13,7 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time that a person can grasp."""
+    """A duration in seconds, minutes or hours."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = seconds / 60
@@ -27,16 +21,16 @@ def duration(seconds: float) -> str:
 
 
 def seconds_between(started: str, ended: str | None) -> float | None:
-    """Seconds from one moment of a manifest to another."""
+    """Seconds between two times of a manifest; None without an end."""
     if not ended:
         return None
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
 def option(value: Any) -> str:
-    """A setting of a configuration."""
+    """The value of a setting."""
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list):
-        return ", ".join(option(each) for each in value)
+        return ", ".join(map(option, value))
     return "none" if value is None else "yes" if value is True else "no" if value is False else str(value)

@@ -4,15 +4,8 @@ import math
 
 import pytest
 
-from ex3cli.report.words import (
-    between,
-    duration,
-    fixed,
-    listed,
-    number,
-    percent,
-    remainder,
-)
+from ex3cli.report.words import duration, listed
+from ex3cli.tables import between, fixed, number, percent, remainder
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from ex3cli.report.sections.few_label_runs import comparison, ordered
 from ex3cli.report.sections.few_labels import BASELINES, LIKELIHOODS, RECIPES
 from ex3cli.report.sections.gans import DATASET, kinds, scored, trained
 from ex3cli.report.source import MissingError, ResultSource
-from ex3cli.report.words import fixed, number, option, percent
+from ex3cli.report.words import option
+from ex3cli.tables import fixed, number, percent
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run

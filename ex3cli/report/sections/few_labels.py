@@ -18,8 +18,8 @@ from ex3cli.report.sections.few_label_runs import (
     ordered,
 )
 from ex3cli.report.source import MissingError, ResultSource, derived_from
-from ex3cli.report.words import listed, percent, remainder
-from ex3cli.tables import mean_and_spread
+from ex3cli.report.words import listed
+from ex3cli.tables import mean_and_spread, percent, remainder
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run

@@ -9,7 +9,8 @@ from ex3cli.report.document import REFERRED, Formula, MissingResult, Part, Table
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
 from ex3cli.report.source import ResultSource
-from ex3cli.report.words import fixed, option, percent
+from ex3cli.report.words import option
+from ex3cli.tables import fixed, percent
 from ex3cli.training.attempts import tally
 
 if TYPE_CHECKING:
