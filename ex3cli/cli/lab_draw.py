@@ -13,8 +13,8 @@ from ex3cli.errors import Ex3Error, UsageError
 from ex3cli.training.progress import NullProgress
 
 if TYPE_CHECKING:
+    from ex3cli.lab.live.messages import Setup
     from ex3cli.lab.live.server import LiveServer
-    from ex3cli.lab.live.session import Setup
 
 
 def live_server(context: Context, canvas: Mapping[str, Any] | None, port: int) -> "LiveServer":

@@ -16,7 +16,8 @@ from PIL import Image
 from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import Draw
 from ex3cli.lab.drawings import PointCloud, parse
-from ex3cli.lab.live.session import MOST_POINTS, SLICE, Message, Session, Setup
+from ex3cli.lab.live.messages import MOST_POINTS, Message, Setup
+from ex3cli.lab.live.session import SLICE, Session
 from ex3cli.lab.training import LabAttempt, train
 from ex3cli.runs.run import Run
 from ex3cli.training.progress import NullProgress
