@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 NONE = "–"
 """A cell without a value."""
-NUMERIC = re.compile(r"[-−+]?[\d∞–][\d,.%∞]*( ?[±…×].*| %)?|")
+NUMERIC = re.compile(r"[-−+]?[\d∞][\d,.%∞]*( ?[±…×].*| %)?")
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -33,9 +33,11 @@ class Table:
 
     @property
     def right_aligned(self) -> list[bool]:
-        """For each column, whether its cells are numbers."""
-        columns = ([row[column] for row in self.rows] for column in range(self.width))
-        return [all(map(NUMERIC.fullmatch, cells)) and any(map(_has_value, cells)) for cells in columns]
+        """For each column, whether most of its values are numbers."""
+        columns = (
+            [row[column] for row in self.rows if _has_value(row[column])] for column in range(self.width)
+        )
+        return [2 * sum(map(bool, map(NUMERIC.fullmatch, cells))) > len(cells) for cells in columns]
 
     @property
     def width(self) -> int:

@@ -50,21 +50,22 @@ def test_an_accuracy_and_its_error_add_up_as_they_are_written() -> None:
 TABLE = Table(
     "Two runs",
     ["run", "failed", "note", "none"],
-    [["a", "1 ± 0.5", "first", "–"], ["b", "−12", "", ""]],
+    [["a", "1 ± 0.5", "first", "–"], ["b", "−12", "", ""], ["c", "none", "3", ""], ["d", "–", "second", ""]],
     "A note.",
 )
 
 
-def test_columns_of_numbers_are_right_aligned_and_empty_ones_can_be_left_out() -> None:
+def test_columns_of_mostly_numbers_are_right_aligned_and_empty_ones_can_be_left_out() -> None:
     assert TABLE.right_aligned == [False, True, False, False]
     shown = TABLE.without_empty_columns()
     assert shown.headings == ["run", "failed", "note"]
-    assert shown.rows == [["a", "1 ± 0.5", "first"], ["b", "−12", ""]]
+    assert shown.rows[1:3] == [["b", "−12", ""], ["c", "none", "3"]]
     assert replace(shown, headings=TABLE.headings, rows=TABLE.rows) == TABLE
 
 
 def test_markdown_has_a_rule_with_the_alignment_and_the_note() -> None:
     assert TABLE.to_markdown() == (
         "| run | failed | note | none |\n|---|--:|---|---|\n"
-        "| a | 1 ± 0.5 | first | – |\n| b | −12 |  |  |\n\nA note.\n"
+        "| a | 1 ± 0.5 | first | – |\n| b | −12 |  |  |\n"
+        "| c | none | 3 |  |\n| d | – | second |  |\n\nA note.\n"
     )
