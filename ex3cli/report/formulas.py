@@ -1,6 +1,7 @@
 """Formulas, written once in a small part of LaTeX, as MathML for the page and as Typst for the PDF."""
 
 import re
+from xml.etree import ElementTree
 
 SYMBOLS = {
     "alpha": "alpha",
@@ -54,11 +55,70 @@ SYMBOLS = {
 TOKENS = re.compile(r"\\([a-zA-Z]+|.)|([{}^_&])|(\d+(?:\.\d+)?)|(\s+)|(.)", re.DOTALL)
 
 
+LIMITS = frozenset({"inf", "sup", "min", "max"})
+"""Functions whose subscript stands below them."""
+BARS = frozenset("|‖")
+"""Operators that come in pairs, an opening and a closing one of the same form."""
+CLOSING = frozenset(")|‖")
+SCRIPTS = frozenset({"msub", "msup", "msubsup", "munder"})
+THIN = {"width": "0.1667em"}
+
+
 def to_mathml(latex: str) -> str:
     """The formula as a MathML element, displayed on a line of its own."""
     from latex2mathml.converter import convert
 
-    return str(convert(latex, display="block")).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+    text = str(convert(latex, display="block")).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+    root = ElementTree.fromstring(text)  # noqa: S314 - of our own formulas
+    _space(root)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _space(element: ElementTree.Element) -> None:
+    """Set function names and bars as TeX does; browsers space them as if they were binary operators."""
+    for child in element:
+        _space(child)
+        if child.tag == "mo" and _is_name(child):
+            child.tag = "mi"
+    is_open = False
+    before: ElementTree.Element | None = None
+    for child in element:
+        base = child[0] if child.tag in SCRIPTS else child
+        if base.tag == "mo" and base.text in BARS and base.get("fence") != "false":
+            is_open = not is_open
+            form = "prefix" if is_open else "postfix"
+            base.attrib |= {"form": form, "lspace": "0", "rspace": "0", "stretchy": "false"}
+        if base.text == "−" and (before is None or (before.tag == "mo" and before.text not in CLOSING)):
+            base.set("form", "prefix")
+        if child.tag == "msub" and base.text in LIMITS:
+            child.tag = "munder"
+        before = child
+    if element.tag not in ("math", "mrow", "mtd"):
+        return
+    spaced: list[ElementTree.Element] = []
+    for child in element:
+        before = spaced[-1] if spaced else None
+        name = child[0] if child.tag in SCRIPTS else child
+        if before is not None and _is_name(name) and before.tag not in ("mo", "mspace"):
+            spaced.append(ElementTree.Element("mspace", THIN))
+        if before is not None and child.tag != "mspace" and not _opens(child) and _ends_with_name(before):
+            spaced.append(ElementTree.Element("mspace", THIN))
+        spaced.append(child)
+    element[:] = spaced
+
+
+def _is_name(element: ElementTree.Element) -> bool:
+    """Whether an element is the name of a function, such as log."""
+    return element.tag in ("mi", "mo") and len(element.text or "") > 1 and (element.text or "").isalpha()
+
+
+def _ends_with_name(element: ElementTree.Element) -> bool:
+    return _is_name(element[0] if element.tag in SCRIPTS else element)
+
+
+def _opens(element: ElementTree.Element) -> bool:
+    """Whether nothing separates a function from this element: a bracket or an operator."""
+    return element.tag == "mo" and element.get("form") != "prefix"
 
 
 def to_typst(latex: str) -> str:

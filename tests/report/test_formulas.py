@@ -34,3 +34,26 @@ def test_mathml_needs_no_namespace_and_holds_the_symbols() -> None:
     assert text.startswith('<math display="block">')
     assert "<mfrac>" in text
     assert "http" not in text
+
+
+@pytest.mark.parametrize(
+    ("latex", "inside"),
+    [
+        (r"\inf_{x} f", "<munder><mi>inf</mi>"),
+        (
+            r"p\log 2",
+            '<mi>p</mi><mspace width="0.1667em" /><mi>log</mi><mspace width="0.1667em" /><mn>2</mn>',
+        ),
+        (r"\operatorname{KL}(P)", "<mi>KL</mi><mo"),
+        (r"x = -1", '<mo form="prefix">−</mo>'),
+    ],
+)
+def test_functions_and_signs_are_spaced_as_tex_does(latex: str, inside: str) -> None:
+    assert inside in to_mathml(latex)
+
+
+def test_bars_open_and_close_and_keep_their_size() -> None:
+    bars = to_mathml(r"\lVert u\rVert^2 + \lvert v\rvert").split("<mo ")
+    forms = [part.split('form="')[1].split('"')[0] for part in bars if "form=" in part]
+    assert forms == ["prefix", "postfix", "prefix", "postfix"]
+    assert all('stretchy="false"' in part for part in bars if "form=" in part)

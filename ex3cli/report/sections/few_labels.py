@@ -73,9 +73,9 @@ def method(archive: ResultSource) -> Part:
             "Bernoulli pixels. It maximises the lower bound",
             Formula(
                 r"\log p(x) \ge \mathbb{E}_{q(z\mid x)} \log p(x\mid z) - \operatorname{KL}(q(z\mid "
-                r"x)\|p(z)), \quad q(z\mid x) = N(\mu(x), \operatorname{diag}\sigma^2(x)), \quad p(z) = "
-                r"N(0, I)."
+                r"x)\|p(z)),"
             ),
+            Formula(r"q(z\mid x) = N(\mu(x), \operatorname{diag}\sigma^2(x)), \quad p(z) = N(0, I)."),
             "Then an SVM is fitted to the posterior means μ(x) of the few labelled images, the same "
             "number from each class. Its kernel is",
             Formula(r"k(u,v) = \exp\left(-\gamma\lVert u-v\rVert^2\right)"),
