@@ -67,6 +67,7 @@ NOT_SHOWN = {
     "gan sweep": "as `gan train`, many times",
     "gan export": "needs ex3cli[onnx]",
     "runs export": "needs the tracker's package",
+    "grade": "reads a student's folder; tests/report/test_end_to_end.py makes one",
     "runs reproduce": "repeats a training",
     "lab draw": "serves a page until the page is closed",
     "runs ship": "for maintainers",

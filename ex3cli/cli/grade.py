@@ -35,7 +35,7 @@ def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
     "grade",
     common=("data",),
     examples=(
-        "ex3 grade artifacts",
+        "ex3 grade",
         "ex3 grade students/* --csv class.csv",
         "ex3 grade students/mia --reproduce --into repeated",
         "ex3 grade students/mia --questions distances,lab --json",
@@ -44,11 +44,13 @@ def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
 def grade(
     context: Context,
     folders: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            metavar="FOLDER...", help="Artifacts folders, one a student; or folders that hold one."
+            metavar="FOLDER",
+            help="Artifacts folders, one a student; or folders that hold one.",
+            show_default="artifacts",
         ),
-    ],
+    ] = None,
     questions: Annotated[
         str | None,
         _option(
@@ -102,7 +104,7 @@ def grade(
     from ex3cli.grading.folder import grade as grade_folder
     from ex3cli.grading.students import shared_runs
 
-    named = _checked(folders, [each for each in (into, csv) if each is not None])
+    named = _checked(folders or [Path("artifacts")], [each for each in (into, csv) if each is not None])
     if into is not None and not reproduce:
         raise UsageError("--into needs --reproduce", "add --reproduce, or leave out --into")
     asked = _asked(questions)

@@ -13,8 +13,8 @@ from ex3cli.errors import Ex3Error, UsageError
 from ex3cli.training.progress import NullProgress
 
 if TYPE_CHECKING:
+    from ex3cli.lab.live.messages import Setup
     from ex3cli.lab.live.server import LiveServer
-    from ex3cli.lab.live.session import Setup
 
 
 def live_server(context: Context, canvas: Mapping[str, Any] | None, port: int) -> "LiveServer":
@@ -60,7 +60,7 @@ def save_run(artifacts: Path, setup: "Setup", report: Callable[[int], bool]) -> 
     from ex3cli.lab.drawings import PointCloud
 
     def prepare(context: Context, config: type[Config] | None) -> Mapping[str, Any]:
-        context.artifacts, context.quiet, context.seed = artifacts, True, setup.seed
+        context.artifacts = artifacts
         context.listen_with(Context([], quiet=True, _progress=_Epochs(report)))
         points = isinstance(setup.distribution, PointCloud)
         return {"points": setup.distribution} if points else {}

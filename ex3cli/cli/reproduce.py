@@ -28,6 +28,7 @@ app = typer.Typer()  # its command is one of `ex3 runs`
 SHIPPED_BY = {
     "classifier train": "ex3cli.classifier.publish",
     "vae train": "ex3cli.vae.publish",
+    "vae eval": "ex3cli.vae.publish",
     "vae compare": "ex3cli.vae.publish",
     "gan train": "ex3cli.gan.io",
     "gan eval": "ex3cli.gan.io",

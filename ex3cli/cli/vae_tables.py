@@ -8,7 +8,10 @@ from rich.table import Table
 
 from ex3cli.tables import mean_and_spread
 
-SHORT = {"raw_pixels": "raw pixels", "hog": "edges (HOG)", "preset_paper": "preset paper"}
+SHORT = {"raw_pixels": "raw pixels", "hog": "HOG alone", "preset_paper": "M1"}
+"""Names of the baselines and of the paper's M1, trained here."""
+FEATURES = {"posterior mean": "VAE mean", "posterior mean + edges (HOG)": "VAE + HOG"}
+"""Short names of features; of the paper's network, the posterior mean is M1."""
 
 
 def training(name: str, summary: Mapping[str, Any]) -> list[Any]:
@@ -71,9 +74,7 @@ def accuracies(document: Mapping[str, Any]) -> list[Table]:
     tables = []
     for unit, shown in (("accuracy", _percent), ("error", _wrong)):
         table = _table(f"{unit} %", [row["labels"] for row in results])
-        table.add_row(
-            "M1, transductive" if document["transductive"] else "M1", *(shown(row) for row in results)
-        )
+        table.add_row(_features(document), *(shown(row) for row in results))
         for name in names:
             table.add_row(SHORT[name], *(_or_empty(shown, row["baselines"].get(name)) for row in results))
         for method in methods:
@@ -83,6 +84,13 @@ def accuracies(document: Mapping[str, Any]) -> list[Table]:
             )
         tables.append(table)
     return tables
+
+
+def _features(document: Mapping[str, Any]) -> str:
+    """The name of the evaluated features' row."""
+    is_m1 = document["preset"] == "paper" and document["features"] == "posterior mean"
+    name = "M1" if is_m1 else FEATURES.get(document["features"], "VAE features")
+    return f"{name}, spread" if document["transductive"] else name
 
 
 def _table(corner: str, sizes: Sequence[int]) -> Table:
@@ -104,6 +112,10 @@ def notes(document: Mapping[str, Any]) -> list[str]:
     draws = rows[0]["draws"]
     over = f"mean ± standard deviation over {draws} draws" if draws > 1 else "a single draw"
     found = [f"{over}; {document['selection']}"]
+    if document["transductive"]:
+        found.append("spread: with label spreading over the unlabeled training images")
+    if any("preset_paper" in row["baselines"] for row in rows):
+        found.append("M1: the posterior mean of the paper's network, trained here")
     if bundled:
         found.append(f"bundled results on the same draws: {', '.join(bundled)}")
     if any(row["paper"] for row in rows):

@@ -13,12 +13,17 @@ import numpy as np
 
 from ex3cli.datasets import registry
 from ex3cli.errors import Ex3Error, UsageError
+from ex3cli.runs import environment
+from ex3cli.runs.compare import compare_files
+from ex3cli.runs.formats import figure_to_bytes
 from ex3cli.runs.jsonio import from_jsonable
 from ex3cli.runs.run import Run
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from torch import Tensor, nn
 
+DRAWN_BY = ("matplotlib", "pillow")
 SAME = 1e-6
 """Relative difference that the spelling of a number may leave."""
 
@@ -72,6 +77,20 @@ class RunCheck:
         import csv
 
         return list(csv.reader(self.run.read_bytes(file).decode().splitlines()))[1:]
+
+    def figure(self, name: str, draw: "Callable[[], Figure]") -> None:
+        """Compare a PNG of the run with the same figure drawn anew, pixel by pixel."""
+        file, here = f"{name}.png", environment.versions()
+        if file not in self.run.manifest.files:
+            self.untested.append(f"{file}, which is not there")
+            return
+        if any(self.run.manifest.versions.get(each) != here.get(each) for each in DRAWN_BY):
+            self.untested.append(f"{file}, which other versions of {' and '.join(DRAWN_BY)} drew")
+            return
+        own = figure_to_bytes(draw(), "png")
+        diff = compare_files({file: own}, {file: self.run.read_bytes(file)})[0]
+        self.expect(diff.condition == "same", f"{file} does not show the numbers that are stored")
+        self.recomputed.append(file)
 
     def within(self, what: str, value: Any, low: float, high: float) -> None:
         """Record a line unless the value is a number in a closed interval."""
@@ -160,7 +179,7 @@ def fits(network: "Callable[[], nn.Module]", stored: "Mapping[str, Tensor]") -> 
 def one_line(text: str, *folders: Path) -> str:
     """A text on one line, with the folders' paths left out."""
     for folder in folders:
-        text = text.replace(f"{folder}{'/'}", "")
+        text = text.replace(f"{folder}/", "")
     return re.sub(r"\s+", " ", text).strip()[:400]
 
 

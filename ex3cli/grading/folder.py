@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ex3cli.errors import ArtifactError, Ex3Error
-from ex3cli.grading import few_labels, gans, lab, theory
+from ex3cli.grading import few_labels, gans, lab, theory, vae_training
 from ex3cli.grading.checks import Archive, RunCheck, one_line
 from ex3cli.grading.history import check_manifest, gaps_in_numbering, lost_attempts
 from ex3cli.grading.page import check_report
@@ -26,7 +26,7 @@ CHECKS: Mapping[str, Callable[[RunCheck, Archive], None]] = {
     "divergence": theory.check_divergence,
     "complexity": theory.check_complexity,
     "lab train": lab.check_lab,
-    "vae train": few_labels.check_training,
+    "vae train": vae_training.check_training,
     "vae eval": few_labels.check_evaluation,
     "vae compare": few_labels.check_comparison,
     "gan train": gans.check_training,
@@ -47,7 +47,7 @@ class Flag:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" if self.where else self.what
+        return self.what if self.where in ("", self.kind) else f"{self.where}: {self.what}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from ex3cli.errors import ArtifactError
 from ex3cli.gan.convergence.criteria import Thresholds, check_failure, final_verdict, unmet_criterion
 from ex3cli.gan.convergence.evaluation import Evaluation, evaluation_of, load_evaluations
 from ex3cli.gan.evaluation import MAX_IMAGES
+from ex3cli.gan.figures import loss_figure
 from ex3cli.gan.image_quality import ReferenceStatistics
 from ex3cli.gan.io import GENERATOR_FILE, LOSSES_FILE, load_generator, trained_config
 from ex3cli.gan.networks import build_generator
@@ -25,6 +26,8 @@ from ex3cli.training.loop import NON_FINITE
 SCORES = ("fid", "kid", "coverage", "density", "label_agreement")
 FLOORS = ("fid_floor", "kid_floor", "coverage_floor", "density_floor")
 SHARES = ("coverage", "coverage_floor", "label_agreement")
+MOST_WEIGHTS = 50_000_000  # of a generator; that of the paper has some millions
+MOST_DRAWN = 1_000_000  # iterations of a figure that is drawn anew
 RELATIVE, SMALLEST, OF_SHARES = 0.03, 5e-4, 0.003
 """How far a score may lie from that computed anew: images differ by a grey level between processors."""
 
@@ -77,7 +80,8 @@ def check_scores(check: RunCheck, archive: Archive) -> None:
     check.compare(
         "classifier_accuracy", document["classifier_accuracy"], classifier.manifest.summary.get("accuracy")
     )
-    check.recomputed.append(f"the scores of {document['n']:,} images of the stored generator")
+    how = "compared with the bundled scores" if "run" in found else "computed"
+    check.recomputed.append(f"the scores of {document['n']:,} images of the stored generator, {how}")
 
 
 def _bundled_scores(archive: Archive, run: Run, training: Run, classifier: Run) -> dict[str, Any] | None:
@@ -221,6 +225,9 @@ def _check_losses(check: RunCheck, last: Attempt) -> None:
             f"{name} in its manifest", check.run.manifest.summary.get(name), means[-1], within=1e-5 * size
         )
     check.recomputed.append("the losses in its log")
+    if last.iteration <= MOST_DRAWN:
+        shown = {name: loss.numpy() for name, loss in losses.items()}
+        check.figure("figures/losses", lambda: loss_figure(trained_config(check.run), shown))
 
 
 def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at: Thresholds) -> None:
@@ -257,7 +264,11 @@ def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at:
 def _generator(run: Run, classes: int) -> Any:
     """The generator of a run, after its shapes were compared with its configuration."""
     config = trained_config(run)
-    if not fits(lambda: build_generator(config, classes), run.read_tensors(GENERATOR_FILE)):
+    weights = run.read_tensors(GENERATOR_FILE)
+    count = sum(each.numel() for each in weights.values())
+    if count > MOST_WEIGHTS:
+        raise ArtifactError(f"{run.name}: its generator has {count:,} weights, too many to score", "ask why")
+    if not fits(lambda: build_generator(config, classes), weights):
         raise ArtifactError(
             f"{run.name}: {GENERATOR_FILE} does not fit its configuration", "choose another run"
         )

@@ -32,12 +32,27 @@ class VAEConfig(Config):
             "schedule": "constant",
             "weight_decay": 0.0,
         },
+        # What most implementations of the paper's network use instead.
+        "relu": {
+            "architecture": "mlp-relu",
+            "inputs": ("pixels",),
+            "hidden": (600, 600),
+            "latent_dim": 50,
+            "likelihood": "bernoulli-grey",
+            "augmentation": 0.0,
+            "features": ("mean",),
+            "pca_components": 0,
+            "epochs": 30,
+            "batch_size": 128,
+            "schedule": "constant",
+            "weight_decay": 0.0,
+        },
     }
 
     architecture: str = option(
         "convolutional",
-        "convolutional (with batch normalization) or mlp (the paper's fully connected softplus network).",
-        choices=("convolutional", "mlp"),
+        "convolutional; mlp, the paper's softplus network; or mlp-relu, with ReLU and batch normalization.",
+        choices=("convolutional", "mlp", "mlp-relu"),
     )
     inputs: tuple[str, ...] = option(
         ("pixels", "edges"),

@@ -4,6 +4,7 @@ Each view has an input and an output.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple, cast
 
@@ -81,7 +82,7 @@ class VAE(nn.Module):
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
-        build = _perceptrons if config.architecture == "mlp" else _convolutions
+        build = _convolutions if config.architecture == "convolutional" else _perceptrons
         self.encoder, self.decoder = build(config)
         self.likelihoods = nn.ModuleDict()
         for view in config.inputs:
@@ -122,16 +123,18 @@ def view_sizes(config: VAEConfig) -> dict[str, int]:
 
 
 def _perceptrons(config: VAEConfig) -> tuple[Encoder, Decoder]:
-    """The paper's networks with softplus units; 784-600-600-50 and back for the preset `paper`."""
+    """Fully connected networks; 784-600-600-50 and back for the presets `paper` and `relu`."""
     sizes, last = view_sizes(config), config.hidden[-1]
-    body = _softplus_layers((sum(sizes.values()), *config.hidden))
+    layers = _softplus_layers if config.architecture == "mlp" else partial(_normalised_layers, unit=nn.ReLU)
+    body = layers((sum(sizes.values()), *config.hidden))
     encoder = Encoder(nn.ModuleDict({view: nn.Identity() for view in sizes}), body, last, config.latent_dim)
     heads = nn.ModuleDict({view: nn.Linear(config.hidden[0], size) for view, size in sizes.items()})
-    decoder = Decoder(_softplus_layers((config.latent_dim, *config.hidden[::-1])), heads)
+    decoder = Decoder(layers((config.latent_dim, *config.hidden[::-1])), heads)
     for layer in [*encoder.modules(), *decoder.modules()]:
         if isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=TINY_STD if config.init == "tiny" else layer.in_features**-0.5)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     if config.init == "fan-in":
         nn.init.zeros_(encoder.logvar.weight)  # every posterior starts with unit variance
     return encoder, decoder
@@ -189,8 +192,8 @@ def _normalised(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module,
     return convolution, nn.BatchNorm2d(convolution.out_channels), nn.GELU()
 
 
-def _normalised_layers(sizes: tuple[int, ...]) -> nn.Sequential:
+def _normalised_layers(sizes: tuple[int, ...], unit: type[nn.Module] = nn.GELU) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
-        layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.GELU()]
+        layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), unit()]
     return nn.Sequential(*layers)

@@ -12,6 +12,7 @@ from ex3cli.vae.few_labels.compare import FILE
 
 KEPT = ("metrics.jsonl", "bound.json", "figures/bound.png")
 COMPARED = (FILE, "figures/accuracy.png", "figures/accuracy.svg")
+EVALUATED = ("table.json",)
 LEVELS = 127
 """Bundled features are integers from -127 to 127 times one common step.
 
@@ -25,6 +26,8 @@ def shipped_files(run: Run) -> dict[str, bytes]:
     """Weights as float16; features as bytes, for the training images that the default draws label."""
     if run.manifest.command == "vae compare":
         return {name: run.read_bytes(name) for name in COMPARED}
+    if run.manifest.command == "vae eval":
+        return {name: run.read_bytes(name) for name in EVALUATED}
     weights = {
         name: tensor.half() if tensor.is_floating_point() else tensor
         for name, tensor in run.read_tensors(WEIGHTS, finite=True).items()

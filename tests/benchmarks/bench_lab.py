@@ -1,9 +1,8 @@
 """How fast 5,000 epochs of `ex3 lab train` are, beside the loop that a textbook has, in one run.
 
 Run it with `python tests/benchmarks/bench_lab.py`. The two take turns, so that other work on the machine
-slows both; neither
-measures nor draws. CPU seconds stand beside the wall's, since on a busy machine only they say what the
-program costs.
+slows both; neither measures nor draws. CPU seconds stand beside the wall's: on a busy machine they show the
+program's cost.
 """
 
 import json
@@ -24,7 +23,7 @@ def eager_loop(config: LabConfig) -> Callable[[int], None]:
     """nn.Sequential, autograd and torch.optim.Adam, as tutorials write them; the same networks, batches,
     updates and losses.
     """
-    leak, rows = config.leak, config.batch_size
+    leak, rows = config.negative_slope, config.batch_size
 
     def network(inputs: int, units: int, layers: int, outputs: int) -> torch.nn.Sequential:
         parts: list[torch.nn.Module] = []
@@ -49,12 +48,12 @@ def eager_loop(config: LabConfig) -> Callable[[int], None]:
                     [0.6 * torch.cos(angle), -0.1 + 0.5 * torch.sin(angle)], dim=1
                 ) + 0.05 * torch.randn(rows, 2)
                 fake = generator(torch.randn(rows, config.latent_dim)).detach()
-                real.requires_grad_(config.smoothing > 0)
+                real.requires_grad_(config.r1_gamma > 0)
                 scores = discriminator(real)
                 loss = softplus(-scores).mean() + softplus(discriminator(fake)).mean()
-                if config.smoothing:
+                if config.r1_gamma:
                     (slope,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
-                    loss = loss + config.smoothing / 2 * slope.square().sum(dim=1).mean()
+                    loss = loss + config.r1_gamma / 2 * slope.square().sum(dim=1).mean()
                 of_discriminator.zero_grad()
                 loss.backward()
                 of_discriminator.step()

@@ -69,6 +69,12 @@ def test_an_honest_folder(ex3: Ex3, mia: Path) -> None:
     assert "0 flags, 1 runs" in outcome.stdout
 
 
+def test_without_a_folder_ones_own_is_graded(ex3: Ex3, mia: Path) -> None:
+    assert "artifacts does not exist" in ex3("grade").stderr
+    mia.rename("artifacts")
+    assert ex3("grade", *ONLY, "--quiet").exit_code == 0
+
+
 def test_a_project_folder_is_graded_by_its_artifacts(ex3: Ex3, mia: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
@@ -142,8 +148,8 @@ def test_numbers_that_are_none_and_a_pickle_are_lines(ex3: Ex3, tmp_path: Path) 
     )
     for name in ("weights.safetensors", "latents.safetensors", "projection.safetensors"):
         trained.write_bytes(name, pickle.dumps(Bomb()))
-    trained.write_text("bound.json", '{"elbo": NaN}')
-    trained.finish({"svm": {}})
+    trained.write_json("bound.json", {"elbo": 1.0})
+    trained.finish({"svm": {}, "test_elbo": 2.0})
     evaluated = store.new_run(
         command="vae eval",
         config=EvaluationConfig().to_dict(),
@@ -151,17 +157,14 @@ def test_numbers_that_are_none_and_a_pickle_are_lines(ex3: Ex3, tmp_path: Path) 
         sources={trained.name: trained.manifest.digest},
         **given,
     )
-    evaluated.write_text(
-        "table.json", '{"results": [{"labels": 100, "accuracy_mean": NaN, "accuracies": []}]}'
-    )
+    evaluated.write_text("table.json", '{"results": [{"labels": 100, "accuracy_mean": NaN}]}')
     evaluated.finish({})
     outcome = ex3("grade", tmp_path / "eve", "--questions", "few-labels", "--json")
     assert outcome.exit_code == 4
     found = "\n".join(flags(outcome))
     assert "table.json holds NaN, which is no JSON" in found
-    assert "bound.json holds NaN, which is no JSON" in found
-    trained.manifest.files.clear()
-    shutil.rmtree(evaluated.path)
+    assert "the test bound in its manifest is 2, computed anew 1" in found
+    assert "is not a safetensors file (it looks like a pickle, which ex3 never loads)" in found
     assert not (tmp_path / "executed").exists()
 
 

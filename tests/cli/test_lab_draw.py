@@ -18,7 +18,7 @@ from ex3cli.cli.lab_draw import save_run
 from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import PRESETS
 from ex3cli.lab.drawings import parse
-from ex3cli.lab.live.session import Setup
+from ex3cli.lab.live.messages import Setup
 from ex3cli.runs.store import Store
 
 pytestmark = pytest.mark.trains

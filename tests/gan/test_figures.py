@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.figures import (
+    class_grids_figure,
     comparison_figure,
     failure_figure,
     fullest,
@@ -143,6 +144,23 @@ def test_what_is_missing_from_a_comparison_is_named_in_full() -> None:
     figure = comparison_figure("Dress", [("wgan", images)], ["real", "dcgan"])
     assert figure.get_suptitle() == "Dress (missing: real, DCGAN)"
     assert not comparison_figure("Dress", [], ["real"]).axes
+
+
+def test_grids_of_classes_have_a_row_for_each_and_name_it(overlaps: Overlaps) -> None:
+    names = ["T-shirt/top", "$bag", "Ankle boot"]
+    images = np.arange(9, dtype=np.uint8)[:, None, None] * np.ones((9, 28, 28), np.uint8)
+    panels = [("real (bundled)", images), ("wgan", 10 + images)]
+    figure: Any = class_grids_figure(names, panels, ["dcgan"])
+    assert overlaps(figure) == []
+    assert figure.get_suptitle() == "missing: DCGAN"
+    assert [axes.get_title() for axes in figure.axes] == ["real (bundled)", "WGAN-GP"]
+    first, second = figure.axes
+    assert [label.get_text() for label in first.get_yticklabels()] == ["T-shirt/top", r"\$bag", "Ankle boot"]
+    for axes, offset in ((first, 0), (second, 10)):
+        sheet = np.asarray(axes.images[0].get_array())
+        for row, middle in enumerate(first.get_yticks()):
+            shown = [int(sheet[int(middle), 29 * column + 14]) for column in range(3)]
+            assert shown == [offset + 3 * row + column for column in range(3)]
 
 
 def count_of(failed: int, converged: int, high: float) -> dict[str, Any]:

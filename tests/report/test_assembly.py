@@ -10,6 +10,7 @@ from typing import Any
 
 from ex3cli.report.assembly import Report, assemble
 from ex3cli.report.document import Part, Table
+from ex3cli.report.sections.few_label_runs import SIZES
 from ex3cli.report.sections.few_labels import RECIPES, TABLE_1
 from ex3cli.report.source import ResultSource
 from ex3cli.runs.publish import ship
@@ -94,6 +95,57 @@ def test_errors_stand_with_all_of_table_1_and_accuracies_apart(store: Store, eve
     accuracies = table(read(store), "few-labels", "Test accuracy")
     assert accuracies.rows[0] == ["Fashion-MNIST", RECIPES["paper"], *["60.00 ± 1.00"] * 4]
     assert len(accuracies.rows) == len(errors.rows) - len(TABLE_1)
+
+
+def test_the_posterior_mean_alone_stands_before_it_with_hog(
+    store: Store, few_labels: dict[str, Run], make: Make
+) -> None:
+    (trained,) = ResultSource(store).of(("vae", "fashion-mnist"), "vae train")
+
+    def evaluation(error: float) -> Run:
+        rows = [{"labels": size, "accuracy_mean": 1 - error, "accuracy_std": 0.01} for size in SIZES]
+        return make(
+            ("vae", "fashion-mnist"),
+            "vae eval",
+            config={"labels": list(SIZES), "baselines": False, "features": ["mean"]},
+            files={"table.json": {"features": "posterior mean", "results": rows}},
+            sources={trained.name: trained.manifest.digest},
+        )
+
+    def names_and_errors() -> list[tuple[str, str]]:
+        shown = table(read(store), "few-labels", "Test error").rows
+        return [(row[1], row[2]) for row in shown if row[0] == "Fashion-MNIST"]
+
+    bundled = evaluation(0.25)
+    folder = store.reference / "vae" / "fashion-mnist"
+    ship(bundled, folder, {"table.json": bundled.read_bytes("table.json")}, "mean")
+    shutil.rmtree(bundled.path)
+    names = [name for name, _ in names_and_errors()]
+    mean = "convolutional VAE: posterior mean alone"
+    assert names[:3] == [RECIPES["paper"], mean, RECIPES["edges"]]
+    assert (mean, "25.00 ± 1.00") in names_and_errors()
+    evaluation(0.5)
+    assert (mean, "50.00 ± 1.00") in names_and_errors(), "the user's own"
+
+
+def test_a_bundled_record_needs_no_bundled_training(
+    store: Store, few_labels: dict[str, Run], make: Make
+) -> None:
+    rows = [{"labels": size, "accuracy_mean": 0.7, "accuracy_std": 0.01} for size in SIZES]
+    record = make(
+        ("vae", "fashion-mnist"),
+        "vae eval",
+        config={"labels": list(SIZES), "baselines": False, "features": []},
+        files={"table.json": {"preset": "relu", "features": "posterior mean", "results": rows}},
+        sources={"vae/fashion-mnist/0001-relu": "0" * 64},
+    )
+    assert RECIPES["relu"] not in [row[1] for row in table(read(store), "few-labels", "Test error").rows]
+    folder = store.reference / "vae" / "fashion-mnist"
+    ship(record, folder, {"table.json": record.read_bytes("table.json")}, "relu")
+    shutil.rmtree(record.path)
+    found = table(read(store), "few-labels", "Test error").rows
+    assert [row[1] for row in found][:3] == [RECIPES["paper"], RECIPES["relu"], RECIPES["edges"]]
+    assert found[1][2] == "30.00 ± 1.00"
 
 
 def test_table_1_has_the_methods_that_an_evaluation_knows() -> None:

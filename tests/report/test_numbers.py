@@ -151,7 +151,7 @@ def test_other_features_and_label_spreading_have_rows_of_their_own(
     make_again(store, old, document | {"transductive": True}, transductive=True)
     found = table(part(read(store), "few-labels", "Results"), "Test error")
     rows = {row[1]: row[2] for row in found.rows if row[0] == "Fashion-MNIST"}
-    assert rows["convolutional VAE: posterior mean"] == "10.00 ± 1.00"
+    assert rows["convolutional VAE: posterior mean alone"] == "10.00 ± 1.00"
     assert rows[f"{RECIPES['edges']}, label spreading"] == "10.00 ± 1.00"
 
 

@@ -23,10 +23,25 @@ def test_paper_is_784_600_600_50_and_back_with_softplus() -> None:
     assert body == {nn.Linear, nn.Softplus}
 
 
+def test_relu_is_the_papers_shape_with_batch_normalization_and_relu() -> None:
+    model, paper = build("relu"), build()
+    shapes, of_paper = (
+        [layer.weight.shape for layer in each.modules() if isinstance(layer, nn.Linear)]
+        for each in (model, paper)
+    )
+    assert shapes == of_paper
+    body = [type(layer) for part in (model.encoder.body, model.decoder.body) for layer in part]
+    assert body == [nn.Linear, nn.BatchNorm1d, nn.ReLU] * 4
+    assert torch.equal(model.observe(GREY, torch_generator(0))["pixels"], GREY.flatten(1).float() / 255), (
+        "cross-entropy on the grey levels themselves"
+    )
+
+
 @pytest.mark.parametrize(
     ("preset", "changes", "sizes"),
     [
         ("paper", {}, {"pixels": 784}),
+        ("relu", {}, {"pixels": 784}),
         ("pixels", {}, {"pixels": 784}),
         ("edges", {}, {"pixels": 784, "edges": 648}),
         ("edges", {"architecture": "mlp", "inputs": ("edges",), "hidden": (32, 16)}, {"edges": 648}),

@@ -26,6 +26,10 @@ def test_a_shipped_training_answers_without_the_data_set_and_names_what_it_canno
     words = ("vae", "eval", "--dataset", "digits", "--labels", 100, "--labels", 300, "--draws", 3, "--json")
     mine = ex3(*words).document
     assert ex3("runs", "ship", trained).exit_code == 0
+    assert ex3("runs", "ship", "vae/digits/0002-eval", "--as", "measured").exit_code == 0
+    record = Store(store.root).open("reference/vae/digits/measured")
+    assert record.manifest.files.keys() == {"table.json"}
+    assert record.read_json("table.json") == mine
     shipped = Store(store.root).find(("vae", "digits"), command="vae train", name="reference")
     assert shipped.read_tensors("weights.safetensors")["decoder.heads.edges.weight"].dtype == torch.float16
     assert shipped.read_tensors("latents.safetensors")["test"].dtype == torch.int8

@@ -6,28 +6,19 @@ import os
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.sweep_jobs import (
-    STOP_FILE,
-    DaskChannel,
-    FolderChannel,
-    Outcome,
-    Setup,
-    begun_run,
-    run_elsewhere,
-    run_here,
-)
+from ex3cli.cli.gan.sweep_jobs import STOP_FILE, FolderChannel, Outcome, Setup, begun_run
+from ex3cli.cli.gan.sweep_pools import Reports, cores, on_this_machine, over_machines, with_new_workers
 from ex3cli.cli.gan.sweep_table import SweepProgress
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
-from ex3cli.gan.kinds import PRIMARY_KINDS, canonical_kind
+from ex3cli.gan.kinds import KINDS, PRIMARY_KINDS, canonical_kind
 from ex3cli.gan.sweep import Job, parse_seeds, plan
 
 if TYPE_CHECKING:
@@ -35,10 +26,6 @@ if TYPE_CHECKING:
     from ex3cli.training.interruption import GracefulStop
 
 app = typer.Typer()
-
-LOSSES_IN_A_ROW = 3  # pools of workers that may break without a training that ends in between
-Reports = dict[int, Mapping[str, Any]]
-Execute = Callable[[Sequence[Job]], Iterator[Outcome]]
 
 
 @command(
@@ -56,7 +43,7 @@ def sweep(
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help="Kind of GAN; repeatable.",
+            help=f"{', '.join(KINDS)}; repeatable.",
             rich_help_panel="Model",
             show_default=" and ".join(PRIMARY_KINDS),
         ),
@@ -162,7 +149,9 @@ def _run_jobs(
 
     store = context.store
     ended: dict[int, Run | Outcome] = {}
-    found = {job.number: begun_run(store, job, setup) for job in planned}
+    kinds = {job.config.kind for job in planned}
+    runs = {kind: store.runs(("gan", setup.dataset, kind)) for kind in kinds}
+    found = {job.number: begun_run(runs[job.config.kind], job, setup) for job in planned}
     finished = {number: run for number, run in found.items() if run and run.manifest.state == "finished"}
     context.note(f"{len(planned):,} trainings, {len(finished):,} of them finished before")
     began = time.monotonic()
@@ -170,15 +159,15 @@ def _run_jobs(
         stop = stack.enter_context(GracefulStop())
         reports: Reports = {}
         execute = (
-            _over_machines(scheduler, setup, reports, stop, stack)
+            over_machines(scheduler, setup, reports, stop, stack)
             if scheduler is not None
-            else _on_this_machine(jobs or _cores(), setup, stop)
+            else on_this_machine(jobs or cores(), setup, stop)
         )
 
         def tick() -> Reports:
             if stop.requested:
                 (channel.folder / STOP_FILE).touch()
-            return reports if scheduler is not None else _read_reports(channel.folder)
+            return reports if scheduler is not None else _read_reports(channel.folder, ended)
 
         progress = stack.enter_context(SweepProgress(planned, tick, quiet=context.quiet))
 
@@ -189,7 +178,7 @@ def _run_jobs(
 
         for number, run in finished.items():
             keep(number, run)
-        for outcome in _with_new_workers(planned, ended, execute, stop, context):
+        for outcome in with_new_workers(planned, ended, execute, stop, context.note):
             if outcome.files:
                 run = install(outcome.files, store, planned[outcome.number].config.preset)
                 derive_convergence(store)
@@ -199,126 +188,21 @@ def _run_jobs(
                     outcome.number,
                     store.open_folder(context.artifacts / outcome.run.relative_to(setup.artifacts)),
                 )
-            else:
+            elif outcome.state == "failed":
                 ended[outcome.number] = outcome
-                if outcome.state == "failed":
-                    progress.end(outcome.number, f"error: {outcome.cause}")
+                progress.end(outcome.number, f"error: {outcome.cause}")
         if stop.requested:
             raise _interrupted(context, stop, len(planned) - sum(_is_run(each) for each in ended.values()))
     return ended, time.monotonic() - began
 
 
-def _with_new_workers(
-    planned: Sequence[Job],
-    ended: "Mapping[int, Run | Outcome]",
-    execute: Execute,
-    stop: "GracefulStop",
-    context: Context,
-) -> Iterator[Outcome]:
-    """The outcomes of all jobs. When a worker is killed, others take up the jobs that have not ended.
-
-    Raises
-    ------
-    ArtifactError : workers die again and again, and no training ends in between.
-    """
-    losses, before = 0, -1
-    while (waiting := [job for job in planned if job.number not in ended]) and not stop.requested:
-        losses = losses + 1 if len(waiting) == before else 1
-        before = len(waiting)
-        try:
-            yield from execute(waiting)
-            return
-        except _worker_losses() as error:
-            if losses >= LOSSES_IN_A_ROW:
-                raise ArtifactError(
-                    f"workers died {losses} times and no training ended in between: "
-                    f"{str(error).splitlines()[0]}",
-                    "give fewer --jobs if memory does not suffice for so many at a time, then run it again",
-                ) from error
-            if not stop.requested:
-                context.note("a worker died; its training goes on in a new one")
-
-
-def _on_this_machine(jobs: int, setup: Setup, stop: "GracefulStop") -> Execute:
-    """Run jobs in processes of this machine, which train in the artifacts folder."""
-    from joblib import Parallel, delayed
-
-    def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
-        # a process gets its share of the cores, or OMP_NUM_THREADS where it is set: joblib sees to that
-        parallel = Parallel(
-            n_jobs=min(jobs, len(waiting)), backend="loky", batch_size=1, return_as="generator_unordered"
-        )
-        yield from parallel(delayed(run_here)(job, setup) for job in _until(stop, waiting))
-
-    return execute
-
-
-def _over_machines(
-    scheduler: str, setup: Setup, reports: Reports, stop: "GracefulStop", stack: contextlib.ExitStack
-) -> Execute:
-    """Run jobs on the workers of a Dask cluster, which send back the files of each run."""
-    from joblib import Parallel, delayed, parallel_config
-
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise UsageError(
-            f"--scheduler requires Dask ({error})", "install it: pip install 'ex3cli[cluster]'"
-        ) from error
-    try:
-        client = stack.enter_context(Client(scheduler, timeout=10, set_as_default=False))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"--scheduler {scheduler} cannot be reached: {error}", "start one: dask scheduler"
-        ) from error
-    topic = f"ex3-sweep-{client.id}"
-    setup = replace(setup, channel=DaskChannel(topic))
-
-    def receive(event: tuple[float, dict[str, Any]]) -> None:
-        message = dict(event[1])
-        reports[message.pop("number")] = message
-
-    client.subscribe_topic(topic, receive)
-
-    def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
-        with parallel_config(backend="dask", client=client):
-            parallel = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")
-            yield from parallel(delayed(run_elsewhere)(job, setup) for job in _until(stop, waiting))
-
-    return execute
-
-
-def _until(stop: "GracefulStop", waiting: Sequence[Job]) -> Iterator[Job]:
-    """The jobs in order, none after the user asked to stop."""
-    for job in waiting:
-        if stop.requested:
-            return
-        yield job
-
-
-def _worker_losses() -> tuple[type[Exception], ...]:
-    """The errors by which joblib's backends report that a worker was killed."""
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    try:
-        from distributed import KilledWorker
-    except ImportError:
-        return (BrokenProcessPool,)
-    return (BrokenProcessPool, KilledWorker)
-
-
-def _cores() -> int:
-    from joblib import cpu_count
-
-    return int(cpu_count())
-
-
-def _read_reports(folder: Path) -> Reports:
-    """The newest report of each job."""
+def _read_reports(folder: Path, ended: Container[int]) -> Reports:
+    """The newest report of each job that has not ended."""
     found: Reports = {}
     for path in folder.glob("[0-9]*.json"):
-        with contextlib.suppress(OSError, ValueError):
-            found[int(path.stem)] = json.loads(path.read_bytes())
+        if int(path.stem) not in ended:
+            with contextlib.suppress(OSError, ValueError):
+                found[int(path.stem)] = json.loads(path.read_bytes())
     return found
 
 

@@ -11,7 +11,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -171,7 +171,7 @@ def _in_the_folder(job: Job, setup: Setup) -> Outcome:
 
     reporter, store = Reporter(job.number, setup.channel), Store(setup.artifacts)
     while not setup.channel.stop_requested:
-        begun = begun_run(store, job, setup)
+        begun = begun_run(store.runs(("gan", setup.dataset, job.config.kind)), job, setup)
         if begun is not None and begun.manifest.state == "finished":
             return Outcome(job.number, "finished", run=begun.path)
         if begun is not None and _is_being_written(begun):
@@ -215,10 +215,9 @@ def _without_errors(job: Job, make: Callable[[], Outcome]) -> Outcome:
         return Outcome(job.number, "failed", None, {}, cause, "make this training alone, with --debug", 1)
 
 
-def begun_run(store: Any, job: Job, setup: Setup) -> Run | None:
-    """The run of a job in the artifacts folder: a finished one, else the latest unfinished one."""
-    category = ("gan", setup.dataset, job.config.kind)
-    made = [run for run in store.runs(category) if job.is_made_by(run, setup.data, setup.sources)]
+def begun_run(runs: Sequence[Run], job: Job, setup: Setup) -> Run | None:
+    """The run of a job among those of its kind: a finished one, else the latest unfinished one."""
+    made = [run for run in runs if job.is_made_by(run, setup.data, setup.sources)]
     return max(made, key=lambda run: (run.manifest.state == "finished", run.manifest.started), default=None)
 
 

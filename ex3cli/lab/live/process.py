@@ -14,7 +14,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from ex3cli.lab.live.session import Message, Session, Setup
+from ex3cli.lab.live.messages import Message, Setup
+from ex3cli.lab.live.session import Session
 from ex3cli.training.device import torch_threads
 
 SECONDS_BETWEEN_STATES = 1 / 15

@@ -157,10 +157,11 @@ class LiveServer:
     async def _connect(self, websocket: WebSocket) -> None:
         try:
             self._check(websocket)
-            if websocket.headers.get("origin") not in {f"http://{each}" for each in self._hosts}:
-                raise HTTPException(403, "This WebSocket is for the server's own page.")
-        except HTTPException as error:
-            await websocket.send_denial_response(PlainTextResponse(error.detail, error.status_code))
+        except HTTPException:
+            await websocket.close()  # before it is accepted: the answer is 403
+            return
+        if websocket.headers.get("origin") not in {f"http://{each}" for each in self._hosts}:
+            await websocket.close()
             return
         await websocket.accept()
         with suppress(WebSocketDisconnect):

@@ -40,8 +40,7 @@
   }
   function receive(message) {
     if (message.kind === "welcome") {
-      enable(true);
-      say("Ready. Draw on the square, then train.");
+      say("Starting the training process …");
       if (message.known) {
         send({ do: "resend" });
         if (state.running) send({ do: "run", speed: speed() });
@@ -49,12 +48,18 @@
         changed = true;
         if (!view && first) send(first);
       }
+      send({ do: "start" });
       socket.send(PICTURE);
+    } else if (message.kind === "started") {
+      enable(true);
+      if (!points.length) say("Ready. Draw on the square, then train.");
+      else if ($("status").textContent.startsWith("Starting")) say("Ready.");
     } else if (message.kind === "source") {
       points = Array.from(new Float32Array(bytes(message.points).buffer));
       kept = 1;
       source = message.file ? { file: true } : { preset: message.name };
       edited(false);
+      $("preset").value = message.file ? "" : message.name;
       say([`${message.name} is on the canvas.`, ...message.remarks].join(" "));
     } else if (message.kind === "ready") {
       baseline = message.baseline;
@@ -135,7 +140,7 @@
   function pause() { send({ do: "pause" }); say("Paused."); }
   function toggle() { if (state.running && !changed) pause(); else begin("train"); }
   function edited(own = true) {
-    if (own) source = { points: true };
+    if (own) { source = { points: true }; $("preset").value = ""; }
     if (state.running) send({ do: "pause" });
     changed = true;
     $("counted").textContent = `${whole(points.length / 2)} point${points.length === 2 ? "" : "s"}`;
@@ -210,7 +215,7 @@
   /* --- what is shown --- */
 
   function say(text) { $("status").textContent = text; }
-  function fail(cause, remedy) { $("error").textContent = `${cause[0].toUpperCase()}${cause.slice(1)}. Remedy: ${remedy}.`; say("Stopped."); }
+  function fail(cause, remedy) { $("error").textContent = `${cause[0].toUpperCase()}${cause.slice(1)}. Remedy: ${remedy}.`; say(""); }
   function enable(on) {
     for (const id of ["train", "step-epoch", "step-discriminator", "step-generator", "reset", "save", "panel", "preset", "file"])
       $(id).disabled = !on;

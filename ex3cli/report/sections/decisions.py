@@ -31,7 +31,7 @@ SETTINGS = (
     ("network", "network"),
     ("width", "channels of the first layer"),
     ("latent_dim", "size of z"),
-    ("conditional", "class-conditional"),
+    ("conditional", "class in batch normalisation of G and projection in D"),
     ("critic_norm", "normalisation in D"),
     ("critic_steps", "steps of D an iteration"),
     ("optimizer", "optimizer"),
@@ -176,8 +176,6 @@ def _value(config: dict[str, Any], key: str) -> str:
         return "–"
     if key == "critic_lr_ratio" and key in config:
         return option(config["learning_rate"] * config[key])
-    if key == "conditional" and config.get(key):
-        return "yes: conditional batch normalisation in G, projection in D"
     value = config.get(key)
     return f"{value:,}" if type(value) is int else option(value)
 

@@ -14,7 +14,7 @@ COMPARE, TRAIN, EVALUATE = "vae compare", "vae train", "vae eval"
 DATASETS = ("fashion-mnist", "mnist")
 SIZES = [100, 600, 1000, 3000]
 """What the exercise asks for."""
-PRESETS = ("paper", "pixels", "edges")
+PRESETS = ("paper", "relu", "pixels", "edges")
 Row = dict[str, Any]
 
 
@@ -41,7 +41,10 @@ def ordered(named: dict[str, Any]) -> list[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class Judged:
-    """An evaluation of a training."""
+    """An evaluation of a training.
+
+    trained : the training; of a bundled record whose training is not bundled, the evaluation itself.
+    """
 
     dataset: str
     run: "Run"
@@ -51,6 +54,8 @@ class Judged:
     @property
     def preset(self) -> str:
         """The preset of the training."""
+        if self.trained is self.run:
+            return str(self.document["preset"])
         return str(self.trained.manifest.config.get("preset", "edges"))
 
     @property
@@ -79,16 +84,18 @@ def judged(archive: ResultSource, dataset: str) -> Judged:
 
 
 def evaluations(archive: ResultSource, dataset: str) -> "list[Judged]":
-    """The user's full evaluations, the newest of each training's preset and features."""
+    """The full evaluations, the newest of each training's preset and features, the user's before bundled
+    ones.
+    """
     found: dict[tuple[Any, ...], Judged] = {}
-    for run in archive.of(("vae", dataset), EVALUATE):
+    for run in sorted(archive.of(("vae", dataset), EVALUATE), key=lambda run: not run.is_reference):
         config = run.manifest.config
-        if run.is_reference or not run.manifest.is_complete or not set(SIZES) <= set(config["labels"]):
+        if not run.manifest.is_complete or not set(SIZES) <= set(config["labels"]):
             continue
         trained = next(
             (each for each in archive.of(("vae", dataset), TRAIN) if derived_from(run, each)), None
         )
-        if trained is not None:
-            judged = Judged(dataset, run, trained, archive.peek(run, "table.json"))
+        if trained is not None or run.is_reference:
+            judged = Judged(dataset, run, trained or run, archive.peek(run, "table.json"))
             found[judged.preset, tuple(config["features"]), judged.document.get("transductive")] = judged
     return list(found.values())

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 BASELINES = {"raw_pixels": "SVM on raw pixels", "hog": "SVM on HOG alone"}
 RECIPES = {
     "paper": "M1, the paper's network: posterior mean",
+    "relu": "that network with ReLU, batch normalisation and cross-entropy: posterior mean",
     "pixels": "convolutional VAE: mean + last hidden layer",
     "edges": "convolutional VAE: mean + HOG",
 }
+MEAN = "posterior mean"
 LIKELIHOODS = {
     "paper": "Bernoulli",
+    "relu": "Bernoulli of grey levels",
     "pixels": "Gaussian, learned variance",
     "edges": "Gaussian, learned variance; pixels and HOG",
 }
@@ -193,7 +196,10 @@ def _rows(
     for each in [*others, *([found] if found else [])]:
         features = each.document["features"] if each.run.manifest.config["features"] else ""
         name = _name(each.preset, features, spread=bool(each.document.get("transductive")))
-        named.setdefault(each.preset, {})[name] = _by_size(each.rows)
+        row = {name: _by_size(each.rows)}
+        before = features == MEAN and not each.document.get("transductive")  # fewer features come first
+        group = named.get(each.preset, {})
+        named[each.preset] = row | group if before else group | row
     baselines = document["baselines"]
     rows = {name: row for each in named.values() for name, row in each.items()}
     rows |= {label: _by_size(baselines[name]) for name, label in BASELINES.items() if name in baselines}
@@ -203,7 +209,8 @@ def _rows(
 def _name(preset: str, features: str = "", *, spread: bool = False) -> str:
     """A row's name: the network, other features than its own, and whether labels were spread."""
     network = RECIPES.get(preset, f"preset {preset}")
-    name = f"{network.partition(':')[0]}: {features}" if features else network
+    shown = f"{MEAN} alone" if features == MEAN else features
+    name = f"{network.partition(':')[0]}: {shown}" if features else network
     return f"{name}, label spreading" if spread else name
 
 

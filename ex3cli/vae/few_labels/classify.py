@@ -14,7 +14,7 @@ from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.vae import features
 from ex3cli.vae.few_labels import svm as svms
-from ex3cli.vae.few_labels.fits import check_sizes, possible_sizes
+from ex3cli.vae.few_labels.fits import check_sizes
 from ex3cli.vae.few_labels.prediction import decisions, pairs, predict, votes
 from ex3cli.vae.networks import VAE
 
@@ -76,9 +76,8 @@ class FewLabelClassifier:
         DataError : a bundled run lacks the features of the labeled images.
         """
         stored = features.load_features(trained)
-        size = _size(stored.train_labels, labels)
-        drawable = for_drawing(len(stored.train_labels))
-        chosen = stratified_sample(stored.train_labels, size, seed, DRAW, candidates=drawable)
+        chosen = _drawn(stored, labels, seed)
+        size = len(chosen)
         points, point_labels = stored.take(chosen), stored.train_labels[chosen]
         evaluation = saved_svm(store, trained, size, seed) if store else None
         if evaluation is not None:
@@ -138,9 +137,15 @@ def saved_svm(store: Store, trained: Run, labels: int, seed: int) -> Run | None:
     return max(found, key=lambda run: (run.manifest.started, run.name), default=None)
 
 
-def _size(labels: NDArray[np.int64], given: int | None) -> int:
+def _drawn(stored: features.Features, given: int | None, seed: int) -> NDArray[np.int64]:
+    """The positions of the labeled images; without a given number, as many of 1,000 as are stored."""
+    labels, drawable = stored.train_labels, for_drawing(len(stored.train_labels))
+    counts = np.bincount(labels[drawable])
     if given is not None:
         check_sizes(labels, [given])
-        return given
-    counts = np.bincount(labels[for_drawing(len(labels))])
-    return TYPICAL_LABELS if possible_sizes(labels, [TYPICAL_LABELS]) else len(counts) * int(counts.min())
+    first = given or min(TYPICAL_LABELS // len(counts), int(counts.min())) * len(counts)
+    for size in [given] if given else range(first, 0, -len(counts)):
+        chosen = stratified_sample(labels, size, seed, DRAW, candidates=drawable)
+        if np.isin(chosen, stored.positions).all():
+            return chosen
+    return stratified_sample(labels, first, seed, DRAW, candidates=drawable)  # `take` names what is missing

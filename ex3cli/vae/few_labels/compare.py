@@ -120,6 +120,7 @@ NAMES = {
     "edges": "preset edges",
     "pixels": "preset pixels",
     "paper": "preset paper",
+    "relu": "preset relu",
     "raw_pixels": "raw pixels",
     "hog": "edges (HOG) alone",
     "preset_paper": "preset paper",

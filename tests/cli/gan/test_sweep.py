@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from ex3cli.cli.gan.sweep_jobs import FolderChannel, Outcome, Reporter, Setup, begun_run, run_here
+from ex3cli.cli.gan.sweep_pools import with_new_workers
 from ex3cli.cli.gan.sweep_table import SweepProgress
-from ex3cli.gan.sweep import plan
+from ex3cli.errors import ArtifactError
+from ex3cli.gan.sweep import Job, plan
 from ex3cli.runs.store import Store
+from ex3cli.training.interruption import GracefulStop
 
 pytestmark = pytest.mark.trains
 
@@ -177,11 +180,11 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     (setup.channel.folder / "stop").touch()
     assert run_here(job, setup) == Outcome(0, "interrupted")
     store = Store(setup.artifacts)
-    assert begun_run(store, job, setup) is None
+    assert begun_run(store.runs(), job, setup) is None
     asked = iter([False, True])  # once before the training, then after the first report from within
     monkeypatch.setattr(FolderChannel, "stop_requested", property(lambda _: next(asked)))
     assert run_here(job, setup) == Outcome(0, "interrupted")
-    begun = begun_run(store, job, setup)
+    begun = begun_run(store.runs(), job, setup)
     assert begun is not None
     assert begun.manifest.state == "interrupted"
     assert begun.has_checkpoint
@@ -190,8 +193,30 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     assert outcome == Outcome(0, "finished", begun.path)
     settings = (*TRAIN, "--iterations", 60, "--artifacts", "alone", "--json")
     alone = ex3("gan", "train", "--kind", "wgan", "--max-attempts", 1, *settings)
+    assert alone.exit_code == 0, alone.stderr
     folders = [begun.path, Path("alone") / alone.document["run"]]
     assert differences(*folders) <= {"started", "ended", "digest", "argv"}
+
+
+def test_workers_that_die_without_end_are_given_up() -> None:
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    jobs, ended, notes, tries = plan(["dcgan"], None, [], [0, 1, 2]), {}, [], []
+
+    def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
+        tries.append([job.seed for job in waiting])
+        if len(tries) == 2:
+            yield Outcome(waiting[0].number, "finished")
+        raise BrokenProcessPool("no memory")
+
+    def run_all() -> None:
+        for outcome in with_new_workers(jobs, ended, execute, GracefulStop(), notes.append):
+            ended[outcome.number] = outcome
+
+    with pytest.raises(ArtifactError, match=r"died 3 times, and no training ended in between: no memory"):
+        run_all()
+    assert tries == [[0, 1, 2], [0, 1, 2], [1, 2], [1, 2], [1, 2]]
+    assert len(notes) == 5
 
 
 def test_the_workers_of_a_dead_client_stop(tmp_path: Path) -> None:

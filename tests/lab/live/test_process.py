@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ex3cli.lab.live import process
+from ex3cli.lab.live.messages import Message, Setup
 from ex3cli.lab.live.process import CANCEL, END, PICTURE, TrainerProcess, serve_page
-from ex3cli.lab.live.session import Message, Setup
 
 pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("fewer_points")]
 

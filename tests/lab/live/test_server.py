@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -160,20 +161,20 @@ def test_everything_else_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("changes", "status"),
+    "changes",
     [
-        ({"origin": "http://evil.example"}, 403),
-        ({"origin": None}, 403),
-        ({"origin": "null"}, 403),
-        ({"address": "ws://127.0.0.1:{port}/wrong/live"}, 404),
+        {"origin": "http://evil.example"},
+        {"origin": None},
+        {"origin": "null"},
+        {"address": "ws://127.0.0.1:{port}/wrong/live"},
     ],
 )
-def test_no_other_page_can_connect(lab: Lab, changes: dict[str, Any], status: int) -> None:
+def test_no_other_page_can_connect(lab: Lab, changes: dict[str, Any]) -> None:
     if "address" in changes:
         changes = changes | {"address": changes["address"].format(port=lab.server.port)}
     with pytest.raises(InvalidStatus) as caught:
         lab.open(**changes)
-    assert caught.value.response.status_code == status
+    assert caught.value.response.status_code == 403
     assert not lab.trainings
 
 
@@ -186,7 +187,7 @@ def test_no_other_name_of_the_server_can_connect(lab: Lab) -> None:
         Host=f"evil.example:{lab.server.port}",
         **{"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"},
     )
-    assert refused.status == 421
+    assert refused.status == 403
 
 
 def test_messages_go_both_ways_text_as_text_and_states_as_bytes(lab: Lab) -> None:
@@ -214,7 +215,7 @@ def test_a_second_page_is_refused_and_the_first_goes_on(lab: Lab) -> None:
 
 def test_a_page_that_lost_its_connection_finds_its_training_paused(lab: Lab) -> None:
     page, _ = lab.page("a")
-    page.socket.close()  # no good-bye
+    page.socket.shutdown(socket.SHUT_RDWR)  # no good-bye
     until(lambda: b'{"do":"pause"}' in lab.trainings[0].got)
     page, welcome = lab.page("a")
     assert welcome["known"]

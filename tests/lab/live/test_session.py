@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import torch
 from PIL import Image
 
 from ex3cli.lab.config import LabConfig
+from ex3cli.lab.distributions import Draw
 from ex3cli.lab.drawings import PointCloud, parse
-from ex3cli.lab.live.session import MOST_POINTS, SLICE, Message, Session, Setup
+from ex3cli.lab.live.messages import MOST_POINTS, Message, Setup
+from ex3cli.lab.live.session import SLICE, Session
 from ex3cli.lab.training import LabAttempt, train
 from ex3cli.runs.run import Run
 from ex3cli.training.progress import NullProgress
@@ -167,15 +170,35 @@ def test_single_steps(session: Session, page: Any) -> None:
     assert page.read_state(session.state())[0]["alone"] == {"discriminator": 1, "generator": 1}
 
 
-def test_each_single_step_uses_another_batch(session: Session, page: Any) -> None:
-    """Two sessions of a seed agree, and their second step is another than their first."""
-    session.handle(page.setup(settings={"loss": "wgan-clip", "optimizer": "sgd", "weight_clip": "100"}))
+def test_each_single_step_uses_another_batch(
+    session: Session, page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.handle(page.setup())
     assert session.attempt is not None
-    flats = [session.attempt.trainer.discriminator.flat.clone()]
-    for _ in range(2):
-        session.handle(page.message("step", part="discriminator"))
-        flats.append(session.attempt.trainer.discriminator.flat.clone())
-    assert not torch.allclose(flats[1] - flats[0], flats[2] - flats[1])
+    trainer, real, noise = session.attempt.trainer, [], []
+    cloud, make_noise = trainer.distribution, trainer.noise
+
+    class Recorder:
+        """The distribution, noting its draws."""
+
+        name, modes = cloud.name, cloud.modes
+
+        def draw(self, count: int, draws: np.random.Generator) -> Draw:
+            drawn = cloud.draw(count, draws)
+            real.append(drawn.points)
+            return drawn
+
+    def noting(count: int, draws: torch.Generator) -> torch.Tensor:
+        noise.append(make_noise(count, draws))
+        return noise[-1]
+
+    monkeypatch.setattr(trainer, "distribution", Recorder())
+    monkeypatch.setattr(trainer, "noise", noting)
+    for part in ("discriminator", "discriminator", "generator", "generator"):
+        session.handle(page.message("step", part=part))
+    assert not np.array_equal(*real)
+    assert len(noise) == 4
+    assert not any(torch.equal(one, other) for one, other in combinations(noise, 2))
 
 
 @pytest.mark.parametrize(

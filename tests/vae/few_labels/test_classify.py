@@ -121,7 +121,19 @@ def test_impossible_requests_are_refused(bundled: Run) -> None:
         FewLabelClassifier.load(bundled, labels=100, seed=1)
 
 
+def stored(labels: np.ndarray, positions: np.ndarray) -> features.Features:
+    x = np.zeros((len(positions), 2), np.float32)
+    return features.Features(x, positions, labels, x[:1], labels[:1])
+
+
 def test_a_small_data_set_gives_as_many_labels_as_it_has() -> None:
     labels = np.tile(np.arange(3), 40)  # the last sixth is kept: 100 are left, 33 of each at least
-    assert classify._size(labels, None) == 99
-    assert classify._size(np.tile(np.arange(10), 600), None) == 1_000
+    assert len(classify._drawn(stored(labels, np.arange(120)), None, 0)) == 99
+    labels = np.tile(np.arange(10), 600)
+    assert len(classify._drawn(stored(labels, np.arange(6_000)), None, 0)) == 1_000
+
+
+def test_a_bundled_run_gives_as_many_labels_as_it_holds() -> None:
+    labels = np.tile(np.arange(10), 600)
+    positions = stratified_sample(labels, 300, 0, 0, candidates=for_drawing(6_000))
+    assert np.array_equal(classify._drawn(stored(labels, positions), None, 0), positions)

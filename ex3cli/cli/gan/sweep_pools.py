@@ -1,0 +1,122 @@
+"""The workers of `ex3 gan sweep`: processes of this machine, or a Dask cluster, by joblib."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ex3cli.cli.gan.sweep_jobs import DaskChannel, Outcome, Setup, run_elsewhere, run_here
+from ex3cli.errors import ArtifactError, UsageError
+from ex3cli.gan.sweep import Job
+from ex3cli.training.interruption import GracefulStop
+
+LOSSES_IN_A_ROW = 3  # pools of workers that may break without a training that ends in between
+Reports = dict[int, Mapping[str, Any]]
+"""The newest report of the worker of each job."""
+Execute = Callable[[Sequence[Job]], Iterator[Outcome]]
+"""Runs jobs, and returns their outcomes as they come."""
+
+
+def with_new_workers(
+    planned: Sequence[Job],
+    ended: Mapping[int, object],
+    execute: Execute,
+    stop: GracefulStop,
+    note: Callable[[str], None],
+) -> Iterator[Outcome]:
+    """The outcomes of all jobs. When a worker is killed, others take up the jobs that have not ended.
+
+    Raises
+    ------
+    ArtifactError : workers die again and again, and no training ends in between.
+    """
+    losses, before, reason = 0, -1, "interrupted from outside"
+    while (waiting := [job for job in planned if job.number not in ended]) and not stop.requested:
+        losses = losses + 1 if len(waiting) == before else 0
+        before = len(waiting)
+        if losses == LOSSES_IN_A_ROW:
+            raise ArtifactError(
+                f"workers died {losses} times, and no training ended in between: {reason}",
+                "give fewer --jobs if memory does not suffice for so many at a time, then run it again",
+            )
+        try:
+            yield from execute(waiting)
+        except _worker_losses() as error:
+            reason = str(error).splitlines()[0]
+            if not stop.requested:
+                note("a worker died; its training goes on in a new one")
+
+
+def on_this_machine(jobs: int, setup: Setup, stop: GracefulStop) -> Execute:
+    """Run jobs in processes of this machine, which train in the artifacts folder."""
+    from joblib import Parallel, delayed
+
+    def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
+        # a process gets its share of the cores, or OMP_NUM_THREADS where it is set: joblib sees to that
+        parallel = Parallel(
+            n_jobs=min(jobs, len(waiting)), backend="loky", batch_size=1, return_as="generator_unordered"
+        )
+        yield from parallel(delayed(run_here)(job, setup) for job in _unless_stopped(stop, waiting))
+
+    return execute
+
+
+def over_machines(
+    scheduler: str, setup: Setup, reports: Reports, stop: GracefulStop, stack: contextlib.ExitStack
+) -> Execute:
+    """Run jobs on the workers of a Dask cluster, which send back the files of each run."""
+    from joblib import Parallel, delayed, parallel_config
+
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UsageError(
+            f"--scheduler requires Dask ({error})", "install it: pip install 'ex3cli[cluster]'"
+        ) from error
+    try:
+        client = stack.enter_context(Client(scheduler, timeout=10, set_as_default=False))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"--scheduler {scheduler} cannot be reached: {error}", "start one: dask scheduler"
+        ) from error
+    topic = f"ex3-sweep-{client.id}"
+    setup = replace(setup, channel=DaskChannel(topic))
+
+    def receive(event: tuple[float, dict[str, Any]]) -> None:
+        message = dict(event[1])
+        reports[message.pop("number")] = message
+
+    client.subscribe_topic(topic, receive)
+
+    def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
+        with parallel_config(backend="dask", client=client):
+            parallel = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")
+            yield from parallel(delayed(run_elsewhere)(job, setup) for job in _unless_stopped(stop, waiting))
+
+    return execute
+
+
+def _unless_stopped(stop: GracefulStop, waiting: Sequence[Job]) -> Iterator[Job]:
+    """The jobs in order, none after the user asked to stop."""
+    for job in waiting:
+        if stop.requested:
+            return
+        yield job
+
+
+def _worker_losses() -> tuple[type[Exception], ...]:
+    """The errors by which joblib's backends report that a worker was killed."""
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    try:
+        from distributed import KilledWorker
+    except ImportError:
+        return (BrokenProcessPool,)
+    return (BrokenProcessPool, KilledWorker)
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
