@@ -166,7 +166,7 @@ def printed(table: Table, width: int) -> list[str]:
     return console.export_text().splitlines()
 
 
-def test_a_table_shows_repeated_cells_once_and_divides_no_word_that_fits() -> None:
+def test_a_table_shows_repeated_cells_once_and_numbers_to_the_right() -> None:
     lines = printed(RESULTS, 55)
     assert lines[0].strip() == "Results"
     rows = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
@@ -176,6 +176,14 @@ def test_a_table_shows_repeated_cells_once_and_divides_no_word_that_fits() -> No
     assert rows[2][3].strip() == r"[red]lower bound\x1b"
     assert lines[-3].startswith("├")  # a rule between the groups
     assert max(map(len, lines)) <= 55
+
+
+def test_a_table_divides_no_word_if_all_fit_side_by_side() -> None:
+    table = Table("", ["training", "run", "verdict"], [["a b c d e f g", "t u v w x y z", "not converged"]])
+    lines = printed(table, 30)
+    assert max(map(len, lines)) == 30
+    assert any("training" in line for line in lines)
+    assert any("converged" in line for line in lines)
 
 
 def test_a_table_that_does_not_fit_loses_no_character() -> None:
