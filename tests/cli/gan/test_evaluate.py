@@ -478,9 +478,9 @@ def test_history_counts_attempts_with_their_reasons(
     ]
     assert not result["shipped"]
     shown = ex3("gan", "history", "--dataset", "digits").stdout
-    assert "33% (6% to 79%)" in shown
-    assert "Convergence requires label agreement ≥ 0.90 and coverage ≥ 0.70 (dcgan)." in shown
-    assert "fid 3.25" in shown
+    assert "33 (6 to 79)" in shown
+    assert "Convergence requires label agreement ≥ 0.90 and coverage ≥ 0.70 (DCGAN)." in shown
+    assert "FID 3.2500" in shown
     record = store.open("gan/digits/history/0001-attempts")
     assert record.read_json("history.json") == said
     assert {"figures/failures.png", "figures/failures.svg"} <= set(record.manifest.files)
@@ -615,7 +615,7 @@ def test_correlate_has_a_row_for_each_training(ex3: Callable[..., Any], judged: 
     assert rows[0]["course"]["fid"][0] > 0
     shown = ex3("gan", "correlate", "wgan/0001-quick", "wgan/0001-quick", *where)
     assert shown.exit_code == 0
-    assert "too few evaluations" in shown.stdout
+    assert "too few or" in shown.stdout
     assert "figures/correlation.svg" in shown.stdout
     assert shown.stdout.split("wrote")[0].count("gan/digits/wgan") == 1
 
@@ -629,7 +629,7 @@ def test_of_the_shipped_ones_correlate_takes_the_default_ones_and_the_papers(ex3
         f"reference/gan/fashion-mnist/{kind}/narrow" for kind in BUNDLED
     ]
     (row, *_) = document["trainings"]
-    assert f"lowest at {row['lowest']['iteration']:,}" in ex3("gan", "correlate", "--preset", "narrow").stdout
+    assert f"at {row['lowest']['iteration']:,}" in ex3("gan", "correlate", "--preset", "narrow").stdout
 
 
 def test_a_training_without_evaluations_is_left_out(
