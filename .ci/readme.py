@@ -240,7 +240,7 @@ def bundled_runs() -> Table:
     """Each bundled run with the command line that made it."""
     reference = reference_folder()
     store = Store(Path("artifacts"), reference)
-    runs = store.scan(bundled=True).sound().runs
+    runs = store.scan(bundled=True).require_undamaged().runs
     rows = [
         [
             f"`{run.path.relative_to(reference).as_posix()}`",

@@ -1,8 +1,7 @@
 """GAN and WGAN losses, gradient penalty and weight clipping.
 
 Goodfellow et al. 2014 (arXiv 1406.2661), Mao et al. 2017 (1611.04076), Arjovsky et al. 2017 (1701.07875),
-Gulrajani et al. 2017
-(1704.00028).
+Gulrajani et al. 2017 (1704.00028).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +28,7 @@ class NonSaturating:
     """Goodfellow et al. 2014 (arXiv 1406.2661), section 3: the generator maximises log D(G(z))."""
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """−E[log D(x)] − E[log(1 − D(G(z)))], in nats; 2·log 2 where D cannot tell."""
+        """−E[log D(x)] − E[log(1 − D(G(z)))], in nats; 2·log 2 for D = ½."""
         return F.softplus(-real).mean() + F.softplus(fake).mean()
 
     def generator_loss(self, fake: Tensor) -> Tensor:
@@ -53,7 +52,7 @@ class Wasserstein:
     """Arjovsky et al. 2017 (arXiv 1701.07875), equations 2 and 3: the critic's gap estimates the
     Wasserstein-1 distance.
 
-    It does so as far as the critic is 1-Lipschitz, which clipping or the gradient penalty must see to.
+    The estimate requires a 1-Lipschitz critic, which weight clipping or the gradient penalty enforces.
     """
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -89,8 +88,8 @@ def gradient_penalty(
 
     Parameters
     ----------
-    critic : maps (B, …) samples to B scores, in any shape; anything it is conditioned on is bound beforehand.
-    real, fake : (B, …) samples of one shape; no gradient flows back into them.
+    critic : maps (B, …) samples to B scores, in any shape; bind its conditions (labels) beforehand.
+    real, fake : (B, …) samples of equal shape; they receive no gradient.
     generator : draws the B positions on the segments; they are drawn on its device.
     weight : λ of the paper.
 

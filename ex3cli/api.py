@@ -59,7 +59,7 @@ Images = NDArray[np.uint8]
 class Generator:
     """A trained generator.
 
-    run : the run that it comes from; `run.manifest` says how it was made.
+    run : the run that it comes from; `run.manifest` records how it was trained.
     network : the averaged weights as a torch module, in evaluation mode.
     class_names : of its data set, by class number.
     """

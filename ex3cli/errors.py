@@ -1,4 +1,4 @@
-"""What can go wrong, said to a person: one line of cause, one line of remedy, one exit code."""
+"""Errors for the user: one line of cause, one line of remedy, and an exit code."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,8 +9,8 @@ class Ex3Error(Exception):
 
     Parameters
     ----------
-    cause : what is wrong, naming the value, file or argument at fault.
-    remedy : what to do about it, a command where there is one.
+    cause : the problem, with the invalid value, file or argument.
+    remedy : the solution, if possible a command.
     """
 
     exit_code = 1
@@ -22,7 +22,7 @@ class Ex3Error(Exception):
 
 
 class UsageError(Ex3Error):
-    """An argument that makes no sense (exit code 2)."""
+    """An invalid argument (exit code 2)."""
 
     exit_code = 2
 
@@ -40,7 +40,7 @@ class ArtifactError(Ex3Error):
 
 
 class MissingRunError(ArtifactError):
-    """A run that nobody has made: none is damaged."""
+    """A missing run, in a category without damaged runs."""
 
 
 class NotConvergedError(Ex3Error):
@@ -60,7 +60,7 @@ class InterruptedTrainingError(Ex3Error):
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Say which of the known names was probably meant, else list them all."""
+    """The closest known name as a question, or else the list of all names."""
     names = sorted(known)
     lowered = {name.lower(): name for name in names}
     close = get_close_matches(given.lower(), lowered, n=1, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""What all commands share: options, configuration, result, errors and exit codes."""
+"""The common part of all commands: options, configuration, result, errors and exit codes."""
 
 import ast
 import contextlib

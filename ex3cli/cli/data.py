@@ -70,7 +70,7 @@ def verify(
 ) -> Result:
     """Check each file against the published SHA-256. A mismatch exits with code 3.
 
-    Without NAME, kmnist, qmnist and emnist are left out if none of their files is there.
+    Without NAME, kmnist, qmnist and emnist are skipped if none of their files exists.
     """
     from rich.table import Table
     from rich.text import Text
@@ -84,7 +84,7 @@ def verify(
     root = context.data or registry.DEFAULT_ROOT
     for each in [name] if name else [each for each in registry.names() if not registry.is_absent(each, root)]:
         conditions = registry.verify(each, root)
-        if wrong := registry.complaint(each, conditions, root):
+        if wrong := registry.describe_defects(each, conditions, root):
             bad[each] = wrong
         files = {found.file: found.condition for found in conditions}
         results.append({"dataset": each, "ok": not wrong, "files": files})

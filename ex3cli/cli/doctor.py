@@ -107,7 +107,7 @@ def _data(root: Path | None) -> Iterator[Finding]:
         if registry.is_absent(name, root):
             continue
         conditions = registry.verify(name, root)
-        wrong = registry.complaint(name, conditions, root)
+        wrong = registry.describe_defects(name, conditions, root)
         detail = wrong or f"{len(conditions)} files verified" if conditions else "included in scikit-learn"
         remedy = f"ex3 data fetch {name}, or give --data FOLDER" if wrong else ""
         yield Finding(f"data {name}", not wrong, detail, remedy)

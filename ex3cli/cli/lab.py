@@ -162,13 +162,13 @@ def draw(
     context: Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[PRESET]", help="Preset on the canvas.", show_default="an empty canvas"),
+        typer.Argument(metavar="[PRESET]", help="Preset to load.", show_default="an empty canvas"),
     ] = None,
     points: Annotated[
         Path | None,
-        typer.Option(help="File on the canvas: a drawing (PNG) or points.", rich_help_panel="Input"),
+        typer.Option(help="Points (CSV, JSON) or drawing (PNG) to load.", rich_help_panel="Input"),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 selects a free one.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> Result:
     """Draw a distribution in the browser and watch a GAN learn it.

@@ -1,4 +1,4 @@
-"""The processes of `ex3 lab draw`: the server here, the training in a process of its own."""
+"""`ex3 lab draw`: the server runs in this process, the training in a subprocess."""
 
 import signal
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def live_server(context: Context, canvas: Mapping[str, Any] | None, port: int) -
 
 
 def serve_trainer(connection: Connection, artifacts: Path) -> None:
-    """Train for a page until it is gone; the function of the training's process."""
+    """Entry point of the training process: train for a page until it disconnects."""
     from ex3cli.lab.live.process import serve_page
 
     serve_page(connection, partial(save_run, artifacts))
@@ -52,7 +52,7 @@ def save_run(artifacts: Path, setup: "Setup", report: Callable[[int], bool]) -> 
 
     Parameters
     ----------
-    report : called with the epoch after each evaluation; returns whether to go on.
+    report : called with the epoch after each evaluation; returns whether to continue.
     """
     import typer
 

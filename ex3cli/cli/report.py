@@ -1,4 +1,4 @@
-"""`ex3 report`: a page and a PDF to hand in, from what the artifacts folder holds."""
+"""`ex3 report`: an HTML page and a PDF of the results in the artifacts folder."""
 
 import shlex
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 PAGE, PDF, SOURCE = "index.html", "report.pdf", "source"
-OPENING, CONTENT, FIRST = "Title page", "Content", "Before or instead"
+OPENING, CONTENT, FIRST = "Title page", "Content", "Actions"
 
 
 def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
@@ -41,21 +41,28 @@ def report(
     context: Context,
     author: Annotated[
         list[str] | None,
-        _option("Who hands it in: name, ID. Repeatable; remembered.", OPENING, metavar="TEXT"),
+        _option("Author's name and ID. Repeatable; stored for later reports.", OPENING, metavar="TEXT"),
     ] = None,
     title: Annotated[
         str | None,
-        _option("Title; remembered.", OPENING, metavar="TEXT", show_default="what the exercise is about"),
+        _option(
+            "Title; stored for later reports.",
+            OPENING,
+            metavar="TEXT",
+            show_default="what the exercise is about",
+        ),
     ] = None,
-    course: Annotated[str | None, _option("Course; remembered.", OPENING, metavar="TEXT")] = None,
+    course: Annotated[
+        str | None, _option("Course; stored for later reports.", OPENING, metavar="TEXT")
+    ] = None,
     link: Annotated[
         list[str] | None,
-        _option("Address of code or weights. Repeatable; remembered.", OPENING, metavar="URL"),
+        _option("URL of code or weights. Repeatable; stored for later reports.", OPENING, metavar="URL"),
     ] = None,
     questions: Annotated[
         str | None,
         _option(
-            "Sections to write, in this order, separated by commas; remembered.",
+            "Sections in this order, separated by commas; stored for later reports.",
             CONTENT,
             metavar="NAMES",
             show_default="distances,costs,lab,few-labels,gans,decisions",
@@ -63,27 +70,28 @@ def report(
     ] = None,
     attach: Annotated[
         list[Path] | None,
-        _option("A picture for the section `lab`. Repeatable; remembered.", CONTENT, metavar="FILE"),
+        _option("Image for section `lab`. Repeatable; stored for later reports.", CONTENT, metavar="FILE"),
     ] = None,
     caption: Annotated[
-        list[str] | None, _option("Caption of each attached picture.", CONTENT, metavar="TEXT")
+        list[str] | None, _option("Caption of each attached image.", CONTENT, metavar="TEXT")
     ] = None,
     short: Annotated[
-        bool, _option("Leave the PDF's appendix out (how each result was made).", CONTENT, "--short")
+        bool, _option("Omit the PDF's appendix (how each result was computed).", CONTENT, "--short")
     ] = False,
     from_source: Annotated[
-        bool, _option("Only compile source/report.typ again, after you edited it.", FIRST, "--from-source")
+        bool, _option("Only recompile the edited source/report.typ.", FIRST, "--from-source")
     ] = False,
     make: Annotated[
-        bool, _option("First make what is missing and takes only minutes.", FIRST, "--make")
+        bool, _option("First compute missing results that take only minutes.", FIRST, "--make")
     ] = False,
     missing: Annotated[
-        bool, _option("Write nothing: list the commands that make what is missing.", FIRST, "--missing")
+        bool, _option("Only list the commands that compute missing results.", FIRST, "--missing")
     ] = False,
 ) -> Result:
-    """Write a page and a PDF with every answer, from your runs and the bundled ones; name what is missing.
+    """Write a page and a PDF with all answers, from your runs or the bundled ones; list missing results.
 
-    The PDF is compiled from source/report.typ: change a sentence there, then run `ex3 report --from-source`.
+    The PDF is compiled from source/report.typ. To change its text, edit this file and run
+    `ex3 report --from-source`.
     """
     from ex3cli.report import cover
     from ex3cli.report.assembly import assemble
@@ -143,7 +151,7 @@ def report(
 
 
 def _compile(folder: Path) -> Result:
-    """The PDF of the source as it is now."""
+    """Compile the current source into the PDF."""
     from ex3cli.report.typeset import SOURCE as FILE
     from ex3cli.report.typeset import compile_pdf
     from ex3cli.runs.files import write_atomically
@@ -154,7 +162,7 @@ def _compile(folder: Path) -> Result:
 
 
 def _record(folder: Path, written: dict[str, bytes], **how: Any) -> None:
-    """Write the digests of what was written beside it, for `ex3 grade`; the page's stay where it was not."""
+    """Write the digests of the files for `ex3 grade`; keep the page's digest if only the PDF is new."""
     from ex3cli.report import digests
     from ex3cli.report.typeset import SOURCE as FILE
     from ex3cli.runs.files import write_atomically
@@ -172,9 +180,7 @@ def _record(folder: Path, written: dict[str, bytes], **how: Any) -> None:
 
 
 def _problem(made: "Report", damaged: dict[str, str], failed: list[str]) -> ArtifactError | None:
-    """Damage is exit code 4, though the page is written: it names the gap, and no script must take it for
-    complete.
-    """
+    """The error (exit code 4) for a written report that lacks damaged runs or failed results."""
     causes = list(dict.fromkeys([*damaged.values(), *(gap.why for gap in made.gaps if gap.damaged)]))
     if causes:
         return ArtifactError(
@@ -188,9 +194,7 @@ def _problem(made: "Report", damaged: dict[str, str], failed: list[str]) -> Arti
 
 
 def _commands(context: Context, gaps: "list[MissingResult]") -> list[str]:
-    """What a script runs next, a command a line; what takes a data set or hours, or is damaged, is
-    only told.
-    """
+    """The commands for missing results, one per line. For damaged or slow results, only print a note."""
     for gap in gaps:
         if gap.damaged:
             context.note(f"{gap.state}: {gap.command}")
@@ -200,9 +204,7 @@ def _commands(context: Context, gaps: "list[MissingResult]") -> list[str]:
 
 
 def own_command() -> list[str]:
-    """The words that start this ex3 from where it lies, in a process that imports nothing from the working
-    folder.
-    """
+    """The command line that starts this copy of ex3, without modules from the working folder."""
     import sys
 
     import ex3cli
@@ -212,7 +214,7 @@ def own_command() -> list[str]:
 
 
 def _succeeds(context: Context, words: str) -> bool:
-    """Run one command in a process of its own, as a person would; its tables go where this one's do."""
+    """Run one command in a subprocess; its tables go to the same output."""
     import subprocess
     import sys
 

@@ -47,7 +47,7 @@ Into = Annotated[
     typer.Option(
         parser=folder,
         metavar="FOLDER",
-        help="Folder in which to keep the repeated runs.",
+        help="Folder for the repeated runs.",
         rich_help_panel="Output",
         show_default="a temporary folder",
     ),

@@ -131,7 +131,7 @@ def follow_up(context: Context, *words: str) -> str:
 
 
 def _resume_words(command: str, run: Run) -> list[str]:
-    """The words that go on with a run; a path of the user's own images is given again."""
+    """The arguments that resume a run, with the path of the user's own images if it has one."""
     path = word_after("--dataset", run.manifest.argv)
     own_data = ["--dataset", path] if path is not None and is_path(path) else []
     return ["ex3", *command.split(), "--resume", str(run.path), *own_data]

@@ -294,7 +294,7 @@ def export(
     run: RunArgument,
     to: Annotated[
         str,
-        typer.Option(help="tensorboard, csv, wandb-offline or mlflow.", rich_help_panel="Output"),
+        typer.Option(help="Target: tensorboard, csv, wandb-offline or mlflow.", rich_help_panel="Output"),
     ],
     output: Annotated[
         Path | None,
@@ -307,7 +307,7 @@ def export(
 ) -> Result:
     """Export the curves and images of a run, at their steps, to a tracker or to CSV.
 
-    All but csv require the extra of that name: pip install 'ex3cli\\[tensorboard]'.
+    Each target except csv requires its extra, for example: pip install 'ex3cli\\[tensorboard]'.
     """
     from ex3cli.errors import ArtifactError, UsageError, did_you_mean
     from ex3cli.runs.export import EXTRAS, SHARED, WRITERS, contents_of

@@ -126,7 +126,7 @@ def evaluate(context: Context) -> Result:
     from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
     from ex3cli.vae.features import config_of
-    from ex3cli.vae.few_labels.compare import recipe_of
+    from ex3cli.vae.few_labels.compare import preset_of
     from ex3cli.vae.few_labels.evaluate import evaluate_run, rows, selection
 
     registry.spec(context.dataset)
@@ -139,7 +139,7 @@ def evaluate(context: Context) -> Result:
     document = {
         "dataset": context.dataset,
         "run": trained.name,
-        "preset": recipe_of(config_of(trained)),
+        "preset": preset_of(config_of(trained)),
         "features": evaluation.features,
         "computed": evaluation.computed,
         "transductive": context.config.transductive,

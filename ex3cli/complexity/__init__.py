@@ -1,3 +1,1 @@
-"""`ex3 complexity`: what an LSTM layer and a Transformer layer cost: operations counted, time and memory
-measured.
-"""
+"""`ex3 complexity`: the cost of an LSTM layer and a Transformer layer: operations, time and memory."""

@@ -1,4 +1,4 @@
-"""Run `ex3 complexity`: count, time, fit, and write the files of the run."""
+"""Run `ex3 complexity`: count operations, measure times, fit slopes, and write the run folder."""
 
 from dataclasses import asdict
 from itertools import product
@@ -29,7 +29,7 @@ LONGEST_ALLOCATED = 4096
 
 
 def run_analysis(config: ComplexityConfig, run: Run, seed: int, progress: Progress) -> Analysis:
-    """Count, time and fit, and write tables and figures into the run folder."""
+    """Count operations, measure times and fit slopes; write tables and figures into the run folder."""
     analysis = analyse(config, seed, progress)
     _write(analysis, run)
     return analysis
@@ -96,7 +96,7 @@ def fit_all(config: ComplexityConfig, times: Times, seed: int) -> list[Fit]:
 
 
 def crossing_of(config: ComplexityConfig, times: Times, direction: str, seed: int) -> Crossing | None:
-    """Where attention's N²·d term takes as long as the LSTM; None where it never does."""
+    """The size at which attention's N²·d term takes as long as the LSTM; None without such a size."""
     sizes, rising = series(config, times, "attention", direction, "length")
     others, steady = series(config, times, "lstm", direction, "length")
     shared = min(len(sizes), len(others))

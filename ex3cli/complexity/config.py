@@ -11,14 +11,14 @@ class ComplexityConfig(Config):
 
     max_length: int = option(
         4096,
-        "Longest sequence N; seven lengths are measured, each half the next.",
+        "Longest sequence N; seven lengths are measured, in steps of 2×.",
         minimum=64,
         maximum=65536,
     )
     width: int = option(64, "Model width d while N varies.", minimum=4, maximum=4096)
     max_width: int = option(
         512,
-        "Largest model width d; five widths are measured, each half the next.",
+        "Largest model width d; five widths are measured, in steps of 2×.",
         minimum=64,
         maximum=8192,
     )

@@ -10,7 +10,7 @@ RESAMPLES = 1000
 FARTHEST = float(np.log(1000))
 """Maximum extrapolation of a crossing beyond the largest size, in log size."""
 TOLERANCE = 0.15
-"""Maximum difference between a measured slope and the slope of the operations, if they agree."""
+"""Maximum difference at which a measured slope agrees with the slope of the operation counts."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def fit_slope(
 def find_crossing(
     sizes: tuple[int, ...], rising: Array, steady: Array, generator: np.random.Generator
 ) -> Crossing | None:
-    """Where the rising curve overtakes the steady one, between two sizes or extrapolated by the last slopes.
+    """The size at which the rising curve overtakes the steady one, interpolated, or extrapolated at the end.
 
     None if the rising curve starts above, does not rise faster, or crosses beyond 1,000 times the largest
     size.

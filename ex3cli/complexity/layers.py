@@ -47,9 +47,9 @@ class FusedAttention(WrittenOutAttention):
 
 
 class WrittenOutTransformer(nn.Module):
-    """A Transformer encoder layer: self-attention and a feed-forward network of width 4d (Vaswani et al.
+    """A Transformer encoder layer: self-attention and a feed-forward network of width 4d.
 
-    2017).
+    Source: Vaswani et al. 2017.
     """
 
     def __init__(self, width: int) -> None:

@@ -56,7 +56,7 @@ class Fit:
 class Analysis:
     """All results of one command; `times` lacks sizes that are too slow for the time budget.
 
-    crossings : by direction, where attention's N²·d term takes as long as the LSTM; None if it never does.
+    crossings : by direction, the size at which attention's N²·d term takes as long as the LSTM; None without.
     depths : by layer, (length, number of sequential matrix products).
     """
 

@@ -1,4 +1,4 @@
-"""Wall-clock times by torch.utils.benchmark, in rounds, so that a disturbance affects all points equally."""
+"""Wall-clock times by torch.utils.benchmark, in rounds, so that other processes slow all points equally."""
 
 import logging
 import math
@@ -57,7 +57,7 @@ def measure(
             timer = make_timer("run()", globals={"run": runner(point, seed)}, num_threads=threads)
             timer.timeit(1)  # the first run allocates and compiles
             single[point] = timer.timeit(1).median
-            if single[point] > time_budget / 15:  # perhaps the machine was busy
+            if single[point] > time_budget / 15:  # repeated: another process may have slowed it
                 single[point] = timer.timeit(1).median
             timers[point] = timer, max(1, math.ceil(SHORTEST_BLOCK / single[point]))
         progress.advance()

@@ -1,1 +1,1 @@
-"""Images and labels: which data sets there are, fetching, verifying, balanced draws."""
+"""Images and labels: registry, download and verification of data sets, and balanced draws."""

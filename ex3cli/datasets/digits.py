@@ -1,4 +1,4 @@
-"""scikit-learn's digits, brought to the size of the others, the same to the last bit on every machine."""
+"""scikit-learn's digits, enlarged to 28×28; the result is bit-identical on every machine."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,8 @@ Split = tuple[NDArray[np.uint8], NDArray[np.int64]]  # images (N, 28, 28), label
 def load_enlarged() -> tuple[Split, Split]:
     """The 1,797 digits as a training and a test split.
 
-    Every sixth image of each class, beginning with its first, is a test image: 304 of them, a split without a
-    draw.
+    Every sixth image of each class, beginning with its first, is a test image. The split has 304 test images
+    and no randomness.
     """
     from sklearn.datasets import load_digits
 
@@ -27,10 +27,9 @@ def enlarge(sixteenths: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Images (N, 8, 8) of 0 to 16 as (N, 28, 28) of 0 to 255: 24×24 by bilinear interpolation, in a black
     border of 2.
 
-    Whole numbers throughout: one result in 27 is exactly a half, which floating point rounds by the luck of
-    its order of
-    operations (single and double precision differ in 2.6% of the pixels), and a seed would not mean the same
-    everywhere.
+    The computation uses integers. One result in 27 is exactly a half, and floating-point rounding depends on
+    the order of operations: single and double precision differ in 2.6 % of the pixels. Then the result of
+    a seed would depend on the machine.
     """
     thirds = _bilinear_thirds(size=8)  # (24, 8)
     ninths = thirds @ sixteenths @ thirds.T  # (N, 24, 24), in units of 1/9 of 1/16
@@ -39,8 +38,8 @@ def enlarge(sixteenths: NDArray[np.int64]) -> NDArray[np.uint8]:
 
 
 def _bilinear_thirds(size: int) -> NDArray[np.int64]:
-    """Weights (3·size, size), in thirds, that enlarge a line of pixels threefold; the outermost pixels are
-    held.
+    """Weights (3·size, size), in thirds, that enlarge a row of pixels by 3, with border pixels
+    replicated.
     """
     weights = np.zeros((3 * size, size), dtype=np.int64)
     for pixel in range(size):

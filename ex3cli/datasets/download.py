@@ -1,6 +1,4 @@
-"""Fetching a data set: torchvision knows the mirrors and downloads; what it brought is verified before it is
-believed.
-"""
+"""Download of a data set from torchvision's mirrors. Each file is verified before use."""
 
 import contextlib
 import gzip
@@ -20,22 +18,21 @@ from ex3cli.runs import files
 from ex3cli.runs.files import advice, write_atomically
 
 SILENCE_SECONDS = 60.0
-"""A mirror that says nothing for so long is given up; torchvision itself would wait for ever."""
+"""Socket timeout of a download; torchvision sets none."""
 
-BY_HAND = "copy the files from a another machine and set --data to their folder, or use --dataset digits"
+BY_HAND = "copy the files from another machine and set --data to their folder, or use --dataset digits"
 
 
 def fetch(name: str, root: Path | None = None, tell: Callable[[str], None] | None = None) -> Path | None:
-    """Bring the files of a data set that are not there, or not right, into `root` (None means ./data); return
-    their folder.
+    """Download the missing and damaged files of a data set into `root` (None means ./data); return their
+    folder.
 
-    A `.gz` that lies beside them is unpacked instead of downloaded. A file takes its place in one step and
-    only with the
-    published content, so that a failure or a kill at any moment leaves what was there.
+    If a `.gz` of a file exists, it is decompressed instead of downloaded. Each file is verified and then
+    replaced atomically, so a failure or a kill leaves the old file.
 
     Parameters
     ----------
-    tell : gets a line for every file that is brought; None also silences torchvision's own bar on stderr.
+    tell : called with a line for each fetched file; None also hides torchvision's progress bar.
 
     Returns
     -------
@@ -43,9 +40,9 @@ def fetch(name: str, root: Path | None = None, tell: Callable[[str], None] | Non
 
     Raises
     ------
-    UsageError : an unknown name. DataError : torchvision cannot be imported, no mirror answered, what came is
-        not the
-    published content, or the folder cannot be written.
+    UsageError : the name is unknown.
+    DataError : torchvision cannot be imported, no mirror answers, a checksum differs, or the folder cannot be
+        written.
     """
     chosen = spec(name)
     if not chosen.digests:
@@ -54,16 +51,16 @@ def fetch(name: str, root: Path | None = None, tell: Callable[[str], None] | Non
     folder = base / chosen.folder
     for found in verify(name, base):
         if found.condition != "ok":
-            _bring(chosen, folder, found.file, tell)
+            _fetch_file(chosen, folder, found.file, tell)
     return folder
 
 
-def _bring(chosen: Spec, folder: Path, file: str, tell: Callable[[str], None] | None) -> None:
-    """Put one file in its place, from the `.gz` beside it or from a mirror."""
+def _fetch_file(chosen: Spec, folder: Path, file: str, tell: Callable[[str], None] | None) -> None:
+    """Write one file, from the `.gz` beside it or from a mirror."""
     expected, say = chosen.digests[file], tell or (lambda _: None)
     try:
         content = None if is_archive(file) else _unpacked(folder / f"{file}.gz")
-        if content is not None and _right(content, expected):
+        if content is not None and _matches_digest(content, expected):
             say(f"unpacking {folder / file}.gz")
         else:
             say(f"downloading {folder / file}")
@@ -93,12 +90,12 @@ def _unpacked(archive: Path) -> bytes | None:
         return None
 
 
-def _right(content: bytes, expected: str) -> bool:
+def _matches_digest(content: bytes, expected: str) -> bool:
     return hashlib.sha256(content).hexdigest() == expected
 
 
 def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> bytes:
-    """The content of `file` from the first mirror that serves what was published.
+    """The content of `file` from the first mirror that serves the published content.
 
     Raises
     ------
@@ -120,9 +117,12 @@ def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> bytes:
         mirrors[:0] = [(mirror, dict(known.resources)[archive.name]) for mirror in known.mirrors]
     failures = []
     for mirror, md5 in mirrors:
-        archive.unlink(missing_ok=True)  # of the mirror before
+        archive.unlink(missing_ok=True)  # from the previous mirror
         try:
-            with _patience(), contextlib.nullcontext() if bar else contextlib.redirect_stderr(io.StringIO()):
+            with (
+                _socket_timeout(),
+                contextlib.nullcontext() if bar else contextlib.redirect_stderr(io.StringIO()),
+            ):
                 download_url(f"{mirror}{archive.name}", str(archive.parent), archive.name, md5=md5)
         except (
             Exception
@@ -130,7 +130,7 @@ def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> bytes:
             failures.append(f"{mirror}: {_first_line(error)}")
             continue
         content = archive.read_bytes() if is_archive(file) else _unpacked(archive)
-        if content is not None and _right(content, chosen.digests[file]):
+        if content is not None and _matches_digest(content, chosen.digests[file]):
             return content
         failures.append(f"{mirror}: other content than published")
     raise DataError(
@@ -140,8 +140,8 @@ def _download(chosen: Spec, file: str, scratch: Path, *, bar: bool) -> bytes:
 
 
 @contextlib.contextmanager
-def _patience() -> Iterator[None]:
-    """A time limit on sockets that are opened without one."""
+def _socket_timeout() -> Iterator[None]:
+    """Set a default timeout for sockets."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SILENCE_SECONDS)
     try:

@@ -1,4 +1,4 @@
-"""The idx files of MNIST and its successors, read only when their content is the expected one."""
+"""The idx files of MNIST and its successors; only verified content is read."""
 
 import gzip
 import hashlib
@@ -25,7 +25,7 @@ TYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype(np.uint8), 0x0C: np.dtype(">i4
 
 @dataclass(frozen=True)
 class Condition:
-    """What `examine` found: `condition` is "ok", "missing", "truncated", "altered" or "unreadable"."""
+    """The condition of a file: "ok", "missing", "truncated", "altered" or "unreadable"."""
 
     file: str
     condition: str
@@ -70,7 +70,7 @@ def _unpacked(content: bytes, file: str, member: str) -> bytes:
 
 
 def examine(path: Path, expected: str) -> Condition:
-    """Say what state a file is in, without raising."""
+    """The condition of a file; raises no error."""
     try:
         content = _read(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -85,7 +85,7 @@ def examine(path: Path, expected: str) -> Condition:
 
 
 def _read(path: Path) -> bytes | None:
-    """What a file holds; None of one that is larger than any published."""
+    """A file's bytes; None if it is larger than all published files."""
     limit = LARGEST_ZIP if path.suffix == ".zip" else LARGEST
     return None if files.size_of(path) > limit else files.read(path, limit)
 
@@ -96,8 +96,7 @@ def parse(content: bytes) -> NDArray[Any]:
 
     Raises
     ------
-    ValueError : the header is not one of unsigned bytes or of integers, or the length is not what it
-        announces.
+    ValueError : the header has another type than unsigned bytes or integers, or the length contradicts it.
     """
     shape = _announced_shape(content)
     if shape is None or len(content) != _announced_length(content, shape):
@@ -125,7 +124,7 @@ def _begins_like_idx(content: bytes) -> bool:
 
 
 def _is_truncated(content: bytes) -> bool:
-    """Whether it begins like an idx file and ends before what it announces."""
+    """Whether the content begins like an idx file but is shorter than its header requires."""
     if not _begins_like_idx(content):
         return False
     shape = _announced_shape(content)

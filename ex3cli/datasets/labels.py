@@ -1,4 +1,4 @@
-"""A class by its name or number, however a person spells it."""
+"""Parse the name or number of a class in any common spelling."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from ex3cli.errors import UsageError
 
 
 def parse_label(text: str, class_names: Sequence[str]) -> int:
-    """The class that `text` means: a number, a name, a part of one ("T-shirt" of "T-shirt/top") or a word
-    that only one has
-    ("boot"); case, blanks, hyphens and a plural s do not matter. A number is taken as it stands: -9 is not 9.
+    """The class for `text`: a number, a name, a part of a name ("T-shirt" of "T-shirt/top") or a word of only
+    one name ("boot"). Case, blanks, hyphens and a plural s are ignored. A number must match exactly, with its
+    sign.
 
     Raises
     ------
-    UsageError : it means none, or several; the remedy lists the classes, and says which was probably meant.
+    UsageError : no class or several classes match; the remedy has the classes and the closest match.
     """
     numbers = {str(index): index for index in range(len(class_names))}
     if text.strip() in numbers:

@@ -38,7 +38,7 @@ class OwnData:
     class_names : the subfolders' names, or the .npz file's `class_names`, or else its numbers.
     train_images, test_images : (N, 28, 28) uint8.
     train_labels, test_labels : (N,) int64.
-    digests : what was read → SHA-256.
+    digests : file → SHA-256.
     notes : how images were converted and split, and whether classes differ much in size.
     """
 
@@ -246,7 +246,7 @@ def _checked(
     *,
     converted: bool,
 ) -> OwnData:
-    """The data set, with what is wrong refused and what is unusual noted."""
+    """The validated data set, with notes on unusual properties."""
     train_images, train_labels, test_images, test_labels = arrays
     for images, labels, part in (
         (train_images, train_labels, "training"),

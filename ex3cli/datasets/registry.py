@@ -1,4 +1,4 @@
-"""The data sets that ex3 knows, and loading them as one tensor each."""
+"""The registry of data sets, and loading of a data set into memory."""
 
 import hashlib
 import string
@@ -30,7 +30,7 @@ class Spec:
     mirrors : addresses, ending with a slash, to which the name of a file is appended; `data fetch` tries
         torchvision's own mirrors of an uncompressed file first.
     transposed : whether images are stored column by column.
-    is_extra : whether the exercise does without it, so that its absence is no finding.
+    is_extra : whether the exercise does not use the data set; its absence is not reported.
     """
 
     name: str
@@ -207,7 +207,7 @@ def spec(name: str) -> Spec:
 
     Raises
     ------
-    UsageError : there is none; the remedy says which was probably meant.
+    UsageError : the name is unknown; the remedy has the closest match.
     """
     if name in _OWN:
         return _OWN[name][0]
@@ -247,7 +247,7 @@ def register_own(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def load(name: str, root: Path | None = None) -> ImageDataset:
-    """Load a data set whole, each file verified by the SHA-256 of the very bytes that are parsed.
+    """Load a data set. The SHA-256 of each file is checked on the bytes that are parsed.
 
     Parameters
     ----------
@@ -289,7 +289,7 @@ def _arrays(chosen: Spec, folder: Path) -> list[NDArray[Any]]:
 
 
 def is_absent(name: str, root: Path | None = None) -> bool:
-    """Whether a data set is not needed by the exercise, and none of its files is there."""
+    """Whether a data set is extra and none of its files exists."""
     chosen = spec(name)
     folder = (root or DEFAULT_ROOT) / chosen.folder
     return chosen.is_extra and not any((folder / file).exists() for file in chosen.digests)
@@ -302,8 +302,8 @@ def verify(name: str, root: Path | None = None) -> list[Condition]:
     return [examine(folder / file, expected) for file, expected in chosen.digests.items()]
 
 
-def complaint(name: str, conditions: Sequence[Condition], root: Path | None = None) -> str:
-    """What is wrong with a data set's files and where they were looked for, in words; empty if nothing is."""
+def describe_defects(name: str, conditions: Sequence[Condition], root: Path | None = None) -> str:
+    """A description of the defects of a data set's files, with their folder; empty without defects."""
     base = root or DEFAULT_ROOT
     folder = base / spec(name).folder
     wrong: dict[str, list[str]] = {}
@@ -326,9 +326,7 @@ def _remedy(name: str) -> str:
 
 
 def _digits(chosen: Spec) -> ImageDataset:
-    """The digits have no file to name in a manifest: their digest is of the images and labels as they are
-    used.
-    """
+    """The digits of scikit-learn. Their digest covers images and labels, because they have no file."""
     from ex3cli.datasets.digits import load_enlarged
 
     arrays = [array for split in load_enlarged() for array in split]

@@ -1,4 +1,4 @@
-"""Balanced draws: which few images get a label."""
+"""Class-balanced draws of labeled images, and the validation split."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,14 @@ def stratified_sample(
 ) -> NDArray[np.int64]:
     """Draw `total` positions, the same number from each class.
 
-    Every (seed, draw) has one permutation of each class, and a larger draw extends a smaller one: the 600
-    labels of draw 3
-    contain its 100, so that a curve over N shows what labels add and not what another sample changes.
+    Each (seed, draw) has one permutation per class, so larger samples contain smaller ones: the 600 labels of
+    draw 3 contain its 100. A curve over N then shows the effect of more labels without that of resampling.
 
     Parameters
     ----------
     labels : int64 (N,), each image's class.
-    total : how many positions, a positive multiple of the number of classes.
-    seed, draw : name the draw; the same two give the same positions, whatever else was drawn before.
+    total : number of positions, a positive multiple of the number of classes.
+    seed, draw : determine the positions, independently of earlier draws.
     candidates : positions that may be drawn, each counted once; None means all.
 
     Returns
@@ -29,11 +28,11 @@ def stratified_sample(
 
     Raises
     ------
-    UsageError : a total that cannot be balanced, or is more than the classes hold; says the nearest that
-        work.
+    UsageError : the total is not a multiple of the number of classes, or too large; the remedy has the
+        nearest valid totals.
     """
     allowed = np.arange(len(labels)) if candidates is None else np.unique(candidates)
-    classes = np.unique(labels)  # all of them: a class without candidates is an error and not one class fewer
+    classes = np.unique(labels)  # of all labels, so that a class without candidates is an error
     members = [allowed[labels[allowed] == each] for each in classes]
     check_total(total, len(classes), min(len(each) for each in members))
     per_class = total // len(classes)
@@ -45,24 +44,21 @@ def stratified_sample(
 
 
 def validation_split(images: int) -> NDArray[np.int64]:
-    """Positions of the training images that recipes are chosen on: the last sixth, 50,000-59,999 of 60,000.
+    """Positions of the validation images: the last sixth of the training images, 50,000-59,999 of 60,000.
 
-    Their labels serve for that alone: no draw of an evaluation takes them, and they stand in for the test
-    set, which is read
-    for the final table only.
+    Their labels are used only to choose presets and hyperparameters. No draw of an evaluation contains them.
+    The test set is used only for the final table.
     """
     return np.arange(images - images // 6, images)
 
 
 def for_drawing(images: int) -> NDArray[np.int64]:
-    """Positions of the training images whose labels an evaluation may draw: all that are not kept for
-    choosing.
-    """
+    """Positions of the training images from which evaluations draw: all but the validation split."""
     return np.arange(images - images // 6)
 
 
 def check_total(total: int, classes: int, smallest_class: int) -> None:
-    """Refuse a number of labels that cannot be the same for every class."""
+    """Check that a number of labels can be balanced over the classes."""
     most = classes * smallest_class
     if total > most:
         raise UsageError(

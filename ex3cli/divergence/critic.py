@@ -27,7 +27,7 @@ class CriticResult:
 
     value : E_Q f − E_P f. W1 is the supremum over all f with slope ≤ 1.
     steepest : the largest ‖∇f‖ at points between the two samples; `value / steepest` is a lower bound of W1.
-    gradient : E_Q ∂f/∂x, the slope that a generator at Q would get; sign θ for the optimal critic.
+    gradient : E_Q ∂f/∂x, the gradient for a generator with distribution Q; sign θ for the optimal critic.
     bias : error of the optimal penalized critic, θ²/(2λu): see `softness`.
     n : held-out points of each distribution.
     curve : (step, value) during the training.
@@ -41,15 +41,12 @@ class CriticResult:
     curve: list[tuple[int, float]]
 
     def has_converged(self, theta: float) -> bool:
-        """Whether the value reaches 90 % of |θ| ≠ 0 with a slope of the right sign.
-
-        Otherwise it is too low.
-        """
+        """Whether the value reaches 90 % of |θ| ≠ 0 with a gradient of the correct sign."""
         return self.value >= (1 - CLOSE) * abs(theta) and self.gradient * theta > 0
 
 
 def softness(theta: float, weight: float, unit: float) -> float:
-    """By how much the optimal penalized critic's value exceeds |θ|.
+    """The bias of the optimal penalized critic: its value minus |θ|.
 
     In coordinates divided by `unit`, t = |θ|/unit, a slope s along x gives s·t − λ(s−1)². This is largest at
     s = 1 + t/2λ, where s·t = t + t²/2λ: |θ| + θ²/(2λ·unit) in the original coordinates.

@@ -199,7 +199,7 @@ def estimate_w(family: Family, p: Array, q: Array, theta: float) -> Estimates:
 
 
 def classifier_for(family: Family) -> tuple[Fit, str]:
-    """The classifier that contains the optimum for this family, so that the bound is tight, and its name."""
+    """The classifier whose function class contains the optimum, so that the bound is tight; and its name."""
     if isinstance(family, BoxLines):
         return fit_intervals, "intervals"
     return fit_logistic, "logistic"

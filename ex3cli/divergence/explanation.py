@@ -1,4 +1,4 @@
-"""What the numbers of `ex3 divergence` mean: why Wasserstein is better, and what follows for GANs."""
+"""Interpretation of `ex3 divergence`: the advantage of Wasserstein, and the consequences for GANs."""
 
 from collections.abc import Mapping
 

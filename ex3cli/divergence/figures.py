@@ -85,10 +85,7 @@ def _gradient(family: Family, name: str, theta: Any) -> Any:
 
 
 def _curve(axes: Axes, function: Callable[[Any], Any], breaks: list[float], reach: float, label: str) -> None:
-    """Draw a function between its breaks.
-
-    Open dots at limits that it does not take, closed dots at its values.
-    """
+    """Draw a function between its jumps: open dots mark one-sided limits, closed dots mark values."""
     inside = [point for point in breaks if abs(point) < reach]
     ends = [-reach, *inside, reach]
     tiny = 1e-9 * reach

@@ -65,7 +65,7 @@ class Study:
 
     @property
     def explanation(self) -> list[str]:
-        """What the numbers mean for GANs, in paragraphs."""
+        """The interpretation for GANs, in paragraphs."""
         critics = {result.theta: result.critic for result in self.results if result.critic is not None}
         return explain(
             self.family, {theta: critic for theta, critic in critics.items() if math.isfinite(critic.value)}

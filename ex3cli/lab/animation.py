@@ -24,16 +24,16 @@ COLD, MIDDLE, WARM = (
 def draw_frames(
     snapshots: Snapshots, real: Points, baseline: RealBaseline, *, title: str, modes: int
 ) -> list[Image.Image]:
-    """At most FRAMES pictures, the last one always among them: the square above, W so far in a strip below.
+    """At most FRAMES images, always with the last one: the unit square above a strip with the curve of W.
 
-    `modes` is how many the distribution has.
+    `modes` is the number of modes of the distribution.
     """
     chosen = np.unique(np.linspace(0, len(snapshots) - 1, min(FRAMES, len(snapshots))).round().astype(int))
     return [_frame(snapshots, real, baseline, int(index), title, modes) for index in chosen]
 
 
 def gif(frames: Sequence[Image.Image]) -> bytes:
-    """An endless GIF that rests on its last frame."""
+    """A looping GIF that shows its last frame longer."""
     out = io.BytesIO()
     small = [frame.quantize(96, dither=Image.Dither.NONE) for frame in frames]
     durations = [MILLISECONDS] * (len(small) - 1) + [2_000]
@@ -72,12 +72,12 @@ def _heat(heat: Array) -> Image.Image:
 
 def _pixels(points: NDArray[Any]) -> list[tuple[float, float]]:
     places = np.clip(np.nan_to_num(points, nan=-1.0), -1, 2) * (SIDE, -SIDE) + (0, SIDE)
-    inside = np.where(places[:, 1:] < SIDE - 2, places, -10)  # below the square is the strip
+    inside = np.where(places[:, 1:] < SIDE - 2, places, -10)  # the strip starts below the square
     return [(float(x), float(y)) for x, y in inside]
 
 
 def numbers_at(snapshots: Snapshots, index: int, modes: int) -> str:
-    """The numbers of one frame."""
+    """KL, JS, W and the covered modes of one frame, as text."""
     distances = f"KL {snapshots.kl[index]:.3f}   JS {snapshots.js[index]:.3f}   W {snapshots.w[index]:.3f}"
     return f"{distances}   modes {snapshots.modes[index]} of {modes}"
 
@@ -90,11 +90,11 @@ def _strip(
     title: str,
     numbers: str,
 ) -> None:
-    """W so far, its baseline dashed, over the numbers of this frame."""
+    """Draw the strip: title, epoch and numbers above the curve of W with its baseline (dashed)."""
     font = ImageFont.load_default(14)
     draw.rectangle((0, SIDE, SIDE, SIDE + STRIP), fill="white")
     draw.line((0, SIDE, SIDE, SIDE), fill="#666666")
-    plain = printable(title).encode("latin-1", "replace").decode("latin-1")  # what Pillow's font can write
+    plain = printable(title).encode("latin-1", "replace").decode("latin-1")  # the characters of Pillow's font
     draw.text((8, SIDE + 6), f"{plain}   epoch {int(snapshots.epoch[index]):,}", fill="black", font=font)
     draw.text((8, SIDE + 26), numbers, fill="black", font=font)
     top, bottom = SIDE + 52, SIDE + STRIP - 8

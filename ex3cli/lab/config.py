@@ -108,8 +108,8 @@ class LabConfig(Config):
     )
     d_steps: int = option(2, "Discriminator updates per epoch.", panel="Training", minimum=1, maximum=100)
     g_steps: int = option(1, "Generator updates per epoch.", panel="Training", minimum=1, maximum=100)
-    # The networks circle around the solution; the average approaches it. Without the average the ring had not
-    # settled at epoch 5,900; with it, at 2,300.
+    # The weights oscillate around the solution; their average approaches it. With the average the ring
+    # converged at epoch 2,300; without it, not by epoch 5,900.
     ema_decay: float = option(
         0.998,
         "Decay of the moving average (EMA) of generator weights; 0 disables it.",
@@ -141,5 +141,5 @@ class LabConfig(Config):
 
     @property
     def is_shortened(self) -> bool:
-        """Whether it ends before the default number of epochs. A failure then does not count."""
+        """Whether `max_epochs` is below its default. A failure of a shortened training is not counted."""
         return self.max_epochs < type(self).max_epochs

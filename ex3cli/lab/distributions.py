@@ -1,6 +1,4 @@
-"""Distributions on the unit square to learn: presets, points and drawings. Each draw comes with the mode that
-it belongs to.
-"""
+"""Target distributions on the unit square: the protocol and the presets. Each sample has a mode."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,23 +14,23 @@ Modes = NDArray[np.int64]  # (n,)
 
 
 class Draw(NamedTuple):
-    """Samples, and for each the mode, 0 … modes − 1, that it was drawn from."""
+    """Samples and their modes, 0 … modes − 1."""
 
     points: Points
     modes: Modes
 
 
 class Distribution(Protocol):
-    """Where the real samples come from."""
+    """The distribution of the real samples."""
 
     @property
     def name(self) -> str:
-        """One word."""
+        """The name, a single word."""
         ...
 
     @property
     def modes(self) -> int:
-        """Clusters; of a curve, the stretches that it is cut into, so that a missing stretch is noticed."""
+        """Number of clusters, or of segments of a curve, so that mode collapse can be detected."""
         ...
 
     def draw(self, count: int, draws: np.random.Generator) -> Draw:
@@ -42,16 +40,16 @@ class Distribution(Protocol):
 
 @dataclass(frozen=True)
 class Clusters:
-    """Equally likely normal clouds."""
+    """A mixture of normal distributions with equal weights."""
 
     name: str
     summary: str
     centres: tuple[tuple[float, float], ...]
-    spreads: tuple[tuple[float, float], ...]  # standard deviations in x and y; one pair serves every cloud
+    spreads: tuple[tuple[float, float], ...]  # standard deviations in x and y; a single pair holds for all
 
     @property
     def modes(self) -> int:
-        """One for each centre."""
+        """The number of centres."""
         return len(self.centres)
 
     def draw(self, count: int, draws: np.random.Generator) -> Draw:
@@ -67,7 +65,7 @@ class Curve:
 
     name: str
     summary: str
-    modes: int  # stretches of equal probability
+    modes: int  # segments of equal probability
     thickness: float  # standard deviation, in both directions
     along: Callable[[Points], Points]  # positions 0 … 1 to points
 
@@ -88,7 +86,7 @@ def _ring(position: Points) -> Points:
 
 
 def _moons(position: Points) -> Points:
-    """Two half circles that reach into each other, the first half of the positions on the upper one."""
+    """Two interleaved half circles; the first half of the positions is on the upper one."""
     upper = position < 0.5
     angle = np.pi * np.where(upper, 2 * position, 2 * position - 1)
     x = np.where(upper, np.cos(angle), 1 - np.cos(angle))
@@ -97,7 +95,7 @@ def _moons(position: Points) -> Points:
 
 
 def _spiral(position: Points) -> Points:
-    """One turn and a half outwards; the angle is solved for from the arc length, by a table."""
+    """A spiral of one and a half turns; a table inverts its arc length to the angle."""
     turns = np.linspace(0, 3 * np.pi, 2_001)
     radius = 0.07 + 0.33 * turns / turns[-1]
     curve = 0.5 + radius[:, None] * np.stack([np.cos(turns), np.sin(turns)], axis=1)
@@ -144,9 +142,7 @@ PRESETS: Mapping[str, Clusters | Curve] = {
         Curve("moons", "two half circles that reach into each other, without touching", 8, 0.02, _moons),
     )
 }
-"""`line`, `gaussians`, `ring` and `disjoint` have the numbers of GAN Lab's (Kahng et al. 2019); the others
-are ours.
-"""
+"""`line`, `gaussians`, `ring` and `disjoint` have the parameters of GAN Lab (Kahng et al. 2019)."""
 
 
 def preset(name: str) -> Clusters | Curve:
@@ -154,7 +150,7 @@ def preset(name: str) -> Clusters | Curve:
 
     Raises
     ------
-    UsageError : there is none.
+    UsageError : no preset has this name.
     """
     if name not in PRESETS:
         raise UsageError(f"there is no preset {name!r}", did_you_mean(name, PRESETS))

@@ -1,4 +1,4 @@
-"""Distributions from a file: a drawing whose dark pixels are density, or points as CSV or JSON."""
+"""Distributions from a file: a drawing, in which darkness is density, or points as CSV or JSON."""
 
 import io
 import struct
@@ -21,29 +21,29 @@ from ex3cli.runs.jsonio import digest
 PNG = b"\x89PNG\r\n\x1a\n"
 MOST_BYTES, MOST_PIXELS = 50_000_000, 4_000_000
 MODES = 8
-"""Clusters that a file's points are divided into, so that a missing part is noticed."""
+"""Number of clusters of a file's points, which serve as modes."""
 SPREAD = 0.02
-"""Standard deviation around each point of a file, as around GAN Lab's drawings; a drawing's pixels have their
-own width.
+"""Standard deviation of the noise around each point of a file, as in GAN Lab. A drawing's noise is uniform
+over a pixel.
 """
 
 
 @dataclass(frozen=True)
 class PointCloud:
-    """Places with weights, and what is drawn around each."""
+    """Weighted points and the noise around each point."""
 
     name: str
     places: Points  # (n, 2)
     weights: NDArray[np.float64]  # (n,), sum 1
-    spread: float  # standard deviation around a place
-    width: float  # side of the square around a place, uniform: a pixel's
+    spread: float  # standard deviation of the normal noise
+    width: float  # side of the square of the uniform noise: a pixel
     centres: Points  # (modes, 2)
     data: bytes  # the file's content
-    remarks: tuple[str, ...]  # how the file was read, where it could be read otherwise
+    remarks: tuple[str, ...]  # interpretation of ambiguous parts of the file
 
     @property
     def modes(self) -> int:
-        """Clusters."""
+        """The number of clusters."""
         return len(self.centres)
 
     @property
@@ -53,9 +53,7 @@ class PointCloud:
 
     @property
     def file_name(self) -> str:
-        """What a copy of the file is called in a run folder; `parse` reads it by this name as it read the
-        file.
-        """
+        """Name of the file's copy in a run folder, with the suffix that `parse` requires."""
         if self.data.startswith(PNG):
             return "drawing.png"
         return "points.json" if self.name.lower().endswith(".json") else "points.csv"
@@ -72,12 +70,11 @@ class PointCloud:
 
 
 def read_points(path: Path) -> PointCloud:
-    """The distribution that a file holds; see `parse`. The file is read once: a pipe has nothing more to
-    give, and no size.
+    """The distribution in a file; see `parse`. The file is read only once, because it may be a pipe.
 
     Raises
     ------
-    DataError : it cannot be read, or `parse` refuses it.
+    DataError : the file is unreadable, or `parse` rejects it.
     """
     try:
         with path.open("rb") as file:
@@ -94,18 +91,18 @@ def read_points(path: Path) -> PointCloud:
 def parse(data: bytes, path: Path) -> PointCloud:
     """The distribution in a file's content.
 
-    A PNG's longer side spans the unit square, white is no density, transparent is white, and light grey paper
-    counts as white.
-    Points outside of the unit square are moved and scaled, both axes alike, into its middle 0.1 … 0.9.
+    A PNG's longer side spans the unit square. White, transparent and light grey background pixels have
+    density 0. If points lie outside the unit square, all are translated and scaled into [0.1, 0.9]², with one
+    factor for both axes.
 
     Parameters
     ----------
-    path : the file, for messages; its suffix is looked at, and its name is the distribution's.
+    path : the file. Its suffix selects the format; its name becomes the distribution's name.
 
     Raises
     ------
-    DataError : too large, of another kind than its name says, empty, or with fewer than two different points
-        or dark pixels.
+    DataError : the content is too large or empty, does not match the suffix, or has fewer than two distinct
+        points or dark pixels.
     """
     if data.startswith(PNG):
         return _drawing(path, data)
@@ -122,16 +119,16 @@ def _drawing(path: Path, data: bytes) -> PointCloud:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of oddities in metadata
+            warnings.simplefilter("ignore")  # about malformed metadata
             image = Image.open(io.BytesIO(data), formats=["PNG"])
-            width, height = image.size  # of what is decoded, whatever else the file says
+            width, height = image.size  # of the decoded image, not of its metadata
             if width * height > MOST_PIXELS:
                 raise DataError(
                     f"{path} has {width:,} × {height:,} pixels",
                     f"scale it down to at most {MOST_PIXELS:,}: 500 × 500 is plenty",
                 )
             image.load()
-    except UnidentifiedImageError:  # whose own words are an address in memory
+    except UnidentifiedImageError:  # its own message has a memory address
         raise DataError(
             f"{path} is a damaged PNG (its beginning makes no sense)", "save the drawing again"
         ) from None
@@ -173,7 +170,7 @@ def _darkness(image: Any) -> NDArray[np.float64]:
 
 
 def _without_paper(dark: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-    """Darkness above that of the paper, which is the grey of most of the border, if that is light."""
+    """Darkness relative to the background, the most frequent grey of the border, if that is light."""
     paper = float(np.median(np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])))
     if not 0 < paper < 0.5:
         return dark, []

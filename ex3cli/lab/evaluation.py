@@ -22,7 +22,7 @@ TRANSPORTED = 500
 """Points of each kind for the exact optimal transport."""
 LABELLED = 4_000
 """Real points with known modes, to which generated points are assigned."""
-FLOOR_DRAWS = 10
+BASELINE_DRAWS = 10
 COVERED = 0.25
 """A mode is covered if it gets at least this fraction of its expected points."""
 FAR = 1e3
@@ -37,14 +37,14 @@ class Measurement:
     js: grid.Interval  # nats
     w: float  # in sides of the square, between TRANSPORTED points of each kind
     outside: float  # share of the generated points outside of the unit square
-    # share of the generated points that are as near to a real one as real points are to each other
+    # share of the generated points whose distance to a real point is typical of real points
     on_target: float
     modes: int  # covered
 
 
 @dataclass(frozen=True)
 class RealBaseline:
-    """What fresh real points score in a generator's place, on average over FLOOR_DRAWS draws and at worst."""
+    """Scores of new real points in place of generated ones: mean and maximum over BASELINE_DRAWS draws."""
 
     kl: float
     js: float
@@ -75,9 +75,7 @@ class ReferenceSample:
         self.baseline = self._measure_baseline()
 
     def measure(self, points: Points) -> Measurement:
-        """Measure generated points, (n, 2) with n at least TRANSPORTED; what is no number counts as far
-        outside.
-        """
+        """Measure (n, 2) generated points, n ≥ TRANSPORTED. Non-finite points count as outside the square."""
         points = np.where(np.isfinite(points), points, FAR).clip(-FAR, FAR)
         counts = grid.Counts.of(points, SIDE)
         near, nearest = self._tree.query(points)
@@ -98,7 +96,7 @@ class ReferenceSample:
     def _measure_baseline(self) -> RealBaseline:
         draws = [
             self.distribution.draw(GENERATED, self._stream("floor", draw)).points
-            for draw in range(FLOOR_DRAWS)
+            for draw in range(BASELINE_DRAWS)
         ]
         measurements = [self.measure(points) for points in draws]
         columns = (
@@ -115,9 +113,9 @@ class ReferenceSample:
 
 
 WINDOW = 5
-JS_LIMIT, JS_CHANCE = 0.17, 0.003
-W_LIMIT, W_CHANCE = 0.025, 0.015
-"""The chances: how far one evaluation at the same generator lies from another."""
+JS_LIMIT, JS_SAMPLING_ERROR = 0.17, 0.003
+W_LIMIT, W_SAMPLING_ERROR = 0.025, 0.015
+"""Limits of convergence, and the sampling error (CHANCE) of JS and W for one generator."""
 RECENT = 20
 """Number of evaluations that determine the reason for a failure."""
 MIN_OSCILLATIONS = 3
@@ -135,7 +133,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on the evaluations so far; `why` is for a person, `values` decided."""
+    """The verdict on the evaluations so far: `why` in words, `values` in numbers."""
 
     converged: bool
     reason: str | None
@@ -145,8 +143,8 @@ class Verdict:
 
 
 def converged_at(evaluations: Sequence[Evaluation], baseline: RealBaseline, modes: int) -> int | None:
-    """The epoch since which every WINDOW evaluations in a row satisfy the rule, up to the newest; None if the
-    newest do not.
+    """The first epoch from which every WINDOW consecutive evaluations satisfy the rule; None if the last ones
+    do not.
     """
     since = None
     for stop in range(len(evaluations), WINDOW - 1, -1):
@@ -165,14 +163,14 @@ def judge(
     *,
     finite: bool = True,
 ) -> Verdict:
-    """Say whether and when it converged, or why not.
+    """Decide whether and when the attempt converged, or why it failed.
 
     Parameters
     ----------
     evaluations : all of one attempt, at least one.
-    modes : how many the distribution has.
+    modes : number of modes of the distribution.
     since : the result of `converged_at` when the training ended.
-    finite : whether the weights are still numbers.
+    finite : whether all weights are finite.
     """
     recent = evaluations[-RECENT:]
     last = evaluations[-WINDOW:]
@@ -227,15 +225,15 @@ def _near(measurement: Measurement, modes: int) -> bool:
 
 
 def _nearness(evaluations: Sequence[Evaluation], baseline: RealBaseline, modes: int) -> list[bool]:
-    """Whether each evaluation is near; within chance of a limit it counts as the one before it, so that
-    chance is no change.
+    """Whether each evaluation is near the baseline. Within the sampling error of a limit, the previous answer
+    is kept, so that noise does not count as oscillation.
     """
     answers: list[bool] = []
     for each in evaluations:
         beyond = max(
-            (each.measurement.js.value - JS_LIMIT) / JS_CHANCE,
-            (each.measurement.w - baseline.w - W_LIMIT) / W_CHANCE,
-        )  # in the sizes of chance
+            (each.measurement.js.value - JS_LIMIT) / JS_SAMPLING_ERROR,
+            (each.measurement.w - baseline.w - W_LIMIT) / W_SAMPLING_ERROR,
+        )  # in units of the sampling error
         doubtful = abs(beyond) <= 1 and bool(answers)
         answers.append(each.measurement.modes == modes and (answers[-1] if doubtful else beyond <= 0))
     return answers

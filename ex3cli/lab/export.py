@@ -28,7 +28,7 @@ def write(run: Run, trained: Trained) -> None:
 
 
 def draw(run: Run, trained: Trained, *, page: bool, animate: bool) -> None:
-    """The figures, and the animation and the page if they are asked for."""
+    """Write the figures, and on request the animation and the page."""
     snapshots, baseline, config = trained.snapshots, trained.reference.baseline, trained.trainer.config
     real = trained.reference.real[:SHOWN]
     title = f"{trained.reference.distribution.name}, {config.loss} loss, seed {run.manifest.seed}"
@@ -66,7 +66,7 @@ def _settings_text(config: LabConfig) -> str:
 
 
 def _csv_value(value: float) -> str:
-    """Counts whole; the rest to the seven digits that single precision has."""
+    """A count as an integer, other numbers with the seven digits of single precision."""
     return str(value) if isinstance(value, int) else f"{value:.7g}"
 
 
@@ -79,7 +79,7 @@ def _named(layers: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
 
 
 def summary(trained: Trained) -> dict[str, Any]:
-    """The numbers that sum the last attempt up."""
+    """The summary of the last attempt."""
     last = trained.snapshots
     newest = {name: float(getattr(last, name)[-1]) for name in ("kl", "js", "w", "outside")}
     return {

@@ -1,4 +1,4 @@
-"""Figures of a training: the panel to hand in, and what the generator makes of the noise."""
+"""Figures of a training: the panel of the exercise, and the generator's manifold."""
 
 from ex3cli.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, plain_text, style
 
@@ -15,7 +15,7 @@ from ex3cli.lab.snapshots import Array, Snapshots, shown_range
 
 HEAT_COLOURS = LinearSegmentedColormap.from_list("generated to real", ["#F2B8A0", "#FFFFFF", "#9CC9E3"])
 ARROW_LENGTH = 0.08
-"""Of the longest arrow, in sides of the square; the others in proportion."""
+"""Length of the longest arrow, in sides of the square; the others are in proportion."""
 HEADINGS = {
     "log": "D(x) = sigmoid of the score",
     "least-squares": "score, cut to 0 … 1",
@@ -33,8 +33,8 @@ def panel(
     Parameters
     ----------
     real : (n, 2) real points to show.
-    title : what was trained.
-    index : which frame.
+    title : title of the figure.
+    index : index of the frame.
     """
     epoch = int(snapshots.epoch[index])
     with style():
@@ -56,9 +56,9 @@ def panel(
 
 
 def manifold(snapshots: Snapshots, *, title: str, index: int = -1) -> Figure | None:
-    """Where a mesh over the noise goes, stretched cells light, squeezed ones dark.
+    """The generator's image of a mesh in noise space; compressed cells are dark, stretched ones light.
 
-    None of noise in more than 2 dimensions, and where no point is a number.
+    None for noise of more than 2 dimensions, or if no point is finite.
     """
     made = snapshots.manifold[index]
     if not np.isfinite(made).any():
@@ -91,7 +91,7 @@ def manifold(snapshots: Snapshots, *, title: str, index: int = -1) -> Figure | N
 
 
 def _cells(made: Array) -> PolyCollection:
-    """The mesh's cells, the darker the smaller they have become."""
+    """The cells of the mesh; smaller cells are darker."""
     corners = np.stack([made[:-1, :-1], made[1:, :-1], made[1:, 1:], made[:-1, 1:]], axis=2).reshape(-1, 4, 2)
     x, y = corners[..., 0], corners[..., 1]
     area = np.abs((x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y).sum(axis=1)) / 2

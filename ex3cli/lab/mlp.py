@@ -19,8 +19,8 @@ class Network(nn.Module):
     ----------
     sizes : units of each layer, the input's first.
     negative_slope : slope of the activation below zero; 0 is ReLU.
-    draws : gives the weights, N(0, 2/((1 + negative_slope²)·fan-in)) (He et al. 2015), the last layer's
-        N(0, 1/fan-in). Biases are zero.
+    draws : random generator of the initial weights: N(0, 2/((1 + negative_slope²)·fan-in)) (He et al. 2015),
+        in the last layer N(0, 1/fan-in). Biases are zero.
     """
 
     flat: Tensor
@@ -46,8 +46,8 @@ class Network(nn.Module):
         return layers
 
     def forward(self, values: Tensor, flat: Tensor | None = None) -> Tensor:
-        """(rows, inputs) → (rows, outputs) with the own weights or those in `flat`, by operations that
-        autograd follows.
+        """(rows, inputs) → (rows, outputs) with the network's weights or those in `flat`; differentiable by
+        autograd.
         """
         *hidden, (weight, bias) = self.layers if flat is None else self.views(flat)
         for inner_weight, inner_bias in hidden:
@@ -56,22 +56,22 @@ class Network(nn.Module):
 
 
 class ForwardBackward:
-    """Forward and backward through a network for a fixed number of rows, in room that is claimed once."""
+    """Forward and backward passes for a fixed number of rows, in preallocated buffers."""
 
     def __init__(self, network: Network, rows: int) -> None:
         self.network = network
-        # of each layer, after its activation
+        # activations of each layer
         self._outputs = [torch.empty(rows, units) for units in network.sizes[1:]]
         self._slopes = [
             torch.empty(rows, units) for units in network.sizes
-        ]  # at each layer's output, before its activation
+        ]  # gradients at each layer's pre-activations
         self._tangents = [torch.empty(rows, units) for units in network.sizes[1:-1]]
         self._input = torch.empty(0)
         self._scratch = torch.empty_like(network.gradient)
         self._additions = network.views(self._scratch)
 
     def forward(self, values: Tensor) -> Tensor:
-        """(rows, inputs) → (rows, outputs); the next call overwrites what this one returned."""
+        """(rows, inputs) → (rows, outputs); the next call overwrites the returned tensor."""
         self._input = values
         network = self.network
         for (weight, bias), output in zip(network.layers, self._outputs, strict=True):
@@ -82,10 +82,9 @@ class ForwardBackward:
         return values
 
     def backward(self, slope: Tensor, *, weights: bool = True, inputs: bool = False) -> Tensor:
-        """Chain a loss's slope at the output, (rows, outputs), back through the last `forward`.
+        """Backpropagate a gradient at the output, (rows, outputs), through the last `forward`.
 
-        Writes the network's gradient where `weights` is asked for; returns the slope at the input where
-        `inputs` is.
+        With `weights`, write the network's gradient. With `inputs`, return the gradient at the input.
         """
         network = self.network
         self._slopes[-1].copy_(slope)
@@ -102,13 +101,11 @@ class ForwardBackward:
         return self._slopes[0]
 
     def add_penalty_gradient(self, direction: Tensor) -> None:
-        """Add ∂/∂weights of Σ direction·∇ₓ(score) to the network's gradient, after `backward` from slopes of
-        one.
+        """Add ∂/∂weights of Σ direction·∇ₓ(score) to the network's gradient, after `backward` from ones.
 
-        The network is linear in x around each row, so its slope along `direction` is the direction carried
-        forward through
-        the layers, and each weight's share is what arrives before it times the slope behind it; the biases
-        have none.
+        The network is piecewise linear in x, so a forward pass of `direction` (without biases) gives the
+        directional derivative. The gradient of each weight is the product of the tangent at its input and the
+        backpropagated gradient at its output. The gradients of the biases are zero.
         """
         network = self.network
         tangent = direction
@@ -122,9 +119,7 @@ class ForwardBackward:
             weight.add_(into_weight)
 
     def _multiply_activation_slope(self, slope: Tensor, layer: int) -> None:
-        """Multiply by the activation's slope: its output has the sign of its input, so the output
-        is enough.
-        """
+        """Multiply by the activation's derivative, computed from its output, which has the input's sign."""
         torch.ops.aten.leaky_relu_backward.grad_input(
             slope, self._outputs[layer], self.network.negative_slope, True, grad_input=slope
         )
@@ -134,16 +129,16 @@ class LossGradients(Protocol):
     """Derivatives of the two losses in (rows, 1) scores, written into `out` of the same shape."""
 
     def of_discriminator(self, scores: Tensor, out: Tensor) -> Tensor:
-        """Scores of real samples stand in the first half of the rows, of generated ones in the second."""
+        """The first half of the rows has scores of real samples, the second half scores of generated ones."""
         ...
 
     def of_generator(self, scores: Tensor, out: Tensor) -> Tensor:
-        """Scores of generated samples."""
+        """The derivative for scores of generated samples."""
         ...
 
 
-class LogSlopes:
-    """Of `objectives.NonSaturating`: −(1 − D(x))/n, D(G(z))/n; −(1 − D(G(z)))/n."""
+class LogGradients:
+    """Derivatives of `NonSaturating`: −(1 − D(x))/n and D(G(z))/n; generator: −(1 − D(G(z)))/n."""
 
     def of_discriminator(self, scores: Tensor, out: Tensor) -> Tensor:
         """See `LossGradients`."""
@@ -157,8 +152,8 @@ class LogSlopes:
         return torch.sigmoid(scores, out=out).sub_(1).div_(len(scores))
 
 
-class SquareSlopes:
-    """Of `objectives.LeastSquares`: (D(x) − 1)/n, D(G(z))/n; (D(G(z)) − 1)/n."""
+class SquareGradients:
+    """Derivatives of `LeastSquares`: (D(x) − 1)/n and D(G(z))/n; generator: (D(G(z)) − 1)/n."""
 
     def of_discriminator(self, scores: Tensor, out: Tensor) -> Tensor:
         """See `LossGradients`."""
@@ -172,8 +167,8 @@ class SquareSlopes:
         return torch.sub(scores, 1, out=out).div_(len(scores))
 
 
-class WassersteinSlopes:
-    """Of `objectives.Wasserstein`: −1/n, 1/n; −1/n."""
+class WassersteinGradients:
+    """Derivatives of `Wasserstein`: −1/n and 1/n; generator: −1/n."""
 
     def of_discriminator(self, scores: Tensor, out: Tensor) -> Tensor:
         """See `LossGradients`."""
@@ -189,7 +184,7 @@ class WassersteinSlopes:
 
 @dataclass(frozen=True)
 class Loss:
-    """A pair of losses as the papers write them, and their slopes."""
+    """The losses of both networks, as in the papers, and their derivatives."""
 
     objective: objectives.Objective
     slopes: LossGradients
@@ -197,10 +192,10 @@ class Loss:
 
 
 LOSSES = {
-    "log": Loss(objectives.NonSaturating(), LogSlopes(), True),
-    "least-squares": Loss(objectives.LeastSquares(), SquareSlopes(), False),
-    "wgan-gp": Loss(objectives.Wasserstein(), WassersteinSlopes(), False),
-    "wgan-clip": Loss(objectives.Wasserstein(), WassersteinSlopes(), False),
+    "log": Loss(objectives.NonSaturating(), LogGradients(), True),
+    "least-squares": Loss(objectives.LeastSquares(), SquareGradients(), False),
+    "wgan-gp": Loss(objectives.Wasserstein(), WassersteinGradients(), False),
+    "wgan-clip": Loss(objectives.Wasserstein(), WassersteinGradients(), False),
 }
 
 
@@ -208,7 +203,7 @@ _EPSILON = 1e-8
 
 
 class Update(Protocol):
-    """Moves weights downhill, in place."""
+    """An optimizer that updates weights in place."""
 
     def step(self, weights: Tensor, gradient: Tensor) -> None:
         """One step along −gradient."""
@@ -216,7 +211,7 @@ class Update(Protocol):
 
 
 class SGD:
-    """w ← w − η·g, what GAN Lab starts with."""
+    """w ← w − η·g, the default of GAN Lab."""
 
     def __init__(self, weights: Tensor, learning_rate: float) -> None:
         self.learning_rate = learning_rate
@@ -246,9 +241,7 @@ class Adam:
 
 
 class RMSProp:
-    """Tieleman and Hinton 2012: w ← w − η·g/√(mean of g²); what Arjovsky et al. 2017 take with weight
-    clipping.
-    """
+    """w ← w − η·g/√(mean of g²) (Tieleman and Hinton 2012); Arjovsky et al. 2017 use it for WGAN."""
 
     def __init__(self, weights: Tensor, learning_rate: float, decay: float) -> None:
         self.learning_rate, self.decay = learning_rate, decay
@@ -262,7 +255,7 @@ class RMSProp:
 
 
 def make_optimizer(name: str, weights: Tensor, learning_rate: float, beta1: float, beta2: float) -> Update:
-    """The optimizer of that name for a buffer like `weights`; RMSProp's memory is `beta2`."""
+    """The named optimizer for a buffer like `weights`; `beta2` is also the decay rate of RMSProp."""
     if name == "sgd":
         return SGD(weights, learning_rate)
     if name == "adam":

@@ -21,7 +21,7 @@ from ex3cli.lab.evaluation import RealBaseline
 from ex3cli.lab.snapshots import Array, Snapshot, Snapshots, View, shown_range
 
 FRAMES = 240
-"""At most; a longer training is thinned evenly, its last frame kept."""
+"""Maximum number of frames; a longer training is subsampled evenly and keeps its last frame."""
 CURVES = ("discriminator_loss", "generator_loss", "kl", "js", "w")
 """The curves of a page, by their names in `Snapshots`."""
 
@@ -44,7 +44,7 @@ def render_replay(
     title, verdict, settings : plain text; escaped here.
     modes : the number of modes of the distribution.
     """
-    # numbers and base64 alone: nothing in it can be markup
+    # only numbers and base64, so it contains no markup
     data = json.dumps(_replay_data(snapshots, real, baseline, modes), allow_nan=False, separators=(",", ":"))
     return _render(
         "replay.html.j2",
@@ -61,8 +61,8 @@ def render_live(settings: LabConfig, seed: int, canvas: Mapping[str, Any] | None
 
     Parameters
     ----------
-    settings, seed : their first values.
-    canvas : the page's first request, for what is on the canvas.
+    settings, seed : initial values.
+    canvas : the page's first request, which loads the canvas.
     nonce : permits the page's own script and styles, and no others.
     """
     fields: dict[str, list[dict[str, Any]]] = {"Model": [], "Training": [], "Advanced": []}
@@ -91,7 +91,7 @@ def encode_state(header: Mapping[str, Any], view: View, new: Sequence[Snapshot])
     Parameters
     ----------
     header : entries of the JSON header.
-    new : snapshots whose numbers the page does not have yet.
+    new : snapshots since the last state.
     """
     reach, heat = to_heat(view.heat[None])
     columns = {
@@ -119,27 +119,27 @@ def encode_state(header: Mapping[str, Any], view: View, new: Sequence[Snapshot])
 
 
 def to_positions(points: NDArray[Any]) -> bytes:
-    """Positions from −½ to 1½ in 16 bits; what lies further out is put at the border, which is not seen."""
+    """Positions in [−½, 1½] as 16-bit integers; points outside are clipped to this range."""
     inside = np.clip(np.nan_to_num(points, nan=-0.5), -0.5, 1.5)
     words: bytes = ((inside + 0.5) / 2 * 65535).round().astype("<u2").tobytes()
     return words
 
 
 def to_arrows(gradients: Array) -> bytes:
-    """Gradients in single precision; what is no number is zero."""
+    """Gradients in single precision; non-finite values become zero."""
     arrows: bytes = np.nan_to_num(gradients).astype("<f4").tobytes()
     return arrows
 
 
 def to_heat(heat: Array) -> tuple[list[float], bytes]:
-    """For each heat map the reach of its colors around ½, and its values within that reach in 8 bits."""
+    """For each heat map the half-width of its color range around ½, and its values in 8 bits."""
     reach = [shown_range(each) for each in heat]
     values = 0.5 + (np.nan_to_num(heat, nan=0.5) - 0.5) * (0.5 / np.array(reach)[:, None, None])
     return [round(each, 5) for each in reach], (values.clip(0, 1) * 255).round().astype(np.uint8).tobytes()
 
 
 def to_base64(data: bytes) -> str:
-    """Bytes as text."""
+    """Bytes as base64 text."""
     return base64.b64encode(data).decode()
 
 
@@ -189,7 +189,7 @@ def _render(template: str, **values: Any) -> str:
 
 
 def _without_control_characters(value: object) -> object:
-    """The value as the page holds it, without raw control characters; an own file (Markup) as it is."""
+    """A value without control characters; ex3's own files (Markup) are unchanged."""
     return printable(value) if type(value) is str else value
 
 

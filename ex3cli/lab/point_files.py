@@ -1,6 +1,4 @@
-"""Points as text: CSV in the dialects of Excel, pandas and R, and JSON; a file that is neither gets one clear
-line.
-"""
+"""Points as text: JSON, or CSV in the dialects of Excel, pandas and R."""
 
 import codecs
 import csv
@@ -21,11 +19,11 @@ COLUMNS = "give two columns, x and y"
 
 
 def pairs_of(path: Path, data: bytes) -> tuple[Points, list[str]]:
-    """The points (n, 2) in a file's content, and remarks on what could be taken otherwise, such as a header.
+    """The points (n, 2) in a file's content, and remarks on ambiguous lines, such as a header.
 
     Raises
     ------
-    DataError : no text, too many points, or something that is no pair of finite numbers.
+    DataError : the content is binary, has too many points, or an entry is not a pair of finite numbers.
     """
     text = _text(path, data)
     start = text[:100].lstrip()
@@ -39,9 +37,7 @@ def pairs_of(path: Path, data: bytes) -> tuple[Points, list[str]]:
 
 
 def _text(path: Path, data: bytes) -> str:
-    """The text in UTF-8, or as Excel and PowerShell write it: in UTF-16 with its mark, or in the code page of
-    Windows.
-    """
+    """Decode UTF-8, UTF-16 with a byte order mark, or Windows' code page (Excel and PowerShell)."""
     has_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     for encoding in ("utf-16",) if has_mark else ("utf-8-sig", "cp1252"):
         with suppress(UnicodeDecodeError):
@@ -54,7 +50,7 @@ def _text(path: Path, data: bytes) -> str:
 
 
 def _json_pairs(path: Path, text: str) -> Points:
-    if text.count(",") > 2 * MOST_POINTS:  # before millions of objects are made
+    if text.count(",") > 2 * MOST_POINTS:  # before parsing, which would need much memory
         raise _too_many(path)
     try:
         found = json.loads(text)
@@ -67,8 +63,8 @@ def _json_pairs(path: Path, text: str) -> Points:
 
 
 def _two(entry: Any) -> list[Any]:
-    """The two numbers of an entry; nothing of one that is no pair, true and false included, which Python
-    takes for 1 and 0.
+    """The values of an entry; empty for other types. Booleans are excluded, because Python treats them as 1
+    and 0.
     """
     words = (
         [entry.get("x"), entry.get("y")]
@@ -81,11 +77,10 @@ def _two(entry: Any) -> list[Any]:
 
 
 def _csv_pairs(path: Path, text: str) -> tuple[Points, list[str]]:
-    """Two columns of numbers, and how a header or an index before them was taken, as pandas and R write them.
+    """Two columns of numbers, and remarks on a skipped header or index column (from pandas or R).
 
-    The separator is the first of semicolon, comma, tab and spaces that makes two columns of the first line,
-    else three. Where
-    it is no comma, a comma is a decimal one.
+    The separator is the first of semicolon, comma, tab and spaces that splits the first line into two
+    columns, or else into three. If the separator is not a comma, a comma is the decimal separator.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.count("\n") > 2 * MOST_POINTS:

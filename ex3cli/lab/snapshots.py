@@ -12,19 +12,19 @@ from ex3cli.lab.trainer import LabTrainer, spread_noise
 from ex3cli.seeding import torch_generator
 
 Array = NDArray[np.float32]
-Column = NDArray[Any]  # float64, or int64 of what is counted
+Column = NDArray[Any]  # float64, or int64 for counts
 COUNTS = ("epoch", "modes")
 SHOWN, ARROWS, HEAT, MESH = 300, 75, 30, 20
 
 
 @dataclass(frozen=True)
 class View:
-    """What can be seen of the two networks; positions in the unit square."""
+    """The data that the page draws of the two networks; positions are in the unit square."""
 
     fake: Array  # (SHOWN, 2), from the same noise in every frame
     pull: Array  # (ARROWS, 2): −∇ of the generator's loss at the first of them
     heat: Array  # (HEAT, HEAT), row 0 at the bottom: the discriminator, from 0 (generated) to 1 (real)
-    manifold: Array  # (MESH + 1, MESH + 1, 2), or (MESH² + 1, 2) of noise in one dimension; empty of more
+    manifold: Array  # (MESH + 1, MESH + 1, 2); for 1-D noise (MESH² + 1, 2); otherwise empty
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Recorder:
         return Snapshot(self._trainer.epoch, self.view(), means[0], means[1], measurement)
 
     def view(self) -> View:
-        """The networks as they are now."""
+        """The view of the current networks."""
         trainer = self._trainer
         fake = trainer.generate(self._noise)
         manifold = (
@@ -65,9 +65,7 @@ class Recorder:
         return View(fake.numpy(), trainer.generator_gradient(fake[:ARROWS]).numpy(), self._heat(), manifold)
 
     def _heat(self) -> Array:
-        """D(x), or the score itself where D is no probability: least squares' cut to [0, 1], a critic's
-        stretched over it.
-        """
+        """D(x) on a grid; least-squares scores are clipped to [0, 1], a critic's scores rescaled to it."""
         scores = self._trainer.score(self._cells)
         if self._trainer.loss.probability:
             scores = torch.sigmoid(scores)
@@ -129,14 +127,14 @@ class Snapshots:
 
 
 def shown_range(heat: Array) -> float:
-    """How far around ½ a heat map's colours reach: as far as its values, so that a discriminator near ½ is
-    seen too.
+    """Half-width of a heat map's color range around ½: the largest deviation of its values, so that small
+    differences remain visible.
     """
     return float(np.clip(np.abs(np.nan_to_num(heat, nan=0.5) - 0.5).max(), 0.01, 0.5))
 
 
 def _mesh(latent_dim: int) -> tuple[torch.Tensor, tuple[int, ...]]:
-    """A regular mesh over the noise, and the shape of what becomes of it."""
+    """A regular mesh in noise space, and the shape of its image."""
     if latent_dim == 1:
         return spread_noise(torch.linspace(0, 1, MESH**2 + 1))[:, None], (MESH**2 + 1, 2)
     if latent_dim > 2:

@@ -15,18 +15,18 @@ from ex3cli.training.ema import EMA
 
 
 def spread_noise(position: Tensor) -> Tensor:
-    """Noise of GAN Lab's kind, in [0, 1], at the unit spread that networks like: 4·(z − ½)."""
+    """GAN Lab's noise z in [0, 1], scaled to about zero mean and unit variance: 4·(z − ½)."""
     return 4 * (position - 0.5)
 
 
 BLOCK = 50
-"""Epochs whose random numbers are generated at once. They depend on the seed and the block's number only."""
+"""Epochs per block of random numbers. A block depends only on the seed and its number."""
 
 
 class LabTrainer:
     """Networks, optimizers and random numbers; internally, the unit square is [−1, 1]².
 
-    The states after n epochs, and the losses, do not depend on how `train` and `take_losses` divide them.
+    The state after n epochs and the losses do not depend on the number of calls of `train` and `take_losses`.
     """
 
     def __init__(self, config: LabConfig, distribution: Distribution, seed: int) -> None:
@@ -84,9 +84,9 @@ class LabTrainer:
         return torch.cat(losses) if losses else torch.empty(0, 2)
 
     def noise(self, count: int, draws: torch.Generator) -> Tensor:
-        """(count, latent_dim) of noise as the generator is fed it, see `spread_noise`."""
+        """Noise (count, latent_dim) as the generator's input; see `spread_noise`."""
         position = torch.rand(count, self.config.latent_dim, generator=draws)
-        if self.config.noise == "gaussian":  # by the inverse of the cut-off distribution function
+        if self.config.noise == "gaussian":  # truncated: by its inverse distribution function
             position = 0.5 + 0.25 * 2**0.5 * torch.erfinv((2 * position - 1) * math.erf(2**0.5))
         return spread_noise(position)
 
@@ -104,12 +104,10 @@ class LabTrainer:
 
     @torch.inference_mode()
     def generator_gradient(self, points: Tensor) -> Tensor:
-        """(n, 2): −∇ of the generator's loss of each point, where that point would have to move to lower it
-        fastest.
-        """
+        """−∇ of the generator's loss at each point, (n, 2): the direction of steepest descent."""
         passing = ForwardBackward(self.discriminator, len(points))
         scores = passing.forward(2 * points - 1)
-        # of its own loss, not of the mean
+        # gradient of each point's loss, not of the mean
         each = self.loss.slopes.of_generator(scores, torch.empty_like(scores)) * len(points)
         return -2 * passing.backward(each, weights=False, inputs=True)
 
@@ -143,7 +141,7 @@ class LabTrainer:
         Parameters
         ----------
         real, fake : (batch, 2).
-        positions : (batch, 1), where the gradient penalty is taken between them.
+        positions : (batch, 1) interpolation weights for the gradient penalty.
         """
         config, discriminator = self.config, self.discriminator
         self._both[: len(real)], self._both[len(real) :] = real, fake
@@ -175,7 +173,7 @@ class LabTrainer:
 
         Parameters
         ----------
-        draws, points : give the noise and the real points of the batch.
+        draws, points : random generators of the noise and of the real points.
         """
         rows = self.config.batch_size
         fake = self.generator(self.noise(rows, draws))
@@ -192,7 +190,7 @@ class LabTrainer:
         self._average()
 
     def _add_gradient_penalty(self, positions: Tensor) -> None:
-        """Add the slope of λ·E[(‖∇D(x̂)‖ − 1)²] to the discriminator's gradient; see `adversarial`."""
+        """Add the gradient of λ·E[(‖∇D(x̂)‖ − 1)²] to the discriminator's gradient; see `adversarial`."""
         rows = self.config.batch_size
         between = torch.lerp(self._both[:rows], self._both[rows:], positions)
         self._generator_critic_pass.forward(between)
@@ -202,7 +200,7 @@ class LabTrainer:
         self._generator_critic_pass.add_penalty_gradient(gradient * factor)
 
     def _add_r1_penalty(self, real: Tensor) -> None:
-        """Add the slope of γ/2·E‖∇D(x)‖² over real x: R1 of Mescheder et al. 2018 (arXiv 1801.04406),
+        """Add the gradient of γ/2·E‖∇D(x)‖² over real x: R1 of Mescheder et al. 2018 (arXiv 1801.04406),
         equation 9.
         """
         self._generator_critic_pass.forward(real)
@@ -210,7 +208,7 @@ class LabTrainer:
         self._generator_critic_pass.add_penalty_gradient(gradient * (self.config.r1_gamma / len(real)))
 
     def _compute_losses(self, stop: int) -> None:
-        """Add the losses of the block's rows from the first open one to `stop`."""
+        """Compute the losses of the block's rows from the first one without losses to `stop`."""
         start, self._first_open = self._first_open, stop % BLOCK
         if start == stop:
             return

@@ -59,7 +59,7 @@ def check_epochs(config: LabConfig, given: Collection[str]) -> None:
 
     Raises
     ------
-    UsageError : they are not, because of a given setting.
+    UsageError : a given setting makes them incompatible.
     """
     if config.max_epochs < config.min_epochs and "min_epochs" in given:
         raise UsageError(
@@ -78,10 +78,10 @@ def check_epochs(config: LabConfig, given: Collection[str]) -> None:
 
 
 class LabAttempt:
-    """One attempt: epochs, and an evaluation before the first and after each `eval_interval` of them.
+    """One attempt: epochs, with an evaluation before the first and after every `eval_interval` epochs.
 
-    Its driver calls `evaluate` once, and then `step` until it is `over`. How many epochs each step takes does
-    not change the results.
+    The caller runs `evaluate` once, then `step` until the attempt is `over`. The results do not depend on the
+    number of epochs per step.
     """
 
     def __init__(self, config: LabConfig, reference: ReferenceSample, seed: int) -> None:
@@ -96,7 +96,7 @@ class LabAttempt:
 
     @property
     def over(self) -> bool:
-        """Whether the attempt is over: converged, at its last epoch, or with weights that are no numbers."""
+        """Whether the attempt is over: converged, at its last epoch, or with non-finite weights."""
         epoch = self.trainer.epoch
         converged = self.since is not None and epoch >= self.config.min_epochs
         return converged or epoch >= self.config.max_epochs or not self.finite
@@ -114,7 +114,7 @@ class LabAttempt:
         return judge(self.evaluations, baseline, modes, self.since, finite=self.finite)
 
     def step(self, epochs: int) -> int:
-        """Train for at most that many epochs, at most to the next evaluation, which is then made; returns the
+        """Train for at most `epochs` epochs, or until the next evaluation; run it when it is due. Return the
         number of epochs.
         """
         due = self.next_evaluation
@@ -140,7 +140,7 @@ class LabAttempt:
         self.evaluation_seconds += time.perf_counter() - began
 
 
-@torch_threads(1)  # products this small are not worth a second one
+@torch_threads(1)  # a second thread does not speed up such small products
 def train(
     config: LabConfig,
     distribution: Distribution,
@@ -150,17 +150,17 @@ def train(
     max_attempts: int = 3,
     decided: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """Train until an attempt converges; every attempt is entered in `attempts.jsonl`, every evaluation in
+    """Train until an attempt converges; record every attempt in `attempts.jsonl`, every evaluation in
     `metrics.jsonl`.
 
     Parameters
     ----------
-    decided : called after each attempt is entered.
+    decided : called after each attempt is recorded.
 
     Raises
     ------
-    InterruptedTrainingError : a signal asked to stop. Nothing is resumed: from its seed the run takes seconds
-        to make again.
+    InterruptedTrainingError : a signal stopped the training. It cannot be resumed, because repeating it takes
+        seconds.
     """
     log = AttemptLog(run.path)
     with GracefulStop() as stop:

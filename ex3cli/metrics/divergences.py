@@ -18,7 +18,7 @@ NORMAL_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Measured:
-    """An estimate, its standard error and its expected bias, in one unit; None for what is unknown."""
+    """An estimate, its standard error and its expected bias, in the same unit; None if unknown."""
 
     value: float
     standard_error: float | None = None
@@ -229,10 +229,7 @@ def wasserstein_entropic(
 
 
 def _histogram_bias(p: Array, q: Array, n: int, m: int) -> float:
-    """First-order bias of the plug-in JS.
-
-    Miller and Madow's of both entropies, minus that of the mixture's.
-    """
+    """First-order bias of the plug-in JS, from the Miller-Madow biases of its three entropies."""
     entropies = ((p > 0).sum() - 1) / (4 * n) + ((q > 0).sum() - 1) / (4 * m)
     mixture = ((p * (1 - p) / n + q * (1 - q) / m) / (4 * (p + q))).sum()
     bias = float(entropies - mixture)

@@ -181,7 +181,7 @@ class Reach(NamedTuple):
 
 @dataclass(frozen=True)
 class Manifold:
-    """Real points, each with a ball whose radius is the distance to its k-th nearest neighbor."""
+    """Balls around real points; the radius is the distance to the k-th nearest real neighbor."""
 
     points: Array  # (n, d), relative to `center`
     squared_radii: Array  # (n,)

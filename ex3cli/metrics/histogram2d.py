@@ -33,7 +33,7 @@ class Interval:
 class Counts:
     """Counts of the points of both halves of a sample by cell, (2, side² + 1), row by row.
 
-    The outside is last.
+    The last cell counts the points outside the square.
     """
 
     side: int
@@ -95,7 +95,7 @@ Statistic = Callable[[Array, Array], float]
 
 
 def _estimate(p: Counts, q: Counts, statistic: Statistic, error: Statistic) -> Interval:
-    """The statistic, corrected to first order for two biases, with an interval that covers the rest of them.
+    """The statistic, corrected to first order for two biases, with an interval for their remainder.
 
     The bias of sampling falls as 1/n, so half samples have twice the bias: T ≈ 2·T(n) − T(n/2). The bias of
     binning falls as the square of the cells' width, so cells of twice the width have four times the bias: T ≈

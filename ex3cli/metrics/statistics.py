@@ -80,7 +80,7 @@ def within_class_roc_auc(higher: NDArray[Any], lower: NDArray[Any], labels: NDAr
 
 
 def wilson_interval(count: int, total: int) -> Interval:
-    """95 % confidence interval of a probability from `count` of `total`, also for few trials and 0 or all.
+    """95 % confidence interval of a probability from `count` of `total`, valid also for extreme counts.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """
@@ -92,8 +92,8 @@ def wilson_interval(count: int, total: int) -> Interval:
     return Interval(max(0.0, float(middle - half)), min(1.0, float(middle + half)))
 
 
-def chance_of_difference(first: tuple[int, int], second: tuple[int, int]) -> float:
-    """The two-sided p-value for two shares, each (count, total), to come from one probability.
+def fisher_p_value(first: tuple[int, int], second: tuple[int, int]) -> float:
+    """Two-sided p-value of the hypothesis that two shares, each (count, total), have equal probability.
 
     Source: Fisher 1922, the exact test of a 2 × 2 table.
     """

@@ -1,1 +1,1 @@
-"""One page to hand in, made from what artifacts/ holds; it reads run folders and never a feature's code."""
+"""The report of the run folders in artifacts/, as an HTML page and a PDF."""

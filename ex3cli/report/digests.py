@@ -1,4 +1,4 @@
-"""`digests.json`, beside the report: the SHA-256 of what `ex3 report` wrote, and how it was asked to."""
+"""`digests.json` beside the report: the SHA-256 of its files, and the options of `ex3 report`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Written:
-    """What `ex3 report` wrote, by its path in the report's folder; unsigned, so it shows accidents only."""
+    """Digests of the report's files by path; they are unsigned, so they detect only accidental changes."""
 
     sha256: Mapping[str, str]
     ex3: str = ex3cli.__version__
@@ -35,7 +35,7 @@ def digests_of(contents: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def read(folder: Path) -> Written | None:
-    """What the last `ex3 report` wrote into the folder; None where that is not recorded, or not readable."""
+    """The digests of the last report in the folder; None if they are missing or unreadable."""
     try:
         stored: dict[str, Any] = json.loads(files.read(folder / FILE, MOST_BYTES))
         sha256 = {str(name): str(each) for name, each in stored["sha256"].items()}

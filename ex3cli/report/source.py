@@ -1,4 +1,4 @@
-"""Verified results from the artifacts folder, and where each came from."""
+"""Verified results from the artifacts folder, with their provenance."""
 
 import builtins
 import json
@@ -19,7 +19,7 @@ Suits = Callable[[Run], bool]
 
 
 class MissingError(Exception):
-    """A part lacks a result; `gap` is what the report shows instead."""
+    """A part lacks a result; the report shows `gap` instead."""
 
     def __init__(self, gap: MissingResult) -> None:
         super().__init__(gap.what)

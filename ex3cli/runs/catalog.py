@@ -23,12 +23,12 @@ class Catalog:
         """The runs of one command. The command of a damaged run is unknown, so all damaged runs remain."""
         return type(self)(tuple(run for run in self.runs if run.manifest.command == command), self.damaged)
 
-    def sound(self) -> Self:
+    def require_undamaged(self) -> Self:
         """The same catalog.
 
         Raises
         ------
-        ArtifactError : a run is damaged, and it may be the one that is looked for.
+        ArtifactError : a run is damaged, and it may be the requested one.
         """
         for error in self.damaged.values():
             raise error
@@ -41,10 +41,10 @@ class Catalog:
             for run in self.runs
             if run.manifest.state == "finished" and run.manifest.config.get("preset") == preset
         ]
-        return max(finished, key=_worth, default=None)
+        return max(finished, key=_preference, default=None)
 
 
-def _worth(run: Run) -> tuple[Any, ...]:
+def _preference(run: Run) -> tuple[Any, ...]:
     """Sort key: the user's complete runs, then iterations, the user's runs, and the start time."""
     mine = not run.is_reference
     return (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 STEPS = ("iteration", "epoch")
-"""Fields of a row of `metrics.jsonl` that say when it was recorded."""
+"""Fields of a row of `metrics.jsonl` that can serve as its step."""
 PROJECT = "ex3"
 LARGEST_BATCH = 1_000  # metrics in one call of MLflow
 LONGEST_PARAMETER = 500  # characters of a setting, which every version of MLflow accepts
@@ -49,7 +49,7 @@ class StepImage:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a run gives to a tracker.
+    """The contents of a run for a tracker.
 
     name : of the run. settings : its configuration. tags : its command line, versions and more, in words.
     started, ended : seconds since 1970.
@@ -72,7 +72,7 @@ class Contents:
 def contents_of(run: Run, step_of_image: Callable[[str], int | None] = lambda _: None) -> Contents:
     """The verified curves, images and settings of a run.
 
-    Numbers of the summary, and images without a step of their own, are of the last step.
+    The summary's numbers, and images without a step, get the last step.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def to_mlflow(contents: Contents, folder: Path) -> list[Path]:
     ------
     ImportError : mlflow is not installed.
     """
-    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # without it, version 3 wants a database
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # without it, version 3 requires a database
     from mlflow.entities import Metric, Param
     from mlflow.tracking import MlflowClient
 

@@ -169,7 +169,7 @@ def canonical_skops(data: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in sorted(members.items()):
-            entry = zipfile.ZipInfo(name)  # without a date zip files say 1980
+            entry = zipfile.ZipInfo(name)  # the default date is constant: 1980
             entry.create_system = 3  # the same on every system
             archive.writestr(entry, content)
     return buffer.getvalue()
@@ -178,8 +178,8 @@ def canonical_skops(data: bytes) -> bytes:
 def _number_objects(schema: Any) -> dict[str, str]:
     """Replace the addresses in a skops schema by numbers; returns old → new member names.
 
-    References to one array keep one number. Text and numbers get one each, because it is up to chance whether
-    Python stores two equal ones as one object.
+    References to one array keep one number. Each text and number gets its own, because Python may or may not
+    share equal objects.
     """
     numbers: dict[int, int] = {}
     files: dict[str, str] = {}
@@ -212,7 +212,7 @@ def estimator_from_bytes(data: bytes, path: Path) -> Any:
 
     try:
         untrusted = sorted(get_untrusted_types(data=data))
-    except Exception as error:  # of any type: skops has none of its own for a foreign file
+    except Exception as error:  # skops raises various types for invalid files
         raise _refused(path, data, "a skops file") from error
     if untrusted:
         raise ArtifactError(

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound=Config)
 
 NOT_SETTINGS = frozenset({"dataset", "seed", "distribution", "points"})
-"""Entries of a manifest's configuration that no `Config` declares: the command's own."""
+"""Entries of a manifest's configuration that the command adds to the fields of its `Config`."""
 UNWRITTEN = frozenset({jsonio.FILE_NAME, "attempts.jsonl"})
-"""Logs, which have checks of their own and so are not in `Run.written`."""
+"""Logs. `MetricsLog` checks them, so they are not in `Run.written`."""
 LOCK_NAME = ".lock"
 WRITER_NAME = ".writer"  # describes the process that holds the lock
 CHECKPOINT_FOLDER = "checkpoint"
@@ -239,7 +239,7 @@ class Run:
             self._close(state, regular, note=note)
 
     def _is_sealed(self) -> bool:
-        """Whether the manifest on disk says `finished`; if so, it is loaded."""
+        """Whether the manifest on disk has the state `finished`; if so, load it."""
         with contextlib.suppress(ArtifactError):
             there = Manifest.read(self.path)
             if there.state == "finished":
@@ -361,7 +361,7 @@ class Run:
     # --------------------------------------------------------------------------------------------------------
 
     def _present(self) -> list[str]:
-        """Everything in this folder but folders, without manifest, checkpoint and nested runs."""
+        """All files in this folder, except the manifest, the checkpoint and nested runs."""
         nested = {found.parent for found in self.path.rglob(FILE_NAME)} - {self.path}
         present = []
         for path in sorted(self.path.rglob("*")):

@@ -85,7 +85,7 @@ class Store:
             run.claim()
             manifest.write(folder)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)  # a run that says nothing of itself is no run
+            shutil.rmtree(folder, ignore_errors=True)  # a folder without a manifest is not a run
             raise
         return run
 
@@ -146,7 +146,7 @@ class Store:
     def _newest(
         self, category: Sequence[str], command: str, *, must_converge: bool
     ) -> tuple[Run | None, Run | None]:
-        """The latest default run in a category, and the latest finished run that is none and did not fail.
+        """The latest default run in a category, and the latest other run that is finished and did not fail.
 
         Run numbers give the order, so older runs are not read; runs without a number are ordered by their
         start time. A damaged run raises an error, unless a later run is used.
@@ -255,7 +255,7 @@ class Store:
         ------
         ArtifactError : a run there is damaged, and it may be the latest.
         """
-        return list(self.scan(category, bundled=False).sound().runs)
+        return list(self.scan(category, bundled=False).require_undamaged().runs)
 
     def open_folder(self, folder: Path) -> Run:
         """Open the run in a folder.

@@ -1,1 +1,1 @@
-"""What every training loop shares: device, seeding, graceful stop, progress protocol, checkpoints."""
+"""Common parts of all trainings: loop, checkpoints, device, interruption, progress, attempts, EMA."""

@@ -230,7 +230,7 @@ def bundled_tallies(store: Store) -> tuple[dict[str, Tally], dict[str, str]]:
 
 
 def derive_convergence(store: Store) -> Path:
-    """Rewrite `convergence.json`: `categories` counts the user's attempts, `bundled` those that ex3 brings.
+    """Rewrite `convergence.json`: `categories` counts the user's attempts, `bundled` the bundled ones.
 
     Called after an attempt has been recorded. A lock ensures that of two simultaneous calls, the later one
     counts both attempts. Damaged runs are listed under `damaged`.

@@ -69,7 +69,7 @@ class Checkpointer:
 
         Parameters
         ----------
-        made_anew : files that the training writes again, so that their present content is irrelevant.
+        made_anew : files that the training rewrites; their current content is not checked.
 
         Raises
         ------

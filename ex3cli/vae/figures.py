@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from ex3cli.vae.few_labels.compare import RecipeResult
+from ex3cli.vae.few_labels.compare import PresetResult
 from ex3cli.vae.few_labels.fits import SizeResult
 
 
@@ -62,7 +62,7 @@ BASELINES = {
 """Fixed color and marker of lines that appear in most figures."""
 
 
-def accuracy_by_labels(lines: Sequence[RecipeResult]) -> Figure:
+def accuracy_by_labels(lines: Sequence[PresetResult]) -> Figure:
     """Accuracy in percent against the number of labels; error bars are one standard deviation over draws."""
     with style():
         figure = Figure(figsize=(7.2, 4.6), layout="constrained")

@@ -221,7 +221,7 @@ def test_a_bundled_training_is_exported_with_its_curves(ex3: Callable[..., Any])
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "describe_defects"),
     [
         (("--to", "tensorbord"), "did you mean 'tensorboard'?"),
         (("--to", "mlflow"), "pip install 'ex3cli[mlflow]'"),
@@ -230,13 +230,13 @@ def test_a_bundled_training_is_exported_with_its_curves(ex3: Callable[..., Any])
     ],
 )
 def test_an_export_to_what_is_not_there_is_exit_2(
-    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], complaint: str
+    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], describe_defects: str
 ) -> None:
     for package in ("mlflow", "wandb", "torch.utils.tensorboard"):
         monkeypatch.setitem(sys.modules, package, None)
     outcome = ex3("runs", "export", "reference/vae/fashion-mnist", *words)
     assert outcome.exit_code == 2
-    assert complaint in outcome.stderr
+    assert describe_defects in outcome.stderr
 
 
 def test_the_grids_of_a_training_have_their_iterations(store: Store, new_run: Callable[..., Run]) -> None:

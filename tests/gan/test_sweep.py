@@ -51,7 +51,7 @@ def test_the_options_of_a_job_give_its_configuration(ex3: Callable[..., Any]) ->
 
 
 @pytest.mark.parametrize(
-    ("texts", "complaint"),
+    ("texts", "describe_defects"),
     [
         (["learning_rate"], "has no value"),
         (["learning_rat=1"], "no setting 'learning_rat'"),
@@ -63,8 +63,8 @@ def test_the_options_of_a_job_give_its_configuration(ex3: Callable[..., Any]) ->
         (["gp_weight=1"], "has no effect: dcgan has no gradient penalty"),
     ],
 )
-def test_a_wrong_setting_is_refused(texts: list[str], complaint: str) -> None:
-    with pytest.raises(UsageError, match=complaint):
+def test_a_wrong_setting_is_refused(texts: list[str], describe_defects: str) -> None:
+    with pytest.raises(UsageError, match=describe_defects):
         plan(["wgan", "dcgan"], None, texts, [0])
 
 

@@ -59,13 +59,13 @@ def test_no_share_is_refused() -> None:
         with pytest.raises(ValueError, match="is not a share"):
             statistics.wilson_interval(count, total)
         with pytest.raises(ValueError, match="is not a share"):
-            statistics.chance_of_difference((1, 2), (count, total))
+            statistics.fisher_p_value((1, 2), (count, total))
 
 
 def test_the_lady_tasting_tea() -> None:
     """Fisher's own example: all four of eight cups right is 1 of C(8, 4) = 70 ways, twice that on
     both sides.
     """
-    assert statistics.chance_of_difference((4, 4), (0, 4)) == pytest.approx(2 / 70)
-    assert statistics.chance_of_difference((3, 4), (1, 4)) == pytest.approx(34 / 70)
-    assert statistics.chance_of_difference((0, 9), (0, 5)) == 1.0
+    assert statistics.fisher_p_value((4, 4), (0, 4)) == pytest.approx(2 / 70)
+    assert statistics.fisher_p_value((3, 4), (1, 4)) == pytest.approx(34 / 70)
+    assert statistics.fisher_p_value((0, 9), (0, 5)) == 1.0

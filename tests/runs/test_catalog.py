@@ -66,7 +66,7 @@ def test_damage_is_kept_by_name_and_raised_on_demand(store: Store, trained: Make
     assert names(found) == [good.name]
     assert list(found.damaged) == [bad.name]
     with pytest.raises(ArtifactError, match="is damaged"):
-        found.of("gan train").sound()
+        found.of("gan train").require_undamaged()
 
 
 def test_a_trial_hides_no_long_training_and_yours_goes_before_the_bundled_one(trained: Make) -> None:

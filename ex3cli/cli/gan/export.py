@@ -29,7 +29,7 @@ def export(
         Path,
         typer.Option(
             metavar="FILE",
-            help="ONNX file to write: z and labels in, images in [−1, 1] out. Requires ex3cli\\[onnx].",
+            help="ONNX file; inputs: z and labels; output: images in [−1, 1]. Requires ex3cli\\[onnx].",
             rich_help_panel="Output",
         ),
     ],

@@ -250,7 +250,11 @@ def _newest(context: Context, needed: str) -> "list[Run]":
     from ex3cli.gan.analysis.overview import latest_per_preset
     from ex3cli.runs.run import reference_name
 
-    found = [run for kind in KINDS for run in context.store.scan(("gan", context.dataset, kind)).sound().runs]
+    found = [
+        run
+        for kind in KINDS
+        for run in context.store.scan(("gan", context.dataset, kind)).require_undamaged().runs
+    ]
     mine = [run for run in found if not run.is_reference]
     shipped = [
         run

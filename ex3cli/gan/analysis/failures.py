@@ -11,7 +11,7 @@ from ex3cli.gan.convergence.criteria import Thresholds
 from ex3cli.gan.io import trained_config
 from ex3cli.gan.kinds import KINDS, PRIMARY_KINDS
 from ex3cli.gan.results import Count
-from ex3cli.metrics.statistics import chance_of_difference
+from ex3cli.metrics.statistics import fisher_p_value
 from ex3cli.runs.jsonio import to_json
 from ex3cli.runs.manifest import FILE_NAME
 from ex3cli.runs.run import Run
@@ -59,7 +59,7 @@ class History:
         if len(shares) < len(PRIMARY_KINDS) or not all(judged for _, judged in shares.values()):
             return None
         counts = {kind: {"failed": failed, "judged": judged} for kind, (failed, judged) in shares.items()}
-        return {**counts, "p": chance_of_difference(*shares.values())}
+        return {**counts, "p": fisher_p_value(*shares.values())}
 
     def bars(self) -> dict[str, dict[str, float]]:
         """The convergence criteria of each kind, which define failure."""

@@ -1,1 +1,1 @@
-"""The live page of `ex3 lab draw`: one training, obeying a page and describing itself to it."""
+"""The live page of `ex3 lab draw`: its server, its training process and their messages."""

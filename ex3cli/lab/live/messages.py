@@ -1,4 +1,4 @@
-"""The messages of a page, and what a training is determined by."""
+"""The messages of a page, and the inputs that determine a training."""
 
 import json
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from ex3cli.lab.training import check_epochs
 Message = dict[str, Any]
 
 POINTS_FILE = "points.csv"
-"""The name of the file in which a run keeps the page's points."""
+"""Name of the run's file with the page's points."""
 MOST_POINTS = 20_000
-"""Points on the page's canvas."""
+"""Maximum number of points on the canvas."""
 FASTEST = 1_000_000.0
-"""The largest speed that a page may ask for, in epochs a second."""
+"""Maximum speed in epochs per second."""
 COMMANDS = {
     "start": "start",
     "preset": "preset",
@@ -33,19 +33,19 @@ COMMANDS = {
     "panel": "panel",
     "resend": "resend",
 }
-"""The methods of a session, without their underscore, by the word that a page uses."""
+"""Methods of a session by message type, which is the method's name without underscore."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a training is determined by."""
+    """The inputs that determine a training."""
 
     config: LabConfig
     distribution: Clusters | Curve | PointCloud
     seed: int
 
     def command_line(self) -> list[str]:
-        """The words after `ex3` of the `lab train` command with this setup."""
+        """The arguments of `ex3` for the `lab train` command with this setup."""
         words = ["lab", "train"]
         named = self.distribution.name
         words += [f"--points={named}"] if isinstance(self.distribution, PointCloud) else [named]
@@ -56,11 +56,11 @@ class Setup:
 
 
 def parse_message(text: bytes) -> tuple[str, Message]:
-    """The method of a session that a message asks for, and the message.
+    """The name of the session's method for a message, and the message.
 
     Raises
     ------
-    UsageError : it is malformed.
+    UsageError : the message is malformed.
     """
     try:
         message = json.loads(text)
@@ -74,7 +74,7 @@ def parse_message(text: bytes) -> tuple[str, Message]:
 
 
 def malformed(what: str) -> UsageError:
-    """The error of a message that no page sends."""
+    """The error for a malformed message."""
     return UsageError(f"the page sent a malformed message: {what}", "reload the page")
 
 
@@ -87,7 +87,7 @@ def text_of(message: Mapping[str, Any], name: str) -> str:
 
 
 def config_of(message: Message) -> LabConfig:
-    """The settings of a message; each is text as a person types it."""
+    """The settings of a message; each is a string, as on the command line."""
     given = message.get("settings", {})
     if not isinstance(given, dict):
         raise malformed("settings is not an object")
@@ -125,7 +125,7 @@ def seed_of(message: Message) -> int:
 
 
 def distribution_of(message: Message, file: PointCloud | None) -> Clusters | Curve | PointCloud:
-    """What a message asks to learn: a preset, the file that was loaded, or the points on the canvas."""
+    """The target distribution in a message: a preset, the loaded file, or the points on the canvas."""
     source = message.get("source")
     if not isinstance(source, dict) or len(source) != 1:
         raise malformed("source is not one of preset, file and points")
@@ -142,7 +142,7 @@ def distribution_of(message: Message, file: PointCloud | None) -> Clusters | Cur
 
 
 def speed_of(message: Message) -> float:
-    """The speed in a message, in epochs a second."""
+    """The speed in a message, in epochs per second."""
     speed = message.get("speed", FASTEST)
     is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
     if not is_number or not 0 < speed <= FASTEST:

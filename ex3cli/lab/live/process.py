@@ -1,8 +1,8 @@
-"""The process in which a page's training runs.
+"""The training process of a page.
 
-Two kinds of messages cross the pipe, as bytes: JSON, and states (see `page.encode_state`), which begin with a
-length. A state is sent only after the page has asked for one, so that at most one is ever on its way: a slow
-page gets fewer pictures, and the training does not wait for it.
+The pipe carries two kinds of messages as bytes: JSON, and states (see `page.encode_state`), which begin with
+a length. A state is sent only on request, so at most one is in transit. A slow page gets fewer states, and
+the training does not wait.
 """
 
 import json
@@ -28,7 +28,7 @@ END = b'{"do":"end"}'
 
 
 class Save(Protocol):
-    """Runs `ex3 lab train` with a setup; calls `report` with the epoch, which returns whether to go on."""
+    """Runs `ex3 lab train` with a setup; `report(epoch)` returns whether to continue."""
 
     def __call__(self, setup: Setup, report: Callable[[int], bool]) -> Message: ...
 
@@ -42,11 +42,11 @@ class PageChannel:
         self._ended = False
 
     def receive(self, seconds: float | None) -> bytes | None:
-        """The next message of the page but requests for states; None after `seconds` without one.
+        """The next message of the page that is no request for a state; None after `seconds`.
 
         Raises
         ------
-        EOFError : the page is gone.
+        EOFError : the page has disconnected.
         """
         if self._ended:
             raise EOFError
@@ -66,7 +66,7 @@ class PageChannel:
         self.connection.send_bytes(json.dumps(message, allow_nan=False).encode())
 
     def seconds_until_state(self) -> float | None:
-        """How long no state is to be sent; None until the page asks."""
+        """Seconds until the requested state is due; None without a request."""
         return max(0.0, self._due - time.monotonic()) if self._wanted else None
 
     def send_state(self, make: Callable[[], bytes]) -> None:
@@ -78,12 +78,12 @@ class PageChannel:
 
 @torch_threads(1)
 def serve_page(connection: Connection, save: Save) -> None:
-    """Obey a page until it is gone."""
+    """Execute the page's commands until it disconnects."""
     channel = PageChannel(connection)
     session = Session(lambda setup: save(setup, lambda epoch: _report(channel, epoch)))
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            if (message := channel.receive(_patience(session, channel))) is not None:
+            if (message := channel.receive(_message_timeout(session, channel))) is not None:
                 for each in session.handle(message):
                     channel.answer(each)
             session.work()
@@ -91,15 +91,15 @@ def serve_page(connection: Connection, save: Save) -> None:
                 channel.send_state(session.state)
 
 
-def _patience(session: Session, channel: PageChannel) -> float | None:
-    """How long the loop may wait for a message: until work or a state is due."""
+def _message_timeout(session: Session, channel: PageChannel) -> float | None:
+    """Timeout for the next message: seconds until the next slice of training or the next state is due."""
     waits = [session.seconds_until_work, channel.seconds_until_state() if session.changed else None]
     return min((each for each in waits if each is not None), default=None)
 
 
 def _report(channel: PageChannel, epoch: int) -> bool:
     """While a run is saved: send the epoch if the page waits for a state; False if the page cancels."""
-    with suppress(EOFError, OSError):  # the run is finished without the page
+    with suppress(EOFError, OSError):  # without the page, saving continues
         while channel.connection.poll(0):
             message = channel.receive(0)
             if message == CANCEL:
@@ -133,7 +133,7 @@ class TrainerProcess:
         return self._process.is_alive()
 
     def finish(self) -> None:
-        """Ask the process to end after what it does now."""
+        """Ask the process to end after its current step."""
         with suppress(OSError):
             self.connection.send_bytes(END)
 
@@ -149,6 +149,6 @@ class TrainerProcess:
 
 
 def _begin(target: Callable[..., None], *arguments: Any) -> None:
-    """The first function of the new process: Ctrl-C is for the server, which ends this process."""
+    """Entry point of the new process. It ignores Ctrl-C: the server ends this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     target(*arguments)

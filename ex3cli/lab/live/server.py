@@ -1,8 +1,8 @@
-"""The local server of `ex3 lab draw`: one page, one WebSocket, closed to everyone else.
+"""The local server of `ex3 lab draw`: one page and one WebSocket.
 
-It listens on 127.0.0.1 alone. Every address begins with a random token. The Host header must be the server's
-own, so that no other site's name can be pointed at it; so must the Origin of a WebSocket, so that no other
-page can open one. The server reads no request body, and no message longer than `LONGEST_MESSAGE`.
+The server listens on 127.0.0.1 only. Every path begins with a random token. The Host header must match the
+server, against DNS rebinding. The Origin of a WebSocket must match too, against connections from other sites.
+The server reads no request body, and no message longer than `LONGEST_MESSAGE`.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ from ex3cli.errors import UsageError
 
 ADDRESS = "127.0.0.1"
 LONGEST_MESSAGE = 8_000_000
-"""Bytes of a message: a file of 5.9 million bytes in base64."""
+"""Maximum bytes of a message: a file of 5.9 million bytes in base64."""
 GRACE = 15.0
-"""Seconds that a page may be away, to be loaded again or to connect again, before the server ends."""
+"""Seconds that the server waits for a disconnected page to reload or reconnect."""
 OTHER_PAGE, ENDED = 4001, 4002
 """Codes with which the server closes a WebSocket."""
 
@@ -41,24 +41,24 @@ class Trainer(Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the training is running."""
         ...
 
     def finish(self) -> None:
-        """Ask it to end."""
+        """Ask the training to end."""
         ...
 
     def terminate(self) -> None:
-        """End it at once."""
+        """End the training at once."""
         ...
 
 
 class LiveServer:
-    """Serves the page, and carries messages between it and its training.
+    """Serves the page, and relays messages between the page and its training.
 
     Parameters
     ----------
-    render : makes the page, given a nonce for its script and styles.
+    render : returns the page, given a nonce for its script and styles.
     start_trainer : starts a training; each page that is loaded gets its own, and it ends with the page.
     port : 0 for a free one.
 
@@ -84,7 +84,7 @@ class LiveServer:
         self._page: str | None = None  # the random name of the newest page
         self._websocket: WebSocket | None = None
         self._trainer: Trainer | None = None
-        self._trainers: set[Trainer] = set()  # all that have not ended
+        self._trainers: set[Trainer] = set()  # all running trainings
         self._departure: asyncio.Task[None] | None = None
         self._replacing = asyncio.Lock()
         app = Starlette(
@@ -113,7 +113,7 @@ class LiveServer:
         return f"http://{ADDRESS}:{self.port}/{self.token}/"
 
     def run(self) -> None:
-        """Serve until the page is closed for good or a signal comes; then end the training."""
+        """Serve until the page is closed or a signal arrives; then end the training."""
         try:
             self._server.run(sockets=[self._socket])
         finally:
@@ -179,7 +179,7 @@ class LiveServer:
                 await self._serve(websocket, page)
 
     async def _serve(self, websocket: WebSocket, page: str) -> None:
-        """Carry messages until the page goes; a page that comes back finds its training."""
+        """Relay messages until the page disconnects; a page that reconnects continues its training."""
         if (earlier := self._websocket) is not None:  # the same page, whose connection broke unnoticed
             with suppress(RuntimeError):
                 await earlier.close(ENDED)
@@ -202,7 +202,7 @@ class LiveServer:
                 self._departure = asyncio.create_task(self._depart())
 
     async def _depart(self) -> None:
-        """End the server unless the page comes back; a run that is being saved is finished first."""
+        """Stop the server unless the page reconnects; a run that is being saved is finished first."""
         await asyncio.sleep(self._grace)
         if self._trainer is not None:
             await self._finish(self._trainer, None)
@@ -233,10 +233,10 @@ class LiveServer:
         self._carrier = asyncio.create_task(self._carry(trainer, messages))
 
     async def _carry(self, trainer: Trainer, messages: "asyncio.Queue[bytes | None]") -> None:
-        """Carry messages to the page until the training ends."""
+        """Relay messages to the page until the training ends."""
         while (message := await messages.get()) is not None:
             if (websocket := self._websocket) is not None:
-                with suppress(WebSocketDisconnect, RuntimeError):  # the page went meanwhile
+                with suppress(WebSocketDisconnect, RuntimeError):  # the page has disconnected
                     if message.startswith(b"{"):  # a state begins with a multiple of four, and "{" is 123
                         await websocket.send_text(message.decode())
                     else:

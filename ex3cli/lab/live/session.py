@@ -1,10 +1,10 @@
-"""The training of one page: it obeys the page's commands and describes its state.
+"""The training session of a page: it executes the page's commands and returns its state.
 
-A session knows neither processes nor sockets: `process.py` runs it, `server.py` connects it to the page.
+A session is independent of processes and sockets: `process.py` runs it, `server.py` connects it to the page.
 
-The page's training is the attempt loop of `ex3 lab train`, so the page shows what that command computes.
-Saving runs the command itself, from the seed, on the page's points and with its settings: the run folder is
-the command's own, also after single steps of one network, which no run contains.
+A session uses the attempt loop of `ex3 lab train`, so the page shows the results of that command. Saving
+repeats the training by `ex3 lab train` with the page's points, settings and seed. Single steps of one network
+are not part of the saved run.
 """
 
 import base64
@@ -41,9 +41,9 @@ from ex3cli.lab.training import LabAttempt, attempt_seed
 from ex3cli.seeding import numpy_generator, torch_generator
 
 SLICE = 10
-"""Epochs between two looks for commands, fewer where they take longer than LONGEST_SLICE."""
+"""Epochs between two checks for commands; fewer if they take longer than LONGEST_SLICE."""
 LONGEST_SLICE = 0.05
-"""Seconds."""
+"""Maximum seconds between two checks for commands."""
 NETWORKS = ("discriminator", "generator")
 
 
@@ -69,7 +69,7 @@ class Session:
         self._rate, self._slice = _Rate(), SLICE
 
     def handle(self, text: bytes) -> list[Message]:
-        """Obey a message of the page; returns the answers. A mistake is answered by its cause and remedy."""
+        """Execute a message of the page; return the answers. An error is answered with cause and remedy."""
         try:
             command, message = parse_message(text)
             return getattr(self, f"_{command}")(message) or []
@@ -98,7 +98,7 @@ class Session:
 
     @property
     def seconds_until_work(self) -> float | None:
-        """How long nothing is to be done; None until the page sends something."""
+        """Seconds until the next slice of training; None while the training is paused."""
         if not self.running:
             return None
         return max(0.0, (1 - self._owed) / self._speed - (self._clock() - self._began))
@@ -131,7 +131,7 @@ class Session:
         return [_source(chosen.name, points, [])]
 
     def _load(self, message: Message) -> list[Message]:
-        """Read a file of the user's; its points go to the canvas, thinned if they are many."""
+        """Read a user's file and show its points on the canvas, subsampled if there are too many."""
         try:
             data = base64.b64decode(text_of(message, "data"), validate=True)
         except ValueError:
@@ -196,13 +196,13 @@ class Session:
         return [self._save(self.setup)]
 
     def _panel(self, message: Message) -> list[Message]:
-        """The figure that the exercise asks for, of the state now."""
+        """The figure of the exercise for the current state."""
         from ex3cli.lab.figures import panel
 
         attempt, setup = self._begun(), self.setup
         assert setup is not None
         snapshots = list(attempt.snapshots)
-        if attempt.trainer.epoch > snapshots[-1].epoch:  # the networks now, beside the newest measurement
+        if attempt.trainer.epoch > snapshots[-1].epoch:  # current networks with the latest measurement
             newest = snapshots[-1]
             snapshots.append(replace(newest, epoch=attempt.trainer.epoch, view=attempt.recorder.view()))
         title = f"{setup.distribution.name}, {setup.config.loss} loss, seed {setup.seed}"
@@ -229,7 +229,7 @@ class Session:
 
 
 class _Rate:
-    """Epochs a second over the last seconds."""
+    """Epochs per second, averaged over the last seconds."""
 
     WINDOW = 2.0
 

@@ -1,1 +1,1 @@
-"""One module a section of the report."""
+"""The sections of the report, one per module."""

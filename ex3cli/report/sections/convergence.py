@@ -1,4 +1,4 @@
-"""Failed convergences: how many attempts failed before a good one, why, and how sure the rate is."""
+"""Failed attempts: their number before the first converged one, reasons, and the failure rate."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ HISTORY = ("gan", DATASET, "history")
 
 @dataclass(frozen=True)
 class Count:
-    """The attempts at one kind."""
+    """The attempts of one kind of GAN."""
 
     kind: str
     tally: Tally
@@ -32,7 +32,7 @@ class Count:
 
 
 def counts(archive: ResultSource) -> tuple[list[Count], list[MissingResult]]:
-    """The attempts at every kind; a damaged run leaves a gap and no count, which could only be too low."""
+    """The attempts of every kind. A damaged run gives a gap instead of a count, which would be too low."""
     found, gaps = [], []
     known = kinds(archive)
     for kind in NAMES:
@@ -49,7 +49,7 @@ def counts(archive: ResultSource) -> tuple[list[Count], list[MissingResult]]:
             if any(each.counts_toward_rate for each in attempts) and not shipped
             else _shipped(archive, kind)
         )
-        if told:  # before those of the user's that are no evidence
+        if told:  # the user's attempts do not count toward the rate
             mine = ([], []) if shipped else (attempts, runs)
             attempts, runs, shipped = [*told[0], *mine[0]], [told[1], *mine[1]], True
         if attempts:
@@ -60,9 +60,7 @@ def counts(archive: ResultSource) -> tuple[list[Count], list[MissingResult]]:
 
 
 def _shipped(archive: ResultSource, kind: str) -> "tuple[list[Attempt], Run] | None":
-    """All attempts behind what is shipped, where a history of them is shipped too: the shipped training knows
-    its own alone.
-    """
+    """The attempts of the bundled history, or else those of the bundled training, which has only its own."""
     history = archive.shipped(HISTORY, "gan history")
     rows = archive.json(history, HISTORY_FILE)["attempts"] if history else []
     told = [attempt_from_row(row) for row in rows if row["kind"] == kind]
@@ -73,7 +71,7 @@ def _shipped(archive: ResultSource, kind: str) -> "tuple[list[Attempt], Run] | N
 
 
 def answer(archive: ResultSource) -> str:
-    """How many attempts failed before a good one, and how far the images are from real ones."""
+    """The number of failed attempts before the first converged one, and a sentence on the losses."""
     failed = [
         f"{each.tally.failed_before_first_success} of {NAMES[each.kind]}"
         for each in counts(archive)[0]
@@ -89,7 +87,7 @@ def answer(archive: ResultSource) -> str:
 
 
 def failures(archive: ResultSource) -> Part:
-    """How many convergences failed before a good one."""
+    """Failed attempts: counts, failure rates and criteria."""
     found, gaps = counts(archive)
     makings = [making(run) for each in found for run in each.runs]
     tables: list[Table] = []
@@ -117,7 +115,7 @@ def failures(archive: ResultSource) -> Part:
 
 
 def _history_of(archive: ResultSource, found: list[Count]) -> "Run":
-    """What `ex3 gan history` made of these very attempts."""
+    """The `ex3 gan history` run of exactly these attempts."""
     gap = MissingResult(
         "the figure of failure rates",
         "it has not been drawn here of these attempts",

@@ -1,4 +1,4 @@
-"""Decisions that the exercise leaves open, each with the measurements that bear on it."""
+"""Decisions that the exercise leaves open, each with the relevant measurements."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ VAE_SETTINGS = (
 
 
 def penalty(archive: ResultSource) -> Part:
-    """How WGAN-GP keeps its critic 1-Lipschitz, and what that does where W is known."""
+    """The Lipschitz constraint of WGAN-GP, and its effect for distributions with known W."""
     weight = trained(archive, "wgan").manifest.config["gp_weight"]
     said: list[str | Formula] = [
         "The dual of W needs a 1-Lipschitz critic. WGAN-GP (Gulrajani et al. 2017) adds to the critic's loss",
@@ -104,7 +104,7 @@ def _reading(each: dict[str, Any]) -> list[str]:
 
 
 def clipping(archive: ResultSource) -> Part:
-    """The original way, and what it comes to here."""
+    """Weight clipping, the original constraint, and its results here."""
     gaps, rows = [], []
     bound = ""
     try:
@@ -162,7 +162,7 @@ def architecture(archive: ResultSource) -> Part:
 
 
 def _value(config: dict[str, Any], key: str) -> str:
-    """A setting; a dash where the training does not read it."""
+    """The value of a setting; a dash if the training ignores it."""
     kind = KINDS.get(str(config.get("kind")))
     constraint = None if kind is None else kind.constraint
     is_read = {
@@ -208,7 +208,7 @@ def likelihood(archive: ResultSource) -> Part:
 
 
 def autoencoder(archive: ResultSource) -> Part:
-    """The settings of the VAE whose features the SVM is given, and how the SVM is chosen."""
+    """The settings of the VAE that computes the SVM's features, and the choice of C and γ."""
     gap = MissingResult(
         f"a VAE of {DATASET}", "there is none", archive.command("ex3", "vae", "train"), quick=False
     )

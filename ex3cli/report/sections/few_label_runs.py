@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 COMPARE, TRAIN, EVALUATE = "vae compare", "vae train", "vae eval"
 DATASETS = ("fashion-mnist", "mnist")
 SIZES = [100, 600, 1000, 3000]
-"""What the exercise asks for."""
+"""The numbers of labels in the exercise."""
 PRESETS = ("paper", "relu", "pixels", "edges")
 Row = dict[str, Any]
 
 
 def comparison(archive: ResultSource, dataset: str) -> "tuple[Run, dict[str, Any]]":
-    """The comparison of recipes that would be taken: the user's newest complete one, else the shipped one."""
+    """The comparison of presets: the user's newest complete one, else the bundled one."""
     command = archive.command("ex3", "vae", "compare", "RUN", "--dataset", dataset)
     gap = MissingResult(
         f"the comparison of recipes on {dataset}",
@@ -32,7 +32,7 @@ def comparison(archive: ResultSource, dataset: str) -> "tuple[Run, dict[str, Any
 
 
 def ordered(named: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Recipes as a reader wants them: the paper's first, then those that have names, then others."""
+    """Presets in the order of the table: the paper's, then other named ones, then custom ones."""
     known = list(PRESETS)
     return sorted(
         named.items(), key=lambda item: (known.index(item[0]) if item[0] in known else len(known), item[0])
@@ -43,7 +43,7 @@ def ordered(named: dict[str, Any]) -> list[tuple[str, Any]]:
 class Judged:
     """An evaluation of a training.
 
-    trained : the training; of a bundled record whose training is not bundled, the evaluation itself.
+    trained : the training; if a bundled evaluation has no bundled training, the evaluation itself.
     """
 
     dataset: str
@@ -60,12 +60,12 @@ class Judged:
 
     @property
     def rows(self) -> list[Row]:
-        """One for each number of labels."""
+        """One row per number of labels."""
         return list(self.document["results"])
 
 
 def judged(archive: ResultSource, dataset: str) -> Judged:
-    """The user's newest full evaluation of the training that is taken."""
+    """The user's newest full evaluation of the selected training."""
     words = ("ex3", "vae", "eval", *(() if dataset == "fashion-mnist" else ("--dataset", dataset)))
     gap = MissingResult(
         f"M1 on {dataset}",

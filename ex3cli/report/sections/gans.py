@@ -19,12 +19,12 @@ DATASET = "fashion-mnist"
 LABEL = "dress"
 ALL = "all"  # the label of a comparison of all classes
 TRAIN, EVALUATE, COMPARE = "gan train", "gan eval", "gan compare"
-"""The kinds that the exercise asks for; the third is shown where it has been trained."""
+"""The commands whose runs this section shows."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What `ex3 gan eval` said of a generator."""
+    """The scores of a generator by `ex3 gan eval`."""
 
     kind: str
     run: "Run"
@@ -33,12 +33,12 @@ class Scored:
 
 
 def trained(archive: ResultSource, kind: str) -> "Run":
-    """The generator that every command would take."""
+    """The default generator of a kind."""
     return archive.taken(("gan", DATASET, kind), TRAIN, untrained(archive, kind), must_converge=True)
 
 
 def untrained(archive: ResultSource, kind: str) -> MissingResult:
-    """What is missing where there is no generator of a kind."""
+    """The missing result of a kind without a generator."""
     command = archive.command("ex3", "gan", "train", "--kind", kind)
     return MissingResult(
         f"a trained {NAMES[kind]}", "there is none, not even a shipped one", command, quick=False
@@ -51,7 +51,7 @@ def kinds(archive: ResultSource) -> list[str]:
 
 
 def scored(archive: ResultSource, kind: str) -> Scored:
-    """The newest scores of that very generator."""
+    """The newest scores of the default generator."""
     run = trained(archive, kind)
     words = archive.command("ex3", "gan", "eval", "--kind", kind)
     gap = MissingResult(f"scores of {NAMES[kind]}", f"{run.name} has not been scored here", words)
@@ -65,7 +65,7 @@ def scored(archive: ResultSource, kind: str) -> Scored:
 
 
 def all_scored(archive: ResultSource) -> tuple[list[Scored], list[MissingResult]]:
-    """The scores of every kind, and what is missing of them; a kind beyond those asked for is not missed."""
+    """The scores of every kind, and the missing scores of the kinds in the exercise."""
     found, gaps = [], []
     for kind in kinds(archive):
         try:
@@ -76,7 +76,7 @@ def all_scored(archive: ResultSource) -> tuple[list[Scored], list[MissingResult]
 
 
 def quality(archive: ResultSource) -> Part:
-    """The scores."""
+    """The table of scores."""
     found, gaps = all_scored(archive)
     tables: list[Table] = []
     if found:
@@ -145,7 +145,7 @@ def grids(archive: ResultSource) -> Part:
 
 
 def _stock(document: dict[str, Any]) -> str:
-    """Whether the real images are those that ex3 brings, as the end of a caption."""
+    """The end of a caption: a note if the real images are the bundled ones."""
     is_stock = any(each.get("stock") for each in document["panels"])
     return " Real images: from the 200 test images bundled with ex3." if is_stock else ""
 
@@ -169,9 +169,9 @@ def _images(archive: ResultSource, run: "Run", label: str) -> Figure:
 def _comparisons(
     archive: ResultSource, sources: "list[Run]", gap: MissingResult, *, every_class: bool = False
 ) -> "list[Run]":
-    """Of each class the best comparison of these generators, the best of all first; or those of all classes.
+    """The preferred comparison of these generators for each class, or comparisons of all classes; best first.
 
-    One with real images is better than one without; the user's than a bundled one.
+    Comparisons with real images precede those without, and the user's precede bundled ones.
     """
     category = ("gan", DATASET, "comparison")
     archive.check(category, gap)

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 TRAIN = "lab train"
 HISTORY, FILM = "history.csv", "film.safetensors"
 LEAST_EPOCHS = 5000
-"""What the exercise asks for."""
+"""The minimum number of epochs in the exercise."""
 
 
 def chosen(archive: ResultSource) -> "Run":
-    """The user's newest training of full length that has converged; while none has, the newest that
-    has not.
-    """
+    """The user's newest converged training of full length; if none has converged, the newest one."""
     command = archive.command("ex3", "lab", "train", "ring")
     gap = MissingResult(
         "a GAN on points in the plane", f"no training of at least {LEAST_EPOCHS:,} epochs", command
@@ -56,7 +54,7 @@ def _name(run: "Run") -> str:
 
 
 def _why(run: "Run") -> str:
-    """The verdict, with the rule, as the training itself put it."""
+    """The recorded verdict, with the convergence rule."""
     return str(run.manifest.summary["why"]).replace("W -", "W −")
 
 
@@ -175,7 +173,7 @@ def plane(archive: ResultSource) -> Part:
         f"{refer('lab-end')} its numbers.",
         f"Attempts at it in this folder: {counted.converged} converged, {counted.failed} failed.",
     ]
-    by_name = run.manifest.category[-1] == name  # and not from a file of the user's
+    by_name = run.manifest.category[-1] == name  # otherwise its points come from a file
     replay = (
         [("Watch it in a browser, offline", archive.command("ex3", "lab", "train", name, "--page"))]
         if by_name

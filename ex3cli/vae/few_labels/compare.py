@@ -20,7 +20,7 @@ BOUND_ONLY = ("iwae_samples", "iwae_images")
 CUSTOM = "custom"
 
 
-def recipe_of(config: VAEConfig) -> str:
+def preset_of(config: VAEConfig) -> str:
     """The preset of a configuration, or CUSTOM."""
     for name in VAEConfig.presets:
         preset = VAEConfig.resolve(name).to_dict()
@@ -32,16 +32,16 @@ def recipe_of(config: VAEConfig) -> str:
 def compare(
     runs: Sequence[Run], data: ImageDataset, config: EvaluationConfig, *, seed: int, progress: Progress
 ) -> dict[str, Any]:
-    """Evaluate all runs; runs that differ in the seed only give the spread over seeds.
+    """Evaluate all runs; runs that differ only in the seed give the standard deviation over seeds.
 
-    The first run of a preset gives its rows. With `config.transductive`, the first run is evaluated in both
-    ways.
+    The first run of a preset gives its rows. With `config.transductive`, the first run is evaluated with and
+    without label spreading.
     """
     inductive = EvaluationConfig.from_dict({**config.to_dict(), "transductive": False})
     beside = evaluate.baselines(data, inductive, seed=seed, progress=progress) if config.baselines else {}
     recipes: dict[str, dict[str, Any]] = {}
     for run in runs:
-        name = recipe_of(config_of(run))
+        name = preset_of(config_of(run))
         if name == CUSTOM:
             name = run.name  # custom settings may differ between runs
         entry = recipes.setdefault(name, {"runs": [], "means": []})
@@ -103,7 +103,7 @@ def shipped_rows(
 
 
 @dataclass(frozen=True)
-class RecipeResult:
+class PresetResult:
     """One line of accuracy against the number of labels, as fractions.
 
     `spreads` are standard deviations over draws.
@@ -136,7 +136,7 @@ def display_order(named: Mapping[str, Any]) -> list[tuple[str, Any]]:
     )
 
 
-def lines(document: dict[str, Any]) -> list[RecipeResult]:
+def lines(document: dict[str, Any]) -> list[PresetResult]:
     """The lines of a comparison: presets, transductive variants, baselines, the paper's results."""
     found = []
     for name, entry in display_order(document["recipes"]):
@@ -147,7 +147,7 @@ def lines(document: dict[str, Any]) -> list[RecipeResult]:
     return found + _published(document["dataset"], [row["labels"] for row in found_rows(document)])
 
 
-def lines_of(document: dict[str, Any]) -> list[RecipeResult]:
+def lines_of(document: dict[str, Any]) -> list[PresetResult]:
     """The lines of one run's table."""
     results = document["results"]
     found = [_line(document["features"], results)]
@@ -164,14 +164,14 @@ def found_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
     return list(display_order(document["recipes"])[0][1]["results"])
 
 
-def _line(name: str, entries: Sequence[dict[str, Any]]) -> RecipeResult:
+def _line(name: str, entries: Sequence[dict[str, Any]]) -> PresetResult:
     ordered = sorted(entries, key=lambda row: int(row["labels"]))
     labels, means = ([row[key] for row in ordered] for key in ("labels", "accuracy_mean"))
     # a single draw has no error bar
-    return RecipeResult(name, labels, means, [row["accuracy_std"] or 0.0 for row in ordered])
+    return PresetResult(name, labels, means, [row["accuracy_std"] or 0.0 for row in ordered])
 
 
-def _published(dataset: str, sizes: Sequence[int]) -> list[RecipeResult]:
+def _published(dataset: str, sizes: Sequence[int]) -> list[PresetResult]:
     found, elsewhere = [], dataset != "mnist"
     words = "Kingma et al. 2014" + (", on MNIST" if elsewhere else "")
     for method, table in TABLE.items():
@@ -181,5 +181,5 @@ def _published(dataset: str, sizes: Sequence[int]) -> list[RecipeResult]:
             [table[size][1] / 100 for size in known],
         )
         if known:
-            found.append(RecipeResult(f"{method} ({words})", known, means, spreads, elsewhere))
+            found.append(PresetResult(f"{method} ({words})", known, means, spreads, elsewhere))
     return found

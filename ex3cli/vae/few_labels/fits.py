@@ -19,8 +19,8 @@ from ex3cli.vae.few_labels.prediction import predict
 from ex3cli.vae.few_labels.svm import SVMParams, nearest, tuned
 
 Fit = Callable[[Features, NDArray[np.int64], NDArray[np.int64]], SVC]
-"""(features, positions of the labeled training images, their labels) → fitted SVM. No other label is
-accessible.
+"""(features, positions of the labeled training images, their labels) → fitted SVM. It has no access
+to other labels.
 """
 
 

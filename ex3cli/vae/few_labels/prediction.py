@@ -38,7 +38,7 @@ def decisions(svm: SVC, x: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def predict(svm: SVC, x: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The classes (n,) that `svm.predict` gives, without libsvm's loop over all pairs of images.
+    """The classes (n,) of `svm.predict`, by matrix products instead of libsvm's loop.
 
     Where a decision value is within rounding of 0, the sign is libsvm's own.
     """
@@ -81,5 +81,5 @@ def _pairwise_coefficients(svm: SVC) -> NDArray[np.float64]:
 
 
 def _sign(svm: SVC) -> int:
-    """-1 for two classes, for which scikit-learn turns the signs of libsvm's values round; otherwise 1."""
+    """-1 for two classes, for which scikit-learn negates libsvm's decision values; otherwise 1."""
     return -1 if len(svm.classes_) == 2 else 1

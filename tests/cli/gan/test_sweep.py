@@ -246,7 +246,7 @@ def test_an_error_of_one_training_is_told_and_the_others_are_made(
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "describe_defects"),
     [
         (("--jobs", 2, "--scheduler", "tcp://x:1"), "--jobs has no effect"),
         (("--seeds", "a"), "--seeds 'a'"),
@@ -256,11 +256,11 @@ def test_an_error_of_one_training_is_told_and_the_others_are_made(
     ],
 )
 def test_what_cannot_be_swept_is_refused_before_a_training(
-    ex3: Callable[..., Any], words: tuple[object, ...], complaint: str
+    ex3: Callable[..., Any], words: tuple[object, ...], describe_defects: str
 ) -> None:
     outcome = ex3("gan", "sweep", "--dataset", "digits", *words)
     assert outcome.exit_code == 2
-    assert complaint in outcome.stderr
+    assert describe_defects in outcome.stderr
     assert not Path("artifacts").exists()
 
 
