@@ -15,7 +15,11 @@ from ex3cli.vae.few_labels.svm import tuned
 from ex3cli.vae.generate import place
 
 SEEDS = (0, 2**32 - 1, 2**32, 20261128003600, 2**63 - 1)
-ARGUMENTS = {"gan compare": ("--label", "dress"), "vae compare": ("0001-paper",), "vae predict": ("dress.png",)}
+ARGUMENTS = {
+    "gan compare": ("--label", "dress"),
+    "vae compare": ("0001-paper",),
+    "vae predict": ("dress.png",),
+}
 
 
 def _seeded(group: Any, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
