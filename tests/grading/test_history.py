@@ -13,6 +13,7 @@ from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt, AttemptLog, derive_convergence
 
+INFINITE = '{"categories": {"a": {"failed": 1e999}}}'
 NewRun = Callable[..., Run]
 
 
@@ -53,7 +54,7 @@ def test_a_deleted_failure_is_missing_in_the_count(store: Store, attempted: list
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"categories": 3}', "[" * 100_000, '{"categories": {"a": {}}}']
+    "content", ["", "[]", '{"categories": 3}', "[" * 100_000, '{"categories": {"a": {}}}', INFINITE]
 )
 def test_a_damaged_count_is_one_line(store: Store, attempted: list[Run], content: str) -> None:
     (store.root / "convergence.json").write_text(content)
