@@ -73,7 +73,7 @@ def check_report(root: Path, store: Store) -> Iterator[str]:
     elif SOURCE not in there:
         yield f"{PDF} was not compared: {SOURCE} is missing"
     else:
-        yield Note(f"{PDF} was not compared, because {SOURCE} was edited: read the PDF itself")
+        yield Note(f"{PDF} was not compared, because {SOURCE} is not that of the results: read it")
 
 
 def _read(path: Path) -> bytes | None:

@@ -89,6 +89,16 @@ def test_manifests_that_cannot_be_right(new_run: NewRun) -> None:
     assert lines_of(run, **times, sources={"toy/digits/0009-x": "0" * 64}) == [
         "it was computed from toy/digits/0009-x, which is not here, or not as it was"
     ]
+    unknown = {"reference/toy": "0" * 64}
+    assert lines_of(run, **times, sources=unknown) == [
+        "it was computed from reference/toy, which is not here, or not as it was"
+    ]
+    assert lines_of(run, **times, sources=unknown, versions={"ex3": "0.0.1"}) == [], "another ex3 bundles it"
+    evaluated = {"command": "gan eval", "argv": ["ex3", "gan", "eval"], "sources": {}}
+    assert lines_of(run, **times, **evaluated) == [
+        f"it names no source by `ex3 {command}`, from which it is computed"
+        for command in ("gan train", "classifier train")
+    ]
     assert lines_of(run, [run], **times) == [f"it ended before {run.name}, from which it was computed"]
     assert lines_of(run, **times, category=["vae", "fashion-mnist"]) == [
         "its data are not those of fashion-mnist"
