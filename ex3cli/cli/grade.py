@@ -22,12 +22,22 @@ app = typer.Typer()
 
 QUESTIONS, REPRODUCTION, OUTPUT = "Questions", "Reproduction", "Output"
 SHOWN = 2  # reasons in a cell; the flags below have all
-LONGEST = 5  # minutes
+LONGEST = 5.0  # minutes
 COLOURS = {"wrong": "red", "not reproduced": "red", "missing": "yellow", "in part": "yellow"}
 
 
 def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
     return typer.Option(*names, help=help_text, rich_help_panel=panel, **more)
+
+
+def _minutes(text: Any) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = -1.0
+    if not minutes >= 0:  # also for NaN
+        raise typer.BadParameter(f"{str(text)[:40]!r} is no number of minutes")
+    return minutes
 
 
 @command(
@@ -68,7 +78,12 @@ def grade(
     ] = False,
     longest: Annotated[
         float,
-        _option("Leave out runs that took longer, in minutes.", REPRODUCTION, metavar="<float>", min=0),
+        _option(
+            "Stop a repetition that takes longer, in minutes.",
+            REPRODUCTION,
+            parser=_minutes,
+            metavar="<float>",
+        ),
     ] = LONGEST,
     into: Annotated[
         Path | None,
@@ -100,6 +115,7 @@ def grade(
     Flags are reasons to look and to ask, no verdicts: two students who run the same command with the same
     seed on like machines have the same weights. Exit code 4: there are flags.
     """
+    from ex3cli.grading.checks import one_line
     from ex3cli.grading.folder import Flag, FolderGrade
     from ex3cli.grading.folder import grade as grade_folder
     from ex3cli.grading.students import shared_runs
@@ -126,15 +142,20 @@ def grade(
                 )
             except ArtifactError as error:
                 graded.append(FolderGrade(str(path), flags=[Flag("unread", "", error.cause)]))
+            except InterruptedTrainingError:
+                raise
+            except Exception as error:  # one hostile folder does not end the grading of a class
+                cause = one_line(f"it cannot be graded ({type(error).__name__}: {error})")
+                graded.append(FolderGrade(str(path), flags=[Flag("unread", "", cause)]))
     by_name = {each.folder: each for each in graded}
     runs = {each.folder: each.runs for each in graded}
-    for name, run, line in shared_runs(runs, _bundled(context)):
-        by_name[name].flags.append(Flag("copy", run, line))
+    for name, run, kind, line in shared_runs(runs, _bundled(context)):
+        by_name[name].flags.append(Flag(kind, run, line))
     if csv is not None:
         from ex3cli.runs.files import write_atomically
 
         write_atomically(csv, _csv(graded, asked))
-    flagged = [each.folder for each in graded if each.flags]
+    flagged = [each.folder for each in graded if each.reasons]
     problem = (
         ArtifactError(f"there are flags: {', '.join(flagged)}", "look at them above, and ask the student")
         if flagged
@@ -192,23 +213,31 @@ def _reproducer(context: Context, into: Path, longest: float) -> "Reproduce":
     """A function that repeats a run in a folder of one's own and compares the files."""
     from ex3cli.cli.reproduce import circumstances, compare, seconds
     from ex3cli.cli.rerun import MEASURED, Repetition, checked_sources
+    from ex3cli.grading.checks import one_line
+    from ex3cli.grading.deadline import Deadline
     from ex3cli.grading.folder import Reproduction
     from ex3cli.report.words import duration
 
     def repeat(run: "Run") -> Reproduction:
         if (command := run.manifest.command) in MEASURED:
             return Reproduction(None, f"it measures {MEASURED[command]}")
-        if seconds(run) > 60 * longest:
-            return Reproduction(None, f"it took {duration(seconds(run))}, more than --longest")
-        context.note(f"repeating {run.name}")
+        deadline = Deadline(60 * longest)
         try:
-            made = Repetition(run, checked_sources(context, run), into).make(context)
+            if seconds(run) > 60 * longest:
+                return Reproduction(None, f"it took {duration(seconds(run))}, more than --longest")
+            context.note(f"repeating {run.name}")
+            with deadline:
+                made = Repetition(run, checked_sources(context, run), into).make(context)
             differing = [each.file for each in compare(run, made) if each.condition != "same"]
             changed = circumstances(run, made)
-        except InterruptedTrainingError:
+        except (InterruptedTrainingError, KeyboardInterrupt):
+            if deadline.passed:
+                return Reproduction(None, "it took longer than --longest")
             raise
         except Ex3Error as error:
             return Reproduction(None, error.cause)
+        except Exception as error:  # whatever a hostile file breaks first
+            return Reproduction(None, one_line(f"{type(error).__name__}: {error}"))
         if not differing:
             return Reproduction(True)
         what = f"{len(differing)} files differ: {', '.join(differing[:3])}"
@@ -254,7 +283,7 @@ def _class(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> "Table":
     for found in graded:
         states = {each.id: each.state for each in found.questions}
         cells = [states.get(name, "unread") for name in asked]
-        numbers = (str(len(found.checks)), str(len(found.flags)), f"{found.seconds:.0f}")
+        numbers = (str(len(found.checks)), str(len(found.reasons)), f"{found.seconds:.0f}")
         table.add_row(Text(found.folder), *(Text(each, COLOURS.get(each, "")) for each in cells), *numbers)
     return table
 
@@ -262,14 +291,17 @@ def _class(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> "Table":
 def _flag_lines(found: "FolderGrade", *, one: bool) -> list[str]:
     """A line for each flag, and what was computed anew."""
     before = "" if one else f"{found.folder}: "
-    lines = [f"{before}flag: {each.kind}: {each}" for each in found.flags]
+    lines = [f"{before}flag: {each.kind}: {each}" for each in found.reasons]
+    lines += [f"{before}note: {each}" for each in found.flags if each.is_note]
     anew = [f"{each.run.name}: {', '.join(each.recomputed)}" for each in found.checks if each.recomputed]
     untested = [f"{each.run.name}: {'; '.join(each.untested)}" for each in found.checks if each.untested]
-    if one:
+    if not one:
+        lines += [f"{before}not tested: {line}" for line in _unproved(found)]
+    else:
         lines += [f"computed anew: {line}" for line in anew] + [f"not tested: {line}" for line in untested]
         others = sum(not (each.recomputed or each.untested or each.wrong) for each in found.checks)
         lines.append(f"{others} runs: only the files were compared with the manifests")
-        lines.append(f"{len(found.flags)} flags, {len(found.checks)} runs, {found.seconds:.0f} seconds")
+        lines.append(f"{len(found.reasons)} flags, {len(found.checks)} runs, {found.seconds:.0f} seconds")
     return lines
 
 
@@ -301,11 +333,21 @@ def _csv(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> bytes:
     for found in graded:
         states = {each.id: each.state for each in found.questions}
         flags = " | ".join(f"{each.kind}: {each}" for each in found.flags)
-        numbers = (len(found.checks), len(found.flags), f"{found.seconds:.1f}")
-        rows.append(
-            [_cell(found.folder), *(states.get(name, "unread") for name in asked), *numbers, _cell(flags)]
-        )
-    return csv_to_bytes(["folder", *asked, "own_runs", "flags", "seconds", "what"], rows)
+        numbers = (len(found.checks), len(found.reasons), f"{found.seconds:.1f}")
+        texts = (_cell(flags), _cell(" | ".join(_unproved(found))))
+        cells = (states.get(name, "unread") for name in asked)
+        rows.append([_cell(found.folder), *cells, *numbers, *texts])
+    return csv_to_bytes(["folder", *asked, "own_runs", "flags", "seconds", "what", "not_tested"], rows)
+
+
+def _unproved(found: "FolderGrade") -> list[str]:
+    """For each run behind an answer whose key result was not computed anew, what was not tested."""
+    answering = {name for each in found.questions for name in each.own}
+    return [
+        f"{each.run.name}: {'; '.join(each.untested)}"
+        for each in found.checks
+        if each.run.name in answering and each.untested and not each.key_recomputed
+    ]
 
 
 def _cell(text: str) -> str:

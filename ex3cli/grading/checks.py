@@ -23,17 +23,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor, nn
 
-DRAWN_BY = ("matplotlib", "pillow")
+DRAWN_BY = ("ex3", "matplotlib", "pillow")
 SAME = 1e-6
 """Relative difference that the spelling of a number may leave."""
 
 
 @dataclass
 class RunCheck:
-    """The checks of one run: what was recomputed, what is wrong, and what cannot be recomputed."""
+    """The checks of one run.
+
+    recomputed, wrong, untested : lines. extra : files that its manifest does not name. key_recomputed :
+    whether its key result was recomputed, such as its scores. Its figures, log and tables are no key result.
+    """
 
     run: Run
     recomputed: list[str] = field(default_factory=list)
+    key_recomputed: bool = False
+    extra: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     untested: list[str] = field(default_factory=list)
 
@@ -41,6 +47,11 @@ class RunCheck:
         """Record a line unless the condition holds."""
         if not holds and otherwise not in self.wrong:
             self.wrong.append(otherwise)
+
+    def recompute_key(self, what: str) -> None:
+        """Record that the key result was computed anew."""
+        self.recomputed.append(what)
+        self.key_recomputed = True
 
     def compare(self, what: str, stored: Any, computed: Any, within: float = 0.0) -> None:
         """Record a line if two numbers, or two sequences of numbers, differ by more than `within`."""
@@ -80,12 +91,14 @@ class RunCheck:
 
     def figure(self, name: str, draw: "Callable[[], Figure]") -> None:
         """Compare a PNG of the run with the same figure drawn anew, pixel by pixel."""
-        file, here = f"{name}.png", environment.versions()
-        if file not in self.run.manifest.files:
+        file, here, manifest = f"{name}.png", environment.versions(), self.run.manifest
+        if file not in manifest.files:
             self.untested.append(f"{file}, which is not there")
             return
-        if any(self.run.manifest.versions.get(each) != here.get(each) for each in DRAWN_BY):
-            self.untested.append(f"{file}, which other versions of {' and '.join(DRAWN_BY)} drew")
+        others = [each for each in DRAWN_BY if manifest.versions.get(each) != here.get(each)]
+        if others or manifest.machine != environment.machine():
+            drawn = f"with another version of {' and '.join(others)}" if others else "on another machine"
+            self.untested.append(f"{file}, which was drawn {drawn}")
             return
         own = figure_to_bytes(draw(), "png")
         diff = compare_files({file: own}, {file: self.run.read_bytes(file)})[0]

@@ -12,7 +12,7 @@ from ex3cli.errors import ArtifactError, Ex3Error
 from ex3cli.grading import few_labels, gans, lab, theory, vae_training
 from ex3cli.grading.checks import Archive, RunCheck, one_line
 from ex3cli.grading.history import check_manifest, gaps_in_numbering, lost_attempts
-from ex3cli.grading.page import check_report
+from ex3cli.grading.page import Note, check_report
 from ex3cli.grading.snapshot import HandedIn, artifacts_in, take_snapshot
 from ex3cli.report.assembly import QUESTIONS, assemble
 from ex3cli.report.document import Section
@@ -35,16 +35,26 @@ CHECKS: Mapping[str, Callable[[RunCheck, Archive], None]] = {
 }
 """For each command whose results can be computed anew in seconds, how."""
 
+NOTE = "note"
+MOST_EXTRA = 5  # files that a run's manifest does not name, with a flag for each
 YES, PARTLY, NO, UNTESTED = "yes", "partly", "no", "–"
 
 
 @dataclass(frozen=True)
 class Flag:
-    """Something that a marker should look at. kind : damaged, wrong, history, report, copy or unread."""
+    """Something that a marker should look at.
+
+    kind : damaged, wrong, history, report, copy, extra, unread; or note, which is no reason to ask a student.
+    """
 
     kind: str
     where: str
     what: str
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it is for information only."""
+        return self.kind == NOTE
 
     def __str__(self) -> str:
         return self.what if self.where in ("", self.kind) else f"{self.where}: {self.what}"
@@ -65,8 +75,9 @@ Reproduce = Callable[[Run], Reproduction]
 class QuestionGrade:
     """What a folder has on a question.
 
-    there : yes, partly, no. right : yes where something was computed anew and nothing is wrong, no, or – for
-    nothing to compute. reproduced : yes where each run of the student's was, no where one differs, else –.
+    there : yes, partly, no. right : yes where the key result of each run was computed anew and nothing is
+    wrong, no, or – where a key result was not computed. reproduced : yes where each run of the student's
+    was, no where one differs, else –.
     """
 
     id: str
@@ -105,6 +116,11 @@ class FolderGrade:
     def runs(self) -> list[Run]:
         """The student's runs."""
         return [each.run for each in self.checks]
+
+    @property
+    def reasons(self) -> list[Flag]:
+        """The flags that are a reason to ask the student."""
+        return [each for each in self.flags if not each.is_note]
 
 
 def grade(
@@ -165,7 +181,14 @@ def _grade_snapshot(
     own = {run.name: run for run in whole.runs if not run.is_reference}
     if not own and not whole.damaged:
         found.flags.append(Flag("unread", "", f"there is no run: no {FILE_NAME} in the folder"))
-    answered = [_answered(store, name) for name in questions]
+    answered = []
+    for name in questions:
+        try:
+            answered.append(_answered(store, name))
+        except Exception as error:  # whatever a hostile file breaks first
+            found.flags.append(Flag("damaged", "", f"{name} cannot be assembled ({_reason(error)})"))
+            asked = QUESTIONS[name]
+            answered.append((Section(name, asked.title, asked.text, ()), []))
     used = {name: None for _, names in answered for name in _with_sources(archive, own, names)}
     found.checks = [RunCheck(run) for run in own.values()]
     checks = {each.run.name: each for each in found.checks}
@@ -174,6 +197,9 @@ def _grade_snapshot(
         _check_run(check, archive, recompute=name in used)
         check.wrong = [one_line(line, root) for line in check.wrong]
         found.flags += [Flag("wrong", name, line) for line in check.wrong]
+        found.flags += [
+            Flag("extra", name, f"its manifest does not name {file}") for file in check.extra[:MOST_EXTRA]
+        ]
         progress.advance()
     progress.stop()
     if reproduce is not None:
@@ -188,7 +214,10 @@ def _grade_snapshot(
         found.questions.append(_question(section, members, names, checks, found.reproductions, root))
     found.flags += [Flag("history", "", line) for line in gaps_in_numbering(root)]
     found.flags += [Flag("history", "", line) for line in lost_attempts(root, list(own.values()))]
-    found.flags += [Flag("report", "report", line) for line in _report_lines(root, store)]
+    found.flags += [
+        Flag(NOTE, "", line) if isinstance(line, Note) else Flag("report", "report", line)
+        for line in _report_lines(root, store)
+    ]
 
 
 def _report_lines(root: Path, store: Store) -> list[str]:
@@ -203,11 +232,7 @@ def _report_lines(root: Path, store: Store) -> list[str]:
 def _answered(store: Store, name: str) -> tuple[Section, list[str]]:
     """A question's section, and the names of the runs that it shows."""
     archive = ResultSource(store)
-    try:
-        section = assemble(archive, [name]).sections[0]
-    except RecursionError:  # of a JSON file nested beyond reading
-        asked = QUESTIONS[name]
-        section = Section(name, asked.title, asked.text, ())
+    section = assemble(archive, [name]).sections[0]
     return section, list(archive.read)
 
 
@@ -231,7 +256,9 @@ def _with_sources(archive: Archive, own: Mapping[str, Run], names: Sequence[str]
 def _check_run(check: RunCheck, archive: Archive, *, recompute: bool) -> None:
     """Verify a run, and compute its results anew if they answer a question."""
     try:
-        wrong = {file: condition for file, condition in check.run.verify().items() if condition != "ok"}
+        conditions = check.run.verify()
+        check.extra += [file for file, condition in conditions.items() if condition == "unknown"]
+        wrong = {file: each for file, each in conditions.items() if each not in ("ok", "unknown")}
         check.wrong += [f"{file} is {condition}" for file, condition in wrong.items()]
         check_manifest(check, archive.sources(check.run))
         recomputes = CHECKS.get(check.run.manifest.command)
@@ -261,13 +288,19 @@ def _question(
     wrong = [f"{name}: {line}" for name in members for line in checks[name].wrong]
     repeated = [reproductions[name] for name in members if name in reproductions]
     gaps = [one_line(f"{gap.what}: {gap.why}", root) for gap in section.gaps]
-    untested = [
+    untested = [f"{name}: not tested: {line}" for name in members for line in checks[name].untested]
+    untested += [
         f"{name}: {each.what}"
         for name in members
         if (each := reproductions.get(name)) and each.same is not True
     ]
     there = (PARTLY if shown or not section.parts else NO) if gaps else YES if section.parts else NO
-    recomputed = any(checks[name].recomputed for name in members)
+    checkable = [
+        check
+        for check in (checks[name] for name in members)
+        if check.run.manifest.command in CHECKS and check.run.manifest.state == "finished"
+    ]
+    recomputed = bool(checkable) and all(check.key_recomputed for check in checkable)
     same = {each.same for each in repeated}
     return QuestionGrade(
         section.id,

@@ -45,7 +45,12 @@ def check_scores(check: RunCheck, archive: Archive) -> None:
         check.compare(f"{name} in its manifest", run.manifest.summary.get(name), document[name])
     training, classifier = archive.source(run, "gan train"), archive.source(run, "classifier train")
     names = class_names(str(document["dataset"]))
-    if training is None or classifier is None or names is None:
+    if names is None:
+        check.untested.append(
+            f"its scores, of images of {document['dataset']}: only --reproduce computes them"
+        )
+        return
+    if training is None or classifier is None:
         lacking = "classifier" if training is not None else "training"
         check.untested.append(f"the {lacking} that it was computed with is not here")
         return
@@ -81,7 +86,7 @@ def check_scores(check: RunCheck, archive: Archive) -> None:
         "classifier_accuracy", document["classifier_accuracy"], classifier.manifest.summary.get("accuracy")
     )
     how = "compared with the bundled scores" if "run" in found else "computed"
-    check.recomputed.append(f"the scores of {document['n']:,} images of the stored generator, {how}")
+    check.recompute_key(f"the scores of {document['n']:,} images of the stored generator, {how}")
 
 
 def _bundled_scores(archive: Archive, run: Run, training: Run, classifier: Run) -> dict[str, Any] | None:
@@ -235,8 +240,18 @@ def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at:
     run, classifier = check.run, archive.source(check.run, "classifier train")
     names = class_names(run.manifest.category[1])
     looks = [each for each in load_evaluations(run, last.attempt) if "images" not in each]
-    if classifier is None or names is None or not looks or "fid" not in looks[-1]:
-        check.untested.append("its generator against its last evaluation: the classifier is not here")
+    if not looks and last.verdict == "failed":
+        check.recompute_key("its failure from its log")
+        return
+    if not looks or "fid" not in looks[-1]:
+        check.untested.append("its generator, which was not evaluated in training")
+        return
+    check.expect(classifier or run.manifest.sources, "it was evaluated, but names no classifier as a source")
+    if classifier is None or names is None:
+        lacking = (
+            "the classifier is not here" if classifier is None else f"images of {run.manifest.category[1]}"
+        )
+        check.untested.append(f"its generator against its last evaluation: {lacking}")
         return
     recorded = looks[-1]
 
@@ -258,7 +273,7 @@ def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at:
         if name in recorded and name in found:
             within = 3 * OF_SHARES if name in SHARES else max(SMALLEST, 2 * RELATIVE * abs(found[name]))
             check.compare(f"{name} of its last evaluation", recorded[name], found[name], within)
-    check.recomputed.append("its last evaluation from the stored generator")
+    check.recompute_key("its last evaluation from the stored generator")
 
 
 def _generator(run: Run, classes: int) -> Any:
@@ -287,4 +302,4 @@ def check_history(check: RunCheck, archive: Archive) -> None:
         for verdict in ("failed", "converged"):
             due = sum(row["verdict"] == verdict for row in rows)
             check.compare(f"{kind}: attempts that {verdict}", count[verdict], due)
-    check.recomputed.append("the counts of attempts")
+    check.recompute_key("the counts of attempts")

@@ -9,12 +9,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import ex3cli
 from ex3cli.datasets import registry
-from ex3cli.errors import ArtifactError, UsageError
+from ex3cli.errors import UsageError
 from ex3cli.grading.checks import RunCheck
 from ex3cli.runs import files
 from ex3cli.runs.manifest import Manifest
-from ex3cli.runs.run import Run
+from ex3cli.runs.run import REFERENCE, Run
 from ex3cli.training.attempts import CONVERGENCE_FILE, tally_by_category
 
 NUMBERED = re.compile(r"([0-9]{4,9})-.")
@@ -22,6 +23,15 @@ MOST_BYTES = 10_000_000  # of convergence.json
 MOST_NAMED = 5  # missing numbers
 FASTEST = 1e-5  # seconds of an iteration that a training can take
 TRUSTED_CLOCK = timedelta(days=2)  # by which a student's clock may be ahead
+NEEDED = {
+    "vae eval": ("vae train",),
+    "vae compare": ("vae train",),
+    "vae reconstruct": ("vae train",),
+    "vae sample": ("vae train",),
+    "gan eval": ("gan train", "classifier train"),
+    "gan sample": ("gan train",),
+}
+"""For each command that computes from other runs, the commands of those that it always has."""
 COUNTS = ("failed", "converged", "unjudged", "shortened")
 
 
@@ -50,13 +60,13 @@ def lost_attempts(root: Path, runs: Sequence[Run]) -> Iterator[str]:
     try:
         recorded = json.loads(files.read(path, MOST_BYTES))["categories"]
         counts = {category: asdict(each) for category, each in tally_by_category(runs).items()}
-        for category, told in sorted(recorded.items()):
+        for category, stored in sorted(recorded.items()):
             for verdict in COUNTS:
                 here = counts.get(category, {}).get(verdict, 0)
-                if int(told[verdict]) > here:
-                    count = f"{told[verdict]} {verdict} attempts of {category}"
+                if int(stored[verdict]) > here:
+                    count = f"{stored[verdict]} {verdict} attempts of {category}"
                     yield f"{CONVERGENCE_FILE} counts {count}, the runs have {here}: deleted?"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ArtifactError):
+    except Exception:  # whatever a hostile file breaks first
         yield f"{CONVERGENCE_FILE} cannot be compared with the runs"
 
 
@@ -76,10 +86,24 @@ def check_manifest(check: RunCheck, sources: Sequence[Run]) -> None:
     )
     _check_times(check, manifest, sources)
     _check_data(check, manifest)
+    _check_sources(check, manifest, sources)
+
+
+def _check_sources(check: RunCheck, manifest: Manifest, sources: Sequence[Run]) -> None:
+    """Check that the source runs are here, and that none is left out which the command needs."""
     here = {each.manifest.digest for each in sources}
-    for name, digest in manifest.sources.items():
-        if digest not in here and not name.startswith("reference/"):
+    absent = [name for name, digest in manifest.sources.items() if digest not in here]
+    for name in absent:
+        if name.startswith(f"{REFERENCE}/") and manifest.versions.get("ex3") != ex3cli.__version__:
+            other = manifest.versions.get("ex3")
+            check.untested.append(f"{name}, which it was computed from: that of ex3 {other} is not here")
+        else:
             check.wrong.append(f"it was computed from {name}, which is not here, or not as it was")
+    if absent:
+        return
+    commands = {each.manifest.command for each in sources}
+    for command in NEEDED.get(manifest.command, ()):
+        check.expect(command in commands, f"it names no source by `ex3 {command}`, from which it is computed")
 
 
 def _seed(argv: Sequence[str]) -> str | None:

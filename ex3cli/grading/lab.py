@@ -25,6 +25,7 @@ from ex3cli.lab.evaluation import (
 from ex3cli.lab.trainer import LabTrainer
 from ex3cli.lab.training import attempt_seed
 from ex3cli.metrics.histogram2d import Interval
+from ex3cli.runs.jsonio import digest
 from ex3cli.runs.run import Run
 from ex3cli.seeding import torch_generator
 from ex3cli.training.attempts import attempts_of
@@ -58,7 +59,7 @@ def check_lab(check: RunCheck, archive: Archive) -> None:
         (
             "reference",
             run.manifest.config.get("distribution"),
-            tuple(sorted(run.manifest.data.items())),
+            _points_digest(run),
             run.manifest.seed,
         ),
         lambda: ReferenceSample(distribution, run.manifest.seed),
@@ -66,7 +67,9 @@ def check_lab(check: RunCheck, archive: Archive) -> None:
     baseline = RealBaseline(**summary["floor"])
     for name, value in vars(reference.baseline).items():
         check.compare(f"the baseline's {name}", getattr(baseline, name), value, within=1e-6)
-    if last.reason != NON_FINITE:
+    if last.reason == NON_FINITE:
+        check.recompute_key("its failure from its log")
+    else:
         evaluations = [Evaluation(int(row["epoch"]), _measurement(row)) for row in rows]
         since = converged_at(evaluations, reference.baseline, distribution.modes)
         verdict = judge(evaluations, reference.baseline, distribution.modes, since)
@@ -85,6 +88,12 @@ def _distribution(run: Run) -> Distribution:
     if isinstance(name := config.get("points"), str):
         return parse(run.read_bytes(name), Path(str(config["distribution"])))
     return preset(str(config["distribution"]))
+
+
+def _points_digest(run: Run) -> str | None:
+    """SHA-256 of the drawing that is stored in the run; None for a preset."""
+    name = run.manifest.config.get("points")
+    return digest(run.read_bytes(name)) if isinstance(name, str) else None
 
 
 def _measurement(row: dict[str, Any]) -> Measurement:
@@ -121,4 +130,4 @@ def _check_last_measurement(
     for name, value in (("kl", found.kl.value), ("js", found.js.value), ("w", found.w)):
         check.compare(f"{name} of its last evaluation", row[name], value, DISTANCE_TOLERANCE)
     check.compare("modes of its last evaluation", row["modes"], found.modes)
-    check.recomputed.append("its last evaluation from the stored generator")
+    check.recompute_key("its last evaluation from the stored generator")

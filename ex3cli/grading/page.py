@@ -21,15 +21,23 @@ from ex3cli.runs.store import Store
 
 FOLDER, PAGE, PDF, SOURCE = "report", "index.html", "report.pdf", f"source/{TYPST}"
 MOST_BYTES = 200_000_000
+SHOWN_NUMBERS = 5
 SHOWN = 90  # characters of a text that differs
-_PICTURE = re.compile(r"data:[^\"')]*")
+_PICTURE = re.compile(r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]+")
 _HIDDEN = re.compile(r"<(style|script)\b.*?</\1>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
+_PIECE = re.compile(r"<[^>]*>|[^<]+|<")
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 
 
+class Note(str):
+    """A line for information: no reason to ask the student."""
+
+    __slots__ = ()
+
+
 def check_report(root: Path, store: Store) -> Iterator[str]:
-    """A line for each file of the report that is not what `ex3 report` makes of the folder's results.
+    """A line for each file of the report that is missing or is not what the folder's results give.
 
     A student's page and source are compared as text: nothing of them is opened, shown or compiled.
     """
@@ -45,8 +53,8 @@ def check_report(root: Path, store: Store) -> Iterator[str]:
     for name, data in there.items():
         if name in written.sha256 and digests.digests_of({name: data})[name] != written.sha256[name]:
             yield f"{name} was changed after `ex3 report` wrote it"
-    for name in sorted(written.sha256.keys() - there.keys()):
-        yield f"{name} is missing, which `ex3 report` wrote"
+    for name in sorted({PAGE, PDF, SOURCE, *written.sha256} - there.keys()):
+        yield f"{name} is missing, which `ex3 report` writes"
     if written.ex3 != ex3cli.__version__:
         yield f"it is of ex3 {written.ex3}, and this is {ex3cli.__version__}: not compared with the results"
         return
@@ -58,8 +66,14 @@ def check_report(root: Path, store: Store) -> Iterator[str]:
     own = typst_source(made, archive, chosen.about, short=written.short)
     if SOURCE in there:
         yield from _source(there[SOURCE], own[TYPST], recompiled=written.from_source)
-    if PDF in there and there.get(SOURCE) == own[TYPST]:
+    if PDF not in there:
+        return
+    if there.get(SOURCE) == own[TYPST]:
         yield from _pdf(there[PDF], own)
+    elif SOURCE not in there:
+        yield f"{PDF} was not compared: {SOURCE} is missing"
+    else:
+        yield Note(f"{PDF} was not compared, because {SOURCE} is not that of the results: read it")
 
 
 def _read(path: Path) -> bytes | None:
@@ -75,9 +89,16 @@ def _page(found: bytes, own: bytes) -> Iterator[str]:
     one, other = (texts_of(each) for each in (found, own))
     if one != other:
         yield f"{PAGE} is not the page of these results: {first_difference(one, other)}"
-    pictures = [Counter(_PICTURE.findall(each.decode(errors="replace"))) for each in (found, own)]
-    if changed := (pictures[0] - pictures[1]).total():
+    elif (pieces := pieces_of(found)) != (due := pieces_of(own)):
+        yield f"{PAGE} has other tags, styles or scripts than these results: {first_difference(pieces, due)}"
+    pictures = zip_longest(*(_PICTURE.findall(each.decode(errors="replace")) for each in (found, own)))
+    if changed := sum(shown != drawn for shown, drawn in pictures):
         yield f"{PAGE} has {changed} pictures that these results do not give (or another Pillow drew them)"
+
+
+def pieces_of(page: bytes) -> list[str]:
+    """The tags and all that is between them, in order, without the content of pictures."""
+    return _PIECE.findall(_PICTURE.sub("data:", page.decode(errors="replace")))
 
 
 def texts_of(page: bytes) -> list[str]:
@@ -89,24 +110,29 @@ def texts_of(page: bytes) -> list[str]:
 def first_difference(found: Sequence[str], own: Sequence[str]) -> str:
     """The first text that differs, and how many do."""
     pairs = zip_longest(found, own, fillvalue="nothing")
-    said, due = next((one[:SHOWN], other[:SHOWN]) for one, other in pairs if one != other)
+    shown, due = next((one[:SHOWN], other[:SHOWN]) for one, other in pairs if one != other)
     count = max((Counter(found) - Counter(own)).total(), (Counter(own) - Counter(found)).total())
     more = f" (in all {count} texts differ)" if count > 1 else ""
-    return f"it has “{said}” where they give “{due}”{more}"
+    return f"it has “{shown}” where they give “{due}”{more}"
 
 
 def _source(found: bytes, own: bytes, *, recompiled: bool) -> Iterator[str]:
-    """Compare a source; a student may change words (`--from-source`), but no number without a line."""
+    """Compare a source. A student may change words (`--from-source`), but not the sequence of numbers."""
     if found == own:
         return
     lines = (each.decode(errors="replace").splitlines() for each in (found, own))
     one, other = ([line for line in each if line.strip()] for each in lines)
-    numbers = [Counter(_NUMBER.findall("\n".join(each))) for each in (one, other)]
-    new = list(numbers[0] - numbers[1])
-    if recompiled and not new:
+    numbers = [_NUMBER.findall("\n".join(each)) for each in (one, other)]
+    if recompiled and numbers[0] == numbers[1]:
         return
-    said = f"with other numbers: {', '.join(new[:5])}" if new else "its numbers are those of the results"
-    yield f"{SOURCE} was edited, {said}; {first_difference(one, other)}"
+    counts = [Counter(each) for each in numbers]
+    new, removed = (list(each) for each in (counts[0] - counts[1], counts[1] - counts[0]))
+    changes = [f"with other numbers: {', '.join(new[:SHOWN_NUMBERS])}"] if new else []
+    changes += [f"without the numbers {', '.join(removed[:SHOWN_NUMBERS])}"] if removed else []
+    if not changes:
+        same = numbers[0] == numbers[1]
+        changes = ["its numbers are those of the results" if same else "its numbers are in another order"]
+    yield f"{SOURCE} was edited, {' and '.join(changes)}; {first_difference(one, other)}"
 
 
 def _pdf(found: bytes, own: dict[str, bytes]) -> Iterator[str]:

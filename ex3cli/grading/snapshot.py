@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from ex3cli.errors import ArtifactError, UsageError
@@ -12,6 +13,7 @@ from ex3cli.runs.store import Store
 
 MOST_ENTRIES = 50_000  # files and folders; a year of runs has some thousands
 LARGEST = 1_000_000_000  # bytes of a file
+LARGEST_JSON = 50_000_000  # bytes of a JSON file, which takes many times its size in memory
 MOST_BYTES = 8_000_000_000  # of all files
 DEEPEST = 16  # folders within folders
 SHOWN = 20  # lines about files that were left out
@@ -24,6 +26,11 @@ _SPECIAL = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def largest(name: str) -> int:
+    """The most bytes that a file of this name may have."""
+    return LARGEST_JSON if name.endswith((".json", ".json.gz")) else LARGEST
 
 
 def artifacts_in(folder: Path) -> Path:
@@ -46,15 +53,11 @@ def take_snapshot(folder: Path, into: Path) -> list[str]:
     Checkpoints, locks and the bundled runs (`reference/`) are not copied. The folder is only read.
     """
     left: list[str] = []
-    entries = total = 0
+    total = 0
     for relative, entry in _walk(folder, left):
-        entries += 1
-        if entries > MOST_ENTRIES:
-            left.append(f"more than {MOST_ENTRIES:,} files: the rest is not read")
-            break
         try:
             size = entry.stat(follow_symlinks=False).st_size
-            if size > LARGEST or total + size > MOST_BYTES:
+            if size > largest(relative.name) or total + size > MOST_BYTES:
                 left.append(f"{relative} has {size:,} bytes, too many: not read")
                 continue
             total += _copy(folder / relative, into / relative)
@@ -66,16 +69,20 @@ def take_snapshot(folder: Path, into: Path) -> list[str]:
 
 def _walk(folder: Path, left: list[str]) -> Iterator[tuple[Path, "os.DirEntry[str]"]]:
     """The regular files below a folder, by their relative paths; what else there is goes to `left`."""
-    waiting = [Path()]
+    waiting, count = [Path()], 0
     while waiting:
         below = waiting.pop()
         try:
             with os.scandir(folder / below) as listed:
-                entries = sorted(listed, key=lambda each: each.name)
+                entries = sorted(islice(listed, MOST_ENTRIES - count + 1), key=lambda each: each.name)
         except OSError as error:
             left.append(f"{below} cannot be listed ({error.strerror})")
             continue
         for entry in entries:
+            count += 1
+            if count > MOST_ENTRIES:
+                left.append(f"more than {MOST_ENTRIES:,} files and folders: the rest is not read")
+                return
             relative = below / entry.name
             if relative == Path(REFERENCE) or entry.name in SKIPPED or entry.name.endswith(TEMPORARY):
                 continue
@@ -115,7 +122,7 @@ class HandedIn(Store):
     def open_folder(self, folder: Path) -> Run:
         run = super().open_folder(folder)
         for name, recorded in run.manifest.files.items():
-            if not run.is_reference and not 0 <= recorded["size"] <= LARGEST:
+            if not run.is_reference and not 0 <= recorded["size"] <= largest(name):
                 raise ArtifactError(
                     f"{run.name}/{name} has {recorded['size']:,} bytes by the manifest",
                     "ask for a smaller run",

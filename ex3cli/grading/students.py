@@ -10,13 +10,21 @@ LOG = "metrics.jsonl"
 SHIPPED_FROM = "shipped from"  # a source that only bundled runs have
 
 
-def evidence_of(run: Run) -> list[tuple[str, tuple[str, ...]]]:
-    """What would be the same in a copy, the strongest first: in words, and the values."""
+Evidence = list[tuple[str, tuple[str, ...]]]
+
+
+def identity_of(run: Run) -> Evidence:
+    """What only a copy has in common with a run: in words, and the values."""
     manifest = run.manifest
-    found: list[tuple[str, tuple[str, ...]]] = [
+    return [
         ("the same manifest: copied", (manifest.digest,)),
         ("the same start, to the microsecond: copied and edited", (manifest.command, manifest.started)),
     ]
+
+
+def evidence_of(run: Run) -> Evidence:
+    """What would be the same in a copy, the strongest first: in words, and the values."""
+    manifest, found = run.manifest, identity_of(run)
     if manifest.command.endswith(" train") and manifest.state == "finished":
         weights = [manifest.files[name]["sha256"] for name in WEIGHTS if name in manifest.files]
         same = "copied, or the same command on a machine of that kind"
@@ -32,27 +40,38 @@ def evidence_of(run: Run) -> list[tuple[str, tuple[str, ...]]]:
 
 def shared_runs(
     folders: Mapping[str, Sequence[Run]], bundled: Sequence[Run]
-) -> Iterator[tuple[str, str, str]]:
-    """(folder, run, line) for each run that another folder has too, or that is a copy of a bundled one."""
+) -> Iterator[tuple[str, str, str, str]]:
+    """(folder, run, kind of flag, line) for each run that another folder has too, or that is bundled.
+
+    A training by the default command has the log or the weights of a bundled run on a machine of the same
+    kind, so these give a note only.
+    """
     owners: dict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
     for folder, runs in folders.items():
         for run in runs:
             for _, key in evidence_of(run):
                 owners[key].append((folder, run.name))
     shipped = {key: run.name for run in bundled for _, key in evidence_of(run)}
+    copied = {key for run in bundled for _, key in identity_of(run)}
     originals = {
         digest for run in bundled for name, digest in run.manifest.sources.items() if name == SHIPPED_FROM
     }
     for folder, runs in folders.items():
         for run in runs:
-            copy = next((shipped[key] for _, key in evidence_of(run) if key in shipped), None)
-            if copy is not None or SHIPPED_FROM in run.manifest.sources or run.manifest.digest in originals:
-                yield folder, run.name, f"it is a copy of a bundled run{f', {copy}' if copy else ''}"
+            same = next((shipped[key] for _, key in evidence_of(run) if key in shipped), None)
+            if (
+                any(key in copied for _, key in identity_of(run))
+                or SHIPPED_FROM in run.manifest.sources
+                or run.manifest.digest in originals
+            ):
+                yield folder, run.name, "copy", f"it is a copy of a bundled run{f', {same}' if same else ''}"
                 continue
+            if same is not None:
+                yield folder, run.name, "note", f"the same as {same}: copied, or the same command"
             others: dict[str, str] = {}
-            for words, key in evidence_of(run):
+            for words, key in identity_of(run) if same is not None else evidence_of(run):
                 for other, name in owners[key]:
                     if other != folder:
                         others.setdefault(other, f"{other} has {name} with {words}")
             for line in others.values():
-                yield folder, run.name, line
+                yield folder, run.name, "copy", line

@@ -51,7 +51,7 @@ def check_divergence(check: RunCheck, archive: Archive) -> None:
         len(told) == len(rows) and differing is None,
         f"table.csv and results.json differ{f' at {differing}' if differing else ''}",
     )
-    check.recomputed.append(f"{3 * len(document['results'])} closed forms and their derivatives")
+    check.recompute_key(f"{3 * len(document['results'])} closed forms and their derivatives")
     check.untested.append("the estimates: only --reproduce computes them")
 
 
@@ -112,7 +112,7 @@ def check_complexity(check: RunCheck, archive: Archive) -> None:
         measured = None if each["measured"] is None else each["measured"]["size"]
         within = FITTED * (found.size if found else 1.0)
         check.compare(f"the crossing {direction}", measured, None if found is None else found.size, within)
-    check.recomputed.append(f"{len(slopes)} slopes and the crossings from the stored times")
+    check.recompute_key(f"{len(slopes)} slopes and the crossings from the stored times")
     check.expect(
         all(np.isfinite(each["bytes"]) and each["bytes"] > 0 for each in document["memory"]),
         "a memory peak is no number",

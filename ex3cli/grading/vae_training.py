@@ -52,7 +52,7 @@ def check_training(check: RunCheck, archive: Archive) -> None:
             f"{chosen.penalty:g} and {chosen.gamma:g}: chosen on the test set?",
         )
     if sizes:
-        check.recomputed.append("C and gamma from the validation images")
+        check.recompute_key("C and gamma from the validation images")
 
 
 def _check_labels(check: RunCheck, archive: Archive, features: stored.Features, dataset: str) -> None:
@@ -99,4 +99,4 @@ def _compare_features(check: RunCheck, run: Run, features: stored.Features, data
             gap <= FEATURE_TOLERANCE * scale,
             f"its features of {name} images are not those of its weights (apart by {gap:.2g} of {scale:.2g})",
         )
-    check.recomputed.append(f"features of {IMAGES} test and training images from the weights")
+    check.recompute_key(f"features of {IMAGES} test and training images from the weights")

@@ -5,12 +5,15 @@ import json
 import os
 import pickle
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ex3cli.cli.rerun import Repetition
+from ex3cli.grading import folder
 from ex3cli.grading.snapshot import LARGEST
 from ex3cli.report import digests
 from ex3cli.runs.store import Store
@@ -173,15 +176,98 @@ def test_words_of_a_report_may_be_changed_and_numbers_not_without_a_line(ex3: Ex
     text = source.read_text(encoding="utf-8")
     source.write_text(text + "\nA sentence of mine.\n", encoding="utf-8")
     assert ex3("report", "--from-source", "--artifacts", mia).exit_code == 0
-    assert ex3("grade", mia, *ONLY, "--quiet").exit_code == 0
+    outcome = ex3("grade", mia, *ONLY, "--quiet")
+    assert outcome.exit_code == 0, outcome.stdout
+    assert (
+        "note: report.pdf was not compared, because source/report.typ is not that of the results"
+        in outcome.stdout
+    )
+    assert "0 flags" in outcome.stdout
     source.write_text(text + "\nThe distance is 0.77.\n", encoding="utf-8")
     assert ex3("report", "--from-source", "--artifacts", mia).exit_code == 0
     outcome = ex3("grade", mia, *ONLY, "--json")
     assert outcome.exit_code == 4
-    (line,) = flags(outcome)
+    line, note = flags(outcome)
     assert line.startswith(
         "report: source/report.typ was edited, with other numbers: 0.77; it has “The distance"
     )
+    assert "report.pdf was not compared" in note
+
+
+def test_a_file_of_the_report_that_is_missing_is_a_line(ex3: Ex3, mia: Path) -> None:
+    """The record of digests is changed to name the PDF only."""
+    record = mia / "report" / digests.FILE
+    written = json.loads(record.read_bytes())
+    written["sha256"] = {"report.pdf": written["sha256"]["report.pdf"]}
+    record.write_text(json.dumps(written))
+    (mia / "report/index.html").unlink()
+    shutil.rmtree(mia / "report/source")
+    found = flags(ex3("grade", mia, *ONLY, "--json"))
+    assert found == [
+        "report: index.html is missing, which `ex3 report` writes",
+        "report: source/report.typ is missing, which `ex3 report` writes",
+        "report: report.pdf was not compared: source/report.typ is missing",
+    ]
+
+
+def test_files_that_the_system_leaves_in_a_run_hide_no_result(ex3: Ex3, mia: Path) -> None:
+    (mia / "divergence/0001-lines/Thumbs.db").write_bytes(b"1")
+    document = json.loads(ex3("grade", mia, *ONLY, "--json").stdout)
+    (found,) = document["folders"]
+    assert [(each["kind"], each["what"]) for each in found["flags"]] == [
+        ("extra", "its manifest does not name Thumbs.db")
+    ]
+    assert [each["right"] for each in found["questions"]] == ["yes"]
+
+
+def test_a_folder_that_breaks_the_program_leaves_the_rest_of_the_class(
+    ex3: Ex3, mia: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ben = Path(shutil.copytree(mia, tmp_path / "ben"))
+    checked = folder.gaps_in_numbering
+    monkeypatch.setattr(folder, "gaps_in_numbering", lambda root: [next(breaks)(root)])
+    breaks = iter([lambda root: 1 / 0, lambda root: next(checked(root), "no gap")])
+    outcome = ex3("grade", ben, mia, *ONLY, "--json")
+    broken, whole = outcome.document["folders"]
+    assert [each["kind"] for each in broken["flags"] if each["kind"] != "copy"] == ["unread"]
+    assert "it cannot be graded (ZeroDivisionError: division by zero)" in broken["flags"][0]["what"]
+    assert [each["state"] for each in whole["questions"]] == ["right"]
+
+    def interrupt(root: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folder, "gaps_in_numbering", interrupt)
+    assert ex3("grade", ben, mia, *ONLY, "--quiet").exit_code == 130
+
+
+def test_a_question_that_cannot_be_assembled_is_a_line(
+    ex3: Ex3, mia: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overflow(*given: object) -> None:
+        raise OverflowError("cannot convert float infinity to integer")
+
+    monkeypatch.setattr(folder, "assemble", overflow)
+    found = flags(ex3("grade", mia, *ONLY, "--json"))
+    assert (
+        ": distances cannot be assembled (OverflowError: cannot convert float infinity to integer)" in found
+    )
+
+
+def test_a_repetition_ends_at_its_deadline(ex3: Ex3, mia: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest's times may be forged, so that the repetition itself is timed."""
+
+    def repeat_without_end(self: Repetition, context: object) -> None:
+        while True:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(Repetition, "make", repeat_without_end)
+    monkeypatch.setattr("ex3cli.cli.reproduce.seconds", lambda run: 0.0)
+    outcome = ex3("grade", mia, *ONLY, "--reproduce", "--longest", "0.001", "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    (found,) = outcome.document["folders"]
+    (question,) = found["questions"]
+    assert question["reproduced"] == "–"
+    assert "divergence/0001-lines: it took longer than --longest" in question["why"]
 
 
 def test_the_digests_of_a_report_are_of_what_was_written(ex3: Ex3, mia: Path) -> None:
@@ -218,6 +304,7 @@ def test_a_damaged_record_of_digests_is_a_line(ex3: Ex3, mia: Path, content: str
         (("mia", "mia"), "mia is named twice"),
         (("mia", "--csv", "mia/class.csv"), "mia/class.csv lies in mia, which is only read"),
         (("mia", "--reproduce", "--into", "mia/again"), "mia/again lies in mia, which is only read"),
+        (("mia", "--longest", "nan"), "'nan' is no number of minutes"),
         (("mia", "--into", "again"), "--into needs --reproduce"),
         (("mia", "--questions", "distance"), "--questions: there is no question 'distance'"),
     ],

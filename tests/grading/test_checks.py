@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from torch import nn
 
 from ex3cli.grading.checks import Archive, RunCheck, fits, one_line
+from ex3cli.runs import environment
 from ex3cli.runs.run import Run
 
 
@@ -49,6 +53,28 @@ def test_impossible_values(check: RunCheck) -> None:
     check.wrong.clear()
     check.within("an accuracy", 1, 0.0, 1.0)
     assert check.wrong == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({}, None),
+        ({"machine": {"processor": "abacus"}}, "drawn on another machine"),
+        ({"versions": {**environment.versions(), "ex3": "0.0.1"}}, "drawn with another version of ex3"),
+    ],
+)
+def test_a_figure_is_compared_where_it_was_drawn_alike(
+    new_run: Callable[..., Run], changes: dict[str, Any], what: str | None
+) -> None:
+    run = new_run()
+    run.write_figure("figures/a", Figure())
+    run.finish({})
+    check = RunCheck(Run(run.path, run.name, replace(run.manifest, **changes)))
+    other = Figure()
+    other.text(0.5, 0.5, "another number")
+    check.figure("figures/a", lambda: other)
+    assert bool(check.wrong) == (what is None)
+    assert [what in each for each in check.untested if what] == ([True] if what else [])
 
 
 def test_a_number_that_json_lacks_is_refused(new_run: Callable[..., Run]) -> None:

@@ -13,6 +13,7 @@ from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt, AttemptLog, derive_convergence
 
+INFINITE = '{"categories": {"a": {"failed": 1e999}}}'
 NewRun = Callable[..., Run]
 
 
@@ -53,7 +54,7 @@ def test_a_deleted_failure_is_missing_in_the_count(store: Store, attempted: list
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"categories": 3}', "[" * 100_000, '{"categories": {"a": {}}}']
+    "content", ["", "[]", '{"categories": 3}', "[" * 100_000, '{"categories": {"a": {}}}', INFINITE]
 )
 def test_a_damaged_count_is_one_line(store: Store, attempted: list[Run], content: str) -> None:
     (store.root / "convergence.json").write_text(content)
@@ -87,6 +88,16 @@ def test_manifests_that_cannot_be_right(new_run: NewRun) -> None:
     assert lines_of(run, **times, summary={"iterations": 10**6}) == ["it took 1 s for 1,000,000 iterations"]
     assert lines_of(run, **times, sources={"toy/digits/0009-x": "0" * 64}) == [
         "it was computed from toy/digits/0009-x, which is not here, or not as it was"
+    ]
+    unknown = {"reference/toy": "0" * 64}
+    assert lines_of(run, **times, sources=unknown) == [
+        "it was computed from reference/toy, which is not here, or not as it was"
+    ]
+    assert lines_of(run, **times, sources=unknown, versions={"ex3": "0.0.1"}) == [], "another ex3 bundles it"
+    evaluated = {"command": "gan eval", "argv": ["ex3", "gan", "eval"], "sources": {}}
+    assert lines_of(run, **times, **evaluated) == [
+        f"it names no source by `ex3 {command}`, from which it is computed"
+        for command in ("gan train", "classifier train")
     ]
     assert lines_of(run, [run], **times) == [f"it ended before {run.name}, from which it was computed"]
     assert lines_of(run, **times, category=["vae", "fashion-mnist"]) == [

@@ -2,13 +2,19 @@
 
 import pytest
 
-from ex3cli.grading.page import first_difference, texts_of
+from ex3cli.grading.page import first_difference, pieces_of, texts_of
 
 
 def test_the_texts_of_a_page_are_without_tags_styles_and_pictures() -> None:
     picture = b'<img src="data:image/png;base64,9999">'
     page = b"<style>p {x: 1}</style><h1>A &amp; B</h1>" + picture + b"<td>0.5</td> <td> </td>"
     assert texts_of(page) == ["A & B", "0.5"]
+
+
+def test_the_pieces_of_a_page_are_all_but_the_content_of_pictures() -> None:
+    page = b"<style>p {x: 1}</style><img src='data:image/png;base64,99'>data: 0.5<br>"
+    due = ["<style>", "p {x: 1}", "</style>", "<img src='data:'>", "data: 0.5", "<br>"]
+    assert pieces_of(page) == due, "“data:” in a text hides nothing"
 
 
 @pytest.mark.parametrize(

@@ -68,10 +68,37 @@ def test_limits_on_count_and_depth(folder: Path, tmp_path: Path, monkeypatch: py
     for number in range(5):
         (folder / f"{number}.txt").write_text("")
     lines = take_snapshot(folder, tmp_path / "copy")
-    assert lines == ["more than 3 files: the rest is not read"]
+    assert lines == ["more than 3 files and folders: the rest is not read"]
     assert len(files_in(tmp_path / "copy")) == 3
     monkeypatch.setattr(snapshot, "MOST_ENTRIES", 100)
     assert take_snapshot(folder, tmp_path / "deep") == ["a/b/c lies more than 2 folders deep: not read"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_folders_and_links_count_as_files_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(snapshot, "MOST_ENTRIES", 3)
+    made = tmp_path / "many"
+    made.mkdir()
+    for number in range(9):
+        path = made / str(number)
+        path.mkdir() if kind == "folder" else path.symlink_to(tmp_path)
+    lines = take_snapshot(made, tmp_path / "copy")
+    assert lines[-1] == "more than 3 files and folders: the rest is not read"
+    assert len(lines) == (1 if kind == "folder" else 4)
+
+
+def test_a_json_file_beyond_its_own_limit_is_not_read(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "LARGEST_JSON", 10)
+    for name in ("a.json", "a.json.gz", "b.bin"):
+        (folder / name).write_text("0" * 11)
+    assert take_snapshot(folder, tmp_path / "copy") == [
+        f"{name} has 11 bytes, too many: not read" for name in ("a.json", "a.json.gz")
+    ]
+    assert files_in(tmp_path / "copy") == {"b.bin", "vae/0001-a/run.json"}
 
 
 def test_the_artifacts_folder_of_a_project_is_found(folder: Path, tmp_path: Path) -> None:

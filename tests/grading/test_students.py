@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ex3cli.grading.students import shared_runs
 from ex3cli.runs.run import Run
 
@@ -40,14 +42,14 @@ def test_a_copied_run_is_named_in_both_folders_by_the_strongest_evidence(new_run
     ):
         found = list(shared_runs({"mia": [run], "ben": [other]}, []))
         assert found == [
-            ("mia", run.name, f"ben has {other.name} with {words}"),
-            ("ben", other.name, f"mia has {run.name} with {words}"),
+            ("mia", run.name, "copy", f"ben has {other.name} with {words}"),
+            ("ben", other.name, "copy", f"mia has {run.name} with {words}"),
         ]
 
 
 def test_the_same_losses_with_other_weights_are_named(new_run: NewRun) -> None:
     folders = {"mia": [trained(new_run, "1", "log")], "ben": [trained(new_run, "2", "log")]}
-    _, _, line = next(shared_runs(folders, []))
+    _, _, _, line = next(shared_runs(folders, []))
     assert line.endswith("the same losses at seed 0, other weights")
     other_seed = {"mia": [trained(new_run, "3", "a")], "ben": [trained(new_run, "4", "a", seed=1)]}
     assert list(shared_runs(other_seed, [])) == []
@@ -60,7 +62,20 @@ def test_equal_results_of_bundled_runs_are_no_copy_but_bundled_runs_are(new_run:
         run.write_text("scores.json", "1")
         run.finish({})
     assert list(shared_runs({"mia": evaluated[:1], "ben": evaluated[1:]}, [bundled])) == []
-    mine = renamed(bundled, "toy/0001-mine", started="2020-01-01T00:00:00+00:00")
-    assert list(shared_runs({"mia": [mine]}, [bundled])) == [
-        ("mia", "toy/0001-mine", "it is a copy of a bundled run, reference/toy")
+    line = "it is a copy of a bundled run, reference/toy"
+    for changes in ({}, {"sources": {}, "started": bundled.manifest.started, "seed": 9}):
+        mine = renamed(bundled, "toy/0001-mine", **changes)
+        assert list(shared_runs({"mia": [mine]}, [bundled])) == [("mia", mine.name, "copy", line)]
+
+
+@pytest.mark.parametrize("same", ["generator.safetensors", "metrics.jsonl"])
+def test_a_training_by_the_default_command_is_no_copy_of_the_bundled_one(new_run: NewRun, same: str) -> None:
+    """Trainings repeat bit for bit on machines of a kind, so log and weights prove no copying."""
+    bundled = renamed(trained(new_run, "1", "log"), "reference/toy")
+    weights, log = ("1", "other") if same.startswith("generator") else ("2", "log")
+    mine, ben = (trained(new_run, weights, log) for _ in range(2))
+    line = "the same as reference/toy: copied, or the same command"
+    assert list(shared_runs({"mia": [mine], "ben": [ben]}, [bundled])) == [
+        ("mia", mine.name, "note", line),
+        ("ben", ben.name, "note", line),
     ]

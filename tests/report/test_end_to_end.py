@@ -120,6 +120,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         )
         patched.setattr("ex3cli.runs.formats.MAX_WIDTH", 300)  # dots of a figure
         patched.setattr("ex3cli.complexity.timing.SHORTEST_BLOCK", 1e-5)
+        patched.setattr("ex3cli.grading.lab.GENERATED", 2_000)
         for name in ("REAL", "GENERATED"):
             patched.setattr(f"ex3cli.lab.evaluation.{name}", 2_000)
         patched.setattr("ex3cli.lab.training.GENERATED", 2_000)
@@ -327,9 +328,9 @@ def change_a_number_of_the_page(artifacts: Path) -> None:
     """The page's digest fits the changed page."""
     page = artifacts / "report" / "index.html"
     text = page.read_text(encoding="utf-8")
-    number = re.search(r"<td>(\d+\.\d\d)</td>", text)
+    number = re.search(r"<td([^>]*)>(\d+\.\d+)</td>", text)
     assert number is not None
-    page.write_text(text.replace(number[0], "<td>99.99</td>", 1), encoding="utf-8")
+    page.write_text(text.replace(number[0], f"<td{number[1]}>99.99</td>", 1), encoding="utf-8")
     record = artifacts / "report" / "digests.json"
     written = json.loads(record.read_bytes())
     written["sha256"]["index.html"] = digest(page.read_bytes())
@@ -343,6 +344,115 @@ def change_a_number_of_the_source(artifacts: Path) -> None:
 
 def replace_the_pdf(artifacts: Path) -> None:
     (artifacts / "report" / "report.pdf").write_bytes(b"%PDF-1.7 another")
+
+
+def record_the_digests(artifacts: Path, *, recompiled: bool = False) -> None:
+    """The record of digests is changed to fit the report."""
+    record = artifacts / "report" / "digests.json"
+    written = json.loads(record.read_bytes())
+    written["sha256"] = {
+        name: digest((artifacts / "report" / name).read_bytes()) for name in written["sha256"]
+    }
+    written["from_source"] |= recompiled
+    record.write_text(json.dumps(written))
+
+
+def edit_the_page(artifacts: Path, edit: Callable[[str], str]) -> None:
+    page = artifacts / "report" / "index.html"
+    text = page.read_text(encoding="utf-8")
+    edited = edit(text)
+    assert edited != text
+    page.write_text(edited, encoding="utf-8")
+    record_the_digests(artifacts)
+
+
+def add_a_script(artifacts: Path) -> None:
+    script = "<script>document.querySelector('td').textContent = '99.99'</script></body>"
+    edit_the_page(artifacts, lambda text: text.replace("</body>", script))
+
+
+def add_a_style(artifacts: Path) -> None:
+    edit_the_page(artifacts, lambda text: text.replace("</style>", "td::after {content: '9'}</style>", 1))
+
+
+def link_to_another_picture(artifacts: Path) -> None:
+    edit_the_page(artifacts, lambda text: re.sub(r'src="data:image[^"]*"', 'src="forged.png"', text, count=1))
+
+
+def swap_two_pictures(artifacts: Path) -> None:
+    def swap(text: str) -> str:
+        first, second = list(dict.fromkeys(re.findall(r"data:image/[^\"]*", text)))[:2]
+        return text.replace(first, "first").replace(second, first).replace("first", second)
+
+    edit_the_page(artifacts, swap)
+
+
+def edit_the_source(artifacts: Path, edit: Callable[[str], str]) -> None:
+    """The source is edited as if `ex3 report --from-source` had compiled it."""
+    source = artifacts / "report" / "source" / "report.typ"
+    text = source.read_text(encoding="utf-8")
+    edited = edit(text)
+    assert edited != text
+    source.write_text(edited, encoding="utf-8")
+    record_the_digests(artifacts, recompiled=True)
+
+
+def swap_two_numbers_of_the_source(artifacts: Path) -> None:
+    def swap(text: str) -> str:
+        numbers = list(re.finditer(r"(?<![\d.])\d\.\d{3}(?![\d.])", text))
+        first = numbers[0]
+        second = next(each for each in numbers if each[0] != first[0])
+        between = text[first.end() : second.start()]
+        return text[: first.start()] + second[0] + between + first[0] + text[second.end() :]
+
+    edit_the_source(artifacts, swap)
+
+
+def remove_a_number_of_the_source(artifacts: Path) -> None:
+    edit_the_source(artifacts, lambda text: re.sub(r"\d\.\d{3,}", "a little", text, count=1))
+
+
+def leave_out_sources(run: Path, command: str) -> None:
+    """The manifest of a run names no source by the command."""
+    manifest = Manifest.read(run)
+    feature = command.split()[0]
+    kept = {name: each for name, each in manifest.sources.items() if not name.startswith(f"{feature}/")}
+    assert kept != manifest.sources
+    manifest.sources = kept
+    manifest.write(run)
+
+
+def score_with_an_unnamed_classifier(artifacts: Path) -> None:
+    run = run_in(artifacts, "gan/fashion-mnist/eval/dcgan/*")
+    leave_out_sources(run, "classifier train")
+    document = json.loads((run / "scores.json").read_bytes())
+    forge(run, {"scores.json": json.dumps({**document, "fid": 0.01}).encode()})
+
+
+def train_with_an_unnamed_judge(artifacts: Path) -> None:
+    leave_out_sources(run_in(artifacts, "gan/fashion-mnist/dcgan/*"), "classifier train")
+
+
+def evaluate_an_unnamed_training(artifacts: Path) -> None:
+    leave_out_sources(run_in(artifacts, "vae/fashion-mnist/*-eval"), "vae train")
+
+
+def compare_an_unknown_training(artifacts: Path) -> None:
+    run = run_in(artifacts, "vae/fashion-mnist/comparison/*")
+    document = json.loads((run / "comparison.json").read_bytes())
+    for entry in document["recipes"].values():
+        entry["runs"][0]["digest"] = "0" * 64
+    forge(run, {"comparison.json": json.dumps(document).encode()})
+
+
+def raise_the_baselines(artifacts: Path) -> None:
+    run = run_in(artifacts, "vae/fashion-mnist/*-eval")
+    document = json.loads((run / "table.json").read_bytes())
+    for row in document["results"]:
+        for beside in row["baselines"].values():
+            beside["accuracies"] = [0.25 for _ in beside["accuracies"]]
+            beside["accuracy_mean"] = 0.25
+    forge(run, {"table.json": json.dumps(document).encode()})
 
 
 FORGERIES: dict[Callable[[Path], None], tuple[str, str, str]] = {
@@ -382,6 +492,16 @@ FORGERIES: dict[Callable[[Path], None], tuple[str, str, str]] = {
         r"typ was edited, with other numbers: 99.99",
     ),
     replace_the_pdf: ("distances", "report", r"report.pdf was changed after"),
+    add_a_script: ("distances", "report", r"other tags, styles or scripts .* “<script>”"),
+    add_a_style: ("distances", "report", r"other tags, styles or scripts"),
+    link_to_another_picture: ("distances", "report", r"other tags.*forged.png"),
+    swap_two_pictures: ("distances", "report", r"has \d+ pictures that these results do not give"),
+    swap_two_numbers_of_the_source: ("distances", "report", r"edited, its numbers are in another order"),
+    remove_a_number_of_the_source: ("distances", "report", r"edited, without the numbers \d\.\d+"),
+    score_with_an_unnamed_classifier: ("gans", "eval/dcgan", r"names no source by `ex3 classifier train`"),
+    train_with_an_unnamed_judge: ("gans", "dcgan/0001-quick", r"names no classifier as a source"),
+    evaluate_an_unnamed_training: ("few-labels", "-eval", r"names no source by `ex3 vae train`"),
+    compare_an_unknown_training: ("few-labels", "comparison", r"a training that is not a source of it"),
 }
 
 
@@ -391,9 +511,40 @@ def test_a_forgery_has_its_line(mia: Path, forgery: Callable[[Path], None]) -> N
     forgery(mia)
     (found,) = graded(mia, "--questions", question)["folders"]
     lines = [each["what"] for each in found["flags"] if where in each["where"]]
-    assert any(re.search(line, each) for each in lines), found["flags"]
-    if where and where != "report":
+    assert any(re.search(line, each) for each in lines), (
+        found["flags"],
+        [each for each in found["runs"] if where in each["run"]],
+    )
+    if where and where != "report" and forgery is not evaluate_an_unnamed_training:  # which answers nothing
         assert [each["right"] for each in found["questions"]] == ["no"]
+
+
+def test_scores_that_were_not_computed_anew_are_not_called_right(mia: Path) -> None:
+    """Label spreading takes minutes, and the figure follows from the table that it is drawn of."""
+    run = run_in(mia, "vae/fashion-mnist/*-eval")
+    forge(run, config={**Manifest.read(run).config, "transductive": True})
+    (found,) = graded(mia, "--questions", "few-labels")["folders"]
+    (question,) = found["questions"]
+    assert [each["what"] for each in found["flags"] if each["kind"] == "wrong"] == []
+    assert question["right"] == "–"
+    assert any("label spreading: only --reproduce computes it" in each for each in question["why"])
+
+
+def test_baselines_are_computed_anew_where_the_data_set_is(
+    mia: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EX3_DATA", str(folder / "data"))
+    words = (mia, "--questions", "few-labels")
+    (found,) = graded(*words, exit_code=0)["folders"]
+    (run,) = (each for each in found["runs"] if each["command"] == "vae eval")
+    assert "hog, raw_pixels with 100 labels" in run["computed_anew"]
+    assert "hog, raw_pixels with 600, 1000, 3000 labels" in run["not_tested"]
+    raise_the_baselines(mia)
+    (found,) = graded(*words)["folders"]
+    (run,) = (each for each in found["runs"] if each["command"] == "vae eval")
+    assert any(
+        each.startswith("100 labels: raw_pixels, accuracy of draw [1] is 0.25") for each in run["wrong"]
+    )
 
 
 def test_a_run_of_another_student_is_named_in_both_folders(mia: Path, tmp_path: Path) -> None:
