@@ -44,7 +44,7 @@ def with_new_workers(
         except _worker_losses() as error:
             reason = str(error).splitlines()[0]
             if not stop.requested:
-                note("a worker died; its training goes on in a new one")
+                note("a worker died; another one takes up its training")
 
 
 def on_this_machine(jobs: int, setup: Setup, stop: GracefulStop) -> Execute:
@@ -52,23 +52,30 @@ def on_this_machine(jobs: int, setup: Setup, stop: GracefulStop) -> Execute:
     from joblib import Parallel, delayed
 
     def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
+        n_jobs = min(jobs, len(waiting))
         # a process gets its share of the cores, or OMP_NUM_THREADS where it is set: joblib sees to that
-        parallel = Parallel(
-            n_jobs=min(jobs, len(waiting)), backend="loky", batch_size=1, return_as="generator_unordered"
-        )
-        yield from parallel(delayed(run_here)(job, setup) for job in _unless_stopped(stop, waiting))
+        parallel = Parallel(n_jobs=n_jobs, backend="loky", batch_size=1, return_as="generator_unordered")
+        for outcome in parallel(delayed(run_here)(job, setup) for job in _unless_stopped(stop, waiting)):
+            by_signal = outcome.state == "interrupted" and outcome.exit_code
+            if n_jobs == 1 and by_signal and not stop.requested:
+                # joblib ran it in this process, where the training took the user's signal
+                stop.request(outcome.exit_code - 128)
+            yield outcome
 
     return execute
 
 
 def over_machines(
     scheduler: str, setup: Setup, reports: Reports, stop: GracefulStop, stack: contextlib.ExitStack
-) -> Execute:
-    """Run jobs on the workers of a Dask cluster, which send back the files of each run."""
+) -> tuple[Execute, Callable[[], None]]:
+    """Run jobs on the workers of a Dask cluster, which send back the files of each run.
+
+    Returns the function that runs them, and one that asks the workers to end their trainings.
+    """
     from joblib import Parallel, delayed, parallel_config
 
     try:
-        from distributed import Client
+        from distributed import Client, Event
     except ImportError as error:
         raise UsageError(
             f"--scheduler requires Dask ({error})", "install it: pip install 'ex3cli[cluster]'"
@@ -90,10 +97,16 @@ def over_machines(
 
     def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
         with parallel_config(backend="dask", client=client):
-            parallel = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")
+            parallel = Parallel(
+                n_jobs=-1, batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered"
+            )
             yield from parallel(delayed(run_elsewhere)(job, setup) for job in _unless_stopped(stop, waiting))
 
-    return execute
+    def end_trainings() -> None:
+        with contextlib.suppress(OSError):  # the scheduler is gone, and with it the trainings
+            Event(topic, client=client).set()
+
+    return execute, end_trainings
 
 
 def _unless_stopped(stop: GracefulStop, waiting: Sequence[Job]) -> Iterator[Job]:
