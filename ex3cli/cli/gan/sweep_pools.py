@@ -1,8 +1,11 @@
-"""The workers of `ex3 gan sweep`: processes of this machine, or a Dask cluster, by joblib."""
+"""The workers of `ex3 gan sweep`: processes of this machine, by joblib, or of a Dask cluster."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import replace
+from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from ex3cli.cli.gan.sweep_jobs import DaskChannel, Outcome, Setup, run_elsewhere, run_here
@@ -10,6 +13,7 @@ from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.sweep import Job
 from ex3cli.training.interruption import GracefulStop
 
+SECONDS_BETWEEN_LOOKS = 5.0  # at the number of a cluster's workers
 LOSSES_IN_A_ROW = 3  # pools of workers that may break without a training that ends in between
 Reports = dict[int, Mapping[str, Any]]
 """The newest report of the worker of each job."""
@@ -72,10 +76,8 @@ def over_machines(
 
     Returns the function that runs them, and one that asks the workers to end their trainings.
     """
-    from joblib import Parallel, delayed, parallel_config
-
     try:
-        from distributed import Client, Event
+        from distributed import Client, Event, KilledWorker
     except ImportError as error:
         raise UsageError(
             f"--scheduler requires Dask ({error})", "install it: pip install 'ex3cli[cluster]'"
@@ -96,11 +98,28 @@ def over_machines(
     client.subscribe_topic(topic, receive)
 
     def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
-        with parallel_config(backend="dask", client=client):
-            parallel = Parallel(
-                n_jobs=-1, batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered"
-            )
-            yield from parallel(delayed(run_elsewhere)(job, setup) for job in _unless_stopped(stop, waiting))
+        jobs, running, lost = _unless_stopped(stop, waiting), 0, None
+        done: SimpleQueue[Any] = SimpleQueue()
+        while True:
+            room = max(1, sum(client.ncores().values())) - running
+            for job in islice(jobs, max(0, room)):
+                client.submit(run_elsewhere, job, setup, pure=False).add_done_callback(done.put)
+                running += 1
+            if not running:
+                break
+            with contextlib.suppress(Empty):
+                future = done.get(timeout=SECONDS_BETWEEN_LOOKS)  # workers may join meanwhile
+                running -= 1
+                try:
+                    yield future.result()
+                except KilledWorker as error:
+                    lost = error
+                except CancelledError:
+                    raise ArtifactError(
+                        f"the scheduler {scheduler} is gone", "start it, then run the sweep again"
+                    ) from None
+        if lost is not None:
+            raise lost
 
     def end_trainings() -> None:
         with contextlib.suppress(OSError):  # the scheduler is gone, and with it the trainings
@@ -118,7 +137,7 @@ def _unless_stopped(stop: GracefulStop, waiting: Sequence[Job]) -> Iterator[Job]
 
 
 def _worker_losses() -> tuple[type[Exception], ...]:
-    """The errors by which joblib's backends report that a worker was killed."""
+    """The errors by which joblib and Dask report that a worker was killed."""
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     try:

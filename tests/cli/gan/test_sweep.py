@@ -1,12 +1,13 @@
 """`ex3 gan sweep`: the runs of `ex3 gan train`, made by workers any of which may be killed."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from ex3cli.cli.gan.sweep_jobs import (
+    DaskChannel,
     FolderChannel,
     Outcome,
     Reporter,
@@ -23,13 +25,15 @@ from ex3cli.cli.gan.sweep_jobs import (
     begun_run,
     job_lock,
     lock_if_free,
+    run_elsewhere,
     run_here,
 )
-from ex3cli.cli.gan.sweep_pools import on_this_machine, with_new_workers
+from ex3cli.cli.gan.sweep_pools import on_this_machine, over_machines, with_new_workers
 from ex3cli.cli.gan.sweep_table import SweepProgress
 from ex3cli.errors import ArtifactError
 from ex3cli.gan.sweep import Job, plan
 from ex3cli.runs.store import Store
+from ex3cli.training.device import all_threads
 from ex3cli.training.interruption import GracefulStop
 
 pytestmark = pytest.mark.trains
@@ -103,6 +107,15 @@ def differences(one: Path, other: Path) -> set[str]:
     return {name for name in manifests[0] if manifests[0][name] != manifests[1].get(name)}
 
 
+def differences_from_train(ex3: Callable[..., Any], row: Mapping[str, Any]) -> set[str]:
+    """The fields in which a sweep's run differs from that of `ex3 gan train` with as many threads."""
+    run = Store(Path("artifacts")).open(row["run"])
+    words = ("--kind", row["kind"], "--seed", row["seed"], "--max-attempts", 1, *TRAIN, "--json")
+    with all_threads(run.manifest.threads):
+        alone = ex3("gan", "train", *words)
+    return differences(run.path, Path("artifacts") / alone.document["run"])
+
+
 @pytest.mark.usefixtures("new_workers")
 @pytest.mark.parametrize(
     ("file", "number"), [("generator.safetensors", signal.SIGKILL), (".writer", signal.SIGTERM)]
@@ -130,10 +143,7 @@ def test_a_killed_worker_costs_no_training_and_a_second_sweep_makes_none(
     again = ex3(*words)
     assert "2 trainings, 2 of them finished before" in again.stderr
     assert again.document["trainings"] == rows
-    words = ("gan", "train", "--kind", "wgan", "--seed", 3, "--max-attempts", 1, *TRAIN, "--json")
-    alone = ex3(*words)
-    folders = [Path("artifacts") / run for run in (rows[0]["run"], alone.document["run"])]
-    assert differences(*folders) <= {"started", "ended", "digest", "note"}
+    assert differences_from_train(ex3, rows[0]) <= {"started", "ended", "digest", "note"}
 
 
 CLUSTER = """
@@ -141,44 +151,87 @@ import sys
 from distributed import LocalCluster
 
 if __name__ == "__main__":
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
 
 
-@pytest.mark.usefixtures("with_classifier")
-def test_workers_without_a_shared_folder_send_their_runs_back(
-    ex3: Callable[..., Any], one_kill: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def cluster(one_kill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a Dask cluster in another folder, whose first worker dies when it claims a run."""
     pytest.importorskip("distributed", reason="needs Dask: pip install 'ex3cli[cluster]'")
+    monkeypatch.setenv("EX3_TEST_FILE", ".writer")
+    (tmp_path / "spared").touch()
     (tmp_path / "cluster.py").write_text(CLUSTER)
     (tmp_path / "elsewhere").mkdir()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], *sys.path])}
-    cluster = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-W", "ignore", str(tmp_path / "cluster.py")],
         cwd=tmp_path / "elsewhere",
-        env=environment,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], *sys.path])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert cluster.stdout is not None
-    sweep = [*SWEEP, "--kind", "wgan", "--seeds", "0-1", "--scheduler", cluster.stdout.readline().strip()]
-    client = [sys.executable, "-W", "ignore", "-m", "ex3cli", *sweep, *SETTINGS]
-    done = subprocess.run(client, capture_output=True, text=True, check=False, env=environment)
-    cluster.communicate("")
-    assert done.returncode == 0, done.stderr
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    process.communicate("")
+
+
+@pytest.mark.filterwarnings("ignore")  # Dask's own
+@pytest.mark.usefixtures("with_classifier")
+def test_workers_without_a_shared_folder_send_their_runs_back(
+    ex3: Callable[..., Any], cluster: str, one_kill: Path
+) -> None:
+    done = ex3(*SWEEP, "--kind", "wgan", "--seeds", 1, "--scheduler", cluster, *SETTINGS)
+    assert done.exit_code == 0, done.stderr
     assert one_kill.exists()
-    rows = json.loads(done.stdout)["trainings"]
-    assert sorted(row["run"] for row in rows) == ["gan/digits/wgan/0001-quick", "gan/digits/wgan/0002-quick"]
-    alone = ex3("gan", "train", "--kind", "wgan", "--seed", 1, "--max-attempts", 1, *TRAIN, "--json")
-    folders = [Path("artifacts") / run for run in (rows[1]["run"], alone.document["run"])]
-    assert differences(*folders) <= {"started", "ended", "digest"}
-    verified = ex3("runs", "verify", "--json").document["runs"]
-    assert all(each["ok"] for each in verified)
-    assert {row["run"] for row in rows} <= {each["run"] for each in verified}
+    (row,) = done.document["trainings"]
+    assert row["run"] == "gan/digits/wgan/0001-quick"
+    assert differences_from_train(ex3, row) <= {"started", "ended", "digest"}
+    verified = {each["run"]: each["ok"] for each in ex3("runs", "verify", "--json").document["runs"]}
+    assert verified[row["run"]]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_workers_of_a_cluster_see_that_the_sweep_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'ex3cli[cluster]'")
+    from ex3cli.cli.gan import sweep_pools
+
+    monkeypatch.setattr(sweep_pools, "run_elsewhere", lambda _, setup: setup.channel.stop_requested)
+    jobs, stop = plan(["wgan"], None, [], [0]), GracefulStop()
+    cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None)
+    with cluster, contextlib.ExitStack() as stack:
+        execute, end_trainings = over_machines(cluster.scheduler_address, setup_in(tmp_path), {}, stop, stack)
+        assert list(execute(jobs)) == [False]
+        end_trainings()
+        assert list(execute(jobs)) == [True]
+        stop.request()
+        assert list(execute(jobs)) == [], "no job begins after a stop"
+
+
+def test_a_stopped_worker_of_a_cluster_ends_its_training_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = replace(setup_in(tmp_path), channel=DaskChannel("topic"))
+    (job,) = plan(["wgan"], None, ["iterations=3", "width=2", "precision=float32"], [0])
+    monkeypatch.setattr("ex3cli.cli.gan.sweep_jobs.SECONDS_BETWEEN_REPORTS", 0.0)
+    sent = []
+    monkeypatch.setattr(DaskChannel, "send", lambda _, number, message: sent.append(message["done"]))
+    monkeypatch.setattr(DaskChannel, "stop_requested", True)
+    assert run_elsewhere(job, setup).state == "interrupted"
+    assert sent == [], "a training that waits does not begin"
+    asked = iter([False, True])
+    monkeypatch.setattr(DaskChannel, "stop_requested", property(lambda _: next(asked)))
+    signals = []
+    monkeypatch.setattr(os, "kill", lambda *given: signals.append(given))
+    outcome = run_elsewhere(job, setup)
+    assert (outcome.state, dict(outcome.files)) == ("interrupted", {})
+    assert sent == [0, 3]
+    assert not signals, "which would end the worker"
 
 
 def setup_in(tmp_path: Path) -> Setup:
