@@ -263,7 +263,7 @@ def begun_run(runs: Sequence[Run], job: Job, setup: Setup) -> Run | None:
 def _gave_up_early(run: Run, max_attempts: int) -> bool:
     """Whether all attempts of a finished run failed, and there were fewer than `max_attempts`."""
     summary = run.manifest.summary
-    return summary.get("verdict") == "failed" and summary["attempt"] < max_attempts
+    return summary.get("verdict") == "failed" and summary.get("attempt", 1) < max_attempts
 
 
 def job_lock(job: Job, setup: Setup) -> FileLock:
