@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shlex
+import signal
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -206,13 +207,16 @@ def call(
     ------
     UsageError : this version of ex3 cannot parse the command line.
     Ex3Error : the command fails.
+    KeyboardInterrupt : a signal ends it.
     """
     called = _Call(prepare)
     try:
-        program.main(list(words), prog_name="ex3", standalone_mode=False, obj=called)
+        status = program.main(list(words), prog_name="ex3", standalone_mode=False, obj=called)
     except PARSING_ERROR as error:
         cause = f"{shlex.join(['ex3', *words])}: {error.format_message()}"  # type: ignore[attr-defined]
         raise UsageError(cause, "see its --help") from None
+    if called.result is None and status == 128 + signal.SIGINT:  # Typer's status of a KeyboardInterrupt
+        raise KeyboardInterrupt
     if called.result is None:
         raise UsageError(f"{shlex.join(['ex3', *words])} does not create a run", "see `ex3 --help`")
     return called.result

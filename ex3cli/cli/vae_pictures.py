@@ -51,6 +51,10 @@ def reconstruct(
     available = real_test_images(context.dataset, context.data)
     labels = torch.from_numpy(available.labels)
     order = torch.randperm(len(labels), generator=torch_generator(context.seed, "vae", "reconstruct"))
+    smallest = int(torch.bincount(labels, minlength=len(names)).min())
+    if pairs > smallest:
+        context.note(f"--pairs {pairs}: the smallest class has only {smallest}")
+        pairs = smallest
     chosen = torch.stack([order[labels[order] == label][:pairs] for label in range(len(names))])
     real = torch.from_numpy(available.images)[chosen.flatten()]
     decoded = pictures.reconstruct(model, real)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,12 @@ from ex3cli.errors import DataError
 Grey = NDArray[np.uint8]
 CONTRAST = 13
 """Grey levels above the background from which a pixel belongs to the object: 5 % of 255."""
+NOISE_FACTOR = 6
+"""That many standard deviations of the background's noise are needed too: none of 10⁸ background pixels has
+them.
+"""
+MOST_CONTRAST = 3 * CONTRAST
+FRAME_POINTS, FIT_ROUNDS = 4_000, 30  # of the fit of a shaded background
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,9 @@ class ImageFile:
 def read(path: Path, dataset: str) -> ImageFile:
     """Read an image file of at least 28×28 pixels, in grey or color.
 
-    A background (the median of the corners) brighter than middle grey becomes black by inversion. Larger
-    images are cropped to the object, which is scaled to its size in the data set.
+    A background (the median of the corners) brighter than middle grey becomes black by inversion. From larger
+    images the background is subtracted, also if it is shaded. They are cropped to the object, which is scaled
+    to its size in the data set.
 
     Raises
     ------
@@ -62,8 +70,18 @@ def read(path: Path, dataset: str) -> ImageFile:
         grey, background = 255 - grey, 255 - background
         changes.append("inverted: its background is bright")
     if grey.shape != (SIDE, SIDE):
+        levels = _background(grey, background)
+        if levels.min() < levels.max():
+            changes.append("a shaded background was subtracted")
         changes.append(f"cropped and scaled from {grey.shape[1]}×{grey.shape[0]}")
-        grey = _placed(_without(grey, background), PLACEMENTS.get(dataset))
+        grey, placement = _without(grey, levels), PLACEMENTS.get(dataset)
+        box = _object_box(grey)
+        if placement is None or box is None:
+            grey = _whole(grey)
+        else:
+            if _reaches_border(box, grey.shape):
+                changes.append("the object reaches the border: check that the image shows it alone")
+            grey = _placed(grey[box], placement)
     return ImageFile(np.ascontiguousarray(grey), tuple(changes))
 
 
@@ -106,7 +124,8 @@ def _enlargement(grey: Grey) -> int:
     return times if np.array_equal(small.repeat(times, axis=0).repeat(times, axis=1), grey) else 0
 
 
-def _corners(grey: Grey) -> list[Grey]:
+def _corners(grey: NDArray[Any]) -> list[NDArray[Any]]:
+    """The four corners, each a 28th of the shorter side wide and high."""
     size = max(1, min(grey.shape) // SIDE)
     return [
         grey[rows, columns]
@@ -115,19 +134,66 @@ def _corners(grey: Grey) -> list[Grey]:
     ]
 
 
-def _without(grey: Grey, background: int) -> Grey:
+def _background(grey: Grey, flat: int) -> NDArray[np.float64]:
+    """The background's grey level at each pixel: `flat`, or a quadratic surface if the background is shaded.
+
+    The surface is fitted to the frame of the image by least absolute deviations, which an object that covers
+    a part of the frame does not shift. It must fit all corners, else the frame holds something else.
+    """
+    height, width = grey.shape
+    depth = max(1, min(grey.shape) // SIDE)
+    is_frame = np.ones(grey.shape, bool)
+    is_frame[depth:-depth, depth:-depth] = False
+    frame = grey[is_frame].astype(np.float64)
+    level = np.full(grey.shape, float(flat))
+    if np.median(np.abs(frame - flat)) < CONTRAST / 2:
+        return level
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    terms = [np.ones_like(x), x, y, x * y, x * x, y * y]
+    step = max(1, len(frame) // FRAME_POINTS)
+    design, values = np.stack([term[is_frame][::step] for term in terms], axis=1), frame[::step]
+    weights = np.ones(len(values))
+    for _ in range(FIT_ROUNDS):
+        fitted = np.linalg.lstsq(design * weights[:, None], values * weights, rcond=None)[0]
+        weights = 1 / np.sqrt(np.maximum(np.abs(values - design @ fitted), 0.5))
+    surface = sum((weight * term for weight, term in zip(fitted, terms, strict=True)), np.zeros_like(x))
+    away = [
+        abs(float(np.median(corner) - np.median(there)))
+        for corner, there in zip(_corners(grey), _corners(surface), strict=True)
+    ]
+    return surface.clip(0, 254) if max(away) < CONTRAST else level
+
+
+def _without(grey: Grey, background: NDArray[np.float64]) -> Grey:
     """The grey levels above those of the background, from 0 to 255."""
     above = grey.astype(np.float64) - background
     return (above.clip(min=0) * 255 / (255 - background)).round().astype(np.uint8)
 
 
-def _placed(grey: Grey, placement: Placement | None) -> Grey:
-    """The object of an image on black at the place that its data set gives it, (28, 28)."""
-    rows, columns = (np.flatnonzero((grey >= CONTRAST).any(axis=axis)) for axis in (1, 0))
-    if placement is None or not len(rows):
-        picture = Image.fromarray(grey)
-        return np.asarray(ImageOps.pad(picture, (SIDE, SIDE), Image.Resampling.BILINEAR, color=0), np.uint8)
-    object_ = grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+def _object_box(grey: Grey) -> tuple[slice, slice] | None:
+    """The rows and columns of the object on a black background; None if there is no object."""
+    # of normal noise around 0, 84 % lie below one standard deviation; the median passes over a covered corner
+    noise = float(np.median([np.quantile(corner, 0.84) for corner in _corners(grey)]))
+    is_object = grey >= max(CONTRAST, min(NOISE_FACTOR * noise, MOST_CONTRAST))
+    rows, columns = (np.flatnonzero(is_object.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _reaches_border(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
+    """Whether a box touches a side of the image."""
+    return any(part.start == 0 or part.stop == side for part, side in zip(box, shape, strict=True))
+
+
+def _whole(grey: Grey) -> Grey:
+    """The whole image, scaled to fit, (28, 28)."""
+    picture = Image.fromarray(grey)
+    return np.asarray(ImageOps.pad(picture, (SIDE, SIDE), Image.Resampling.BILINEAR, color=0), np.uint8)
+
+
+def _placed(object_: Grey, placement: Placement) -> Grey:
+    """An object on black at the place that its data set gives it, (28, 28)."""
     scale = placement.box / max(object_.shape)
     height, width = (max(1, round(side * scale)) for side in object_.shape)
     small = np.asarray(Image.fromarray(object_).resize((width, height), Image.Resampling.BILINEAR), np.uint8)

@@ -7,8 +7,9 @@ from itertools import product
 from typing import Any
 
 from ex3cli.config import LARGEST_SEED, declared_options, option_name
-from ex3cli.errors import UsageError, did_you_mean
+from ex3cli.errors import ArtifactError, UsageError, did_you_mean
 from ex3cli.gan.config import GANConfig
+from ex3cli.runs.jsonio import digest, to_json
 from ex3cli.runs.run import Run
 
 MOST_JOBS = 100_000
@@ -55,6 +56,8 @@ class Job:
     def is_made_by(self, run: Run, data: Mapping[str, str], sources: Mapping[str, str]) -> bool:
         """Whether a run of `ex3 gan train`, in any state, has this kind, these settings and this seed.
 
+        A run whose settings this version of ex3 does not know is another training.
+
         Parameters
         ----------
         data : digests of the data files. sources : digest of the classifier, by name.
@@ -62,11 +65,18 @@ class Job:
         manifest = run.manifest
         if manifest.command != "gan train" or manifest.seed != self.seed:
             return False
-        stored = run.settings(GANConfig)
+        try:
+            stored = run.settings(GANConfig)
+        except ArtifactError:
+            return False
         # the manifest holds the precision that `auto` came to
         precision = stored.precision if self.config.precision == "auto" else self.config.precision
         same_inputs = manifest.data == dict(data) and manifest.sources == dict(sources)
         return same_inputs and stored == replace(self.config, precision=precision)
+
+    def fingerprint(self, data: Mapping[str, str], sources: Mapping[str, str]) -> str:
+        """The SHA-256 of what makes two trainings the same; see `is_made_by`."""
+        return digest(to_json([self.config.to_dict(), self.seed, dict(data), dict(sources)]).encode())
 
 
 def plan(

@@ -1,8 +1,12 @@
 """`ex3 vae reconstruct`, `sample` and `latent` of the bundled models, without a data set."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pytest
 
 from ex3cli.datasets import stock
 from ex3cli.runs.store import Store
@@ -23,6 +27,20 @@ def test_reconstructions_are_of_bundled_test_images(ex3: Ex3) -> None:
     assert run.manifest.summary["stock"] is True
     shown = ex3("vae", "reconstruct", "--dataset", "mnist", "--pairs", 1)
     assert "20 bundled test images of each class (LeCun" in shown.stdout
+
+
+def test_the_smallest_class_limits_the_reconstructions(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = stock.read(stock.FOLDER / "mnist.png")
+    kept = (known.labels != 3) | (np.arange(200) == 60)  # one image of class 3
+    fewer = replace(
+        known, images=known.images[kept], labels=known.labels[kept], positions=known.positions[kept]
+    )
+    monkeypatch.setattr(stock, "real_test_images", lambda *_: fewer)
+    outcome = ex3("vae", "reconstruct", "--dataset", "mnist", "--pairs", 2, "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert [len(each) for each in outcome.document["positions"]] == [1] * 10
+    assert outcome.document["positions"][3] == [known.positions[60]]
+    assert "--pairs 2: the smallest class has only 1" in outcome.stderr
 
 
 def test_a_traversal_begins_at_a_bundled_test_image(ex3: Ex3) -> None:

@@ -96,6 +96,42 @@ def test_off_white_paper_becomes_black() -> None:
     assert grey.max() > 240
 
 
+@pytest.mark.parametrize("noise", [0, 4])
+@pytest.mark.parametrize("darkest", [140, 205])
+@pytest.mark.parametrize(
+    "shade", [lambda x, y: x, lambda x, y: y, lambda x, y: (x - 0.5) ** 2 + (y - 0.5) ** 2]
+)
+def test_shaded_paper_gives_what_plain_paper_gives(
+    shade: Callable[[np.ndarray, np.ndarray], np.ndarray], darkest: int, noise: int
+) -> None:
+    y, x = np.meshgrid(np.linspace(0, 1, 420), np.linspace(0, 1, 500), indexing="ij")
+    depth = shade(x, y)
+    paper = 240 - (240 - darkest) * depth / depth.max()
+    ink = np.zeros((420, 500))
+    ink[20:300, 40:320] = (
+        np.asarray(Image.fromarray(SEVEN).resize((280, 280), Image.Resampling.BICUBIC)) / 255
+    )
+    grain = np.random.default_rng(0).normal(0, noise, ink.shape)
+    levels = (paper * (1 - ink) + grain).clip(0, 255).astype(np.uint8)
+    found = image_files.read(saved(Image.fromarray(levels)), "digits")
+    plain = image_files.read(page(SEVEN), "digits")
+    assert distance(found.pixels, plain.pixels) < 10
+    assert found.changes == (plain.changes[0], "a shaded background was subtracted", plain.changes[1])
+
+
+def test_an_object_over_most_of_the_frame_is_no_background_and_stated() -> None:
+    coat = np.full((300, 300), 250, np.uint8)
+    coat[:, 20:280] = 90
+    coat[20:, 12:288] = 90
+    found = image_files.read(saved(Image.fromarray(coat)), "fashion-mnist")
+    assert (found.pixels > 100).mean() > 0.8
+    assert found.changes == (
+        "inverted: its background is bright",
+        "cropped and scaled from 300×300",
+        "the object reaches the border: check that the image shows it alone",
+    )
+
+
 def test_mnist_centers_its_mass_in_a_box_of_20() -> None:
     heavy = np.zeros((400, 400), np.uint8)
     heavy[50:350, 100:120] = 255  # a stroke, with a foot to the right

@@ -1,3 +1,4 @@
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +69,14 @@ def test_digits_need_none() -> None:
     found = real_test_images("digits")
     assert not found.is_stock
     assert np.array_equal(found.images, load("digits").test_images.numpy())
+
+
+def test_the_package_and_the_note_name_the_licence_of_each_sheet() -> None:
+    root = Path(stock.__file__).parents[3]
+    if not (root / "pyproject.toml").is_file():
+        pytest.skip("needs a checkout")
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["license"] == "MIT AND CC-BY-SA-3.0"
+    assert "ex3cli/datasets/stock/LICENCES.md" in project["license-files"]
+    assert "CC BY-SA 3.0 licence); name source and licence" in stock.stock_note("mnist")
+    assert "MIT licence" in stock.stock_note("fashion-mnist")

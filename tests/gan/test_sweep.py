@@ -84,5 +84,6 @@ def test_a_run_is_a_job_of_the_same_settings_seed_data_and_classifier(new_run: C
     assert not job.is_made_by(run(command="gan eval"), data, sources)
     assert not job.is_made_by(run(), {"images": "other"}, sources)
     assert not job.is_made_by(run(), data, {})
+    assert not job.is_made_by(run(config={"unknown": 1}), data, sources), "of another version of ex3"
     exact = replace(job, config=replace(job.config, precision="float32"))
     assert not exact.is_made_by(run(), data, sources)

@@ -8,12 +8,13 @@ import tempfile
 import time
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
+from signal import Signals
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.sweep_jobs import STOP_FILE, FolderChannel, Outcome, Setup, begun_run
+from ex3cli.cli.gan.sweep_jobs import FolderChannel, Outcome, Setup, begun_run
 from ex3cli.cli.gan.sweep_pools import Reports, cores, on_this_machine, over_machines, with_new_workers
 from ex3cli.cli.gan.sweep_table import SweepProgress
 from ex3cli.cli.output import Result
@@ -23,6 +24,7 @@ from ex3cli.gan.sweep import Job, parse_seeds, plan
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
+    from ex3cli.runs.store import Store
     from ex3cli.training.interruption import GracefulStop
 
 app = typer.Typer()
@@ -65,7 +67,12 @@ def sweep(
         str, typer.Option(help="Seeds, such as 0-9 or 0,3,7-9.", rich_help_panel="Training")
     ] = "0-9",
     max_attempts: Annotated[
-        int, typer.Option(min=1, help="Maximum attempts at each training.", rich_help_panel="Training")
+        int,
+        typer.Option(
+            min=1,
+            help="Maximum attempts at each; trainings that failed in fewer are repeated.",
+            rich_help_panel="Training",
+        ),
     ] = 1,
     jobs: Annotated[
         int | None,
@@ -88,6 +95,7 @@ def sweep(
     """Train every kind with every setting and every seed, several trainings at a time.
 
     Run it again to go on: finished trainings are kept, and interrupted ones go on from their checkpoints.
+    With --scheduler, an interrupted training begins anew.
     """
     from ex3cli.cli.classifier import find_classifier
     from ex3cli.cli.resume import word_after
@@ -99,6 +107,11 @@ def sweep(
         raise UsageError(
             "--jobs has no effect: the workers of --scheduler decide how many trainings run at a time",
             "leave it out",
+        )
+    if scheduler is not None and context.own_data is not None:
+        raise UsageError(
+            f"--scheduler trains on other machines, which may not have {context.own_data}",
+            "leave out --scheduler, or use a data set of `ex3 data list`",
         )
     planned = plan(map(canonical_kind, kind or PRIMARY_KINDS), preset, settings or (), parse_seeds(seeds))
     choose_device(context.device)
@@ -143,7 +156,6 @@ def _run_jobs(
     scheduler: str | None,
 ) -> "tuple[dict[int, Run | Outcome], float]":
     """The finished run of each job, or the outcome without one; and the seconds of the whole."""
-    from ex3cli.runs.transfer import install
     from ex3cli.training.attempts import derive_convergence, describe_verdict
     from ex3cli.training.interruption import GracefulStop
 
@@ -158,15 +170,14 @@ def _run_jobs(
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(GracefulStop())
         reports: Reports = {}
-        execute = (
-            over_machines(scheduler, setup, reports, stop, stack)
-            if scheduler is not None
-            else on_this_machine(jobs or cores(), setup, stop)
-        )
+        if scheduler is not None:
+            execute, end_trainings = over_machines(scheduler, setup, reports, stop, stack)
+        else:
+            execute, end_trainings = on_this_machine(jobs or cores(), setup, stop), channel.request_stop
 
         def tick() -> Reports:
             if stop.requested:
-                (channel.folder / STOP_FILE).touch()
+                end_trainings()
             return reports if scheduler is not None else _read_reports(channel.folder, ended)
 
         progress = stack.enter_context(SweepProgress(planned, tick, quiet=context.quiet))
@@ -180,9 +191,8 @@ def _run_jobs(
             keep(number, run)
         for outcome in with_new_workers(planned, ended, execute, stop, context.note):
             if outcome.files:
-                run = install(outcome.files, store, planned[outcome.number].config.preset)
+                keep(outcome.number, _installed(outcome, planned[outcome.number], setup, store))
                 derive_convergence(store)
-                keep(outcome.number, run)
             elif outcome.run is not None:
                 keep(
                     outcome.number,
@@ -192,7 +202,8 @@ def _run_jobs(
                 ended[outcome.number] = outcome
                 progress.end(outcome.number, f"error: {outcome.cause}")
         if stop.requested:
-            raise _interrupted(context, stop, len(planned) - sum(_is_run(each) for each in ended.values()))
+            left = len(planned) - sum(_is_run(each) for each in ended.values())
+            raise _interrupted(context, stop, left, begin_anew=scheduler is not None)
     return ended, time.monotonic() - began
 
 
@@ -206,16 +217,36 @@ def _read_reports(folder: Path, ended: Container[int]) -> Reports:
     return found
 
 
+def _installed(outcome: Outcome, job: Job, setup: Setup, store: "Store") -> "Run":
+    """The run of a job that came back as files, unless another sweep has finished the same job meanwhile."""
+    from ex3cli.runs.transfer import install
+
+    there = begun_run(store.runs(("gan", setup.dataset, job.config.kind)), job, setup)
+    if there is not None and there.manifest.state == "finished":
+        return there
+    return install(outcome.files, store, job.config.preset)
+
+
 def _is_run(ended: "Run | Outcome") -> bool:
     return not isinstance(ended, Outcome)
 
 
-def _interrupted(context: Context, stop: "GracefulStop", left: int) -> InterruptedTrainingError:
-    """The error of a stopped sweep, with the command that goes on."""
+def _interrupted(
+    context: Context, stop: "GracefulStop", left: int, *, begin_anew: bool
+) -> InterruptedTrainingError:
+    """The error of a stopped sweep, with the command that goes on.
+
+    Parameters
+    ----------
+    left : number of trainings without a finished run.
+    begin_anew : whether interrupted trainings begin anew.
+    """
     error = stop.error(shlex.join(context.argv))
-    return InterruptedTrainingError(
-        f"{error.cause}; {left:,} trainings are left", error.remedy, error.exit_code - 128
-    )
+    number = error.exit_code - 128
+    cause = f"{error.cause}; {left:,} trainings are left"
+    if begin_anew:
+        cause = f"stopped by {Signals(number).name}; {left:,} trainings are left, and begin anew"
+    return InterruptedTrainingError(cause, error.remedy, number)
 
 
 def _result(

@@ -1,7 +1,8 @@
 """The worker's side of `ex3 gan sweep`: make one training and report its progress.
 
-A worker on the client's machine trains in the artifacts folder itself, so that a killed training goes on from
-its checkpoint. A worker of a Dask cluster trains in a folder of its own, and its files come back as bytes.
+A worker on the client's machine trains in the artifacts folder itself, so that a killed training goes on
+from its checkpoint. A worker of a Dask cluster trains in a temporary folder, and the files of its finished
+run come back as bytes: an interrupted training there begins anew.
 """
 
 import contextlib
@@ -11,10 +12,12 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
 
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError
 from ex3cli.gan.sweep import Job
@@ -22,9 +25,12 @@ from ex3cli.runs import files
 from ex3cli.runs.files import write_atomically
 from ex3cli.runs.jsonio import to_json
 from ex3cli.runs.run import LOCK_NAME, Run
+from ex3cli.training.interruption import signal_of
 
 SECONDS_BETWEEN_REPORTS = 1.0
-SECONDS_BETWEEN_LOOKS = 0.5  # at a run that another ex3 is writing
+SECONDS_BETWEEN_LOOKS = 0.5  # at a training that another ex3 makes
+LOCKS = ".sweep"
+"""Folder below the artifacts folder with a lock for each training that a sweep makes."""
 STOP_FILE = "stop"
 ONE_AT_A_TIME = threading.Lock()
 """Held during a training: torch's random generator and number of threads belong to the whole process."""
@@ -37,7 +43,8 @@ class Outcome:
     state : "finished", "interrupted" or "failed" (by an error; a training that did not converge is finished).
     run : folder of the finished run, on the client's machine; None while its `files` have not been written.
     files : of a finished run on another machine, by name.
-    cause, remedy, exit_code : of the error.
+    cause, remedy : of the error.
+    exit_code : of the error or the interruption.
     """
 
     number: int
@@ -57,7 +64,10 @@ class Channel(Protocol):
 
     @property
     def stop_requested(self) -> bool:
-        """Whether the client wants the training to save its state and end, or has died."""
+        """Whether the client wants the training to end, or has died."""
+
+    def end_training(self) -> None:
+        """End the training of this worker."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +92,18 @@ class FolderChannel:
         orphaned = self.client not in (os.getppid(), os.getpid())
         return orphaned or not self.folder.is_dir() or (self.folder / STOP_FILE).exists()
 
+    def request_stop(self) -> None:
+        """Ask all trainings to end, on the client's side."""
+        (self.folder / STOP_FILE).touch()
+
+    def end_training(self) -> None:
+        """See `Channel`; the training saves its state first."""
+        os.kill(os.getpid(), signal.SIGTERM)
+
 
 @dataclass(frozen=True)
 class DaskChannel:
-    """Events of a Dask cluster under a topic. A task that runs cannot be stopped from outside."""
+    """A topic of a Dask cluster for progress, and a Dask event of the same name for the wish to stop."""
 
     topic: str
 
@@ -95,7 +113,16 @@ class DaskChannel:
 
         get_worker().log_event(self.topic, {"number": number, **message})
 
-    stop_requested = False
+    @property
+    def stop_requested(self) -> bool:
+        """See `Channel`; the death of the client is not known here."""
+        from distributed import Event
+
+        return bool(Event(self.topic).is_set())
+
+    def end_training(self) -> None:
+        """See `Channel`. A signal would end the whole worker, so an error ends the training."""
+        raise InterruptedTrainingError("stopped by the client", "run the sweep again", signal.SIGTERM)
 
 
 class Reporter:
@@ -112,13 +139,13 @@ class Reporter:
         self._send()
 
     def advance(self, amount: int = 1, **live: float) -> None:
-        """See `Progress`. Ends the training as SIGTERM does if the client wants it to stop."""
+        """See `Progress`. Ends the training if the client wants it to stop."""
         self.state["done"] += amount
         self.state["live"] |= live
         if time.monotonic() - self.sent >= SECONDS_BETWEEN_REPORTS:
             self._send()
             if self.channel.stop_requested:
-                os.kill(os.getpid(), signal.SIGTERM)
+                self.channel.end_training()
 
     def stop(self) -> None:
         """See `Progress`."""
@@ -170,16 +197,17 @@ def _in_the_folder(job: Job, setup: Setup) -> Outcome:
     from ex3cli.runs.store import Store
 
     reporter, store = Reporter(job.number, setup.channel), Store(setup.artifacts)
+    lock = job_lock(job, setup)
     while not setup.channel.stop_requested:
-        begun = begun_run(store.runs(("gan", setup.dataset, job.config.kind)), job, setup)
-        if begun is not None and begun.manifest.state == "finished":
-            return Outcome(job.number, "finished", run=begun.path)
-        if begun is not None and _is_being_written(begun):
-            reporter.wait(f"waiting for the ex3 that writes {begun.name}")
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-            continue
-        run = _train(job, setup, setup.artifacts, reporter, begun)
-        return Outcome(job.number, "finished", run=run.path)
+        with lock_if_free(lock) as is_mine:
+            begun = begun_run(store.runs(("gan", setup.dataset, job.config.kind)), job, setup)
+            if begun is not None and begun.manifest.state == "finished":
+                return Outcome(job.number, "finished", run=begun.path)
+            if is_mine and (begun is None or not _is_being_written(begun)):
+                run = _train(job, setup, setup.artifacts, reporter, begun)
+                return Outcome(job.number, "finished", run=run.path)
+        reporter.wait("waiting for the ex3 that makes this training" + (f", {begun.name}" if begun else ""))
+        time.sleep(SECONDS_BETWEEN_LOOKS)
     return Outcome(job.number, "interrupted")
 
 
@@ -193,6 +221,8 @@ def _in_a_folder_of_its_own(job: Job, setup: Setup) -> Outcome:
         if setup.classifier:
             (name,) = setup.sources
             write_files(setup.classifier, artifacts / name)
+        if setup.channel.stop_requested:
+            return Outcome(job.number, "interrupted")
         run = _train(job, setup, artifacts, Reporter(job.number, setup.channel), None)
         if run.manifest.sources != setup.sources or run.manifest.data != setup.data:
             raise ArtifactError(
@@ -206,8 +236,10 @@ def _without_errors(job: Job, make: Callable[[], Outcome]) -> Outcome:
     """The outcome, also of an error: not every exception survives the way to the client."""
     try:
         return make()
-    except (InterruptedTrainingError, KeyboardInterrupt):
-        return Outcome(job.number, "interrupted")
+    except InterruptedTrainingError as error:
+        return Outcome(job.number, "interrupted", exit_code=error.exit_code)
+    except KeyboardInterrupt as error:
+        return Outcome(job.number, "interrupted", exit_code=128 + signal_of(error))
     except Ex3Error as error:
         return Outcome(job.number, "failed", None, {}, error.cause, error.remedy, error.exit_code)
     except Exception as error:
@@ -216,9 +248,48 @@ def _without_errors(job: Job, make: Callable[[], Outcome]) -> Outcome:
 
 
 def begun_run(runs: Sequence[Run], job: Job, setup: Setup) -> Run | None:
-    """The run of a job among those of its kind: a finished one, else the latest unfinished one."""
-    made = [run for run in runs if job.is_made_by(run, setup.data, setup.sources)]
+    """The run of a job among those of its kind: a finished one, else the latest unfinished one.
+
+    A training that gave up after fewer attempts than the sweep allows is not the job's: it is made again.
+    """
+    made = [
+        run
+        for run in runs
+        if job.is_made_by(run, setup.data, setup.sources) and not _gave_up_early(run, setup.max_attempts)
+    ]
     return max(made, key=lambda run: (run.manifest.state == "finished", run.manifest.started), default=None)
+
+
+def _gave_up_early(run: Run, max_attempts: int) -> bool:
+    """Whether all attempts of a finished run failed, and there were fewer than `max_attempts`."""
+    summary = run.manifest.summary
+    return summary.get("verdict") == "failed" and summary.get("attempt", 1) < max_attempts
+
+
+def job_lock(job: Job, setup: Setup) -> FileLock:
+    """The lock that a sweep holds from its search for a job's run to the end of the training."""
+    folder = setup.artifacts / LOCKS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.cannot_write(folder, error) from error
+    return FileLock(folder / f"{job.fingerprint(setup.data, setup.sources)}.lock", timeout=0)
+
+
+@contextlib.contextmanager
+def lock_if_free(lock: FileLock) -> Iterator[bool]:
+    """Take a lock for the block, unless another process holds it; yields whether it was free."""
+    try:
+        files.take(lock)
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        raise files.cannot_write(Path(lock.lock_file), error) from error
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _train(job: Job, setup: Setup, artifacts: Path, reporter: Reporter, begun: Run | None) -> Run:
@@ -252,12 +323,5 @@ def _train(job: Job, setup: Setup, artifacts: Path, reporter: Reporter, begun: R
 
 def _is_being_written(run: Run) -> bool:
     """Whether another process holds the lock of a run."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(run.path / LOCK_NAME, timeout=0)
-    try:
-        files.take(lock)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+    with lock_if_free(FileLock(run.path / LOCK_NAME, timeout=0)) as is_free:
+        return not is_free

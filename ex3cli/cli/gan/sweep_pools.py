@@ -1,8 +1,11 @@
-"""The workers of `ex3 gan sweep`: processes of this machine, or a Dask cluster, by joblib."""
+"""The workers of `ex3 gan sweep`: processes of this machine, by joblib, or of a Dask cluster."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import replace
+from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from ex3cli.cli.gan.sweep_jobs import DaskChannel, Outcome, Setup, run_elsewhere, run_here
@@ -10,6 +13,7 @@ from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.sweep import Job
 from ex3cli.training.interruption import GracefulStop
 
+SECONDS_BETWEEN_LOOKS = 5.0  # at the number of a cluster's workers
 LOSSES_IN_A_ROW = 3  # pools of workers that may break without a training that ends in between
 Reports = dict[int, Mapping[str, Any]]
 """The newest report of the worker of each job."""
@@ -44,7 +48,7 @@ def with_new_workers(
         except _worker_losses() as error:
             reason = str(error).splitlines()[0]
             if not stop.requested:
-                note("a worker died; its training goes on in a new one")
+                note("a worker died; another one takes up its training")
 
 
 def on_this_machine(jobs: int, setup: Setup, stop: GracefulStop) -> Execute:
@@ -52,23 +56,28 @@ def on_this_machine(jobs: int, setup: Setup, stop: GracefulStop) -> Execute:
     from joblib import Parallel, delayed
 
     def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
+        n_jobs = min(jobs, len(waiting))
         # a process gets its share of the cores, or OMP_NUM_THREADS where it is set: joblib sees to that
-        parallel = Parallel(
-            n_jobs=min(jobs, len(waiting)), backend="loky", batch_size=1, return_as="generator_unordered"
-        )
-        yield from parallel(delayed(run_here)(job, setup) for job in _unless_stopped(stop, waiting))
+        parallel = Parallel(n_jobs=n_jobs, backend="loky", batch_size=1, return_as="generator_unordered")
+        for outcome in parallel(delayed(run_here)(job, setup) for job in _unless_stopped(stop, waiting)):
+            by_signal = outcome.state == "interrupted" and outcome.exit_code
+            if n_jobs == 1 and by_signal and not stop.requested:
+                # joblib ran it in this process, where the training took the user's signal
+                stop.request(outcome.exit_code - 128)
+            yield outcome
 
     return execute
 
 
 def over_machines(
     scheduler: str, setup: Setup, reports: Reports, stop: GracefulStop, stack: contextlib.ExitStack
-) -> Execute:
-    """Run jobs on the workers of a Dask cluster, which send back the files of each run."""
-    from joblib import Parallel, delayed, parallel_config
+) -> tuple[Execute, Callable[[], None]]:
+    """Run jobs on the workers of a Dask cluster, which send back the files of each run.
 
+    Returns the function that runs them, and one that asks the workers to end their trainings.
+    """
     try:
-        from distributed import Client
+        from distributed import Client, Event, KilledWorker
     except ImportError as error:
         raise UsageError(
             f"--scheduler requires Dask ({error})", "install it: pip install 'ex3cli[cluster]'"
@@ -89,11 +98,34 @@ def over_machines(
     client.subscribe_topic(topic, receive)
 
     def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
-        with parallel_config(backend="dask", client=client):
-            parallel = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")
-            yield from parallel(delayed(run_elsewhere)(job, setup) for job in _unless_stopped(stop, waiting))
+        jobs, running, lost = _unless_stopped(stop, waiting), 0, None
+        done: SimpleQueue[Any] = SimpleQueue()
+        while True:
+            room = max(1, sum(client.ncores().values())) - running
+            for job in islice(jobs, max(0, room)):
+                client.submit(run_elsewhere, job, setup, pure=False).add_done_callback(done.put)
+                running += 1
+            if not running:
+                break
+            with contextlib.suppress(Empty):
+                future = done.get(timeout=SECONDS_BETWEEN_LOOKS)  # workers may join meanwhile
+                running -= 1
+                try:
+                    yield future.result()
+                except KilledWorker as error:
+                    lost = error
+                except CancelledError:
+                    raise ArtifactError(
+                        f"the scheduler {scheduler} is gone", "start it, then run the sweep again"
+                    ) from None
+        if lost is not None:
+            raise lost
 
-    return execute
+    def end_trainings() -> None:
+        with contextlib.suppress(OSError):  # the scheduler is gone, and with it the trainings
+            Event(topic, client=client).set()
+
+    return execute, end_trainings
 
 
 def _unless_stopped(stop: GracefulStop, waiting: Sequence[Job]) -> Iterator[Job]:
@@ -105,7 +137,7 @@ def _unless_stopped(stop: GracefulStop, waiting: Sequence[Job]) -> Iterator[Job]
 
 
 def _worker_losses() -> tuple[type[Exception], ...]:
-    """The errors by which joblib's backends report that a worker was killed."""
+    """The errors by which joblib and Dask report that a worker was killed."""
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     try:

@@ -73,9 +73,9 @@ class SweepProgress:
         from rich.text import Text
 
         counts = Counter(words.partition(":")[0] for words in self.ended.values())
-        said = ", ".join(f"{count:,} {word}" for word, count in sorted(counts.items()))
+        counted = ", ".join(f"{count:,} {word}" for word, count in sorted(counts.items()))
         table = Table(
-            "training", "state", title=f"{len(self.jobs):,} trainings" + (f": {said}" if said else "")
+            "training", "state", title=f"{len(self.jobs):,} trainings" + (f": {counted}" if counted else "")
         )
         running = self.running()
         waiting = [job.number for job in self.jobs if job.number not in {*running, *self.ended}]

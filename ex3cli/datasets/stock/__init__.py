@@ -70,8 +70,10 @@ def real_test_images(name: str, root: Path | None = None) -> RealImages:
 
 
 def stock_note(name: str) -> str:
-    """Where the bundled images come from, for the user."""
-    return f"real images: from {PER_CLASS} bundled test images of each class ({registry.spec(name).source})"
+    """Where the bundled images come from and under which licence, for who shows a figure with them."""
+    source = registry.spec(name).source
+    words = f"real images: from {PER_CLASS} bundled test images of each class ({source})"
+    return f"{words}; name source and licence with the figure"
 
 
 def read(sheet: Path) -> RealImages:

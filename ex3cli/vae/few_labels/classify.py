@@ -23,6 +23,8 @@ NEIGHBORS = 5
 TYPICAL_LABELS = 1000
 DRAW = 0
 """The draw whose SVM `ex3 vae eval` saves."""
+OTHER_SVMS = ("features", "transductive", "tune", "svm_c", "svm_gamma")
+"""Settings of `ex3 vae eval` with which it makes an SVM of other features, labels, C or gamma."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,10 @@ class FewLabelClassifier:
 
 
 def saved_svm(store: Store, trained: Run, labels: int, seed: int) -> Run | None:
-    """The newest evaluation of a training that saved an SVM on its own features for this number of labels."""
+    """The newest evaluation that saved an SVM on a training's own features for this number of labels.
+
+    Evaluations with a setting of `OTHER_SVMS` are passed over.
+    """
     found = [
         run
         for run in store.runs(trained.manifest.category)
@@ -131,8 +136,7 @@ def saved_svm(store: Store, trained: Run, labels: int, seed: int) -> Run | None:
         and trained.manifest.digest in run.manifest.sources.values()
         and f"svm-{labels}.skops" in run.manifest.files
         and run.manifest.seed == seed
-        and not run.manifest.config["features"]
-        and not run.manifest.config["transductive"]
+        and not any(run.manifest.config.get(name) for name in OTHER_SVMS)
     ]
     return max(found, key=lambda run: (run.manifest.started, run.name), default=None)
 

@@ -1,58 +1,87 @@
 """`ex3 gan sweep`: the runs of `ex3 gan train`, made by workers any of which may be killed."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ex3cli.cli.gan.sweep_jobs import FolderChannel, Outcome, Reporter, Setup, begun_run, run_here
-from ex3cli.cli.gan.sweep_pools import with_new_workers
+from ex3cli.cli.gan.sweep_jobs import (
+    DaskChannel,
+    FolderChannel,
+    Outcome,
+    Reporter,
+    Setup,
+    begun_run,
+    job_lock,
+    lock_if_free,
+    run_elsewhere,
+    run_here,
+)
+from ex3cli.cli.gan.sweep_pools import on_this_machine, over_machines, with_new_workers
 from ex3cli.cli.gan.sweep_table import SweepProgress
 from ex3cli.errors import ArtifactError
 from ex3cli.gan.sweep import Job, plan
 from ex3cli.runs.store import Store
+from ex3cli.training.device import all_threads
 from ex3cli.training.interruption import GracefulStop
 
 pytestmark = pytest.mark.trains
 
-SWEEP = ("gan", "sweep", "--dataset", "digits", "--set", "iterations=20", "--set", "width=4")
+SWEEP = ("gan", "sweep", "--dataset", "digits", "--set", "iterations=10", "--set", "width=2")
 SETTINGS = ("--set", "precision=float32", "--json")
-TRAIN = ("--dataset", "digits", "--iterations", 20, "--width", 4, "--precision", "float32")
+TRAIN = ("--dataset", "digits", "--iterations", 10, "--width", 2, "--precision", "float32")
 
 KILLER = """
-import os, signal, sys
+import os, signal, sys, time
+from pathlib import Path
+
+def first(name):
+    try:
+        os.close(os.open(Path(os.environ["EX3_TEST_FOLDER"], name), os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
 
 def kill_once(event, given):
     if event != "os.rename" or "incoming" in str(given[1]):
         return
-    if str(given[1]).endswith("/generator.safetensors"):
-        try:
-            os.close(os.open(os.environ["EX3_TEST_KILLED"], os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            return
-        os.kill(os.getpid(), signal.SIGKILL)
+    path = Path(given[1])
+    if path.name == os.environ["EX3_TEST_FILE"] and not first("spared") and first("killed"):
+        others = [each for each in path.parents[1].glob("*/run.json") if each.parent != path.parent]
+        while not all(b'"finished"' in each.read_bytes() for each in others):
+            time.sleep(0.05)
+        time.sleep(0.5)  # so that the client knows of the others
+        os.kill(os.getpid(), int(os.environ["EX3_TEST_SIGNAL"]))
 
 sys.addaudithook(kill_once)
 """
-"""A process that loads it dies when it is about to give a generator its name, once in all processes."""
+"""A process that loads it gets a signal when it is about to give a file its name, once in all processes. The
+first process that writes the file is spared, and its training is awaited.
+"""
 
 
 @pytest.fixture
 def one_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that stands for the kill of the first process started now that writes a generator."""
+    """The file that stands for the kill of a process started now, the second that writes a generator."""
     folder = tmp_path / "killer"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(KILLER)
     before = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", str(folder) + (os.pathsep + before if before else ""))
-    monkeypatch.setenv("EX3_TEST_KILLED", str(tmp_path / "killed"))
+    monkeypatch.setenv("EX3_TEST_FOLDER", str(tmp_path))
+    monkeypatch.setenv("EX3_TEST_FILE", "generator.safetensors")
+    monkeypatch.setenv("EX3_TEST_SIGNAL", str(int(signal.SIGKILL)))
     return tmp_path / "killed"
 
 
@@ -78,42 +107,43 @@ def differences(one: Path, other: Path) -> set[str]:
     return {name for name in manifests[0] if manifests[0][name] != manifests[1].get(name)}
 
 
-@pytest.mark.usefixtures("new_workers", "with_classifier")
+def differences_from_train(ex3: Callable[..., Any], row: Mapping[str, Any]) -> set[str]:
+    """The fields in which a sweep's run differs from that of `ex3 gan train` with as many threads."""
+    run = Store(Path("artifacts")).open(row["run"])
+    words = ("--kind", row["kind"], "--seed", row["seed"], "--max-attempts", 1, *TRAIN, "--json")
+    with all_threads(run.manifest.threads):
+        alone = ex3("gan", "train", *words)
+    return differences(run.path, Path("artifacts") / alone.document["run"])
+
+
+@pytest.mark.usefixtures("new_workers")
+@pytest.mark.parametrize(
+    ("file", "number"), [("generator.safetensors", signal.SIGKILL), (".writer", signal.SIGTERM)]
+)
 def test_a_killed_worker_costs_no_training_and_a_second_sweep_makes_none(
-    ex3: Callable[..., Any], one_kill: Path
+    ex3: Callable[..., Any],
+    one_kill: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    number: signal.Signals,
 ) -> None:
-    words = (*SWEEP, "--kind", "dcgan", "--kind", "wgan", "--seeds", "3", "--jobs", 2, *SETTINGS)
+    monkeypatch.setenv("EX3_TEST_FILE", file)
+    monkeypatch.setenv("EX3_TEST_SIGNAL", str(int(number)))
+    words = (*SWEEP, "--kind", "wgan", "--seeds", "3,4", "--jobs", 2, *SETTINGS)
     outcome = ex3(*words)
     assert outcome.exit_code == 0, outcome.stderr
     assert one_kill.exists()
-    assert "a worker died" in outcome.stderr
+    assert ("a worker died" in outcome.stderr) == (number == signal.SIGKILL)
     rows = outcome.document["trainings"]
-    assert [(row["kind"], row["seed"]) for row in rows] == [("dcgan", 3), ("wgan", 3)]
+    assert [(row["kind"], row["seed"], row.get("error")) for row in rows] == [
+        ("wgan", 3, None),
+        ("wgan", 4, None),
+    ]
     assert len(Store(Path("artifacts")).runs(("gan",))) == 2
-    for row in rows:
-        alone = ex3(
-            "gan",
-            "train",
-            "--kind",
-            row["kind"],
-            "--seed",
-            row["seed"],
-            "--max-attempts",
-            1,
-            *TRAIN,
-            "--json",
-        )
-        folders = [Path("artifacts") / run for run in (row["run"], alone.document["run"])]
-        assert differences(*folders) <= {"started", "ended", "digest", "note"}
-        shutil.rmtree(folders[1])
     again = ex3(*words)
     assert "2 trainings, 2 of them finished before" in again.stderr
     assert again.document["trainings"] == rows
-    history = ex3("gan", "history", "--dataset", "digits", "--json").document
-    assert {kind: counted["shortened"] for kind, counted in history["kinds"].items()} == {
-        "dcgan": 1,
-        "wgan": 1,
-    }
+    assert differences_from_train(ex3, rows[0]) <= {"started", "ended", "digest", "note"}
 
 
 CLUSTER = """
@@ -121,44 +151,87 @@ import sys
 from distributed import LocalCluster
 
 if __name__ == "__main__":
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
 
 
-@pytest.mark.usefixtures("with_classifier")
-def test_workers_without_a_shared_folder_send_their_runs_back(
-    ex3: Callable[..., Any], one_kill: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def cluster(one_kill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a Dask cluster in another folder, whose first worker dies when it claims a run."""
     pytest.importorskip("distributed", reason="needs Dask: pip install 'ex3cli[cluster]'")
+    monkeypatch.setenv("EX3_TEST_FILE", ".writer")
+    (tmp_path / "spared").touch()
     (tmp_path / "cluster.py").write_text(CLUSTER)
     (tmp_path / "elsewhere").mkdir()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], *sys.path])}
-    cluster = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-W", "ignore", str(tmp_path / "cluster.py")],
         cwd=tmp_path / "elsewhere",
-        env=environment,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], *sys.path])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert cluster.stdout is not None
-    sweep = [*SWEEP, "--kind", "wgan", "--seeds", "0-1", "--scheduler", cluster.stdout.readline().strip()]
-    client = [sys.executable, "-W", "ignore", "-m", "ex3cli", *sweep, *SETTINGS]
-    done = subprocess.run(client, capture_output=True, text=True, check=False, env=environment)
-    cluster.communicate("")
-    assert done.returncode == 0, done.stderr
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    process.communicate("")
+
+
+@pytest.mark.filterwarnings("ignore")  # Dask's own
+@pytest.mark.usefixtures("with_classifier")
+def test_workers_without_a_shared_folder_send_their_runs_back(
+    ex3: Callable[..., Any], cluster: str, one_kill: Path
+) -> None:
+    done = ex3(*SWEEP, "--kind", "wgan", "--seeds", 1, "--scheduler", cluster, *SETTINGS)
+    assert done.exit_code == 0, done.stderr
     assert one_kill.exists()
-    rows = json.loads(done.stdout)["trainings"]
-    assert sorted(row["run"] for row in rows) == ["gan/digits/wgan/0001-quick", "gan/digits/wgan/0002-quick"]
-    alone = ex3("gan", "train", "--kind", "wgan", "--seed", 1, "--max-attempts", 1, *TRAIN, "--json")
-    folders = [Path("artifacts") / run for run in (rows[1]["run"], alone.document["run"])]
-    assert differences(*folders) <= {"started", "ended", "digest"}
-    verified = ex3("runs", "verify", "--json").document["runs"]
-    assert all(each["ok"] for each in verified)
-    assert {row["run"] for row in rows} <= {each["run"] for each in verified}
+    (row,) = done.document["trainings"]
+    assert row["run"] == "gan/digits/wgan/0001-quick"
+    assert differences_from_train(ex3, row) <= {"started", "ended", "digest"}
+    verified = {each["run"]: each["ok"] for each in ex3("runs", "verify", "--json").document["runs"]}
+    assert verified[row["run"]]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_workers_of_a_cluster_see_that_the_sweep_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs Dask: pip install 'ex3cli[cluster]'")
+    from ex3cli.cli.gan import sweep_pools
+
+    monkeypatch.setattr(sweep_pools, "run_elsewhere", lambda _, setup: setup.channel.stop_requested)
+    jobs, stop = plan(["wgan"], None, [], [0]), GracefulStop()
+    cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None)
+    with cluster, contextlib.ExitStack() as stack:
+        execute, end_trainings = over_machines(cluster.scheduler_address, setup_in(tmp_path), {}, stop, stack)
+        assert list(execute(jobs)) == [False]
+        end_trainings()
+        assert list(execute(jobs)) == [True]
+        stop.request()
+        assert list(execute(jobs)) == [], "no job begins after a stop"
+
+
+def test_a_stopped_worker_of_a_cluster_ends_its_training_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = replace(setup_in(tmp_path), channel=DaskChannel("topic"))
+    (job,) = plan(["wgan"], None, ["iterations=3", "width=2", "precision=float32"], [0])
+    monkeypatch.setattr("ex3cli.cli.gan.sweep_jobs.SECONDS_BETWEEN_REPORTS", 0.0)
+    sent = []
+    monkeypatch.setattr(DaskChannel, "send", lambda _, number, message: sent.append(message["done"]))
+    monkeypatch.setattr(DaskChannel, "stop_requested", True)
+    assert run_elsewhere(job, setup).state == "interrupted"
+    assert sent == [], "a training that waits does not begin"
+    asked = iter([False, True])
+    monkeypatch.setattr(DaskChannel, "stop_requested", property(lambda _: next(asked)))
+    signals = []
+    monkeypatch.setattr(os, "kill", lambda *given: signals.append(given))
+    outcome = run_elsewhere(job, setup)
+    assert (outcome.state, dict(outcome.files)) == ("interrupted", {})
+    assert sent == [0, 3]
+    assert not signals, "which would end the worker"
 
 
 def setup_in(tmp_path: Path) -> Setup:
@@ -174,16 +247,16 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     tmp_path: Path, ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup = setup_in(tmp_path)
-    texts = ["iterations=60", "width=4", "precision=float32"]
+    texts = ["iterations=60", "width=2", "precision=float32"]
     (job,) = plan(["wgan"], None, texts, [0])
     monkeypatch.setattr("ex3cli.cli.gan.sweep_jobs.SECONDS_BETWEEN_REPORTS", 0.0)
-    (setup.channel.folder / "stop").touch()
+    setup.channel.request_stop()
     assert run_here(job, setup) == Outcome(0, "interrupted")
     store = Store(setup.artifacts)
     assert begun_run(store.runs(), job, setup) is None
     asked = iter([False, True])  # once before the training, then after the first report from within
     monkeypatch.setattr(FolderChannel, "stop_requested", property(lambda _: next(asked)))
-    assert run_here(job, setup) == Outcome(0, "interrupted")
+    assert run_here(job, setup) == Outcome(0, "interrupted", exit_code=128 + signal.SIGTERM)
     begun = begun_run(store.runs(), job, setup)
     assert begun is not None
     assert begun.manifest.state == "interrupted"
@@ -196,6 +269,81 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     assert alone.exit_code == 0, alone.stderr
     folders = [begun.path, Path("alone") / alone.document["run"]]
     assert differences(*folders) <= {"started", "ended", "digest", "argv"}
+
+
+def test_two_sweeps_make_a_training_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = setup_in(tmp_path)
+    monkeypatch.setattr("ex3cli.cli.gan.sweep_jobs.SECONDS_BETWEEN_LOOKS", 0.0)
+    job, other = plan(["wgan"], None, ["iterations=2", "width=2", "precision=float32"], [0, 1])
+    asked = iter([False, False, True])
+    monkeypatch.setattr(FolderChannel, "stop_requested", property(lambda _: next(asked)))
+    with lock_if_free(job_lock(job, setup)) as is_mine:  # as the other sweep does, before it claims a run
+        assert is_mine
+        assert run_here(job, setup) == Outcome(0, "interrupted")
+        assert not Store(setup.artifacts).runs()
+        assert "waiting for the ex3 that makes this" in (setup.channel.folder / "0.json").read_text()
+        with lock_if_free(job_lock(other, setup)) as is_mine:
+            assert is_mine, "of another job"
+    monkeypatch.setattr(FolderChannel, "stop_requested", False)
+    made = run_here(job, setup)
+    assert made.state == "finished"
+    assert run_here(job, setup) == made
+    train = "ex3cli.cli.gan.sweep_jobs._train"
+    held = []
+
+    def look(*_: Any) -> Any:
+        with lock_if_free(job_lock(other, setup)) as is_free:
+            held.append(not is_free)
+        raise ArtifactError("no training", "in this test")
+
+    monkeypatch.setattr(train, look)
+    run_here(other, setup)
+    assert held == [True], "the lock is held while it trains"
+
+
+def test_a_run_of_another_sweep_goes_before_one_that_arrives(tmp_path: Path) -> None:
+    from ex3cli.cli.gan.sweep import _installed
+    from ex3cli.runs.transfer import pack
+
+    setup = setup_in(tmp_path)
+    (job,) = plan(["wgan"], None, ["iterations=2", "width=2", "precision=float32"], [0])
+    made = run_here(job, setup)
+    assert made.run is not None
+    store = Store(setup.artifacts)
+    arrived = Outcome(0, "finished", files=pack(store.open_folder(made.run)))
+    assert _installed(arrived, job, setup, store).path == made.run
+    shutil.rmtree(made.run)
+    assert _installed(arrived, job, setup, store).path == made.run, "number 1 again"
+    assert len(store.runs(("gan",))) == 1
+
+
+def test_trainings_that_failed_in_fewer_attempts_are_made_again(
+    tmp_path: Path, new_run: Callable[..., Any]
+) -> None:
+    setup = setup_in(tmp_path)
+    (job,) = plan(["wgan"], None, ["precision=float32"], [0])
+    runs = []
+    for verdict, attempt in (("failed", 1), ("failed", 2)):
+        config = {"dataset": "digits", "seed": 0, **job.config.to_dict()}
+        runs.append(new_run(command="gan train", config=config, data=setup.data, sources=setup.sources))
+        runs[-1].finish({"verdict": verdict, "attempt": attempt})
+    assert begun_run(runs, job, setup) == runs[1]
+    assert begun_run(runs[:1], job, setup) == runs[0]
+    assert begun_run(runs, job, replace(setup, max_attempts=2)) == runs[1]
+    assert begun_run(runs[:1], job, replace(setup, max_attempts=2)) is None
+
+
+def test_a_stop_of_the_only_job_at_a_time_ends_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ex3cli.cli.gan import sweep_pools
+
+    jobs, stop = plan(["dcgan"], None, [], [0, 1]), GracefulStop()
+    execute = on_this_machine(1, setup_in(tmp_path), stop)
+    stopped = Outcome(0, "interrupted", exit_code=143)
+    monkeypatch.setattr(sweep_pools, "run_here", lambda *_: stopped)
+    assert list(with_new_workers(jobs, {}, execute, stop, pytest.fail)) == [stopped]
+    assert stop.signal_number == signal.SIGTERM
 
 
 def test_workers_that_die_without_end_are_given_up() -> None:
@@ -253,11 +401,14 @@ def test_an_error_of_one_training_is_told_and_the_others_are_made(
         (("--kind", "vae"), "--kind 'vae' is unknown"),
         (("--set", "batch_size=5000"), "exceeds the 1,493 training images"),
         (("--preset", "slow"), "unknown preset 'slow'"),
+        (("--dataset", "./mine.npz", "--scheduler", "tcp://x:1"), "may not have ./mine.npz"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_before_a_training(
     ex3: Callable[..., Any], words: tuple[object, ...], describe_defects: str
 ) -> None:
+    images, labels = np.zeros((4, 28, 28), np.uint8), np.array([0, 0, 1, 1])
+    np.savez("mine.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     outcome = ex3("gan", "sweep", "--dataset", "digits", *words)
     assert outcome.exit_code == 2
     assert describe_defects in outcome.stderr

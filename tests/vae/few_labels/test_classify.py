@@ -10,6 +10,7 @@ from ex3cli.errors import DataError, UsageError
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.vae import features
+from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.few_labels import classify
 from ex3cli.vae.few_labels.classify import FewLabelClassifier, saved_svm
 
@@ -65,7 +66,7 @@ def test_a_prediction_is_the_svms_with_its_pairwise_value_and_its_neighbours(
 
 
 def evaluation(new_run: Make, trained: Run, svm: SVC, **changes: object) -> Run:
-    config = {"labels": [100], "features": [], "transductive": False, **changes}
+    config = EvaluationConfig.resolve(labels=(100,)).to_dict() | changes
     run = new_run(
         category=tuple(trained.manifest.category),
         command="vae eval",
@@ -89,7 +90,10 @@ def test_a_saved_svm_goes_before_a_fit(bundled: Run, new_run: Make, store: Store
     assert FewLabelClassifier.load(bundled, store=store, labels=600).evaluation is None
 
 
-@pytest.mark.parametrize("changes", [{"features": ["logvar"]}, {"transductive": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"features": ["logvar"]}, {"transductive": True}, {"tune": True}, {"svm_c": 2.0}, {"svm_gamma": 0.5}],
+)
 def test_an_svm_of_another_kind_is_not_taken(
     bundled: Run, new_run: Make, store: Store, changes: dict[str, object]
 ) -> None:
