@@ -1,4 +1,4 @@
-"""`ex3 grade`: what of a hand-in is there, right and reproduced, for one student or a class."""
+"""`ex3 grade`: check the results in the artifacts folders of one student or of a class."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 QUESTIONS, REPRODUCTION, OUTPUT = "Questions", "Reproduction", "Output"
-SHOWN = 2  # reasons in a cell; the flags below have all
+SHOWN = 2  # reasons in a cell; the list of flags has all
 LONGEST = 5.0  # minutes
 COLOURS = {"wrong": "red", "not reproduced": "red", "missing": "yellow", "in part": "yellow"}
 
@@ -57,7 +57,7 @@ def grade(
         list[Path] | None,
         typer.Argument(
             metavar="FOLDER",
-            help="Artifacts folders, one a student; or folders that hold one.",
+            help="Artifacts folders, one per student, or folders that contain one.",
             show_default="artifacts",
         ),
     ] = None,
@@ -73,7 +73,7 @@ def grade(
     reproduce: Annotated[
         bool,
         _option(
-            "Also repeat the runs behind the answers, and compare the files.", REPRODUCTION, "--reproduce"
+            "Also repeat the runs that the report shows, and compare files.", REPRODUCTION, "--reproduce"
         ),
     ] = False,
     longest: Annotated[
@@ -88,7 +88,7 @@ def grade(
     into: Annotated[
         Path | None,
         _option(
-            "Folder in which to keep the repeated runs.",
+            "Folder for the repeated runs.",
             REPRODUCTION,
             parser=folder,
             metavar="FOLDER",
@@ -97,23 +97,22 @@ def grade(
     ] = None,
     csv: Annotated[
         Path | None,
-        _option("Also write a table, a line a folder.", OUTPUT, parser=folder, metavar="FILE"),
+        _option("Also write a CSV table with one row per folder.", OUTPUT, parser=folder, metavar="FILE"),
     ] = None,
 ) -> Result:
-    """Check what students hand in: for each question what is there, right and reproduced, and what looks odd.
+    """Check students' results question by question: present, correct, reproduced; flag anomalies.
 
-    Each folder is copied, and the copy is only read: nothing in it is executed, unpickled or compiled. Files
-    are compared with their manifests. Then the results behind the answers are computed anew: SVM scores from
-    the stored features, GAN scores from the stored generator, closed forms, counts, fits of stored times,
-    means and verdicts. The report is compared with the one that the results give.
+    Each folder is copied. The copy is only read: ex3 does not execute, unpickle or compile its content. Files
+    are compared with their manifests. Then the results are recomputed: SVM scores from the stored features,
+    GAN scores from the stored generator, closed forms, counts, fits of stored times, means and verdicts. The
+    report is compared with the report that these results give.
 
-    What this proves: a number that follows from stored files does follow from them. What it does not prove:
-    that the stored files come from a training. Digests are unsigned: they detect accidents, and anyone can
-    compute new ones. Only --reproduce, which repeats runs in a folder of your own, tests where a file comes
-    from. Computing anew finds a changed number even where all digests were made to fit.
+    The checks prove that the reported numbers follow from the stored files. Digests detect only accidental
+    changes, because anyone can compute new ones. Recomputation also detects an edited number. To test whether
+    the stored files come from a training, --reproduce repeats the runs in a folder of your own.
 
-    Flags are reasons to look and to ask, no verdicts: two students who run the same command with the same
-    seed on like machines have the same weights. Exit code 4: there are flags.
+    A flag is a reason to ask, not proof of cheating: two students who run the same command with the same seed
+    on similar machines get the same weights. Exit code 4: there are flags.
     """
     from ex3cli.grading.checks import one_line
     from ex3cli.grading.folder import Flag, FolderGrade
@@ -210,7 +209,7 @@ def _place(into: Path | None) -> Iterator[Path]:
 
 
 def _reproducer(context: Context, into: Path, longest: float) -> "Reproduce":
-    """A function that repeats a run in a folder of one's own and compares the files."""
+    """A function that repeats a run in a separate folder and compares the files."""
     from ex3cli.cli.reproduce import circumstances, compare, seconds
     from ex3cli.cli.rerun import MEASURED, Repetition, checked_sources
     from ex3cli.grading.checks import one_line
@@ -289,7 +288,7 @@ def _class(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> "Table":
 
 
 def _flag_lines(found: "FolderGrade", *, one: bool) -> list[str]:
-    """A line for each flag, and what was computed anew."""
+    """A line for each flag, and the recomputed results."""
     before = "" if one else f"{found.folder}: "
     lines = [f"{before}flag: {each.kind}: {each}" for each in found.reasons]
     lines += [f"{before}note: {each}" for each in found.flags if each.is_note]
@@ -326,7 +325,7 @@ def _document(found: "FolderGrade") -> dict[str, Any]:
 
 
 def _csv(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> bytes:
-    """A line a folder: the state of each question, and the flags."""
+    """A row per folder: the state of each question, and the flags."""
     from ex3cli.runs.formats import csv_to_bytes
 
     rows = []
@@ -351,7 +350,7 @@ def _unproved(found: "FolderGrade") -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
+    """The text, escaped where a spreadsheet would evaluate it as a formula."""
     from ex3cli.escaping import printable
 
     shown = printable(text)

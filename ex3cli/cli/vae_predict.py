@@ -39,7 +39,7 @@ def predict(
 ) -> Result:
     """Classify image files with an SVM on the VAE features of few labeled images.
 
-    The SVM is the one that `ex3 vae eval` saved, else one fitted to the run's stored features.
+    Uses the SVM that `ex3 vae eval` saved, or fits an SVM to the run's stored features.
     """
     from shutil import get_terminal_size
 

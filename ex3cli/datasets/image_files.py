@@ -116,7 +116,7 @@ def _grey(path: Path) -> tuple[Grey, list[str]]:
 
 
 def _enlargement(grey: Grey) -> int:
-    """k of an image of k·28 × k·28 pixels in which each pixel of a 28×28 one is repeated; otherwise 0."""
+    """The factor k if the image is a 28×28 image with each pixel repeated k × k times; otherwise 0."""
     times = grey.shape[0] // SIDE
     if times < 2 or grey.shape != (SIDE * times, SIDE * times):
         return 0

@@ -39,7 +39,7 @@ class Job:
         return f"{self.config.kind}{changed}, seed {self.seed}"
 
     def words(self) -> list[str]:
-        """The options of `ex3 gan train` that make this training."""
+        """The arguments of `ex3 gan train` for this training."""
         words = ["--kind", self.config.kind]
         if self.config.preset != next(iter(GANConfig.presets)):
             words += ["--preset", self.config.preset]
@@ -69,7 +69,7 @@ class Job:
             stored = run.settings(GANConfig)
         except ArtifactError:
             return False
-        # the manifest holds the precision that `auto` came to
+        # the manifest has the precision that `auto` selected
         precision = stored.precision if self.config.precision == "auto" else self.config.precision
         same_inputs = manifest.data == dict(data) and manifest.sources == dict(sources)
         return same_inputs and stored == replace(self.config, precision=precision)
@@ -114,7 +114,7 @@ def parse_seeds(text: str) -> list[int]:
 
     Raises
     ------
-    UsageError : it is no such text.
+    UsageError : the text is malformed.
     """
     found: dict[int, None] = {}
     for part in text.split(","):

@@ -1,1 +1,1 @@
-"""What `ex3 grade` finds in a folder that a student hands in; the folder is copied first, and only read."""
+"""The checks of `ex3 grade` on a copy of a student's folder."""

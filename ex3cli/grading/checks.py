@@ -1,4 +1,4 @@
-"""What the checks of a run have in common: sources, comparisons, and the lines that they give."""
+"""The common part of the checks of a run: source runs, comparisons, and findings."""
 
 import json
 import math
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DRAWN_BY = ("ex3", "matplotlib", "pillow")
 SAME = 1e-6
-"""Relative difference that the spelling of a number may leave."""
+"""Relative tolerance for decimal rounding."""
 
 
 @dataclass
@@ -65,7 +65,7 @@ class RunCheck:
         if one.shape != other.shape:
             self.wrong.append(f"{what}: {one.size} values, computed anew {other.size}")
             return
-        same = (one == other) | (np.isnan(one) & np.isnan(other))  # also both infinite
+        same = (one == other) | (np.isnan(one) & np.isnan(other))  # true for equal infinities
         finite = np.isfinite(one) & np.isfinite(other)
         apart = np.abs(np.where(finite, one - np.where(finite, other, 0.0), np.inf))
         near = finite & (apart <= within + SAME * np.abs(np.where(finite, other, 0.0)))
@@ -76,7 +76,7 @@ class RunCheck:
             self.wrong.append(f"{what}{place} is {one[at]:.6g}, computed anew {other[at]:.6g}")
 
     def load(self, file: str) -> Any:
-        """A verified JSON file of the run, with infinities restored; NaN and Infinity as JSON are refused."""
+        """A verified JSON file of the run, with infinities restored; literal NaN and Infinity are errors."""
 
         def refuse(constant: str) -> float:
             raise ValueError(f"{file} holds {constant}, which is no JSON")
@@ -90,7 +90,7 @@ class RunCheck:
         return list(csv.reader(self.run.read_bytes(file).decode().splitlines()))[1:]
 
     def figure(self, name: str, draw: "Callable[[], Figure]") -> None:
-        """Compare a PNG of the run with the same figure drawn anew, pixel by pixel."""
+        """Redraw a figure and compare it with the PNG of the run, pixel by pixel."""
         file, here, manifest = f"{name}.png", environment.versions(), self.run.manifest
         if file not in manifest.files:
             self.untested.append(f"{file}, which is not there")
@@ -117,13 +117,13 @@ def _brief(value: Any) -> str:
 
 @dataclass
 class Archive:
-    """The runs that a check may need: those of the folder, and the bundled ones.
+    """The runs that checks may read: those of the folder, and the bundled ones.
 
     Parameters
     ----------
-    runs : all that can be opened.
-    data : folder of the data sets; what needs one that is missing stays untested.
-    results : computations shared by all folders that are graded, by their inputs.
+    runs : all readable runs.
+    data : folder of the data sets; checks of a missing data set are skipped.
+    results : cache of computations by input, shared by all graded folders.
     """
 
     runs: Sequence[Run]
@@ -137,7 +137,7 @@ class Archive:
         return list(found.values())
 
     def source(self, run: Run, command: str) -> Run | None:
-        """The source of a run by a command."""
+        """The source run that a command wrote; None without one."""
         return next((each for each in self.sources(run) if each.manifest.command == command), None)
 
     def bundled(self, category: Sequence[str], command: str) -> Run | None:
@@ -152,11 +152,11 @@ class Archive:
         return min(alike, key=lambda run: len(run.name), default=None)
 
     def images(self, dataset: str) -> "registry.ImageDataset | None":
-        """A data set, if its files are here."""
+        """A data set; None if its files are missing."""
         return _images(dataset, self.data)
 
     def once(self, key: Any, compute: Callable[[], Any]) -> Any:
-        """A result of the same inputs, computed once for all folders."""
+        """The cached result for a key, which is computed once for all folders."""
         if key not in self.results:
             self.results[key] = compute()
         return self.results[key]
@@ -179,7 +179,7 @@ def class_names(dataset: str) -> Sequence[str] | None:
 
 
 def fits(network: "Callable[[], nn.Module]", stored: "Mapping[str, Tensor]") -> bool:
-    """Whether stored weights have the shapes of a network, which is built without memory for its weights."""
+    """Whether stored weights have the shapes of a network, which is built without allocating weights."""
     import torch
 
     with torch.device("meta"):
@@ -190,7 +190,7 @@ def fits(network: "Callable[[], nn.Module]", stored: "Mapping[str, Tensor]") -> 
 
 
 def one_line(text: str, *folders: Path) -> str:
-    """A text on one line, with the folders' paths left out."""
+    """A text on one line, without the folders' paths."""
     for folder in folders:
         text = text.replace(f"{folder}/", "")
     return re.sub(r"\s+", " ", text).strip()[:400]

@@ -89,7 +89,7 @@ def check_evaluation(check: RunCheck, archive: Archive) -> None:
 
 
 def _tried(run: Run, archive: Archive) -> int:
-    """How many settings of C and gamma the folder's evaluations of the same training have."""
+    """Number of settings of C and gamma in the folder's evaluations of the same training."""
     alike = [
         each.manifest.config
         for each in archive.runs
@@ -122,7 +122,7 @@ def _check_estimators(check: RunCheck, found: list[SizeResult], *, rounded: bool
 
 
 def _unpacked(data: bytes) -> int:
-    """The bytes that a zip file unpacks to, by its directory, which unpacking never exceeds."""
+    """Uncompressed size of a zip file according to its directory; decompression stops at this size."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return sum(each.file_size for each in archive.infolist())
 
@@ -137,7 +137,7 @@ def _alike(name: str, data: bytes, own: bytes) -> bool:
 
 
 def check_comparison(check: RunCheck, archive: Archive) -> None:
-    """Check a `vae compare`: the scores of each training whose features are here, and all means."""
+    """Check a `vae compare`: the scores of each training with stored features, and all means."""
     document, config = check.load(compare.FILE), check.run.settings(EvaluationConfig)
     trainings = {each.manifest.digest: each for each in archive.sources(check.run)}
     inductive = EvaluationConfig.from_dict({**config.to_dict(), "transductive": False})
@@ -242,7 +242,7 @@ def _recompute_baselines(
 
 
 def _why_not(config: EvaluationConfig, *, own: bool) -> str:
-    """The reason why the scores are not computed anew, or nothing."""
+    """The reason why the scores cannot be recomputed; empty if they can."""
     if not own:
         return "other features than the stored ones: only --reproduce computes them"
     if config.transductive:
@@ -275,7 +275,7 @@ def _scores(archive: Archive, trained: Run, config: EvaluationConfig, seed: int)
 
 
 def _check_row(check: RunCheck, row: Mapping[str, Any], config: EvaluationConfig) -> None:
-    """Check what a row of scores must satisfy whatever the features are."""
+    """Check the constraints on a row of scores that hold for all features."""
     what = f"{row['labels']} labels"
     counts = np.asarray(row["confusion"]) if "confusion" in row else None
     accuracies = row["accuracies"]
@@ -339,7 +339,7 @@ def _of_mean(within: float, draws: int) -> float:
 def _compare_row(
     check: RunCheck, row: Mapping[str, Any], result: SizeResult, *, rounded: bool = False
 ) -> None:
-    """Compare the scores of a row with those computed anew."""
+    """Compare the scores of a row with the recomputed ones."""
     images = result.confusion.sum() / len(result.accuracies)
     within = max(ROUNDED_TOLERANCE if rounded else SCORES_TOLERANCE, 1.01 / images)
     what = f"{row['labels']} labels"

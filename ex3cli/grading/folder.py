@@ -1,4 +1,4 @@
-"""Grade a folder: its runs, the questions of the exercise that they answer, its history and its report."""
+"""Grade a folder: its runs, the questions of the exercise, the run numbers and dates, and the report."""
 
 import time
 import warnings
@@ -33,7 +33,7 @@ CHECKS: Mapping[str, Callable[[RunCheck, Archive], None]] = {
     "gan eval": gans.check_scores,
     "gan history": gans.check_history,
 }
-"""For each command whose results can be computed anew in seconds, how."""
+"""The check of each command whose results can be recomputed in seconds."""
 
 NOTE = "note"
 MOST_EXTRA = 5  # files that a run's manifest does not name, with a flag for each
@@ -62,7 +62,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What repeating a run came to; `same` is None where it was not repeated."""
+    """The result of repeating a run; `same` is None if the run was not repeated."""
 
     same: bool | None
     what: str = ""
@@ -91,7 +91,7 @@ class QuestionGrade:
 
     @property
     def state(self) -> str:
-        """The question in a word: wrong, not reproduced, reproduced, right, there, in part or missing."""
+        """The grade in one word: wrong, not reproduced, reproduced, right, there, in part or missing."""
         if self.right == NO:
             return "wrong"
         if self.reproduced == NO:
@@ -103,7 +103,7 @@ class QuestionGrade:
 
 @dataclass
 class FolderGrade:
-    """Everything found in a folder."""
+    """The grades and findings of a folder."""
 
     folder: str
     questions: list[QuestionGrade] = field(default_factory=list)
@@ -136,10 +136,10 @@ def grade(
 
     Parameters
     ----------
-    data : folder of the data sets; without them, what needs images stays untested.
+    data : folder of the data sets; without them, checks that need images are skipped.
     questions : names of `QUESTIONS`.
-    results : computations shared by the folders of one call.
-    reproduce : repeats a run in a folder of one's own, and compares.
+    results : cache of computations, shared by all folders of a command.
+    reproduce : repeats a run in a separate folder and compares the files.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def _answered(store: Store, name: str) -> tuple[Section, list[str]]:
 
 
 def _with_sources(archive: Archive, own: Mapping[str, Run], names: Sequence[str]) -> list[str]:
-    """The student's runs among some, and those that they were computed from, the sources first."""
+    """The student's runs among `names` and all their source runs; sources come first."""
     ordered: dict[str, None] = {}
 
     def visit(run: Run, above: tuple[str, ...]) -> None:
@@ -254,7 +254,7 @@ def _with_sources(archive: Archive, own: Mapping[str, Run], names: Sequence[str]
 
 
 def _check_run(check: RunCheck, archive: Archive, *, recompute: bool) -> None:
-    """Verify a run, and compute its results anew if they answer a question."""
+    """Verify a run, and recompute its results if the report shows them."""
     try:
         conditions = check.run.verify()
         check.extra += [file for file, condition in conditions.items() if condition == "unknown"]

@@ -26,10 +26,10 @@ from ex3cli.training.loop import NON_FINITE
 SCORES = ("fid", "kid", "coverage", "density", "label_agreement")
 FLOORS = ("fid_floor", "kid_floor", "coverage_floor", "density_floor")
 SHARES = ("coverage", "coverage_floor", "label_agreement")
-MOST_WEIGHTS = 50_000_000  # of a generator; that of the paper has some millions
-MOST_DRAWN = 1_000_000  # iterations of a figure that is drawn anew
+MOST_WEIGHTS = 50_000_000  # of a generator; the paper's has a few million
+MOST_DRAWN = 1_000_000  # iterations in a redrawn figure
 RELATIVE, SMALLEST, OF_SHARES = 0.03, 5e-4, 0.003
-"""How far a score may lie from that computed anew: images differ by a grey level between processors."""
+"""Tolerance of each recomputed score: images differ by one grey level between processors."""
 
 
 def check_scores(check: RunCheck, archive: Archive) -> None:
@@ -208,7 +208,7 @@ def _check_verdict(
 
 
 def _check_losses(check: RunCheck, last: Attempt) -> None:
-    """Compare the losses, of which the figure is drawn, with the means in the log and in the manifest."""
+    """Compare the losses of the figure with the means in the log and in the manifest."""
     losses = check.run.read_tensors(LOSSES_FILE)
     lengths = {len(each) for each in losses.values()}
     check.expect(

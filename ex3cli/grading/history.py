@@ -1,4 +1,4 @@
-"""What a folder shows of runs that are no longer in it, and times, seeds and data that cannot be right."""
+"""Evidence of deleted runs, and impossible times, seeds and data digests."""
 
 import json
 import re
@@ -20,9 +20,9 @@ from ex3cli.training.attempts import CONVERGENCE_FILE, tally_by_category
 
 NUMBERED = re.compile(r"([0-9]{4,9})-.")
 MOST_BYTES = 10_000_000  # of convergence.json
-MOST_NAMED = 5  # missing numbers
-FASTEST = 1e-5  # seconds of an iteration that a training can take
-TRUSTED_CLOCK = timedelta(days=2)  # by which a student's clock may be ahead
+MOST_NAMED = 5  # missing run numbers in a message
+FASTEST = 1e-5  # minimum seconds per training iteration
+TRUSTED_CLOCK = timedelta(days=2)  # tolerated error of a student's clock
 NEEDED = {
     "vae eval": ("vae train",),
     "vae compare": ("vae train",),
@@ -50,7 +50,7 @@ def gaps_in_numbering(root: Path) -> Iterator[str]:
 
 
 def lost_attempts(root: Path, runs: Sequence[Run]) -> Iterator[str]:
-    """A line for each count of `convergence.json` that is higher than what the runs have.
+    """A line for each count of `convergence.json` that exceeds the count in the runs.
 
     The file counted every attempt when it was made, so a deleted failure is missing in the runs only.
     """

@@ -1,4 +1,4 @@
-"""The GAN in the plane: its verdict from its log, and the last measurement from its stored generator."""
+"""The 2-D GAN: recompute the verdict from the log, and the last measurement from the stored generator."""
 
 import csv
 import io

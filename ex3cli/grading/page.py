@@ -1,4 +1,4 @@
-"""The report in a folder: compared with its digests, and with the one that the folder's results give."""
+"""Compare a folder's report with its digests, and with the report of the folder's results."""
 
 import html
 import re
@@ -22,7 +22,7 @@ from ex3cli.runs.store import Store
 FOLDER, PAGE, PDF, SOURCE = "report", "index.html", "report.pdf", f"source/{TYPST}"
 MOST_BYTES = 200_000_000
 SHOWN_NUMBERS = 5
-SHOWN = 90  # characters of a text that differs
+SHOWN = 90  # characters of a differing text
 _PICTURE = re.compile(r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]+")
 _HIDDEN = re.compile(r"<(style|script)\b.*?</\1>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
@@ -136,7 +136,7 @@ def _source(found: bytes, own: bytes, *, recompiled: bool) -> Iterator[str]:
 
 
 def _pdf(found: bytes, own: dict[str, bytes]) -> Iterator[str]:
-    """Compile the source of the results, which is our own, and compare."""
+    """Compile our own source of the results, and compare the PDF."""
     with TemporaryDirectory(prefix="ex3-report-") as name:
         for file, data in own.items():
             path = Path(name) / file

@@ -1,4 +1,4 @@
-"""A copy of a folder that is handed in: its regular files, within limits, and no link followed."""
+"""A copy of a student's folder: regular files within size limits; links are not followed."""
 
 import os
 import stat
@@ -16,10 +16,10 @@ LARGEST = 1_000_000_000  # bytes of a file
 LARGEST_JSON = 50_000_000  # bytes of a JSON file, which takes many times its size in memory
 MOST_BYTES = 8_000_000_000  # of all files
 DEEPEST = 16  # folders within folders
-SHOWN = 20  # lines about files that were left out
+SHOWN = 20  # lines about skipped files
 SKIPPED = (CHECKPOINT_FOLDER, LOCK_NAME, WRITER_NAME)
 INNER = "artifacts"
-"""Name of the artifacts folder in a project folder that is handed in whole."""
+"""Name of the artifacts folder within a project folder."""
 _SPECIAL = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -48,7 +48,7 @@ def artifacts_in(folder: Path) -> Path:
 
 
 def take_snapshot(folder: Path, into: Path) -> list[str]:
-    """Copy the regular files of a folder; returns a line for each that was left out, with the reason.
+    """Copy the regular files of a folder; return a line with the reason for each skipped file.
 
     Checkpoints, locks and the bundled runs (`reference/`) are not copied. The folder is only read.
     """
@@ -68,7 +68,7 @@ def take_snapshot(folder: Path, into: Path) -> list[str]:
 
 
 def _walk(folder: Path, left: list[str]) -> Iterator[tuple[Path, "os.DirEntry[str]"]]:
-    """The regular files below a folder, by their relative paths; what else there is goes to `left`."""
+    """The regular files below a folder, by relative path; other entries are added to `left`."""
     waiting, count = [Path()], 0
     while waiting:
         below = waiting.pop()
@@ -103,7 +103,7 @@ def _walk(folder: Path, left: list[str]) -> Iterator[tuple[Path, "os.DirEntry[st
 
 
 def _copy(source: Path, target: Path) -> int:
-    """Copy a regular file; returns its bytes. A file that became a link or a pipe since is refused."""
+    """Copy a regular file and return its size. A file that has become a link or a pipe is rejected."""
     handle = os.open(source, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -117,7 +117,7 @@ def _copy(source: Path, target: Path) -> int:
 
 
 class HandedIn(Store):
-    """The runs in a snapshot, and the bundled runs. A run that claims a file beyond the limit is damaged."""
+    """The runs in a snapshot, and the bundled runs. A run that lists a file above the limit is damaged."""
 
     def open_folder(self, folder: Path) -> Run:
         run = super().open_folder(folder)

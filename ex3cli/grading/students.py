@@ -23,7 +23,7 @@ def identity_of(run: Run) -> Evidence:
 
 
 def evidence_of(run: Run) -> Evidence:
-    """What would be the same in a copy, the strongest first: in words, and the values."""
+    """Properties that are equal in a copy, the strongest evidence first: description and values."""
     manifest, found = run.manifest, identity_of(run)
     if manifest.command.endswith(" train") and manifest.state == "finished":
         weights = [manifest.files[name]["sha256"] for name in WEIGHTS if name in manifest.files]

@@ -1,4 +1,4 @@
-"""Distances and costs: closed forms, operation counts, and the fits of the stored times."""
+"""Distances and costs: recompute closed forms, operation counts and the fits of the stored times."""
 
 import csv
 import io

@@ -13,7 +13,7 @@ from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.few_labels import svm
 from ex3cli.vae.networks import VAE
 
-IMAGES = 500  # of each half of a data set, whose features are computed anew
+IMAGES = 500  # per split, whose features are recomputed
 FEATURE_TOLERANCE = 0.02  # of a feature's largest value: other processors round differently
 CHOICE_TOLERANCE = 0.0005  # of the accuracy on validation images, for the same reason
 

@@ -1,4 +1,4 @@
-"""A finished run as bytes, which another machine writes into its own artifacts folder."""
+"""Transfer of a finished run, as bytes, into the artifacts folder of another machine."""
 
 import contextlib
 import tempfile
@@ -18,11 +18,11 @@ def pack(run: Run) -> dict[str, bytes]:
 
 
 def install(files: Mapping[str, bytes], store: Store, label: str) -> Run:
-    """Write a packed run into its category of a store, under the next number; it appears whole.
+    """Write a packed run atomically into its category of a store, under the next number.
 
     Raises
     ------
-    ArtifactError : a file is not what the manifest records, or the folder cannot be written.
+    ArtifactError : a file does not match the manifest, or the folder cannot be written.
     """
     if unsafe := next((name for name in files if not is_inside(name)), None):
         raise ArtifactError(f"{unsafe!r} lies outside the run folder", "do not trust where the run came from")
@@ -54,6 +54,6 @@ def install(files: Mapping[str, bytes], store: Store, label: str) -> Run:
 
 
 def write_files(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write a packed run into an empty folder of a name that is known already."""
+    """Write the files of a packed run into an empty folder."""
     for name, content in files.items():
         write_atomically(folder / name, content)

@@ -1,4 +1,4 @@
-"""`ex3 gan sweep`: many trainings, in processes of this machine or over the workers of a Dask cluster."""
+"""`ex3 gan sweep`: many trainings, in local processes or on the workers of a Dask cluster."""
 
 import contextlib
 import json
@@ -59,7 +59,7 @@ def sweep(
         typer.Option(
             "--set",
             metavar="NAME=VALUES",
-            help="Setting of `gan train` with its values, such as learning_rate=1e-3,2e-3; repeatable.",
+            help="Setting of `gan train` and its values, such as learning_rate=1e-3,2e-3; repeatable.",
             rich_help_panel="Model",
         ),
     ] = None,
@@ -78,16 +78,16 @@ def sweep(
         int | None,
         typer.Option(
             min=1,
-            help="Trainings at a time, each with its share of the processor cores.",
+            help="Parallel trainings; each gets an equal share of the processor cores.",
             rich_help_panel="Training",
-            show_default="one a core",
+            show_default="one per core",
         ),
     ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Dask scheduler whose workers train, as tcp://10.0.0.1:8786. Requires ex3cli\\[cluster].",
+            help="Dask scheduler that runs the trainings: tcp://10.0.0.1:8786. Requires ex3cli\\[cluster].",
             rich_help_panel="Training",
         ),
     ] = None,
@@ -155,7 +155,7 @@ def _run_jobs(
     jobs: int | None,
     scheduler: str | None,
 ) -> "tuple[dict[int, Run | Outcome], float]":
-    """The finished run of each job, or the outcome without one; and the seconds of the whole."""
+    """The finished run of each job, or the outcome of a job without one; and the total seconds."""
     from ex3cli.training.attempts import derive_convergence, describe_verdict
     from ex3cli.training.interruption import GracefulStop
 
@@ -256,7 +256,7 @@ def _result(
     dataset: str,
     seconds: float,
 ) -> Result:
-    """The document, and a row for every training."""
+    """The JSON document, and a table with one row per training."""
     from rich.table import Table
     from rich.text import Text
 

@@ -38,7 +38,7 @@ ONE_AT_A_TIME = threading.Lock()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """The outcome of a job.
 
     state : "finished", "interrupted" or "failed" (by an error; a training that did not converge is finished).
     run : folder of the finished run, on the client's machine; None while its `files` have not been written.
@@ -57,7 +57,7 @@ class Outcome:
 
 
 class Channel(Protocol):
-    """The way of a worker's progress to the client, and of the client's wish to stop to the worker."""
+    """The channel for a worker's progress to the client, and for the client's stop request to the worker."""
 
     def send(self, number: int, message: Mapping[str, Any]) -> None:
         """Send the progress of a job."""
@@ -72,7 +72,7 @@ class Channel(Protocol):
 
 @dataclass(frozen=True)
 class FolderChannel:
-    """A folder on the client's machine, with one small file a job.
+    """A folder on the client's machine, with one small file per job.
 
     client : process number of the client.
     """
@@ -126,7 +126,7 @@ class DaskChannel:
 
 
 class Reporter:
-    """A progress display that sends what it would show to the client."""
+    """A progress display that sends its state to the client."""
 
     def __init__(self, number: int, channel: Channel) -> None:
         self.number, self.channel = number, channel
@@ -162,14 +162,14 @@ class Reporter:
 
 @dataclass(frozen=True)
 class Setup:
-    """What all jobs of a sweep share.
+    """The common setup of all jobs of a sweep.
 
     options : --dataset, --data and --device of `ex3 gan train`, where the client was given them.
     artifacts : the client's artifacts folder, absolute.
     artifacts_option : its text on the client's command line; None if it was not given there.
     data, sources : digests of the data files, and of the classifier by name.
     classifier : files of the classifier, for workers on other machines; empty if it is bundled.
-    max_attempts : attempts at each training.
+    max_attempts : attempts per training.
     """
 
     options: Mapping[str, str]
@@ -184,12 +184,12 @@ class Setup:
 
 
 def run_here(job: Job, setup: Setup) -> Outcome:
-    """Make a training in the artifacts folder: find it finished, go on with it, or begin it."""
+    """Run a job in the artifacts folder: reuse a finished run, resume an unfinished one, or start one."""
     return _without_errors(job, lambda: _in_the_folder(job, setup))
 
 
 def run_elsewhere(job: Job, setup: Setup) -> Outcome:
-    """Make a training in a temporary folder, with the client's classifier, and return its files."""
+    """Run a job in a temporary folder, with the client's classifier, and return its files."""
     return _without_errors(job, lambda: _in_a_folder_of_its_own(job, setup))
 
 
@@ -233,7 +233,7 @@ def _in_a_folder_of_its_own(job: Job, setup: Setup) -> Outcome:
 
 
 def _without_errors(job: Job, make: Callable[[], Outcome]) -> Outcome:
-    """The outcome, also of an error: not every exception survives the way to the client."""
+    """The outcome, also of an error, because not every exception can be pickled."""
     try:
         return make()
     except InterruptedTrainingError as error:

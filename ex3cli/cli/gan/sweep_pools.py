@@ -14,9 +14,9 @@ from ex3cli.gan.sweep import Job
 from ex3cli.training.interruption import GracefulStop
 
 SECONDS_BETWEEN_LOOKS = 5.0  # at the number of a cluster's workers
-LOSSES_IN_A_ROW = 3  # pools of workers that may break without a training that ends in between
+LOSSES_IN_A_ROW = 3  # worker pools that may fail in succession without a finished training
 Reports = dict[int, Mapping[str, Any]]
-"""The newest report of the worker of each job."""
+"""The latest report of each job's worker."""
 Execute = Callable[[Sequence[Job]], Iterator[Outcome]]
 """Runs jobs, and returns their outcomes as they come."""
 
@@ -28,11 +28,11 @@ def with_new_workers(
     stop: GracefulStop,
     note: Callable[[str], None],
 ) -> Iterator[Outcome]:
-    """The outcomes of all jobs. When a worker is killed, others take up the jobs that have not ended.
+    """The outcomes of all jobs. If a worker is killed, other workers take over its unfinished jobs.
 
     Raises
     ------
-    ArtifactError : workers die again and again, and no training ends in between.
+    ArtifactError : workers die repeatedly, and no training ends in between.
     """
     losses, before, reason = 0, -1, "interrupted from outside"
     while (waiting := [job for job in planned if job.number not in ended]) and not stop.requested:
@@ -52,12 +52,12 @@ def with_new_workers(
 
 
 def on_this_machine(jobs: int, setup: Setup, stop: GracefulStop) -> Execute:
-    """Run jobs in processes of this machine, which train in the artifacts folder."""
+    """Run jobs in local processes, which train in the artifacts folder."""
     from joblib import Parallel, delayed
 
     def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
         n_jobs = min(jobs, len(waiting))
-        # a process gets its share of the cores, or OMP_NUM_THREADS where it is set: joblib sees to that
+        # joblib gives each process an equal share of the cores, or OMP_NUM_THREADS if it is set
         parallel = Parallel(n_jobs=n_jobs, backend="loky", batch_size=1, return_as="generator_unordered")
         for outcome in parallel(delayed(run_here)(job, setup) for job in _unless_stopped(stop, waiting)):
             by_signal = outcome.state == "interrupted" and outcome.exit_code
@@ -129,7 +129,7 @@ def over_machines(
 
 
 def _unless_stopped(stop: GracefulStop, waiting: Sequence[Job]) -> Iterator[Job]:
-    """The jobs in order, none after the user asked to stop."""
+    """The jobs in order, until the user stops the sweep."""
     for job in waiting:
         if stop.requested:
             return

@@ -39,7 +39,7 @@ class SweepProgress:
     ) -> None:
         self.jobs, self.tick, self.quiet = jobs, tick, quiet
         self.stream = sys.stderr if stream is None else stream
-        self.ended: dict[int, str] = {}  # what became of a job, in words
+        self.ended: dict[int, str] = {}  # outcome of a job, in words
         self.reports: Mapping[int, Mapping[str, Any]] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -53,7 +53,7 @@ class SweepProgress:
         self._thread.join()
 
     def end(self, number: int, words: str) -> None:
-        """Record what became of a job, such as "converged" or "failed: divergence"."""
+        """Record the outcome of a job, such as "converged" or "failed: divergence"."""
         self.ended[number] = words
         if not self.quiet and not self.stream.isatty():
             self._print(f"{self.jobs[number].title}: {words} ({len(self.ended):,}/{len(self.jobs):,})")
@@ -68,7 +68,7 @@ class SweepProgress:
         return "; ".join([f"{len(self.ended):,} of {len(self.jobs):,} trainings over", *running])
 
     def table(self, height: int) -> "Table":
-        """A row a job: the running ones, the latest that ended, then those that wait, as far as they fit."""
+        """One row per job: running jobs, then recently ended ones, then waiting ones, up to `height` rows."""
         from rich.table import Table
         from rich.text import Text
 
@@ -118,5 +118,5 @@ class SweepProgress:
                     self._print(self.line())
 
     def _print(self, line: str) -> None:
-        with contextlib.suppress(OSError):  # a reader who left must not cost a sweep
+        with contextlib.suppress(OSError):  # a closed pipe must not stop the sweep
             print(line, file=self.stream, flush=True)

@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent
 PER_CLASS = 20
 SIDE = 28
 ORDER_OF_SEED = 0
-"""The seed whose first images of each class are stored, in its order."""
+"""The seed of the permutation whose first images of each class are stored."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class RealImages:
     def choose(self, label: int, count: int, seed: int) -> NDArray[np.int64]:
         """The rows of `count` random images of a class.
 
-        The stock holds the first 20 of seed 0, so for this seed it gives what the whole test set gives.
+        The stock has the first 20 images for seed 0, so for seed 0 the result is that of the whole test set.
         """
         members = np.flatnonzero(self.labels == label)
         if self.is_stock and seed == ORDER_OF_SEED:

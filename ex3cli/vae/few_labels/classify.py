@@ -31,7 +31,7 @@ OTHER_SVMS = ("features", "transductive", "tune", "svm_c", "svm_gamma")
 class Prediction:
     """The class that an SVM gives an image.
 
-    label, runner_up : class numbers; the runner-up has the most votes after `label`.
+    label, runner_up : class numbers; the runner-up has the second most votes.
     margin : the decision value of `label` against the runner-up; 1 is the edge of the SVM's margin.
     neighbors : class numbers of the labeled images with the nearest features, the nearest first.
     """
@@ -69,7 +69,7 @@ class FewLabelClassifier:
 
         Parameters
         ----------
-        store : where to look for a saved SVM; None fits one.
+        store : the runs in which to search for a saved SVM; None fits one.
         labels : number of labeled images; None takes 1,000, or as many as the data set can supply.
 
         Raises
