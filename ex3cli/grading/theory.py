@@ -44,11 +44,11 @@ def check_divergence(check: RunCheck, archive: Archive) -> None:
                     check.expect(value == math.inf, f"{what} by {estimator} is no number")
                 check.expect(estimate["n"] > 0, f"{what} by {estimator} is of {estimate['n']} samples")
     table = csv.DictReader(io.StringIO(check.run.read_bytes("table.csv").decode()))
-    told = [[row["theta"], row["distance"], row["estimator"], row["estimate"]] for row in table]
-    pairs = zip(sorted(told, key=_place), sorted(rows, key=_place), strict=False)
+    stored = [[row["theta"], row["distance"], row["estimator"], row["estimate"]] for row in table]
+    pairs = zip(sorted(stored, key=_place), sorted(rows, key=_place), strict=False)
     differing = next((one for one, other in pairs if not _same(one, other)), None)
     check.expect(
-        len(told) == len(rows) and differing is None,
+        len(stored) == len(rows) and differing is None,
         f"table.csv and results.json differ{f' at {differing}' if differing else ''}",
     )
     check.recompute_key(f"{3 * len(document['results'])} closed forms and their derivatives")
@@ -94,17 +94,17 @@ def check_complexity(check: RunCheck, archive: Archive) -> None:
     seed = check.run.manifest.seed
     slopes = [fit.document() for fit in fit_all(config, times, seed)]
     keys = ("layer", "direction", "against")
-    told = {tuple(each[key] for key in keys): each for each in document["slopes"]}
+    stored = {tuple(each[key] for key in keys): each for each in document["slopes"]}
     for slope in slopes:
         place = tuple(slope[key] for key in keys)
         for name in ("measured", "low", "high", "law"):
             check.compare(
                 f"slope of {' '.join(place)}, {name}",
-                told.get(place, {}).get(name),
+                stored.get(place, {}).get(name),
                 slope[name],
                 within=FITTED,
             )
-    check.expect(len(told) == len(slopes), f"it has {len(told)} slopes, its times give {len(slopes)}")
+    check.expect(len(stored) == len(slopes), f"it has {len(stored)} slopes, its times give {len(slopes)}")
     crossings = {each["direction"]: each for each in document["crossover"]}
     for direction in DIRECTIONS:
         found, each = crossing_of(config, times, direction, seed), crossings[direction]

@@ -381,8 +381,11 @@ def link_to_another_picture(artifacts: Path) -> None:
 
 def swap_two_pictures(artifacts: Path) -> None:
     def swap(text: str) -> str:
-        first, second = list(dict.fromkeys(re.findall(r"data:image/[^\"]*", text)))[:2]
-        return text.replace(first, "first").replace(second, first).replace("first", second)
+        pictures = list(re.finditer(r"data:image/[^\"]*", text))
+        first = pictures[0]
+        second = next(each for each in pictures if each[0] != first[0])
+        between = text[first.end() : second.start()]
+        return text[: first.start()] + second[0] + between + first[0] + text[second.end() :]
 
     edit_the_page(artifacts, swap)
 
