@@ -237,7 +237,7 @@ def test_a_page_replaces_its_own_broken_connection(lab: Lab) -> None:
 def test_a_page_that_is_loaded_again_gets_a_new_training(lab: Lab) -> None:
     page, _ = lab.page("a")
     page.close()
-    until(lambda: lab.trainings[0].got)
+    until(lambda: b'{"do":"pause"}' in lab.trainings[0].got)  # the server has noticed
     _, welcome = lab.page("b")
     assert not welcome["known"]
     assert [each.alive for each in lab.trainings] == [False, True]
