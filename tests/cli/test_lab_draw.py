@@ -21,7 +21,7 @@ from ex3cli.lab.drawings import parse
 from ex3cli.lab.live.messages import Setup
 from ex3cli.runs.store import Store
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
 SHORT = {"min_epochs": 40, "max_epochs": 40, "eval_interval": 8, "batch_size": 20, "loss": "wgan-gp"}
 EX3 = Callable[..., Any]

@@ -36,7 +36,7 @@ from ex3cli.runs.store import Store
 from ex3cli.training.device import all_threads
 from ex3cli.training.interruption import GracefulStop
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
 SWEEP = ("gan", "sweep", "--dataset", "digits", "--set", "iterations=10", "--set", "width=2")
 SETTINGS = ("--set", "precision=float32", "--json")

@@ -21,7 +21,7 @@ from ex3cli.lab.live.server import LiveServer
 from ex3cli.lab.page import render_live
 from ex3cli.runs.store import Store
 
-pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("fewer_points")]
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end, pytest.mark.usefixtures("fewer_points")]
 
 PATIENCE = 30_000  # milliseconds
 CONFIG = LabConfig.resolve(min_epochs=60, max_epochs=60, eval_interval=12, batch_size=20)

@@ -13,7 +13,7 @@ from ex3cli.lab.live import process
 from ex3cli.lab.live.messages import Message, Setup
 from ex3cli.lab.live.process import CANCEL, END, PICTURE, TrainerProcess, serve_page
 
-pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("fewer_points")]
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end, pytest.mark.usefixtures("fewer_points")]
 
 PATIENCE = 120.0
 

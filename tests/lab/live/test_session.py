@@ -22,7 +22,7 @@ from ex3cli.lab.training import LabAttempt, train
 from ex3cli.runs.run import Run
 from ex3cli.training.progress import NullProgress
 
-pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("fewer_points")]
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end, pytest.mark.usefixtures("fewer_points")]
 
 
 class Clock:
