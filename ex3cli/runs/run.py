@@ -29,8 +29,6 @@ Kind = TypeVar("Kind", bound=Config)
 
 NOT_SETTINGS = frozenset({"dataset", "seed", "distribution", "points"})
 """Entries of a manifest's configuration that the command adds to the fields of its `Config`."""
-UNWRITTEN = frozenset({jsonio.FILE_NAME, "attempts.jsonl"})
-"""Logs. `MetricsLog` checks them, so they are not in `Run.written`."""
 LOCK_NAME = ".lock"
 WRITER_NAME = ".writer"  # describes the process that holds the lock
 CHECKPOINT_FOLDER = "checkpoint"
@@ -218,9 +216,10 @@ class Run:
         """Finish the run: delete its checkpoint and record the summary, and each file's size and SHA-256."""
         self.metrics.check()
         self.check_written()
+        lines = self.metrics.mark()
         self._close(
             "finished",
-            [name for name in self._present() if name in self.written or name in UNWRITTEN],
+            self.written | ({jsonio.FILE_NAME: lines} if lines["size"] else {}),
             partial=partial,
             converged=converged,
             summary=jsonable({**self.manifest.summary, **summary}),
@@ -236,7 +235,11 @@ class Run:
             self._tidy()
         else:
             regular = [name for name in self._present() if (self.path / name).is_file()]
-            self._close(state, regular, note=note)
+            try:
+                recorded = {name: formats.fingerprint(self.path / name) for name in regular}
+            except OSError as error:
+                raise cannot_write(self.path / FILE_NAME, error) from error
+            self._close(state, recorded, note=note)
 
     def _is_sealed(self) -> bool:
         """Whether the manifest on disk has the state `finished`; if so, load it."""
@@ -247,12 +250,9 @@ class Run:
                 return True
         return False
 
-    def _close(self, state: str, names: Iterable[str], **changes: Any) -> None:
-        try:
-            files = {relative: formats.fingerprint(self.path / relative) for relative in names}
-        except OSError as error:
-            raise cannot_write(self.path / FILE_NAME, error) from error
-        closed = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
+    def _close(self, state: str, recorded: Mapping[str, dict[str, Any]], **changes: Any) -> None:
+        in_order = dict(sorted(recorded.items()))
+        closed = replace(self.manifest, state=state, ended=now(), files=in_order, **changes)  # type: ignore[arg-type]
         closed.write(self.path)
         self.manifest = closed
         self._lock.release()

@@ -46,8 +46,9 @@ def make(store: Store) -> Make:
             run.write_bytes(name, content) if isinstance(content, bytes) else run.write_json(name, content)
         for name in given.get("figures", ()):
             run.write_bytes(f"figures/{name}.png", picture())
+        log = AttemptLog(run)
         for attempt in given.get("attempts", ()):
-            AttemptLog(run.path).record(attempt)
+            log.record(attempt)
         run.finish(
             given.get("summary", {}), partial=given.get("partial", False), converged=given.get("converged")
         )
