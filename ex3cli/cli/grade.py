@@ -210,25 +210,26 @@ def _place(into: Path | None) -> Iterator[Path]:
 
 def _reproducer(context: Context, into: Path, longest: float) -> "Reproduce":
     """A function that repeats a run in a separate folder and compares the files."""
-    from ex3cli.cli.reproduce import circumstances, compare, seconds
-    from ex3cli.cli.rerun import MEASURED, Repetition, checked_sources
+    from ex3cli.cli.runs.repeat import MEASURED, Repetition, checked_sources
+    from ex3cli.cli.runs.reproduce import compare
     from ex3cli.grading.checks import one_line
     from ex3cli.grading.deadline import Deadline
     from ex3cli.grading.folder import Reproduction
     from ex3cli.report.words import duration
+    from ex3cli.runs.environment import differing_environment
 
     def repeat(run: "Run") -> Reproduction:
         if (command := run.manifest.command) in MEASURED:
             return Reproduction(None, f"it measures {MEASURED[command]}")
         deadline = Deadline(60 * longest)
         try:
-            if seconds(run) > 60 * longest:
-                return Reproduction(None, f"it took {duration(seconds(run))}, more than --longest")
+            if run.manifest.seconds > 60 * longest:
+                return Reproduction(None, f"it took {duration(run.manifest.seconds)}, more than --longest")
             context.note(f"repeating {run.name}")
             with deadline:
                 made = Repetition(run, checked_sources(context, run), into).make(context)
             differing = [each.file for each in compare(run, made) if each.condition != "same"]
-            changed = circumstances(run, made)
+            changed = differing_environment(run.manifest, made.manifest)
         except (InterruptedTrainingError, KeyboardInterrupt):
             if deadline.passed:
                 return Reproduction(None, "it took longer than --longest")

@@ -22,6 +22,7 @@ from ex3cli.training.interruption import signal_of
 if TYPE_CHECKING:
     import rich.table
     from rich.console import Console
+    from rich.text import Text
 
     from ex3cli.runs.run import Run
 
@@ -121,7 +122,7 @@ def to_rich(table: Table, width: int) -> "rich.table.Table":
         shown.add_column(heading, justify="right" if is_right else "left", overflow="fold", width=columns)
     previous: Sequence[str] = ()
     for row in table.rows:
-        cells = [Text(printable(cell), COLORS.get(cell.partition(":")[0], "")) for cell in row]
+        cells = [escaped(cell, COLORS.get(cell.partition(":")[0], "")) for cell in row]
         if previous and table.grouped and row[0] != previous[0]:
             shown.add_section()
         for column in range(table.grouped):
@@ -130,6 +131,13 @@ def to_rich(table: Table, width: int) -> "rich.table.Table":
         shown.add_row(*cells)
         previous = row
     return shown
+
+
+def escaped(value: object, style: str = "") -> "Text":
+    """A cell of a Rich table with escaped control characters, line breaks included."""
+    from rich.text import Text
+
+    return Text(printable(str(value)), style)
 
 
 def _column_widths(table: Table, width: int) -> Sequence[int | None]:

@@ -18,6 +18,8 @@ SCHEMA = 2
 MOST_BYTES = 16_000_000  # of a manifest; one with many files has about 100,000
 WHOLE_NUMBERS = range(-(2**63), 2**64)  # valid seeds, counts and sizes
 State = Literal["running", "interrupted", "failed", "finished"]
+SHIPPED_FROM = "shipped from"
+"""The source of a bundled run that is the same run, where it was trained."""
 PLACES = ("--artifacts", "--data", "--resume", "--output")
 """Options for paths, which differ between machines."""
 
@@ -64,6 +66,17 @@ class Manifest:
     def is_complete(self) -> bool:
         """Whether the run is finished, has its full length and is no study; others are never default runs."""
         return self.state == "finished" and not self.partial and not self.is_study
+
+    @property
+    def source_runs(self) -> dict[str, str]:
+        """The source runs and their digests, without the original of a bundled run."""
+        return {name: digest for name, digest in self.sources.items() if name != SHIPPED_FROM}
+
+    @property
+    def seconds(self) -> float:
+        """The duration of the run."""
+        started, ended = map(datetime.fromisoformat, (self.started, self.ended or self.started))
+        return (ended - started).total_seconds()
 
     @property
     def digest(self) -> str:

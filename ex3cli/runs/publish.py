@@ -11,7 +11,7 @@ from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs import formats
 from ex3cli.runs.files import cannot_write, sync_folder, write_together
 from ex3cli.runs.jsonio import digest
-from ex3cli.runs.manifest import FILE_NAME, Manifest, without
+from ex3cli.runs.manifest import FILE_NAME, SHIPPED_FROM, Manifest, without
 from ex3cli.runs.run import REFERENCE, Run, reference_name
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -49,7 +49,7 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
     files = {
         relative: {"size": len(data), "sha256": digest(data)} for relative, data in sorted(contents.items())
     }
-    sources = {**manifest.sources, "shipped from": manifest.digest}
+    sources = {**manifest.sources, SHIPPED_FROM: manifest.digest}
     shipped = replace(manifest, argv=without(manifest.argv), files=files, sources=sources)
     result = Run(place, reference_name(manifest.category, name), shipped)
     reference = Run(place.parents[len(result.name.split("/")) - 2], REFERENCE, shipped)
