@@ -59,8 +59,6 @@ def reopen(context: Context, name: str, *, command: str, feature: str) -> Run:
     if "preset" not in context.given:
         chosen = {key: value for key, value in context.given.items() if key in declared_options(kind)}
         context.config = replace(run.settings(kind), **chosen)
-        if (preset := word_after("--preset", run.manifest.argv)) is not None:
-            context.given["preset"] = preset  # its length decides whether the run is shortened
     context.dataset = context.given.get("dataset", stored["dataset"])
     context.seed = context.given.get("seed", stored["seed"])
     _on_the_same_device(context, run)

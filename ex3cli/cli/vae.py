@@ -64,7 +64,8 @@ def train(context: Context, resume: Resume = None) -> Result:
     device = choose_device(context.device)
     run = reopen(context, resume, command=TRAIN, feature="vae") if resume else None
     data = registry.load(context.dataset, context.data)
-    preset = context.given.get("preset", next(iter(VAEConfig.presets)))
+    # the length of the preset decides whether the run is shortened
+    preset = (run.manifest.summary if run else context.given).get("preset", next(iter(VAEConfig.presets)))
     if run is None:
         run = context.store.new_run(
             ("vae", context.dataset),
@@ -76,6 +77,7 @@ def train(context: Context, resume: Resume = None) -> Result:
             device=str(device),
             threads=torch.get_num_threads(),
             data=data.digests,
+            summary={"preset": preset},
         )
     with recording(run), its_threads(run):
         same_data(run, data.digests)

@@ -68,7 +68,6 @@ def train(
         resume_command,
         run_settings,
         same_data,
-        word_after,
     )
     from ex3cli.datasets.registry import load
     from ex3cli.gan.tables import attempts_table
@@ -87,6 +86,8 @@ def train(
             f"give at most {len(data.train_images)}",
         )
     classifier = classifier_for(context, run)
+    default = 1 if config.is_shortened else ATTEMPTS
+    max_attempts = max_attempts or (run.manifest.summary if run else {}).get("max_attempts", default)
     if run is None:
         measured = resolve_precision(
             context, lambda: training.measured_precision(config, data, context.seed, device)
@@ -104,15 +105,13 @@ def train(
             data=data.digests,
             sources={classifier.name: classifier.manifest.digest} if classifier else {},
             is_study=config.is_study,
-            summary=measured,
+            summary={**measured, "max_attempts": max_attempts},
         )
     with recording(run), its_threads(run):
         context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
         same_data(run, data.digests)
         again = resume_command(context, TRAIN, run)
-        if max_attempts is None and (began_with := word_after("--max-attempts", run.manifest.argv)):
-            max_attempts = int(began_with)
-        if max_attempts is not None:
+        if max_attempts != default:
             again += f" --max-attempts {max_attempts}"
         done = training.train(
             config,
@@ -121,7 +120,7 @@ def train(
             context.progress,
             device=device,
             resume_command=again,
-            max_attempts=max_attempts or (1 if config.is_shortened else ATTEMPTS),
+            max_attempts=max_attempts,
             evaluation_setup=evaluation_setup_for(run, classifier, config.kind, device)
             if classifier
             else None,
