@@ -35,6 +35,7 @@ from ex3cli.escaping import printable
 from ex3cli.runs.manifest import now
 
 if TYPE_CHECKING:
+    from ex3cli.runs.run import Run
     from ex3cli.runs.store import Store
     from ex3cli.training.progress import Progress
 
@@ -80,6 +81,34 @@ class Context:
         from ex3cli.runs.store import Store
 
         return self.looks_in or Store(self.artifacts, began=self.began)
+
+    def new_run(
+        self,
+        category: Sequence[str],
+        *,
+        label: str,
+        command: str,
+        config: Mapping[str, Any],
+        sources: "Sequence[Run]" = (),
+        **recorded: Any,
+    ) -> "Run":
+        """A new run folder, whose manifest has the seed and the command line.
+
+        Parameters
+        ----------
+        sources : the runs that the result comes from.
+        recorded : further arguments of `Store.new_run`.
+        """
+        return self.store.new_run(
+            category,
+            label=label,
+            command=command,
+            config=config,
+            seed=self.seed,
+            argv=self.argv,
+            sources={run.name: run.manifest.digest for run in sources},
+            **recorded,
+        )
 
     @property
     def progress(self) -> "Progress":

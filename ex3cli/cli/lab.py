@@ -102,13 +102,11 @@ def train(
     if isinstance(distribution, PointCloud):
         settings["points"] = distribution.file_name  # the copy in the run
         digests, category = {distribution.name: distribution.digest}, "points"
-    run = context.store.new_run(
+    run = context.new_run(
         ("lab", category),
         label=config.loss,
         command=TRAIN,
         config=settings,
-        seed=context.seed,
-        argv=context.argv,
         threads=1,
         data=digests,
     )

@@ -15,6 +15,9 @@ from ex3cli.runs.run import Run
 from ex3cli.training.interruption import signal_of
 
 if TYPE_CHECKING:
+    import torch
+
+    from ex3cli.datasets.registry import ImageDataset
     from ex3cli.training.device import PrecisionChoice
 
 MOST_THREADS = 64  # accepted from a manifest even if there are fewer processors
@@ -23,6 +26,31 @@ MOST_THREADS = 64  # accepted from a manifest even if there are fewer processors
 def run_settings(context: Context) -> dict[str, Any]:
     """The settings for a run's manifest, with data set and seed."""
     return {"dataset": context.dataset, "seed": context.seed, **context.config.to_dict()}
+
+
+def new_training(
+    context: Context,
+    category: Sequence[str],
+    *,
+    label: str,
+    command: str,
+    device: "torch.device",
+    data: "ImageDataset",
+    **recorded: Any,
+) -> Run:
+    """A new run folder for a training, which `reopen` can resume: with its settings, device and threads."""
+    import torch
+
+    return context.new_run(
+        category,
+        label=label,
+        command=command,
+        config=run_settings(context),
+        device=str(device),
+        threads=torch.get_num_threads(),
+        data=data.digests,
+        **recorded,
+    )
 
 
 def resolve_precision(context: Context, measure: "Callable[[], PrecisionChoice]") -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 from ex3cli.cli import vae_pictures, vae_predict
 from ex3cli.cli import vae_tables as tables
 from ex3cli.cli.command import Context, command
+from ex3cli.cli.options import Resume
 from ex3cli.cli.output import Result
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
 
@@ -21,15 +22,6 @@ app = typer.Typer(
 )
 
 TRAIN, EVALUATE, COMPARE = "vae train", "vae eval", "vae compare"
-
-Resume = Annotated[
-    str | None,
-    typer.Option(
-        metavar="RUN",
-        help="Interrupted run to resume.",
-        rich_help_panel="Training",
-    ),
-]
 
 
 @command(
@@ -45,15 +37,13 @@ Resume = Annotated[
 )
 def train(context: Context, resume: Resume = None) -> Result:
     """Train a VAE on all training images without labels; write weights, features, bounds and figures."""
-    import torch
-
     from ex3cli.cli.resume import (
         follow_up,
         its_threads,
+        new_training,
         recording,
         reopen,
         resume_command,
-        run_settings,
         same_data,
     )
     from ex3cli.datasets import registry
@@ -67,16 +57,13 @@ def train(context: Context, resume: Resume = None) -> Result:
     # the length of the preset decides whether the run is shortened
     preset = (run.manifest.summary if run else context.given).get("preset", next(iter(VAEConfig.presets)))
     if run is None:
-        run = context.store.new_run(
+        run = new_training(
+            context,
             ("vae", context.dataset),
             label=preset,
             command=TRAIN,
-            config=run_settings(context),
-            seed=context.seed,
-            argv=context.argv,
-            device=str(device),
-            threads=torch.get_num_threads(),
-            data=data.digests,
+            device=device,
+            data=data,
             summary={"preset": preset},
         )
     with recording(run), its_threads(run):
@@ -197,19 +184,17 @@ def compare(
     from ex3cli.vae import tables as markdown
     from ex3cli.vae.few_labels import compare as comparison
 
-    store, category = context.store, ("vae", context.dataset)
-    trained = [store.find(category, command=TRAIN, name=name) for name in runs]
+    category = ("vae", context.dataset)
+    trained = [context.store.find(category, command=TRAIN, name=name) for name in runs]
     data = registry.load(context.dataset, context.data)
     _fit_sizes(context, data)
-    run = store.new_run(
+    run = context.new_run(
         (*category, "comparison"),
         label="table",
         command=COMPARE,
         config=context.config.to_dict(),
-        seed=context.seed,
-        argv=context.argv,
         data=data.digests,
-        sources={each.name: each.manifest.digest for each in trained},
+        sources=trained,
         threads=torch.get_num_threads(),
     )
     with recording(run):

@@ -251,15 +251,13 @@ def _base(context: Context, model: "VAE", label: str | None) -> "tuple[Tensor, s
 def _new_run(context: Context, name: str, trained: "Run", settings: dict[str, Any]) -> "Run":
     import torch
 
-    return context.store.new_run(
+    return context.new_run(
         ("vae", context.dataset),
         label=name,
         command=f"vae {name}",
         config=settings,
-        seed=context.seed,
-        argv=context.argv,
         data=trained.manifest.data,
-        sources={trained.name: trained.manifest.digest},
+        sources=[trained],
         threads=torch.get_num_threads(),
     )
 

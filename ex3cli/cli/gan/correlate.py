@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.select import Presets, chosen, default_trainings, merge_errors, recorded
+from ex3cli.cli.gan.select import Presets, chosen, default_trainings, merge_errors
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError
 
@@ -64,8 +64,12 @@ def correlate(
     }
     sources = [*(curve.run for curve in curves), *left_out]
     config = {"dataset": context.dataset, "runs": [source.name for source in sources]}
-    record = recorded(
-        context, ("gan", context.dataset, "correlation"), "trainings", "gan correlate", config, sources
+    record = context.new_run(
+        ("gan", context.dataset, "correlation"),
+        label="trainings",
+        command="gan correlate",
+        config=config,
+        sources=sources,
     )
     with recording(record):
         record.write_json(CORRELATION_FILE, document)

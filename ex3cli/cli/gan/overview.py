@@ -5,7 +5,7 @@ from typing import Any
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.select import Presets, Trainings, check_draws, chosen, recorded
+from ex3cli.cli.gan.select import Presets, Trainings, check_draws, chosen
 from ex3cli.cli.output import Result
 
 app = typer.Typer()
@@ -49,7 +49,14 @@ def overview(
     }
     config = {"dataset": context.dataset, "runs": [run.name for run in found]}
     category, threads = ("gan", context.dataset, "overview"), torch.get_num_threads()
-    record = recorded(context, category, "trainings", "gan overview", config, found, threads=threads)
+    record = context.new_run(
+        category,
+        label="trainings",
+        command="gan overview",
+        config=config,
+        sources=found,
+        threads=threads,
+    )
     with recording(record):
         record.write_json(OVERVIEW_FILE, document)
         record.write_figure("figures/overview", overview_figure(trainings))

@@ -1,9 +1,9 @@
 """Selection of the runs that a `gan` command uses."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,30 +17,6 @@ if TYPE_CHECKING:
     from ex3cli.runs.catalog import Catalog
     from ex3cli.runs.run import Run
     from ex3cli.runs.store import Store
-
-
-def recorded(
-    context: Context,
-    category: tuple[str, ...],
-    label: str,
-    name: str,
-    config: dict[str, Any],
-    sources: "Sequence[Run]",
-    data: Mapping[str, str] | None = None,
-    threads: int = 1,
-) -> "Run":
-    """A run folder for a result, with its source runs and data digests."""
-    return context.store.new_run(
-        category,
-        label=label,
-        command=name,
-        config=config,
-        seed=context.seed,
-        argv=context.argv,
-        data=data,
-        threads=threads,
-        sources={each.name: each.manifest.digest for each in sources},
-    )
 
 
 Presets = Annotated[

@@ -8,6 +8,7 @@ import typer
 from ex3cli.cli.classifier import find_classifier
 from ex3cli.cli.command import Context, command
 from ex3cli.cli.gan.select import TRAIN
+from ex3cli.cli.options import Resume
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, NotConvergedError, UsageError
 from ex3cli.gan.config import GANConfig
@@ -40,14 +41,7 @@ ATTEMPTS = 3
 )
 def train(
     context: Context,
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            help="Interrupted run to resume.",
-            rich_help_panel="Training",
-        ),
-    ] = None,
+    resume: Resume = None,
     max_attempts: Annotated[
         int | None,
         typer.Option(
@@ -59,14 +53,12 @@ def train(
     ] = None,
 ) -> Result:
     """Train a GAN until an attempt converges; failed attempts are recorded."""
-    import torch
-
     from ex3cli.cli.resume import (
         its_threads,
+        new_training,
         recording,
         resolve_precision,
         resume_command,
-        run_settings,
         same_data,
     )
     from ex3cli.datasets.registry import load
@@ -93,17 +85,14 @@ def train(
             context, lambda: training.measured_precision(config, data, context.seed, device)
         )
         config = context.config
-        run = context.store.new_run(
+        run = new_training(
+            context,
             ("gan", data.name, config.kind),
             label=config.preset,
             command=TRAIN,
-            config=run_settings(context),
-            seed=context.seed,
-            argv=context.argv,
-            device=str(device),
-            threads=torch.get_num_threads(),
-            data=data.digests,
-            sources={classifier.name: classifier.manifest.digest} if classifier else {},
+            device=device,
+            data=data,
+            sources=[classifier] if classifier else [],
             is_study=config.is_study,
             summary={**measured, "max_attempts": max_attempts},
         )
