@@ -155,7 +155,7 @@ class Archive:
         """A data set; None if its files are missing."""
         return _images(dataset, self.data)
 
-    def once(self, key: Any, compute: Callable[[], Any]) -> Any:
+    def cached(self, key: Any, compute: Callable[[], Any]) -> Any:
         """The cached result for a key, which is computed once for all folders."""
         if key not in self.results:
             self.results[key] = compute()

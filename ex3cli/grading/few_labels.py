@@ -225,7 +225,7 @@ def _recompute_baselines(
     smallest = replace(config, labels=(sizes[0],), transductive=False)
     settings = (sizes[0], config.draws, config.svm_c, config.svm_gamma)
     digests = tuple(sorted(data.digests.items()))
-    found = archive.once(
+    found = archive.cached(
         ("baselines", dataset, digests, settings, seed),
         lambda: baselines(data, smallest, seed=seed, progress=NullProgress()),
     )
@@ -270,7 +270,7 @@ def _scores(archive: Archive, trained: Run, config: EvaluationConfig, seed: int)
             )
         return evaluate(features, config, fit_baseline(choices, config, seed), seed=seed)
 
-    found: list[SizeResult] = archive.once(("svm", trained.manifest.digest, settings, seed), compute)
+    found: list[SizeResult] = archive.cached(("svm", trained.manifest.digest, settings, seed), compute)
     return found
 
 

@@ -67,7 +67,7 @@ def check_scores(check: RunCheck, archive: Archive) -> None:
     kind = training.manifest.category[-1]
     check.expect(document["kind"] == kind, f"it says {document['kind']}, but the generator is of {kind}")
     key = ("gan", training.manifest.digest, classifier.manifest.digest, document["n"], seed)
-    found = archive.once(
+    found = archive.cached(
         key,
         lambda: (
             _bundled_scores(archive, run, training, classifier)
@@ -108,13 +108,13 @@ def _scores(archive: Archive, training: Run, classifier: Run, count: int, seed: 
     assert names is not None
     classes, judged_by = len(names), classifier.manifest.digest
     test, held_out = (
-        archive.once((split, judged_by), lambda split=split: load_reference_features(classifier, split))  # type: ignore[misc]
+        archive.cached((split, judged_by), lambda split=split: load_reference_features(classifier, split))  # type: ignore[misc]
         for split in ("test", "held_out")
     )
-    reference = archive.once(
+    reference = archive.cached(
         ("real", judged_by, count), lambda: ReferenceStatistics(test, classes).first(count)
     )
-    baseline = archive.once(
+    baseline = archive.cached(
         ("baseline", judged_by, count),
         lambda: reference.score(held_out.features[:count], held_out.labels[:count], None),
     )
@@ -268,7 +268,7 @@ def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at:
         return evaluation_of(small.score_images(load_classifier(classifier), images, target))
 
     key = ("look", run.manifest.digest, classifier.manifest.digest)
-    found = archive.once(key, compute)
+    found = archive.cached(key, compute)
     for name in ("fid", "coverage", "density", "label_agreement"):
         if name in recorded and name in found:
             within = 3 * OF_SHARES if name in SHARES else max(SMALLEST, 2 * RELATIVE * abs(found[name]))

@@ -116,7 +116,7 @@ def _copy(source: Path, target: Path) -> int:
     return copied
 
 
-class HandedIn(Store):
+class SubmittedStore(Store):
     """The runs in a snapshot, and the bundled runs. A run that lists a file above the limit is damaged."""
 
     def open_folder(self, folder: Path) -> Run:
