@@ -34,9 +34,9 @@ def correlate(
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.loss_correlation import FID_NOISE, NotComparableError, correlation_figure, read
+    from ex3cli.gan.analysis.tables import correlation_table, runs_text
     from ex3cli.gan.io import LOSSES_FILE
     from ex3cli.gan.results import CORRELATION_FILE
-    from ex3cli.gan.tables import correlation_table, runs_text
 
     spec(context.dataset)
     damaged: dict[str, ArtifactError]

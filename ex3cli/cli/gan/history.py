@@ -17,8 +17,9 @@ def history(context: Context) -> Result:
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.failures import count_attempts
+    from ex3cli.gan.analysis.tables import difference_text, failures_table, history_table
     from ex3cli.gan.figures import failure_figure
-    from ex3cli.gan.tables import criteria_text, difference_text, failures_table, history_table
+    from ex3cli.gan.tables import criteria_text
     from ex3cli.training.attempts import HISTORY_FILE, derive_convergence
 
     spec(context.dataset)

@@ -28,9 +28,9 @@ def overview(
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.overview import overview_figure, read
+    from ex3cli.gan.analysis.tables import overview_table, runs_text
     from ex3cli.gan.io import GENERATOR_FILE
     from ex3cli.gan.results import OVERVIEW_FILE
-    from ex3cli.gan.tables import overview_table, runs_text
 
     names = spec(context.dataset).class_names
     found = chosen(context, runs, preset, GENERATOR_FILE)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ex3cli.gan.analysis.tables import failures_table
 from ex3cli.gan.kinds import NAMES, PRIMARY_KINDS
 from ex3cli.gan.results import Count as AttemptCount
-from ex3cli.gan.tables import attempts_table, criteria_text, failures_table
+from ex3cli.gan.tables import attempts_table, criteria_text
 from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from ex3cli.gan.analysis.tables import correlation_table, training_names
 from ex3cli.gan.kinds import PRIMARY_KINDS
 from ex3cli.gan.results import CORRELATION_FILE
-from ex3cli.gan.tables import correlation_table, training_names
 from ex3cli.report.document import MissingResult, Part
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making

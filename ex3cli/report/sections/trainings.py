@@ -4,9 +4,10 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ex3cli.gan.analysis.tables import overview_table, training_names
 from ex3cli.gan.kinds import NAMES
 from ex3cli.gan.results import OVERVIEW_FILE, SCORES_FILE
-from ex3cli.gan.tables import overview_table, scores_table, training_names
+from ex3cli.gan.tables import scores_table
 from ex3cli.report.document import Figure, Making, MissingResult, Part, Table
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import making
