@@ -14,8 +14,9 @@ from ex3cli.datasets import registry
 from ex3cli.errors import UsageError
 from ex3cli.grading.checks import RunCheck
 from ex3cli.runs import files
+from ex3cli.runs.folders import REFERENCE
 from ex3cli.runs.manifest import Manifest
-from ex3cli.runs.run import REFERENCE, Run
+from ex3cli.runs.run import Run
 from ex3cli.training.attempts import CONVERGENCE_FILE, tally_by_category
 
 NUMBERED = re.compile(r"([0-9]{4,9})-.")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs.files import CHUNK, TEMPORARY
-from ex3cli.runs.run import CHECKPOINT_FOLDER, LOCK_NAME, REFERENCE, WRITER_NAME, Run
+from ex3cli.runs.folders import CHECKPOINT_FOLDER, REFERENCE
+from ex3cli.runs.lock import LOCK_NAME, WRITER_NAME
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 MOST_ENTRIES = 50_000  # files and folders; a year of runs has some thousands

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ex3cli.errors import ArtifactError
 from ex3cli.report.document import MissingResult
+from ex3cli.runs.folders import REFERENCE, reference_name
 from ex3cli.runs.jsonio import from_jsonable
-from ex3cli.runs.run import REFERENCE, Run, reference_name
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt, attempts_of, deduplicate
 

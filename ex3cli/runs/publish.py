@@ -10,9 +10,10 @@ from pathlib import Path
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs import formats
 from ex3cli.runs.files import cannot_write, sync_folder, write_together
+from ex3cli.runs.folders import REFERENCE, reference_name
 from ex3cli.runs.jsonio import digest
 from ex3cli.runs.manifest import FILE_NAME, SHIPPED_FROM, Manifest, without
-from ex3cli.runs.run import REFERENCE, Run, reference_name
+from ex3cli.runs.run import Run
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _RESERVED = {"comparison", "correlation", "eval", "figures", "history", "overview", "checkpoint"}

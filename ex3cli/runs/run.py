@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import platform
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from filelock import FileLock, Timeout
-
 from ex3cli.config import Config
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs import files, formats, jsonio
-from ex3cli.runs.files import TEMPORARY, cannot_write, take, write_atomically
+from ex3cli.runs.files import TEMPORARY, cannot_write, write_atomically
+from ex3cli.runs.folders import CHECKPOINT_FOLDER, REFERENCE, restore_hint
 from ex3cli.runs.jsonio import digest, jsonable, to_json
+from ex3cli.runs.lock import WriterLock
 from ex3cli.runs.manifest import FILE_NAME, Manifest, is_inside, now
 
 if TYPE_CHECKING:
@@ -29,15 +27,6 @@ Kind = TypeVar("Kind", bound=Config)
 
 NOT_SETTINGS = frozenset({"dataset", "seed", "distribution", "points"})
 """Entries of a manifest's configuration that the command adds to the fields of its `Config`."""
-LOCK_NAME = ".lock"
-WRITER_NAME = ".writer"  # describes the process that holds the lock
-CHECKPOINT_FOLDER = "checkpoint"
-REFERENCE = "reference"  # folder and name prefix of the bundled runs
-
-
-def reference_name(category: Sequence[str], name: str | None = None) -> str:
-    """The name of a category's bundled run, or of another bundled run in it."""
-    return "/".join([REFERENCE, *category, *([] if name is None else [name])])
 
 
 class Run:
@@ -55,8 +44,8 @@ class Run:
         self.written: dict[str, dict[str, Any]] = {}  # size and SHA-256 of each file that this training wrote
 
     @cached_property
-    def _lock(self) -> FileLock:
-        return FileLock(self.path / LOCK_NAME, timeout=0)
+    def _lock(self) -> WriterLock:
+        return WriterLock(self.path)
 
     @property
     def is_reference(self) -> bool:
@@ -73,28 +62,8 @@ class Run:
 
     def claim(self) -> Self:
         """Lock the folder against other writers; the lock ends with the process."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            take(self._lock)
-            writer = f"process {os.getpid()} on {platform.node()}, since {now()[:19]} UTC"
-            write_atomically(self.path / WRITER_NAME, writer.encode())  # never through a link or a pipe
-        except Timeout:
-            raise ArtifactError(
-                f"{self.path} is being written by another ex3{self._writer()}",
-                f"wait for it, or start a new run; if that process has ended, remove {self.path / LOCK_NAME}",
-            ) from None
-        except OSError as error:
-            self._lock.release()
-            raise cannot_write(Path(error.filename or self.path), error) from error
+        self._lock.take()
         return self
-
-    def _writer(self) -> str:
-        """The last process that locked the folder, in brackets, if known."""
-        try:
-            text = files.read(self.path / WRITER_NAME, 1_000).decode()
-        except (OSError, UnicodeDecodeError):
-            return ""
-        return f" ({text})" if text.isprintable() and text else ""
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -386,18 +355,6 @@ class Run:
             else f"repeat the run: {shlex.join(self.manifest.argv)}"
         )
         return ArtifactError(f"{path} {how}", f"restore it from a copy, or {again}")
-
-
-def restore_hint(shipped: Path) -> str:
-    """The remedy for a damaged bundled file."""
-    for folder in (shipped, *shipped.parents):
-        if (
-            folder.name == REFERENCE
-            and folder.parent.name == "artifacts"
-            and (folder.parents[1] / ".git").exists()
-        ):
-            return f"`git checkout artifacts/{REFERENCE}` in {folder.parents[1]}"
-    return "reinstall ex3"
 
 
 def _altered(path: Path, how: str) -> ArtifactError:

@@ -12,8 +12,9 @@ from filelock import FileLock
 from ex3cli.errors import ArtifactError
 from ex3cli.runs import files
 from ex3cli.runs.files import cannot_write, take, write_atomically
+from ex3cli.runs.folders import reference_name
 from ex3cli.runs.jsonio import from_jsonable, to_json
-from ex3cli.runs.run import Run, reference_name
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 FILE_NAME = "attempts.jsonl"

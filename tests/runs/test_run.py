@@ -19,8 +19,9 @@ from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs import files
 from ex3cli.runs.files import note_once
 from ex3cli.runs.jsonio import digest, to_json
+from ex3cli.runs.lock import WRITER_NAME
 from ex3cli.runs.manifest import Manifest
-from ex3cli.runs.run import WRITER_NAME, Run
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 mpl.use("agg")

@@ -108,7 +108,7 @@ def file_prefix(context: Context, kind: str, run: "Run") -> str:
 
     Images of different runs thus have different names. The bundled default run is called `reference`.
     """
-    from ex3cli.runs.run import REFERENCE, reference_name
+    from ex3cli.runs.folders import REFERENCE, reference_name
 
     if context.run is None:
         return kind
@@ -224,7 +224,7 @@ def _named(context: Context, names: Sequence[str]) -> "list[Run]":
 def _newest(context: Context, needed: str) -> "list[Run]":
     """The latest training of each preset and kind: the user's, otherwise the bundled one."""
     from ex3cli.gan.analysis.overview import latest_per_preset
-    from ex3cli.runs.run import reference_name
+    from ex3cli.runs.folders import reference_name
 
     found = [
         run

@@ -22,7 +22,8 @@ from ex3cli.cli.gan.sweep_channels import Channel, Reporter
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError
 from ex3cli.gan.sweep import Job
 from ex3cli.runs import files
-from ex3cli.runs.run import LOCK_NAME, Run
+from ex3cli.runs.lock import LOCK_NAME
+from ex3cli.runs.run import Run
 from ex3cli.training.interruption import signal_of
 
 SECONDS_BETWEEN_LOOKS = 0.5  # at a training that another ex3 makes

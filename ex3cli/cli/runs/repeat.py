@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ex3cli.cli.command import Context, call
 from ex3cli.errors import ArtifactError, MissingRunError, UsageError
+from ex3cli.runs.folders import REFERENCE
 from ex3cli.runs.manifest import without
-from ex3cli.runs.run import REFERENCE, Run
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 if TYPE_CHECKING:

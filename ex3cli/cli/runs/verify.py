@@ -38,8 +38,8 @@ def verify(
     from rich.table import Table
     from rich.text import Text
 
+    from ex3cli.runs.folders import restore_hint
     from ex3cli.runs.publish import unfinished
-    from ex3cli.runs.run import restore_hint
 
     check_folder(context)
     store = context.store
@@ -85,8 +85,7 @@ def verify(
 
 def _folders_of(context: Context, name: str) -> list[Path]:
     """The folder of the named run, or those of all runs in the named folder."""
-    from ex3cli.runs.folders import run_folders
-    from ex3cli.runs.run import REFERENCE
+    from ex3cli.runs.folders import REFERENCE, run_folders
 
     store = context.store
     try:
