@@ -15,7 +15,7 @@ from ex3cli.errors import UsageError
 from ex3cli.grading.checks import RunCheck
 from ex3cli.runs import files
 from ex3cli.runs.folders import REFERENCE
-from ex3cli.runs.manifest import Manifest
+from ex3cli.runs.manifest import Manifest, value_of
 from ex3cli.runs.run import Run
 from ex3cli.training.attempts import CONVERGENCE_FILE, tally_by_category
 
@@ -80,7 +80,7 @@ def check_manifest(check: RunCheck, sources: Sequence[Run]) -> None:
         words[: len(named)] == named,
         f"its command line is `{shlex.join(manifest.argv)[:80]}`, not ex3 {manifest.command}",
     )
-    seed = _seed(manifest.argv)
+    seed = value_of("--seed", manifest.argv)
     check.expect(
         seed is None or seed == str(manifest.seed),
         f"its command line has seed {seed}, its manifest {manifest.seed}",
@@ -105,16 +105,6 @@ def _check_sources(check: RunCheck, manifest: Manifest, sources: Sequence[Run]) 
     commands = {each.manifest.command for each in sources}
     for command in NEEDED.get(manifest.command, ()):
         check.expect(command in commands, f"it names no source by `ex3 {command}`, from which it is computed")
-
-
-def _seed(argv: Sequence[str]) -> str | None:
-    """The value of --seed in a command line."""
-    for place, word in enumerate(argv):
-        if word.startswith("--seed="):
-            return word.removeprefix("--seed=")
-        if word == "--seed" and place + 1 < len(argv):
-            return argv[place + 1]
-    return None
 
 
 def _check_times(check: RunCheck, manifest: Manifest, sources: Sequence[Run]) -> None:

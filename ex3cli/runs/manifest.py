@@ -26,9 +26,20 @@ PLACES = ("--artifacts", "--data", "--resume", "--output")
 
 def without(argv: Sequence[str], options: Sequence[str] = PLACES) -> list[str]:
     """A command line without the given options and their values."""
-    following = {place + 1 for place, word in enumerate(argv) if word in options}
-    kept = [word for place, word in enumerate(argv) if place not in following]
+    following = {index + 1 for index, word in enumerate(argv) if word in options}
+    kept = [word for index, word in enumerate(argv) if index not in following]
     return [word for word in kept if word.partition("=")[0] not in options]
+
+
+def value_of(option: str, argv: Sequence[str]) -> str | None:
+    """The last value of an option in a command line (`--option VALUE` or `--option=VALUE`)."""
+    found = None
+    for index, word in enumerate(argv):
+        if word == option and index + 1 < len(argv):
+            found = argv[index + 1]
+        elif word.startswith(f"{option}="):
+            found = word.removeprefix(f"{option}=")
+    return found
 
 
 @dataclass
