@@ -144,9 +144,9 @@ def report(
     _record(folder, {PAGE: text}, short=short, options=options)
     context.progress.advance()
     document |= compiled.document | {"page": page}
-    said = [f"Your edited source is kept as {kept}."] if kept else []
+    notes = [f"Your edited source is kept as {kept}."] if kept else []
     return Result(
-        document=document, show=[_table(made), *said], files=[page, *compiled.files], problem=problem
+        document=document, show=[_table(made), *notes], files=[page, *compiled.files], problem=problem
     )
 
 

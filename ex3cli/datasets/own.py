@@ -271,12 +271,14 @@ def _checked(
                 f"give at least {MIN_TRAINING_IMAGES} and 1",
             )
     sizes = np.bincount(train_labels, minlength=len(class_names))
-    told = [*notes]
+    all_notes = [*notes]
     if converted:
-        told.append("images are scaled to fit 28×28, proportions kept, on black, in grey")
+        all_notes.append("images are scaled to fit 28×28, proportions kept, on black, in grey")
     if sizes.max() > IMBALANCE * sizes.min():
         few, many = class_names[int(sizes.argmin())], class_names[int(sizes.argmax())]
-        told.append(
+        all_notes.append(
             f"classes differ in size: {few!r} has {sizes.min():,} training images, {many!r} {sizes.max():,}"
         )
-    return OwnData(class_names, train_images, train_labels, test_images, test_labels, digests, tuple(told))
+    return OwnData(
+        class_names, train_images, train_labels, test_images, test_labels, digests, tuple(all_notes)
+    )

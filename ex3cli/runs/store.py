@@ -205,7 +205,7 @@ class Store:
         known = {self._name(folder): folder for folder in self.folders()}
         mine = {full: folder for full, folder in known.items() if not full.startswith(f"{REFERENCE}/")}
         feature, here = (f"{'/'.join(words)}/" if words else "" for words in (category[:1], category))
-        for said, alike in (
+        for match, alike in (
             ("is the name", [full for full in mine if mine[full].name == name and full.startswith(feature)]),
             ("begins the names", [full for full in mine if category and full.startswith(here + name)]),
             (
@@ -217,7 +217,7 @@ class Store:
                 return self.open_folder(known[alike[0]])
             if alike:
                 raise ArtifactError(
-                    f"{name!r} {said} of {len(alike)} runs", f"name one of: {_some(name, alike)}"
+                    f"{name!r} {match} of {len(alike)} runs", f"name one of: {_some(name, alike)}"
                 )
         if not known:
             raise ArtifactError(

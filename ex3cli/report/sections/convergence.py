@@ -9,7 +9,7 @@ from ex3cli.gan.results import Count as AttemptCount
 from ex3cli.gan.tables import attempts_table, criteria_text
 from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.sections.gans import DATASET, TRAIN, kinds
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.report.words import listed
@@ -45,14 +45,14 @@ def counts(archive: ResultSource) -> tuple[list[Count], list[MissingResult]]:
             gaps.append(missing.gap)
             continue
         attempts, runs, shipped = archive.attempts(("gan", DATASET, kind), TRAIN)
-        told = (
+        bundled = (
             None
             if any(each.counts_toward_rate for each in attempts) and not shipped
             else _shipped(archive, kind)
         )
-        if told:  # the user's attempts do not count toward the rate
+        if bundled:  # the user's attempts do not count toward the rate
             mine = ([], []) if shipped else (attempts, runs)
-            attempts, runs, shipped = [*told[0], *mine[0]], [told[1], *mine[1]], True
+            attempts, runs, shipped = [*bundled[0], *mine[0]], [bundled[1], *mine[1]], True
         if attempts:
             found.append(Count(kind, tally(attempts), attempts, runs, shipped))
         elif kind in known:
@@ -64,9 +64,9 @@ def _shipped(archive: ResultSource, kind: str) -> "tuple[list[Attempt], Run] | N
     """The attempts of the bundled history, or else those of the bundled training, which has only its own."""
     history = archive.shipped(HISTORY, "gan history")
     rows = archive.json(history, HISTORY_FILE)["attempts"] if history else []
-    told = [attempt_from_row(row) for row in rows if row["kind"] == kind]
-    if history and told:
-        return told, history
+    attempts = [attempt_from_row(row) for row in rows if row["kind"] == kind]
+    if history and attempts:
+        return attempts, history
     run = archive.shipped(("gan", DATASET, kind), TRAIN)
     return (archive.attempts_in(run), run) if run else None
 
@@ -90,7 +90,7 @@ def answer(archive: ResultSource) -> str:
 def failures(archive: ResultSource) -> Part:
     """Failed attempts: counts, failure rates and criteria."""
     found, gaps = counts(archive)
-    makings = [making(run) for each in found for run in each.runs]
+    provenances = [provenance_of(run) for each in found for run in each.runs]
     tables: list[Table] = []
     figures = []
     words = []
@@ -112,7 +112,7 @@ def failures(archive: ResultSource) -> Part:
             words.append(criteria_text(archive.json(run, HISTORY_FILE)["bars"]))
         except MissingError as missing:
             gaps.append(missing.gap)
-    return Part("Failed convergences", words, tables, figures=figures, makings=makings, gaps=gaps)
+    return Part("Failed convergences", words, tables, figures=figures, provenances=provenances, gaps=gaps)
 
 
 def _history_of(archive: ResultSource, found: list[Count]) -> "Run":
@@ -124,13 +124,13 @@ def _history_of(archive: ResultSource, found: list[Count]) -> "Run":
     )
     counted = {each.kind: [_identity(attempt) for attempt in each.attempts] for each in found}
 
-    def tells(run: "Run") -> bool:
-        told: dict[str, list[Any]] = {}
+    def has_these(run: "Run") -> bool:
+        recorded: dict[str, list[Any]] = {}
         for row in archive.peek(run, HISTORY_FILE)["attempts"]:
-            told.setdefault(row["kind"], []).append(_identity(attempt_from_row(row)))
-        return told == counted
+            recorded.setdefault(row["kind"], []).append(_identity(attempt_from_row(row)))
+        return recorded == counted
 
-    return archive.newest(HISTORY, "gan history", gap, tells)
+    return archive.newest(HISTORY, "gan history", gap, has_these)
 
 
 def _rates(archive: ResultSource, run: "Run", found: list[Count]) -> Figure:

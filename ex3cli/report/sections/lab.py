@@ -7,7 +7,7 @@ import numpy as np
 
 from ex3cli.report.document import REFERRED, Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.source import ResultSource
 from ex3cli.report.words import option
 from ex3cli.tables import fixed, percent
@@ -167,7 +167,7 @@ def plane(archive: ResultSource) -> Part:
         )
     attempts, runs, _ = archive.attempts(run.manifest.category, TRAIN)
     counted = tally(attempts)
-    said = [
+    paragraphs = [
         f"The {_name(run)} ({config['loss']} loss, seed {run.manifest.seed}) was trained for "
         f"{summary['epochs']:,} epochs. Verdict and rule: {_why(run)}. {refer('lab')} shows the end, "
         f"{refer('lab-end')} its numbers.",
@@ -179,12 +179,12 @@ def plane(archive: ResultSource) -> Part:
         if by_name
         else []
     )
-    others = [making(each) for each in runs if each.name != run.name]
+    others = [provenance_of(each) for each in runs if each.name != run.name]
     return Part(
         "Training",
-        said,
+        paragraphs,
         [table, settings],
         figures,
         commands=replay,
-        makings=[making(run), *others],
+        provenances=[provenance_of(run), *others],
     )
