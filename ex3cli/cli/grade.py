@@ -144,13 +144,13 @@ def grade(
             except Exception as error:  # one hostile folder does not end the grading of a class
                 cause = one_line(f"it cannot be graded ({type(error).__name__}: {error})")
                 graded.append(FolderGrade(str(path), flags=[Flag("unread", "", cause)]))
-    by_name = {each.folder: each for each in graded}
-    runs = {each.folder: each.runs for each in graded}
+    by_name = {entry.folder: entry for entry in graded}
+    runs = {entry.folder: entry.runs for entry in graded}
     for name, run, kind, line in shared_runs(runs, _bundled(context)):
         by_name[name].flags.append(Flag(kind, run, line))
     if csv is not None:
         write_atomically(csv, csv_bytes(graded, asked))
-    flagged = [each.folder for each in graded if each.reasons]
+    flagged = [entry.folder for entry in graded if entry.reasons]
     problem = (
         ArtifactError(f"there are flags: {', '.join(flagged)}", "look at them above, and ask the student")
         if flagged
@@ -158,7 +158,7 @@ def grade(
     )
     one = len(graded) == 1
     shown: list[Any] = [question_table(graded[0]) if one else class_table(graded, asked)]
-    shown += [line for each in graded for line in flag_lines(each, one=one)]
+    shown += [line for entry in graded for line in flag_lines(entry, one=one)]
     document = {"ok": not flagged, "folders": [found.document() for found in graded]}
     return Result(document=document, show=shown, files=[csv] if csv is not None else [], problem=problem)
 
@@ -224,7 +224,7 @@ def _reproducer(context: Context, into: Path, longest: float) -> "Reproduce":
             context.note(f"repeating {run.name}")
             with deadline:
                 made = Repetition(run, checked_sources(context, run), into).make(context)
-            differing = [each.file for each in compare(run, made) if each.condition != "same"]
+            differing = [diff.file for diff in compare(run, made) if diff.condition != "same"]
             changed = differing_environment(run.manifest, made.manifest)
         except (InterruptedTrainingError, KeyboardInterrupt):
             if deadline.passed:

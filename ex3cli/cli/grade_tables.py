@@ -21,12 +21,12 @@ def question_table(found: "FolderGrade") -> "Table":
     from rich.text import Text
 
     table = Table("question", "there", "right", "reproduced", "runs", "why not", title=Text(found.folder))
-    for each in found.questions:
-        runs = f"{len(each.own)} own, {len(each.bundled)} bundled"
-        more = f" (and {len(each.why) - SHOWN} more)" if len(each.why) > SHOWN else ""
-        why = "; ".join(each.why[:SHOWN]) + more
-        cells = (each.title, each.there, each.right, each.reproduced, runs, why)
-        table.add_row(*(Text(cell, COLOURS.get(each.state, "")) for cell in cells))
+    for question in found.questions:
+        runs = f"{len(question.own)} own, {len(question.bundled)} bundled"
+        more = f" (and {len(question.why) - SHOWN} more)" if len(question.why) > SHOWN else ""
+        why = "; ".join(question.why[:SHOWN]) + more
+        cells = (question.title, question.there, question.right, question.reproduced, runs, why)
+        table.add_row(*(Text(cell, COLOURS.get(question.state, "")) for cell in cells))
     return table
 
 
@@ -37,25 +37,25 @@ def class_table(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> "Table
 
     table = Table("folder", *asked, "own runs", "flags", "seconds")
     for found in graded:
-        states = {each.id: each.state for each in found.questions}
+        states = {question.id: question.state for question in found.questions}
         cells = [states.get(name, "unread") for name in asked]
         numbers = (str(len(found.checks)), str(len(found.reasons)), f"{found.seconds:.0f}")
-        table.add_row(Text(found.folder), *(Text(each, COLOURS.get(each, "")) for each in cells), *numbers)
+        table.add_row(Text(found.folder), *(Text(cell, COLOURS.get(cell, "")) for cell in cells), *numbers)
     return table
 
 
 def flag_lines(found: "FolderGrade", *, one: bool) -> list[str]:
     """A line for each flag, and the recomputed results."""
     before = "" if one else f"{found.folder}: "
-    lines = [f"{before}flag: {each.kind}: {each}" for each in found.reasons]
-    lines += [f"{before}note: {each}" for each in found.flags if each.is_note]
-    anew = [f"{each.run.name}: {', '.join(each.recomputed)}" for each in found.checks if each.recomputed]
-    untested = [f"{each.run.name}: {'; '.join(each.untested)}" for each in found.checks if each.untested]
+    lines = [f"{before}flag: {reason.kind}: {reason}" for reason in found.reasons]
+    lines += [f"{before}note: {flag}" for flag in found.flags if flag.is_note]
+    anew = [f"{check.run.name}: {', '.join(check.recomputed)}" for check in found.checks if check.recomputed]
+    untested = [f"{check.run.name}: {'; '.join(check.untested)}" for check in found.checks if check.untested]
     if not one:
         lines += [f"{before}not tested: {line}" for line in found.untested]
     else:
         lines += [f"computed anew: {line}" for line in anew] + [f"not tested: {line}" for line in untested]
-        others = sum(not (each.recomputed or each.untested or each.wrong) for each in found.checks)
+        others = sum(not (check.recomputed or check.untested or check.wrong) for check in found.checks)
         lines.append(f"{others} runs: only the files were compared with the manifests")
         lines.append(f"{len(found.reasons)} flags, {len(found.checks)} runs, {found.seconds:.0f} seconds")
     return lines
@@ -65,8 +65,8 @@ def csv_bytes(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> bytes:
     """A row per folder: the state of each question, and the flags."""
     rows = []
     for found in graded:
-        states = {each.id: each.state for each in found.questions}
-        flags = " | ".join(f"{each.kind}: {each}" for each in found.flags)
+        states = {question.id: question.state for question in found.questions}
+        flags = " | ".join(f"{flag.kind}: {flag}" for flag in found.flags)
         numbers = (len(found.checks), len(found.reasons), f"{found.seconds:.1f}")
         texts = (_escaped_cell(flags), _escaped_cell(" | ".join(found.untested)))
         cells = (states.get(name, "unread") for name in asked)

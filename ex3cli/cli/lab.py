@@ -248,9 +248,13 @@ def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
     shown: list[Any] = [trained.verdict.why, table]
     if len(trained.attempts) > 1:
         attempts = Table("attempt", "seed", "verdict", "reason", "epoch")
-        for each in trained.attempts:
+        for attempt in trained.attempts:
             attempts.add_row(
-                str(each.attempt), str(each.seed), each.verdict, each.reason or "", f"{each.iteration:,}"
+                str(attempt.attempt),
+                str(attempt.seed),
+                attempt.verdict,
+                attempt.reason or "",
+                f"{attempt.iteration:,}",
             )
         shown.append(attempts)
     looking = summary["looking_seconds"]
@@ -269,7 +273,8 @@ def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
     if trained.verdict.converged:
         return None
     history = "; ".join(
-        f"attempt {each.attempt}: {each.reason} at epoch {each.iteration:,}" for each in trained.attempts
+        f"attempt {attempt.attempt}: {attempt.reason} at epoch {attempt.iteration:,}"
+        for attempt in trained.attempts
     )
     config, reason = trained.trainer.config, trained.verdict.reason
     if reason in (NON_FINITE, DIVERGENCE):

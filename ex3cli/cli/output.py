@@ -14,7 +14,7 @@ import typer
 
 from ex3cli.errors import Ex3Error
 from ex3cli.escaping import printable
-from ex3cli.runs.formats import place
+from ex3cli.runs.formats import path_on_disk
 from ex3cli.runs.jsonio import to_json
 from ex3cli.tables import Table
 from ex3cli.training.interruption import signal_of
@@ -102,7 +102,7 @@ def _show(answer: "Result") -> None:
         show(item)
     written = [*answer.files]
     if answer.run is not None:
-        written += [place(answer.run.path / relative) for relative in answer.run.manifest.files]
+        written += [path_on_disk(answer.run.path / relative) for relative in answer.run.manifest.files]
         written.append(answer.run.path / "run.json")
     for path in written:
         typer.echo(f"wrote {printable(str(path))}")

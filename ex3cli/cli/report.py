@@ -122,7 +122,8 @@ def report(
         "pdf": None,
         "source": None,
         "sections": [
-            {"id": each.id, "title": each.title, "complete": not each.gaps} for each in made.sections
+            {"id": section.id, "title": section.title, "complete": not section.gaps}
+            for section in made.sections
         ],
         "missing": [vars(gap) for gap in made.gaps if not gap.damaged],
         "damaged": [vars(gap) for gap in made.gaps if gap.damaged],

@@ -147,9 +147,9 @@ def describe_defects(name: str, conditions: Sequence[Condition], root: Path | No
     base = root or DEFAULT_ROOT
     folder = base / spec(name).folder
     wrong: dict[str, list[str]] = {}
-    for each in conditions:
-        if each.condition != "ok":
-            wrong.setdefault(each.condition, []).append(each.file)
+    for file in conditions:
+        if file.condition != "ok":
+            wrong.setdefault(file.condition, []).append(file.file)
     if not wrong:
         return ""
     if not base.is_dir():

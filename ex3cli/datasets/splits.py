@@ -34,7 +34,7 @@ def stratified_sample(
     allowed = np.arange(len(labels)) if candidates is None else np.unique(candidates)
     classes = np.unique(labels)  # of all labels, so that a class without candidates is an error
     members = [allowed[labels[allowed] == each] for each in classes]
-    check_total(total, len(classes), min(len(each) for each in members))
+    check_total(total, len(classes), min(len(member) for member in members))
     per_class = total // len(classes)
     drawn = [
         numpy_generator(seed, "draw", draw, "class", int(each)).permutation(group)[:per_class]

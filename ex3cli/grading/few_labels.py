@@ -99,7 +99,7 @@ def _tried(run: Run, archive: Archive) -> int:
         and each.manifest.category == run.manifest.category
         and set(each.manifest.sources.values()) == set(run.manifest.sources.values())
     ]
-    return len({(each.get("svm_c"), each.get("svm_gamma")) for each in alike})
+    return len({(config.get("svm_c"), config.get("svm_gamma")) for config in alike})
 
 
 def _check_estimators(check: RunCheck, found: list[SizeResult], *, rounded: bool) -> None:
@@ -126,7 +126,7 @@ def _check_estimators(check: RunCheck, found: list[SizeResult], *, rounded: bool
 def _unpacked(data: bytes) -> int:
     """Uncompressed size of a zip file according to its directory; decompression stops at this size."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return sum(each.file_size for each in archive.infolist())
+        return sum(member.file_size for member in archive.infolist())
 
 
 def _alike(name: str, data: bytes, own: bytes) -> bool:
@@ -141,7 +141,7 @@ def _alike(name: str, data: bytes, own: bytes) -> bool:
 def check_comparison(check: RunCheck, archive: Archive) -> None:
     """Check a `vae compare`: the scores of each training with stored features, and all means."""
     document, config = check.load(compare.FILE), check.run.settings(EvaluationConfig)
-    trainings = {each.manifest.digest: each for each in archive.sources(check.run)}
+    trainings = {source.manifest.digest: source for source in archive.sources(check.run)}
     inductive = EvaluationConfig.from_dict({**config.to_dict(), "transductive": False})
     why = why_not_recomputed(inductive, own=not config.features)
     older = not set(check.run.manifest.sources.values()) <= trainings.keys()
@@ -153,23 +153,25 @@ def check_comparison(check: RunCheck, archive: Archive) -> None:
             why_spread = why_not_recomputed(config, own=not config.features)
             check.untested.append(f"{name}: {why_spread or 'label spreading, which was not asked for'}")
             complete = False
-        trained = [trainings.get(each["digest"]) for each in entry["runs"]]
+        trained = [trainings.get(run["digest"]) for run in entry["runs"]]
         check.expect(
             older or (trained and None not in trained), f"{name} is of a training that is not a source of it"
         )
-        here = [each for each in trained if each is not None and not each.is_reference]
+        here = [training for training in trained if training is not None and not training.is_reference]
         if why or not here or len(here) < len(trained):
             check.untested.append(f"{name}: {why or 'its features are not here in full'}")
             complete = False
             continue
-        scores = [recomputed_scores(archive, each, inductive, check.run.manifest.seed) for each in here]
+        scores = [
+            recomputed_scores(archive, training, inductive, check.run.manifest.seed) for training in here
+        ]
         for row, result in zip(entry["results"], scores[0], strict=True):
             compare_row(check, row, result)
         fits_in_all += sum(len(result.accuracies) for results in scores for result in results)
         means = np.mean([[each.accuracy_mean for each in results] for results in scores], axis=0)
         check.compare(
             f"{name}: mean over trainings",
-            [each["accuracy_mean"] for each in entry["seeds"]],
+            [seed["accuracy_mean"] for seed in entry["seeds"]],
             means,
             within=MEAN_TOLERANCE,
         )

@@ -85,7 +85,7 @@ def grade(
         found.flags += [Flag("unread", "", line) for line in left]
         _grade_snapshot(found, root, data, questions, results, progress, reproduce)
     found.flags = [
-        Flag(each.kind, each.where, one_line(each.what, root)) for each in dict.fromkeys(found.flags)
+        Flag(flag.kind, flag.where, one_line(flag.what, root)) for flag in dict.fromkeys(found.flags)
     ]
     found.seconds = time.monotonic() - began
     return found
@@ -227,7 +227,7 @@ def _question(
         if check.run.manifest.command in CHECKS and check.run.manifest.state == "finished"
     ]
     recomputed = bool(checkable) and all(check.key_recomputed for check in checkable)
-    same = {each.same for each in repeated}
+    same = {reproduction.same for reproduction in repeated}
     return QuestionGrade(
         section.id,
         section.title,

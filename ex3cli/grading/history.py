@@ -92,7 +92,7 @@ def check_manifest(check: RunCheck, sources: Sequence[Run]) -> None:
 
 def _check_sources(check: RunCheck, manifest: Manifest, sources: Sequence[Run]) -> None:
     """Check that the source runs are here, and that none is left out which the command needs."""
-    here = {each.manifest.digest for each in sources}
+    here = {source.manifest.digest for source in sources}
     absent = [name for name, digest in manifest.sources.items() if digest not in here]
     for name in absent:
         if name.startswith(f"{REFERENCE}/") and manifest.versions.get("ex3") != ex3cli.__version__:
@@ -102,13 +102,13 @@ def _check_sources(check: RunCheck, manifest: Manifest, sources: Sequence[Run]) 
             check.wrong.append(f"it was computed from {name}, which is not here, or not as it was")
     if absent:
         return
-    commands = {each.manifest.command for each in sources}
+    commands = {source.manifest.command for source in sources}
     for command in NEEDED.get(manifest.command, ()):
         check.expect(command in commands, f"it names no source by `ex3 {command}`, from which it is computed")
 
 
 def _check_times(check: RunCheck, manifest: Manifest, sources: Sequence[Run]) -> None:
-    began, ended = (_moment(each) for each in (manifest.started, manifest.ended))
+    began, ended = (_moment(time) for time in (manifest.started, manifest.ended))
     if began is None or (manifest.state == "finished" and ended is None):
         check.wrong.append(f"its times are {manifest.started} and {manifest.ended}")
         return

@@ -86,12 +86,12 @@ class FolderGrade:
     @property
     def runs(self) -> list[Run]:
         """The student's runs."""
-        return [each.run for each in self.checks]
+        return [check.run for check in self.checks]
 
     @property
     def reasons(self) -> list[Flag]:
         """The flags that are a reason to ask the student."""
-        return [each for each in self.flags if not each.is_note]
+        return [flag for flag in self.flags if not flag.is_note]
 
     @property
     def untested(self) -> list[str]:

@@ -135,6 +135,6 @@ def compare_row(
     )
     penalties, gammas = zip(*result.fits, strict=True)
     gamma_within = ROUNDED_GAMMA_TOLERANCE if rounded else GAMMA_TOLERANCE
-    check.compare(f"{what}: C of draw", [each["penalty"] for each in row["fits"]], penalties)
-    used = [each["kernel_gamma"] for each in row["fits"]]
+    check.compare(f"{what}: C of draw", [fit["penalty"] for fit in row["fits"]], penalties)
+    used = [fit["kernel_gamma"] for fit in row["fits"]]
     check.compare(f"{what}: gamma of draw", used, gammas, within=gamma_within * max(gammas))

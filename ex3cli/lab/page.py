@@ -77,7 +77,7 @@ def render_live(settings: LabConfig, seed: int, canvas: Mapping[str, Any] | None
         title="ex3 lab draw",
         fields=fields,
         seed=seed,
-        presets=[(each.name, each.summary) for each in PRESETS.values()],
+        presets=[(preset.name, preset.summary) for preset in PRESETS.values()],
         data=Markup(data),  # noqa: S704
         nonce=nonce,
         scripts=_scripts("drawing.js", "live.js"),
@@ -95,13 +95,13 @@ def encode_state(header: Mapping[str, Any], view: View, new: Sequence[Snapshot])
     """
     reach, heat = to_heat(view.heat[None])
     columns = {
-        "epoch": [each.epoch for each in new],
-        "modes": [each.measurement.modes for each in new],
-        "discriminator_loss": [to_number(each.discriminator_loss) for each in new],
-        "generator_loss": [to_number(each.generator_loss) for each in new],
-        "kl": [to_number(each.measurement.kl.value) for each in new],
-        "js": [to_number(each.measurement.js.value) for each in new],
-        "w": [to_number(each.measurement.w) for each in new],
+        "epoch": [snapshot.epoch for snapshot in new],
+        "modes": [snapshot.measurement.modes for snapshot in new],
+        "discriminator_loss": [to_number(snapshot.discriminator_loss) for snapshot in new],
+        "generator_loss": [to_number(snapshot.generator_loss) for snapshot in new],
+        "kl": [to_number(snapshot.measurement.kl.value) for snapshot in new],
+        "js": [to_number(snapshot.measurement.js.value) for snapshot in new],
+        "w": [to_number(snapshot.measurement.w) for snapshot in new],
     }
     whole = {
         **header,

@@ -49,7 +49,7 @@ def provenance_of(run: "Run") -> Provenance:
         ),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("commit", commit),
-        ("settings", ", ".join(_setting(manifest.command, *each) for each in manifest.config.items())),
+        ("settings", ", ".join(_setting(manifest.command, *setting) for setting in manifest.config.items())),
     ]
     lines += [("data, SHA-256", f"{name}: {digest}") for name, digest in manifest.data.items()]
     lines += [("made from", f"{name}: {digest}") for name, digest in manifest.sources.items()]

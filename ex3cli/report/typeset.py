@@ -163,7 +163,7 @@ def _table(table: Table) -> str:
     align = ["right" if is_right else "left" for is_right in table.right_aligned]
     columns = zip(*table.rows, strict=True) if table.rows else [()] * table.width
     widths = ["1fr" if max(map(len, column), default=0) > LONG_CELL else "auto" for column in columns]
-    head = ", ".join(f"[*{escape(each)}*]" if each else "[]" for each in table.headings)
+    head = ", ".join(f"[*{escape(heading)}*]" if heading else "[]" for heading in table.headings)
     rows = [f"  {', '.join(f'[{escape(cell)}]' for cell in row)}," for row in table.rows]
     lines = [
         f"#numbers([{escape(table.caption)}.],",

@@ -187,7 +187,7 @@ def to_mlflow(contents: Contents, folder: Path) -> list[Path]:
     identity = made.info.run_id
     settings = [Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in contents.settings.items()]
     client.log_batch(identity, params=settings)
-    metrics = [Metric(each.name, each.value, began, each.step) for each in contents.scalars]
+    metrics = [Metric(scalar.name, scalar.value, began, scalar.step) for scalar in contents.scalars]
     for start in range(0, len(metrics), LARGEST_BATCH):
         client.log_batch(identity, metrics=metrics[start : start + LARGEST_BATCH])
     for image in contents.images:

@@ -72,8 +72,10 @@ def _lost_its_manifest(folder: Path, *, whole: bool = False) -> bool:
     """
     if not (whole or CLAIMED.match(folder.name)):
         return False
-    visible = [each for each in listed(folder) if not each.name.startswith(".")]
-    return any(each.name.endswith(KINDS) or each.name in ("figures", CHECKPOINT_FOLDER) for each in visible)
+    visible = [entry for entry in listed(folder) if not entry.name.startswith(".")]
+    return any(
+        entry.name.endswith(KINDS) or entry.name in ("figures", CHECKPOINT_FOLDER) for entry in visible
+    )
 
 
 def listed(folder: Path) -> list[os.DirEntry[str]]:
@@ -125,12 +127,12 @@ def run_folders(root: Path, skip: Path | None = None, *, whole: bool = False) ->
         except (OSError, ArtifactError):  # it may be a run, or hold some
             found.append(folder)
             return
-        has_manifest = any(each.name == FILE_NAME for each in below)
+        has_manifest = any(entry.name == FILE_NAME for entry in below)
         if has_manifest or (folder != root and not inside and _lost_its_manifest(folder, whole=whole)):
             found.append(folder)
-        for each in below:
-            if is_folder(each):
-                visit(folder / each.name, inside=inside or has_manifest)
+        for entry in below:
+            if is_folder(entry):
+                visit(folder / entry.name, inside=inside or has_manifest)
 
     visit(root, inside=False)
     return sorted(found)

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, get_args
 from ex3cli.errors import ArtifactError
 from ex3cli.runs import files
 from ex3cli.runs.files import write_atomically
-from ex3cli.runs.jsonio import digest, spell, to_json
+from ex3cli.runs.jsonio import canonical_json, digest, to_json
 
 FILE_NAME = "run.json"
 SCHEMA = 2
@@ -140,9 +140,9 @@ class Manifest:
             if type(content["schema"]) is int and content["schema"] != SCHEMA:
                 raise _of_other_schema(path, content)
             # compare bytes, because a changed blank must not pass either
-            intact = (spell(content) + "\n").encode() == stored
+            intact = (canonical_json(content) + "\n").encode() == stored
             recorded = content.pop("digest")
-            intact &= digest(spell(content, indent=None).encode()) == recorded
+            intact &= digest(canonical_json(content, indent=None).encode()) == recorded
             manifest = cls(**content)
             if content.keys() != vars(manifest).keys() or not manifest._is_well_formed():
                 raise TypeError

@@ -251,7 +251,9 @@ class Run:
         except OSError as error:
             raise self._damaged(path, f"cannot be read ({error.strerror})") from error
         except formats.OtherContentError:
-            raise self._damaged(formats.place(path), "does not match the SHA-256 in its manifest") from None
+            raise self._damaged(
+                formats.path_on_disk(path), "does not match the SHA-256 in its manifest"
+            ) from None
 
     def read_json(self, relative: str) -> Any:
         """A verified JSON file."""
@@ -313,7 +315,7 @@ class Run:
         conditions = {}
         for relative, recorded in self.manifest.files.items():
             path = self._inside(relative)
-            stored = formats.place(path).relative_to(self.path).as_posix()
+            stored = formats.path_on_disk(path).relative_to(self.path).as_posix()
             try:
                 formats.check(path, recorded)
                 conditions[stored] = "ok"

@@ -103,7 +103,7 @@ class AttemptLog:
 
 def parse(data: bytes, path: Path) -> list[Attempt]:
     """The attempts in the bytes of an `attempts.jsonl`; errors name `path`."""
-    known = {each.name for each in fields(Attempt)}
+    known = {column.name for column in fields(Attempt)}
     entries: list[Attempt] = []
     try:
         for line in data.decode().splitlines():
@@ -122,7 +122,7 @@ def parse(data: bytes, path: Path) -> list[Attempt]:
 
 def attempt_from_row(row: Mapping[str, Any]) -> Attempt:
     """The attempt in a row with further fields, such as a row of a history."""
-    return Attempt(**{each.name: row[each.name] for each in fields(Attempt)})
+    return Attempt(**{column.name: row[column.name] for column in fields(Attempt)})
 
 
 def attempts_of(run: Run) -> list[Attempt]:
@@ -169,15 +169,15 @@ def deduplicate(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt
 def tally(attempts: Iterable[Attempt]) -> Tally:
     """Count attempts, given in their order."""
     every = list(attempts)
-    counted = [each for each in every if not each.shortened]
-    verdicts = [each.verdict for each in counted if each.counts_toward_rate]
+    counted = [attempt for attempt in every if not attempt.shortened]
+    verdicts = [attempt.verdict for attempt in counted if attempt.counts_toward_rate]
     first = verdicts.index("converged") if "converged" in verdicts else None
-    reasons = Counter(each.reason or "unnamed" for each in counted if each.verdict == "failed")
+    reasons = Counter(attempt.reason or "unnamed" for attempt in counted if attempt.verdict == "failed")
     return Tally(
         failed_before_first_success=first,
         failed=verdicts.count("failed"),
         converged=verdicts.count("converged"),
-        unjudged=sum(each.verdict == "unjudged" for each in counted),
+        unjudged=sum(attempt.verdict == "unjudged" for attempt in counted),
         shortened=len(every) - len(counted),
         reasons=dict(sorted(reasons.items())),
     )

@@ -13,7 +13,7 @@ from ex3cli.report.document import Part, Table
 from ex3cli.report.sections.few_label_runs import SIZES
 from ex3cli.report.sections.few_labels import RECIPES, TABLE_1
 from ex3cli.report.source import ResultSource
-from ex3cli.runs.publish import ship
+from ex3cli.runs.publish import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt
@@ -118,7 +118,7 @@ def test_the_posterior_mean_alone_stands_before_it_with_hog(
 
     bundled = evaluation(0.25)
     folder = store.reference / "vae" / "fashion-mnist"
-    ship(bundled, folder, {"table.json": bundled.read_bytes("table.json")}, "mean")
+    bundle(bundled, folder, {"table.json": bundled.read_bytes("table.json")}, "mean")
     shutil.rmtree(bundled.path)
     names = [name for name, _ in names_and_errors()]
     mean = "convolutional VAE: posterior mean alone"
@@ -157,7 +157,7 @@ def test_a_bundled_record_needs_no_bundled_training(
     )
     assert RECIPES["relu"] not in [row[1] for row in table(read(store), "few-labels", "Test error").rows]
     folder = store.reference / "vae" / "fashion-mnist"
-    ship(record, folder, {"table.json": record.read_bytes("table.json")}, "relu")
+    bundle(record, folder, {"table.json": record.read_bytes("table.json")}, "relu")
     shutil.rmtree(record.path)
     found = table(read(store), "few-labels", "Test error").rows
     assert [row[1] for row in found][:3] == [RECIPES["paper"], RECIPES["relu"], RECIPES["edges"]]
@@ -278,7 +278,7 @@ def test_a_shipped_history_knows_more_attempts_than_the_shipped_training(
     )
     before = table(read(store), "gans", "Failed convergences").rows
     contents = {name: history.read_bytes(name) for name in history.manifest.files}
-    ship(history, store.reference / "gan/fashion-mnist/history", contents)
+    bundle(history, store.reference / "gan/fashion-mnist/history", contents)
     after = table(read(store), "gans", "Failed convergences").rows
     assert after[0] == before[0]  # it tells of no dcgan
     assert after[1][1:] == [
@@ -370,7 +370,7 @@ def test_a_comparison_with_real_images_goes_before_a_newer_one_without(
     part = section(read(store), "gans")[1]
     assert (part.provenances[0].run, list(part.gaps)) == (whole.name, [])
     contents = {name: whole.read_bytes(name) for name in whole.manifest.files}
-    ship(whole, store.reference / "gan/fashion-mnist/comparison", contents)
+    bundle(whole, store.reference / "gan/fashion-mnist/comparison", contents)
     shutil.rmtree(whole.path)
     part = section(read(store), "gans")[1]  # the shipped one has real images, the user's newer one has not
     assert (part.provenances[0].run, list(part.gaps)) == ("reference/gan/fashion-mnist/comparison", [])

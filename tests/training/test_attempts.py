@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from ex3cli.errors import ArtifactError
-from ex3cli.runs.publish import ship
+from ex3cli.runs.publish import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import (
@@ -190,7 +190,7 @@ def test_bundled_attempts_are_counted_apart_and_a_history_goes_before_its_traini
     def bundled(run: Run) -> None:
         run.finish({}, converged=True)
         contents = {name: run.read_bytes(name) for name in run.manifest.files}
-        ship(run, store.reference.joinpath(*run.manifest.category), contents)
+        bundle(run, store.reference.joinpath(*run.manifest.category), contents)
         shutil.rmtree(run.path)
 
     for kind in ("dcgan", "wgan"):

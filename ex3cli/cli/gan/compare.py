@@ -180,7 +180,7 @@ def real_panel(context: Context, labels: Sequence[int], count: int) -> Panel:
     except Ex3Error as error:
         return Panel("real", problem=error)
     chosen = np.concatenate([real.choose(label, count, context.seed) for label in labels])
-    positions = tuple(int(each) for each in real.positions[chosen])
+    positions = tuple(int(position) for position in real.positions[chosen])
     return Panel("real", None, real.images[chosen], positions, real.digests, is_stock=real.is_stock)
 
 

@@ -137,7 +137,7 @@ def merge_errors(damaged: Sequence[ArtifactError]) -> ArtifactError | None:
     """One error with the causes of all damaged runs."""
     if len(damaged) < 2:
         return damaged[0] if damaged else None
-    return ArtifactError("; ".join(each.cause for each in damaged), "see `ex3 runs verify`")
+    return ArtifactError("; ".join(error.cause for error in damaged), "see `ex3 runs verify`")
 
 
 def default_trainings(context: Context) -> "tuple[list[Run], dict[str, ArtifactError]]":
@@ -189,7 +189,7 @@ def chosen(
     for word in presets or ():
         if word not in GANConfig.presets:
             raise UsageError(f"--preset {word!r} is unknown", did_you_mean(word, GANConfig.presets))
-    found = [each for each in found if not presets or each.manifest.config["preset"] in presets]
+    found = [run for run in found if not presets or run.manifest.config["preset"] in presets]
     if not found:
         raise _nothing(context, presets)
     return found

@@ -134,7 +134,7 @@ class _RunTable:
         else:
             table = Table(names, "command, state, started, summary", title="Runs")
             for name, *others in self.rows:
-                table.add_row(name, Text(", ").join(each for each in others if each))
+                table.add_row(name, Text(", ").join(other for other in others if other))
         yield table
 
 

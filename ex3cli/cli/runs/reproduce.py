@@ -14,7 +14,7 @@ from ex3cli.cli.command import Context, command
 from ex3cli.cli.options import folder
 from ex3cli.cli.output import Result
 from ex3cli.cli.runs.repeat import Repetition, checked_sources, home_of
-from ex3cli.cli.runs.ship import SHIPPED_BY
+from ex3cli.cli.runs.ship import BUNDLED_BY
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
 from ex3cli.runs.environment import differing_environment
 from ex3cli.runs.manifest import without
@@ -179,7 +179,7 @@ def _row(context: Context, original: "Run", into: Path, *, takes_finished: bool,
     line = shlex.join(without(original.manifest.argv))
     context.note(f"{line} (originally {duration(original.manifest.seconds)})")
     made = Repetition(original, found, into, takes_finished).make(context)
-    differing = sorted((each for each in compare(original, made) if each.condition != "same"), key=_weight)
+    differing = sorted((diff for diff in compare(original, made) if diff.condition != "same"), key=_weight)
     return _Row(
         original.name,
         str(made.path) if kept else made.name,
@@ -237,7 +237,7 @@ def compare(original: "Run", repeated: "Run") -> "list[FileDiff]":
 
     old = {name: original.read_bytes(name) for name in original.manifest.files}
     if original.is_reference:
-        new = import_module(SHIPPED_BY[original.manifest.command]).shipped_files(repeated)
+        new = import_module(BUNDLED_BY[original.manifest.command]).bundled_files(repeated)
     else:
         new = {name: repeated.read_bytes(name) for name in repeated.manifest.files}
     return compare_files(old, new)

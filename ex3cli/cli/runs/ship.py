@@ -12,7 +12,7 @@ from ex3cli.errors import UsageError
 
 app = typer.Typer()
 
-SHIPPED_BY = {
+BUNDLED_BY = {
     "classifier train": "ex3cli.classifier.publish",
     "vae train": "ex3cli.vae.publish",
     "vae eval": "ex3cli.vae.publish",
@@ -23,7 +23,7 @@ SHIPPED_BY = {
     "gan history": "ex3cli.gan.io",
     "gan overview": "ex3cli.gan.io",
 }
-"""For each command whose runs can be bundled, the module with its `shipped_files(run)`."""
+"""For each command whose runs can be bundled, the module with its `bundled_files(run)`."""
 
 
 @command(
@@ -58,19 +58,19 @@ def ship(
     ] = False,
 ) -> Result:
     """For maintainers: bundle a finished run with ex3, rounded and reduced to the files needed offline."""
-    from ex3cli.runs.publish import ship as write_shipped
+    from ex3cli.runs.publish import bundle
 
     store = context.store
     opened = store.open(run)
-    if opened.manifest.command not in SHIPPED_BY:
+    if opened.manifest.command not in BUNDLED_BY:
         raise UsageError(
             f"runs of `ex3 {opened.manifest.command}` cannot be bundled",
-            f"bundle a run of: {', '.join(SHIPPED_BY)}",
+            f"bundle a run of: {', '.join(BUNDLED_BY)}",
         )
-    module = import_module(SHIPPED_BY[opened.manifest.command])
+    module = import_module(BUNDLED_BY[opened.manifest.command])
     if record and (name is None or not hasattr(module, "recorded_files")):
         raise UsageError("--record requires a GAN training that is not the default run", "add --as NAME")
-    contents = module.recorded_files(opened) if record else module.shipped_files(opened)
-    shipped = write_shipped(opened, store.reference.joinpath(*opened.manifest.category), contents, name)
+    contents = module.recorded_files(opened) if record else module.bundled_files(opened)
+    shipped = bundle(opened, store.reference.joinpath(*opened.manifest.category), contents, name)
     document = {"run": shipped.name, "files": shipped.manifest.files}
     return Result(document=document, show=[f"{opened.name} is now {shipped.name}"], run=shipped)

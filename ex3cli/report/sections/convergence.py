@@ -47,7 +47,7 @@ def counts(archive: ResultSource) -> tuple[list[Count], list[MissingResult]]:
         attempts, runs, shipped = archive.attempts(("gan", DATASET, kind), TRAIN)
         bundled = (
             None
-            if any(each.counts_toward_rate for each in attempts) and not shipped
+            if any(attempt.counts_toward_rate for attempt in attempts) and not shipped
             else _shipped(archive, kind)
         )
         if bundled:  # the user's attempts do not count toward the rate
@@ -74,9 +74,9 @@ def _shipped(archive: ResultSource, kind: str) -> "tuple[list[Attempt], Run] | N
 def answer(archive: ResultSource) -> str:
     """The number of failed attempts before the first converged one, and a sentence on the losses."""
     failed = [
-        f"{each.tally.failed_before_first_success} of {NAMES[each.kind]}"
-        for each in counts(archive)[0]
-        if each.kind in PRIMARY_KINDS and each.tally.failed_before_first_success is not None
+        f"{count.tally.failed_before_first_success} of {NAMES[count.kind]}"
+        for count in counts(archive)[0]
+        if count.kind in PRIMARY_KINDS and count.tally.failed_before_first_success is not None
     ]
     return (
         f"Attempts that failed before the first that converged: {listed(failed)}. The losses are "
@@ -90,14 +90,14 @@ def answer(archive: ResultSource) -> str:
 def failures(archive: ResultSource) -> Part:
     """Failed attempts: counts, failure rates and criteria."""
     found, gaps = counts(archive)
-    provenances = [provenance_of(run) for each in found for run in each.runs]
+    provenances = [provenance_of(run) for count in found for run in count.runs]
     tables: list[Table] = []
     figures = []
     words = []
     if found:
-        failed = {each.kind: AttemptCount(each.tally, each.shipped).document() for each in found}
-        attempts = [attempt for each in found for attempt in each.attempts]
-        kinds_of_attempts = [NAMES[each.kind] for each in found for _ in each.attempts]
+        failed = {count.kind: AttemptCount(count.tally, count.shipped).document() for count in found}
+        attempts = [attempt for count in found for attempt in count.attempts]
+        kinds_of_attempts = [NAMES[count.kind] for count in found for _ in count.attempts]
         every = attempts_table(attempts, kinds_of_attempts)
         tables = [replace(failures_table(failed), label="failures"), replace(every, folded=True)]
         words.append(
@@ -122,7 +122,7 @@ def _history_of(archive: ResultSource, found: list[Count]) -> "Run":
         "it has not been drawn here of these attempts",
         archive.command("ex3", "gan", "history"),
     )
-    counted = {each.kind: [_identity(attempt) for attempt in each.attempts] for each in found}
+    counted = {count.kind: [_identity(attempt) for attempt in count.attempts] for count in found}
 
     def has_these(run: "Run") -> bool:
         recorded: dict[str, list[Any]] = {}
@@ -136,8 +136,8 @@ def _history_of(archive: ResultSource, found: list[Count]) -> "Run":
 def _rates(archive: ResultSource, run: "Run", found: list[Count]) -> Figure:
     """The failure rates as `ex3 gan history` drew them."""
     rates = [
-        f"{NAMES[each.kind]} {each.tally.failed} of {each.tally.failed + each.tally.converged}"
-        for each in found
+        f"{NAMES[count.kind]} {count.tally.failed} of {count.tally.failed + count.tally.converged}"
+        for count in found
     ]
     return figure(
         archive,

@@ -86,7 +86,7 @@ def penalty(archive: ResultSource) -> Part:
     )
     try:
         _, document = lines(archive)
-        rows = [_reading(each) for each in document["results"] if "critic" in each["w"]["estimates"]]
+        rows = [_reading(result) for result in document["results"] if "critic" in result["w"]["estimates"]]
         if not rows:
             raise MissingError(gap)
     except MissingError as missing:
@@ -196,7 +196,7 @@ def likelihood(archive: ResultSource) -> Part:
     for name, baseline in document["baselines"].items():
         rows.append([BASELINES.get(name, name), "no model", "–", *_ends(baseline)])
     first, last = recipes[0][1]["results"][0], recipes[0][1]["results"][-1]
-    sizes = [f"{each['labels']:,} labels, %" for each in (first, last)]
+    sizes = [f"{result['labels']:,} labels, %" for result in (first, last)]
     headings = ["features", "likelihood", "active dimensions", *sizes]
     text = (
         "The choice of likelihood determines how many latent dimensions repay their KL cost: with "

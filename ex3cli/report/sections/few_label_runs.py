@@ -91,7 +91,8 @@ def evaluations(archive: ResultSource, dataset: str) -> "list[FewLabelEvaluation
         if not run.manifest.is_complete or not set(SIZES) <= set(config["labels"]):
             continue
         trained = next(
-            (each for each in archive.of(("vae", dataset), TRAIN) if derived_from(run, each)), None
+            (training for training in archive.of(("vae", dataset), TRAIN) if derived_from(run, training)),
+            None,
         )
         if trained is not None or run.is_reference:
             evaluation = FewLabelEvaluation(dataset, run, trained or run, archive.peek(run, "table.json"))

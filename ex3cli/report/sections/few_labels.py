@@ -105,8 +105,8 @@ def results(archive: ResultSource) -> Part:
         except MissingError as missing:
             gaps.append(missing.gap)
         found_rows, others = _rows(archive, dataset, document, found)
-        rows += [(_title(dataset), *each) for each in found_rows]
-        provenances += [provenance_of(run) for each in others for run in (each.run, each.trained)]
+        rows += [(_title(dataset), *row) for row in found_rows]
+        provenances += [provenance_of(run) for other in others for run in (other.run, other.trained)]
     if not rows:
         return Part("", gaps=gaps)
     tables = [_errors(rows), _accuracies(rows)]
@@ -192,14 +192,18 @@ def _rows(
         rows[_name(preset)] = _by_size(entry["results"])
         if "transductive" in entry:
             rows[_name(preset, spread=True)] = _by_size(entry["transductive"])
-    others = [each for each in evaluations(archive, dataset) if found is None or each.run != found.run]
-    for each in [*others, *([found] if found else [])]:
-        features = each.document["features"] if each.run.manifest.config["features"] else ""
-        name = _name(each.preset, features, spread=bool(each.document.get("transductive")))
-        row = {name: _by_size(each.rows)}
-        before = features == MEAN and not each.document.get("transductive")  # fewer features come first
-        group = named.get(each.preset, {})
-        named[each.preset] = row | group if before else group | row
+    others = [
+        evaluation
+        for evaluation in evaluations(archive, dataset)
+        if found is None or evaluation.run != found.run
+    ]
+    for evaluation in [*others, *([found] if found else [])]:
+        features = evaluation.document["features"] if evaluation.run.manifest.config["features"] else ""
+        name = _name(evaluation.preset, features, spread=bool(evaluation.document.get("transductive")))
+        row = {name: _by_size(evaluation.rows)}
+        before = features == MEAN and not evaluation.document.get("transductive")  # fewer features come first
+        group = named.get(evaluation.preset, {})
+        named[evaluation.preset] = row | group if before else group | row
     baselines = document["baselines"]
     rows = {name: row for each in named.values() for name, row in each.items()}
     rows |= {label: _by_size(baselines[name]) for name, label in BASELINES.items() if name in baselines}

@@ -80,7 +80,7 @@ def quality(archive: ResultSource) -> Part:
     found, gaps = all_scores(archive)
     tables: list[Table] = []
     if found:
-        documents = [each.document for each in found]
+        documents = [scores.document for scores in found]
         classes = replace(classes_table(documents), folded=True)
         tables = [replace(scores_table(documents), label="scores"), classes]
     paragraphs = [
@@ -88,7 +88,7 @@ def quality(archive: ResultSource) -> Part:
         "share of images that a classifier assigns to the requested class, coverage the share of real "
         "images with a generated image near."
     ]
-    provenances = [provenance_of(each.run) for each in found]
+    provenances = [provenance_of(scores.run) for scores in found]
     return Part(
         "Quality of the images", paragraphs if found else (), tables, provenances=provenances, gaps=gaps
     )
@@ -107,9 +107,9 @@ def side_by_side(archive: ResultSource) -> Part:
     figures = [_images(archive, run, label="" if place else "side-by-side") for place, run in enumerate(runs)]
     document = archive.json(runs[0], "comparison.json")
     gaps = []
-    for each in document["missing"]:
-        what = NAMES.get(each["panel"], each["panel"]) + " images"
-        gaps.append(MissingResult(what, each["cause"], f"{each['remedy']}; then: {command}", quick=False))
+    for panel in document["missing"]:
+        what = NAMES.get(panel["panel"], panel["panel"]) + " images"
+        gaps.append(MissingResult(what, panel["cause"], f"{panel['remedy']}; then: {command}", quick=False))
     commands = [
         (
             f"With {NAMES[kind]}",
@@ -139,7 +139,7 @@ def grids(archive: ResultSource) -> Part:
     sources = [trained(archive, kind) for kind in PRIMARY_KINDS]
     run = _comparisons(archive, sources, gap, every_class=True)[0]
     document = archive.json(run, "comparison.json")
-    drawn = listed([NAMES.get(each["panel"], each["panel"]) for each in document["panels"]])
+    drawn = listed([NAMES.get(panel["panel"], panel["panel"]) for panel in document["panels"]])
     picture = figure(
         archive,
         run,
@@ -155,14 +155,14 @@ def grids(archive: ResultSource) -> Part:
 
 def _stock(document: dict[str, Any]) -> str:
     """The end of a caption: a note if the real images are the bundled ones."""
-    is_stock = any(each.get("stock") for each in document["panels"])
+    is_stock = any(panel.get("stock") for panel in document["panels"])
     return " Real images: from the 200 test images bundled with ex3." if is_stock else ""
 
 
 def _images(archive: ResultSource, run: "Run", label: str) -> Figure:
     document = archive.json(run, "comparison.json")
-    drawn = [NAMES.get(each["panel"], each["panel"]) for each in document["panels"]]
-    number_of = max(len(each["indices"]) for each in document["panels"])
+    drawn = [NAMES.get(panel["panel"], panel["panel"]) for panel in document["panels"]]
+    number_of = max(len(panel["indices"]) for panel in document["panels"])
     return figure(
         archive,
         run,
