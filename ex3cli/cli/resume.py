@@ -97,7 +97,7 @@ def its_threads(run: Run) -> Iterator[None]:
     """Use the run's original number of threads in the block, because results depend on it."""
     import torch
 
-    from ex3cli.training.device import all_threads
+    from ex3cli.training.threads import all_threads
 
     is_sane = 1 <= run.manifest.threads <= max(MOST_THREADS, os.cpu_count() or 1)
     with all_threads(run.manifest.threads if is_sane else torch.get_num_threads()):

@@ -45,8 +45,6 @@ Resume = Annotated[
 )
 def train(context: Context, resume: Resume = None) -> Result:
     """Train a VAE on all training images without labels; write weights, features, bounds and figures."""
-    import torch
-
     from ex3cli.cli.resume import (
         follow_up,
         its_threads,
@@ -58,6 +56,7 @@ def train(context: Context, resume: Resume = None) -> Result:
     )
     from ex3cli.datasets import registry
     from ex3cli.training.device import choose_device
+    from ex3cli.training.threads import thread_count
     from ex3cli.vae import results as outputs
     from ex3cli.vae import training
 
@@ -74,7 +73,7 @@ def train(context: Context, resume: Resume = None) -> Result:
             seed=context.seed,
             argv=context.argv,
             device=str(device),
-            threads=torch.get_num_threads(),
+            threads=thread_count(),
             data=data.digests,
         )
     with recording(run), its_threads(run):
@@ -121,10 +120,9 @@ def train(context: Context, resume: Resume = None) -> Result:
 )
 def evaluate(context: Context) -> Result:
     """Train an RBF-kernel SVM on the VAE features of few labeled images; test it on all test images."""
-    import torch
-
     from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
+    from ex3cli.training.threads import thread_count
     from ex3cli.vae.features import config_of
     from ex3cli.vae.few_labels.compare import preset_of
     from ex3cli.vae.few_labels.evaluate import evaluate_run, rows, selection
@@ -155,7 +153,7 @@ def evaluate(context: Context) -> Result:
         argv=context.argv,
         data=trained.manifest.data,
         sources={trained.name: trained.manifest.digest},
-        threads=torch.get_num_threads(),
+        threads=thread_count(),
     )
     with recording(run):
         _write_results(run, document, evaluation, context.dataset)
@@ -187,10 +185,9 @@ def compare(
     ],
 ) -> Result:
     """Compare several trainings and the baselines on the same label sets; requires the data set."""
-    import torch
-
     from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
+    from ex3cli.training.threads import thread_count
     from ex3cli.vae import figures as evaluation_figures
     from ex3cli.vae import tables as markdown
     from ex3cli.vae.few_labels import compare as comparison
@@ -208,7 +205,7 @@ def compare(
         argv=context.argv,
         data=data.digests,
         sources={each.name: each.manifest.digest for each in trained},
-        threads=torch.get_num_threads(),
+        threads=thread_count(),
     )
     with recording(run):
         document = comparison.compare(
