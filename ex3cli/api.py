@@ -35,7 +35,7 @@ from ex3cli.gan.sampling.sample_set import SampleSet as SampleSet
 from ex3cli.gan.sampling.sample_set import draw_samples
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
-from ex3cli.vae import features, generate
+from ex3cli.vae import encoding, features, generate
 from ex3cli.vae.few_labels import classify
 from ex3cli.vae.networks import VAE
 
@@ -135,7 +135,7 @@ class TrainedVAE:
         pixels = torch.from_numpy(_as_images(images))
         noise = torch.Generator()  # posterior means draw nothing
         names = features.config_of(self.run).features
-        return self._projection.apply(features.blocks_of(self.network, pixels, names, noise))
+        return self._projection.apply(encoding.blocks_of(self.network, pixels, names, noise))
 
     def reconstruct(self, images: ArrayLike) -> Images:
         """(n, 28, 28) uint8 reconstructions of (n, 28, 28) images, from the means of their posteriors."""
@@ -180,7 +180,7 @@ def load_vae(
         ("vae", spec(dataset).name), command="vae train", name=run, make=f"ex3 vae train --dataset {dataset}"
     )
     projection = features.Projection.from_tensors(found.read_tensors(features.PROJECTION, finite=True))
-    return TrainedVAE(found, features.load_model(found), projection, store)
+    return TrainedVAE(found, encoding.load_model(found), projection, store)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,12 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def child_seed(seed: int, *names: str | int) -> int:
@@ -27,14 +30,18 @@ def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
     return np.random.default_rng(child_seed(seed, *names))
 
 
-def torch_generator(seed: int, *names: str | int) -> torch.Generator:
+def torch_generator(seed: int, *names: str | int) -> "torch.Generator":
     """The torch generator, on the CPU, of the stream `names`."""
+    import torch
+
     return torch.Generator().manual_seed(child_seed(seed, *names))
 
 
 @contextmanager
 def forked_global_rng(seed: int, *names: str | int) -> Iterator[None]:
     """Seed torch's global generator in the block, for functions that accept no generator."""
+    import torch
+
     saved = torch.get_rng_state()
     torch.set_rng_state(torch_generator(seed, *names).get_state())
     try:

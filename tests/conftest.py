@@ -199,7 +199,7 @@ def kill_and_repeat() -> Iterator[Callable[..., int]]:
     """
     if not hasattr(os, "fork"):
         pytest.skip("kills forked processes")
-    from ex3cli.training.device import torch_threads
+    from ex3cli.training.threads import torch_threads
 
     def run(body: Callable[[], object], folder: Path, farthest: int) -> int:
         draws, kills = random.Random(0), 0

@@ -41,7 +41,7 @@ def new_training(
     **recorded: Any,
 ) -> Run:
     """A new run folder for a training, which `reopen` can resume: with its settings, device and threads."""
-    import torch
+    from ex3cli.training.threads import thread_count
 
     return context.new_run(
         category,
@@ -49,7 +49,7 @@ def new_training(
         command=command,
         config=run_settings(context),
         device=str(device),
-        threads=torch.get_num_threads(),
+        threads=thread_count(),
         data=data.digests,
         **recorded,
     )
@@ -125,7 +125,7 @@ def its_threads(run: Run) -> Iterator[None]:
     """Use the run's original number of threads in the block, because results depend on it."""
     import torch
 
-    from ex3cli.training.device import all_threads
+    from ex3cli.training.threads import all_threads
 
     is_sane = 1 <= run.manifest.threads <= max(MOST_THREADS, os.cpu_count() or 1)
     with all_threads(run.manifest.threads if is_sane else torch.get_num_threads()):

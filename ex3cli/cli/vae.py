@@ -110,10 +110,9 @@ def train(context: Context, resume: Resume = None) -> Result:
 )
 def evaluate(context: Context) -> Result:
     """Train an RBF-kernel SVM on the VAE features of few labeled images; test it on all test images."""
-    import torch
-
     from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
+    from ex3cli.training.threads import thread_count
     from ex3cli.vae.features import config_of
     from ex3cli.vae.few_labels.compare import preset_of
     from ex3cli.vae.few_labels.evaluate import evaluate_run, rows, selection
@@ -135,16 +134,14 @@ def evaluate(context: Context) -> Result:
         "selection": selection(evaluation.choices, context.config),
         "results": rows(evaluation, context.config, baselines),
     }
-    run = context.store.new_run(
+    run = context.new_run(
         ("vae", context.dataset),
         label="eval",
         command=EVALUATE,
         config=context.config.to_dict(),
-        seed=context.seed,
-        argv=context.argv,
         data=trained.manifest.data,
-        sources={trained.name: trained.manifest.digest},
-        threads=torch.get_num_threads(),
+        sources=[trained],
+        threads=thread_count(),
     )
     with recording(run):
         _write_results(run, document, evaluation, context.dataset)
@@ -176,10 +173,9 @@ def compare(
     ],
 ) -> Result:
     """Compare several trainings and the baselines on the same label sets; requires the data set."""
-    import torch
-
     from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
+    from ex3cli.training.threads import thread_count
     from ex3cli.vae import figures as evaluation_figures
     from ex3cli.vae import tables as markdown
     from ex3cli.vae.few_labels import compare as comparison
@@ -195,7 +191,7 @@ def compare(
         config=context.config.to_dict(),
         data=data.digests,
         sources=trained,
-        threads=torch.get_num_threads(),
+        threads=thread_count(),
     )
     with recording(run):
         document = comparison.compare(

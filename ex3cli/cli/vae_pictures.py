@@ -184,12 +184,12 @@ def latent(
 def _model(context: Context) -> "tuple[Run, VAE]":
     """The requested run and its model, which must decode pixels."""
     from ex3cli.datasets import registry
-    from ex3cli.vae import features
     from ex3cli.vae import generate as pictures
+    from ex3cli.vae.encoding import load_model
 
     registry.spec(context.dataset)
     trained = context.store.find(("vae", context.dataset), command=TRAIN, name=context.run)
-    model = features.load_model(trained)
+    model = load_model(trained)
     pictures.check_draws_pixels(model)
     return trained, model
 

@@ -19,8 +19,8 @@ from ex3cli.complexity.results import EXPLANATION, Analysis, Fit, series
 from ex3cli.complexity.timing import DIRECTIONS, Point, Times, measure
 from ex3cli.runs.run import Run
 from ex3cli.seeding import numpy_generator
-from ex3cli.training.device import torch_threads
 from ex3cli.training.progress import Progress
+from ex3cli.training.threads import torch_threads
 
 TIMED = ("lstm", "attention", "transformer")
 DEPTH_LENGTHS = (8, 32, 128)

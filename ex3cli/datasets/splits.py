@@ -31,14 +31,18 @@ def stratified_sample(
     UsageError : the total is not a multiple of the number of classes, or too large; the remedy has the
         nearest valid totals.
     """
-    allowed = np.arange(len(labels)) if candidates is None else np.unique(candidates)
-    classes = np.unique(labels)  # of all labels, so that a class without candidates is an error
-    members = [allowed[labels[allowed] == each] for each in classes]
+    allowed = np.ones(len(labels), dtype=bool)
+    if candidates is not None:
+        allowed[:] = False
+        allowed[candidates] = True
+    # of all labels, so that a class without candidates is an error
+    classes = np.flatnonzero(np.bincount(labels))
+    members = [np.flatnonzero(allowed & (labels == label)) for label in classes]
     check_total(total, len(classes), min(len(member) for member in members))
     per_class = total // len(classes)
     drawn = [
-        numpy_generator(seed, "draw", draw, "class", int(each)).permutation(group)[:per_class]
-        for each, group in zip(classes, members, strict=True)
+        numpy_generator(seed, "draw", draw, "class", int(label)).permutation(group)[:per_class]
+        for label, group in zip(classes, members, strict=True)
     ]
     return np.sort(np.concatenate(drawn)).astype(np.int64)
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ex3cli.adversarial import gradient_penalty, per_sample_norm
 from ex3cli.seeding import forked_global_rng, torch_generator
-from ex3cli.training.device import torch_threads
 from ex3cli.training.progress import Progress
+from ex3cli.training.threads import torch_threads
 
 Array = NDArray[np.float64]
 BATCH = 256

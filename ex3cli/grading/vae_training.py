@@ -7,8 +7,8 @@ import numpy as np
 from ex3cli.grading.checks import Archive, RunCheck, class_names, finite, fits
 from ex3cli.runs.run import Run
 from ex3cli.seeding import torch_generator
+from ex3cli.vae import encoding, figures
 from ex3cli.vae import features as stored
-from ex3cli.vae import figures
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.few_labels import svm
 from ex3cli.vae.networks import VAE
@@ -82,14 +82,14 @@ def _compare_features(check: RunCheck, run: Run, features: stored.Features, data
     config = stored.config_of(run)
     if "sample" in config.features:
         return
-    model = stored.load_model(run)
+    model = encoding.load_model(run)
     projection = stored.Projection.from_tensors(run.read_tensors(stored.PROJECTION, finite=True))
     for name, images, kept in (
         ("test", data.test_images, features.test),
         ("training", data.train_images[features.positions], features.train),
     ):
         unused = torch_generator(0, "vae", "features")
-        blocks = stored.blocks_of(model, images[:IMAGES], config.features, unused)
+        blocks = encoding.blocks_of(model, images[:IMAGES], config.features, unused)
         anew = projection.apply(blocks)
         scale = float(np.abs(anew).max()) or 1.0
         gap = (

@@ -26,9 +26,9 @@ from ex3cli.lab.trainer import LabTrainer
 from ex3cli.runs.run import Run
 from ex3cli.seeding import child_seed, torch_generator
 from ex3cli.training.attempts import Attempt, AttemptLog
-from ex3cli.training.device import torch_threads
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import Progress
+from ex3cli.training.threads import torch_threads
 
 
 @dataclass(frozen=True)

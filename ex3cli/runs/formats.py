@@ -3,13 +3,16 @@
 import csv
 import gzip
 import hashlib
+import importlib
 import io
 import json
 import os
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.errors import ArtifactError
@@ -17,6 +20,7 @@ from ex3cli.runs import files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -122,6 +126,25 @@ def tensors_to_bytes(tensors: dict[str, "Tensor"], note: dict[str, str] | None =
     return bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, note))
 
 
+def arrays_from_bytes(data: bytes, path: Path) -> "dict[str, NDArray[Any]]":
+    """The named arrays of a safetensors file, read without torch; NumPy has no bfloat16.
+
+    Raises
+    ------
+    ArtifactError : the bytes are something else. A pickle is never loaded.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = dict(load(data))
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:  # the others for types of numbers
+        raise _refused(path, data, "a safetensors file") from error
+    if any(array.dtype.name not in NUMBERS for array in arrays.values()):
+        raise _refused(path, data, f"a safetensors file with types other than {', '.join(NUMBERS)}")
+    return arrays
+
+
 def tensors_from_bytes(data: bytes, path: Path) -> dict[str, "Tensor"]:
     """The named tensors of a safetensors file.
 
@@ -142,7 +165,7 @@ def tensors_from_bytes(data: bytes, path: Path) -> dict[str, "Tensor"]:
     ) as error:  # the last two for types of numbers that torch lacks
         raise _refused(path, data, "a safetensors file") from error
     if any(tensor.dtype not in {getattr(torch, name) for name in NUMBERS} for tensor in tensors.values()):
-        raise _refused(path, data, f"a safetensors file of with types other than {', '.join(NUMBERS)}")
+        raise _refused(path, data, f"a safetensors file with types other than {', '.join(NUMBERS)}")
     return tensors
 
 
@@ -151,9 +174,26 @@ def estimator_to_bytes(estimator: Any) -> bytes:
 
     skops is a zip archive of JSON and arrays; loading it executes no code.
     """
-    from skops.io import dumps
+    return canonical_skops(skops_io().dumps(estimator))
 
-    return canonical_skops(dumps(estimator))
+
+ARRAY_LIBRARIES = tuple(f"sklearn.externals.array_api_compat.{name}" for name in ("torch", "dask", "cupy"))
+"""Modules of scikit-learn that import another library of arrays."""
+
+
+def skops_io() -> ModuleType:
+    """The module `skops.io`.
+
+    To list the estimators of scikit-learn, it imports every package in it. Those in `ARRAY_LIBRARIES` hold no
+    estimator and take two seconds, so the import passes over them.
+    """
+    hidden = {name: None for name in ARRAY_LIBRARIES if name not in sys.modules}
+    sys.modules.update(hidden)  # type: ignore[arg-type]  # None: not to be imported
+    try:
+        return importlib.import_module("skops.io")
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
 
 
 def canonical_skops(data: bytes) -> bytes:
@@ -208,17 +248,16 @@ def estimator_from_bytes(data: bytes, path: Path) -> Any:
     ------
     ArtifactError : the bytes are no skops file, or hold types that skops does not trust.
     """
-    from skops.io import get_untrusted_types, loads
-
+    skops = skops_io()
     try:
-        untrusted = sorted(get_untrusted_types(data=data))
+        untrusted = sorted(skops.get_untrusted_types(data=data))
     except Exception as error:  # skops raises various types for invalid files
         raise _refused(path, data, "a skops file") from error
     if untrusted:
         raise ArtifactError(
             f"{path} holds untrusted types: {', '.join(untrusted)}", "repeat the run with this version of ex3"
         )
-    return loads(data, trusted=[])
+    return skops.loads(data, trusted=[])
 
 
 def csv_to_bytes(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

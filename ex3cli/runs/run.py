@@ -21,6 +21,7 @@ from ex3cli.runs.manifest import FILE_NAME, Manifest, is_inside, now
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from torch import Tensor
 
 Kind = TypeVar("Kind", bound=Config)
@@ -151,10 +152,11 @@ class Run:
 
     def write_figure(self, relative: str, figure: "Figure", *, svg: bool = False) -> list[Path]:
         """Write `relative`.png, and .svg for line art."""
-        kinds = ("png", "svg") if svg else ("png",)
-        return [
-            self.write_bytes(f"{relative}.{kind}", formats.figure_to_bytes(figure, kind)) for kind in kinds
-        ]
+        written = [self.write_bytes(f"{relative}.png", formats.figure_to_bytes(figure, "png"))]
+        if svg:
+            figure.set_layout_engine("none")  # it is laid out: inches are the same in both
+            written.append(self.write_bytes(f"{relative}.svg", formats.figure_to_bytes(figure, "svg")))
+        return written
 
     def read_written(self, relative: str) -> bytes:
         """The bytes of a file that this training wrote.
@@ -282,6 +284,16 @@ class Run:
         if bad is not None:
             raise self._damaged(self._inside(relative), f"holds non-finite numbers, in {bad}")
         return tensors
+
+    def read_arrays(self, relative: str) -> "dict[str, NDArray[Any]]":
+        """The verified, finite arrays of a safetensors file, read without torch."""
+        import numpy as np
+
+        arrays = formats.arrays_from_bytes(self.read_bytes(relative), self.path / relative)
+        bad = next((name for name, array in arrays.items() if not np.isfinite(array).all()), None)
+        if bad is not None:
+            raise self._damaged(self._inside(relative), f"holds non-finite numbers, in {bad}")
+        return arrays
 
     def settings(self, kind: type[Kind], missing: Mapping[str, Any] | None = None) -> Kind:
         """The configuration of the run, without data set and seed.

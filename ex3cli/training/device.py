@@ -1,11 +1,10 @@
-"""Device, number of threads, precision and optimizer state."""
+"""Device, precision and optimizer state."""
 
 import ctypes
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,36 +28,6 @@ def keep_freed_memory() -> bool:
     return set_option is not None and bool(
         set_option(MMAP_THRESHOLD, KEPT) and set_option(TRIM_THRESHOLD, 1 << 30)
     )
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads in the block or in the decorated function.
-
-    With one thread, sums do not depend on the number of cores, and small products do not wait for a second
-    thread whose core is busy.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def all_threads(count: int) -> Iterator[None]:
-    """Let torch, and the BLAS and OpenMP libraries of NumPy, SciPy and scikit-learn, use `count` threads.
-
-    The last bits of a product depend on the number of threads, for which each library has its own environment
-    variable (OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS).
-    """
-    import scipy.linalg  # noqa: F401  (the limit applies to loaded libraries, and these load their own)
-    import sklearn  # noqa: F401
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(count), torch_threads(count):
-        yield
 
 
 CHOICES = ("auto", "cpu", "cuda", "mps")

@@ -7,6 +7,10 @@ from ex3cli.config import Config, option
 from ex3cli.errors import UsageError
 
 VIEWS = ("pixels", "edges")
+ACTIVE_VARIANCE = 0.01
+"""A latent dimension is active if the variance of its posterior mean over images exceeds this (Burda et al.
+2016, section 5.2).
+"""
 BLOCKS = ("mean", "logvar", "sample", "hidden", "edges", "pixels")
 
 

@@ -12,12 +12,6 @@ from ex3cli.training.progress import NullProgress, Progress
 from ex3cli.vae.likelihoods import Likelihood
 from ex3cli.vae.networks import VAE, Posterior, Views
 
-ACTIVE_VARIANCE = 0.01
-"""A latent dimension is active if the variance of its posterior mean over images exceeds this (Burda 2016,
-5.2).
-"""
-
-
 BATCH = 1000
 CHUNK = 5000
 """Images × samples per pass of the decoder; 5,000 take about 200 MB."""

@@ -14,7 +14,8 @@ from ex3cli.datasets.grey_levels import to_grey_levels
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.seeding import torch_generator
-from ex3cli.vae.features import PROJECTION, Projection, blocks_of, config_of, load_model
+from ex3cli.vae.encoding import blocks_of, load_model
+from ex3cli.vae.features import PROJECTION, Projection, config_of
 from ex3cli.vae.networks import SIDE
 
 PIXELS = SIDE * SIDE

@@ -10,7 +10,7 @@ from ex3cli.runs.run import Run
 from ex3cli.training.loop import check_finite
 from ex3cli.training.progress import Progress
 from ex3cli.vae import elbo as bound
-from ex3cli.vae import features, figures
+from ex3cli.vae import encoding, features, figures
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
 from ex3cli.vae.few_labels import svm
 from ex3cli.vae.training import TrainedVAE
@@ -24,7 +24,7 @@ def write(
     Labels are used to select C and gamma on the validation images only.
     """
     model = trained.model.eval()
-    stored = features.save_features(run, model, data, config, seed)
+    stored = encoding.save_features(run, model, data, config, seed)
     largest = max(float(np.abs(half).max()) for half in (stored.train, stored.test))
     check_finite({"a feature": largest}, "after the last epoch", config.learning_rate)
     choices = svm.select_params(stored, EvaluationConfig().labels, seed, progress=progress)
@@ -45,7 +45,7 @@ def write(
         "elbo": trained.elbo,
         "reconstruction": trained.reconstruction,
         "kl": trained.kl,
-        "active_dimensions": features.active_dimensions(model, data.test_images),
+        "active_dimensions": encoding.active_dimensions(model, data.test_images),
         "latent_dim": config.latent_dim,
         "test_images": len(data.test_images),
         "test_elbo": measured.elbo,

@@ -16,8 +16,8 @@ from ex3cli.training.loop import check_finite, largest_of, run_training
 from ex3cli.training.progress import NullProgress, Progress
 from ex3cli.vae.augmentation import warp
 from ex3cli.vae.batchnorm import recompute_batchnorm_statistics
-from ex3cli.vae.config import VAEConfig
-from ex3cli.vae.elbo import ACTIVE_VARIANCE, kl_to_standard_normal, log_likelihood
+from ex3cli.vae.config import ACTIVE_VARIANCE, VAEConfig
+from ex3cli.vae.elbo import kl_to_standard_normal, log_likelihood
 from ex3cli.vae.networks import VAE, Posterior
 
 WARM_UP_STEPS = 200

@@ -18,7 +18,7 @@ from ex3cli.cli import app, main
 from ex3cli.errors import InterruptedTrainingError
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
-from ex3cli.training.device import torch_threads
+from ex3cli.training.threads import torch_threads
 from ex3cli.vae.training import Trainer
 
 pytestmark = pytest.mark.trains
@@ -386,7 +386,7 @@ def test_paper_on_real_fashion_mnist_reaches_what_was_measured(real_data: Path, 
     `ex3 vae eval`.
     """
     from ex3cli.datasets import registry
-    from ex3cli.vae import features, training
+    from ex3cli.vae import encoding, training
     from ex3cli.vae.config import EvaluationConfig, VAEConfig
     from ex3cli.vae.few_labels import fits
 
@@ -398,7 +398,7 @@ def test_paper_on_real_fashion_mnist_reaches_what_was_measured(real_data: Path, 
     trained = training.train(
         config, data.train_images, run, seed=0, device=torch.device("cpu"), resume_command=""
     )
-    _, judged = features.features_of(
+    _, judged = encoding.features_of(
         trained.model.eval(), data, config.features, config.pca_components, seed=0
     )
     small = EvaluationConfig(labels=(600,), draws=2)

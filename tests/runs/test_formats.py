@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.numpy import save
 
+from ex3cli.errors import ArtifactError
 from ex3cli.runs.formats import (
+    arrays_from_bytes,
     canonical_skops,
     estimator_from_bytes,
     estimator_to_bytes,
     figure_to_bytes,
     smaller_png,
+    tensors_to_bytes,
 )
 
 
@@ -44,6 +49,21 @@ def test_equal_estimators_give_equal_bytes_whenever_they_are_written(monkeypatch
         assert {(each.date_time, each.compress_type) for each in archive.infolist()} == {
             ((1980, 1, 1, 0, 0, 0), 0)
         }
+
+
+def test_arrays_are_those_of_torch_and_other_bytes_are_refused(tmp_path: Path) -> None:
+    tensors = {"half": torch.arange(4).half(), "whole": torch.arange(6, dtype=torch.int8).reshape(2, 3)}
+    data = tensors_to_bytes(tensors)
+    arrays = arrays_from_bytes(data, tmp_path)
+    assert {name: array.tolist() for name, array in arrays.items()} == {
+        name: tensor.tolist() for name, tensor in tensors.items()
+    }
+    assert [array.dtype.name for array in arrays.values()] == ["float16", "int8"]
+    complex_numbers = save({"z": np.zeros(2, dtype=np.complex64)})
+    brain_floats = tensors_to_bytes({"x": torch.zeros(2, dtype=torch.bfloat16)})
+    for other in (data[:-1], b"\x80\x04.", complex_numbers, brain_floats):
+        with pytest.raises(ArtifactError, match="is not a safetensors file"):
+            arrays_from_bytes(other, tmp_path)
 
 
 def test_a_canonical_estimator_loads_as_it_was() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ex3cli.training.device import torch_threads
+from ex3cli.training.threads import torch_threads
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def test_threads_are_set_and_put_back() -> None:
 PROGRAM = """
 import hashlib, numpy as np, torch
 from threadpoolctl import threadpool_info
-from ex3cli.training.device import all_threads
+from ex3cli.training.threads import all_threads
 
 def digest():
     draws = np.random.default_rng(0).standard_normal((700, 900)).astype(np.float32)

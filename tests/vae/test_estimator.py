@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from ex3cli.datasets import registry
 from ex3cli.errors import ArtifactError
-from ex3cli.vae import features
+from ex3cli.vae import encoding, features
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.estimator import VAEFeatures
 from ex3cli.vae.networks import VAE
@@ -36,7 +36,7 @@ def transformer(store, new_run) -> VAEFeatures:  # type: ignore[no-untyped-def]
     for name, buffer in model.named_buffers():
         if name.endswith("variance"):  # NaN until it is learned
             buffer.fill_(1.0)
-    features.save_features(run, model, DATA, CONFIG, seed=0)
+    encoding.save_features(run, model, DATA, CONFIG, seed=0)
     run.finish({})
     return VAEFeatures(run.path.name, dataset="digits", artifacts=store.root)
 

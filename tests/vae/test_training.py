@@ -14,7 +14,7 @@ from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.interruption import GracefulStop
 from ex3cli.training.progress import NullProgress
-from ex3cli.vae import features, figures, training
+from ex3cli.vae import encoding, features, figures, training
 from ex3cli.vae.config import VAEConfig
 from ex3cli.vae.networks import Posterior
 from ex3cli.vae.training import EpochMeans, Trainer
@@ -122,10 +122,10 @@ def test_stored_features_are_those_of_the_stored_weights(new_run: Callable[..., 
     config = VAEConfig.resolve("edges", width=4, hidden=(16,), latent_dim=4, epochs=1, pca_components=9)
     run = new_run(config={"dataset": "digits", "seed": 3, **config.to_dict()})
     trained = training.train(config, IMAGES, run, seed=3, device=CPU, resume_command="")
-    features.save_features(run, trained.model.eval(), data, config, seed=3)
+    encoding.save_features(run, trained.model.eval(), data, config, seed=3)
     run.finish({})
     opened = store.open(run.name)
-    stored, again = features.load_features(opened), features.compute_features(opened, data)
+    stored, again = features.load_features(opened), encoding.compute_features(opened, data)
     assert stored.train.shape == (len(data.train_images), 9)
     assert np.allclose(stored.test, again.test, atol=1e-5)
     assert np.allclose(stored.train, again.train, atol=1e-5)

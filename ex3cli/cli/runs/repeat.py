@@ -214,7 +214,7 @@ def recorded_threads(count: int) -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     from ex3cli.cli.resume import MOST_THREADS
-    from ex3cli.training.device import torch_threads
+    from ex3cli.training.threads import torch_threads
 
     count = min(max(count, 1), max(MOST_THREADS, os.cpu_count() or 1))
     with torch_threads(count), threadpool_limits(count):

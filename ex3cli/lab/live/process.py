@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from ex3cli.lab.live.messages import Message, Setup
 from ex3cli.lab.live.session import Session
-from ex3cli.training.device import torch_threads
+from ex3cli.training.threads import torch_threads
 
 SECONDS_BETWEEN_STATES = 1 / 15
 PICTURE = b'{"do":"picture"}'

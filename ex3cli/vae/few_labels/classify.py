@@ -12,7 +12,7 @@ from ex3cli.datasets.splits import for_drawing, stratified_sample
 from ex3cli.errors import ArtifactError
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
-from ex3cli.vae import features
+from ex3cli.vae import encoding, features
 from ex3cli.vae.few_labels import svm as svms
 from ex3cli.vae.few_labels.fits import check_sizes
 from ex3cli.vae.few_labels.prediction import decisions, pairs, predict, votes
@@ -94,14 +94,14 @@ class FewLabelClassifier:
             svm = params.svm(points).fit(points, point_labels)
         accuracy = float((predict(svm, stored.test) == stored.test_labels).mean())
         projection = features.Projection.from_tensors(trained.read_tensors(features.PROJECTION, finite=True))
-        network = features.load_model(trained)
+        network = encoding.load_model(trained)
         return cls(trained, evaluation, svm, points, point_labels, accuracy, network, projection)
 
     def predict(self, images: NDArray[np.uint8]) -> list[Prediction]:
         """Classify (n, 28, 28) images."""
         names = features.config_of(self.trained).features
         noise = torch.Generator().manual_seed(0)  # for the block `sample` only
-        blocks = features.blocks_of(self._network, torch.from_numpy(images), names, noise)
+        blocks = encoding.blocks_of(self._network, torch.from_numpy(images), names, noise)
         x = self._projection.apply(blocks)
         return [
             self._prediction(*each)

@@ -10,8 +10,8 @@ from ex3cli.datasets.registry import ImageDataset
 from ex3cli.runs.run import Run
 from ex3cli.training.progress import Progress
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
-from ex3cli.vae.features import active_dimensions, config_of, load_model
-from ex3cli.vae.few_labels import evaluate as evaluate
+from ex3cli.vae.features import config_of
+from ex3cli.vae.few_labels import evaluate
 from ex3cli.vae.few_labels.paper import TABLE
 
 FILE = "comparison.json"
@@ -67,6 +67,8 @@ def compare(
 
 def _summary(run: Run, data: ImageDataset) -> dict[str, Any]:
     """The summary of a training, with its active dimensions counted on test images."""
+    from ex3cli.vae.encoding import active_dimensions, load_model
+
     active = active_dimensions(load_model(run), data.test_images)
     return {**run.manifest.summary, "active_dimensions": active, "latent_dim": config_of(run).latent_dim}
 

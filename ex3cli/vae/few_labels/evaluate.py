@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ex3cli.datasets.registry import ImageDataset
 from ex3cli.errors import DataError
@@ -11,19 +11,18 @@ from ex3cli.training.progress import Progress
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.features import (
     Features,
-    compute_features,
-    compute_latents,
-    compute_other_features,
     config_of,
     dataset_of,
     describe,
     load_features,
-    plain_features,
 )
-from ex3cli.vae.few_labels import label_spreading, svm
+from ex3cli.vae.few_labels import svm
 from ex3cli.vae.few_labels.fits import SizeResult, check_draws, evaluate, fit_baseline, params_for
 from ex3cli.vae.few_labels.paper import paper_results
 from ex3cli.vae.few_labels.svm import SVMParamsBySize
+
+if TYPE_CHECKING:
+    from ex3cli.vae.few_labels.label_spreading import Selection
 
 BASELINES = {"raw_pixels": "pixels", "hog": "edges"}
 """Key in the document → feature block that needs no model."""
@@ -38,7 +37,7 @@ class Evaluation:
     choices: SVMParamsBySize
     features: str  # in words
     computed: str  # where the features came from, in words
-    spreadings: dict[int, label_spreading.Selection] | None
+    spreadings: "dict[int, Selection] | None"
 
 
 def evaluate_run(
@@ -66,6 +65,9 @@ def evaluate_run(
     if config.transductive:
         if data is None:
             raise _needs_data("label spreading requires the unlabeled training images", features.dataset)
+        from ex3cli.vae.encoding import compute_latents
+        from ex3cli.vae.few_labels import label_spreading
+
         graph = label_spreading.neighbour_graph(compute_latents(run, data), jobs=config.jobs)
         spreadings = label_spreading.select(features, graph, choices, config, seed, progress)
         fit = label_spreading.transductive_fit(graph, choices, spreadings, config, seed)
@@ -77,6 +79,8 @@ def baselines(
     data: ImageDataset, config: EvaluationConfig, *, seed: int, progress: Progress
 ) -> dict[str, list[Row]]:
     """Rows of the baselines (raw pixels, HOG) with SVMs tuned and fitted on the same draws."""
+    from ex3cli.vae.encoding import plain_features
+
     found = {}
     for name, block in BASELINES.items():
         features = plain_features(data, block)
@@ -152,13 +156,17 @@ def _features(run: Run, data: ImageDataset | None, names: Sequence[str]) -> tupl
 
     They are computed for other blocks than the run's own, and for a bundled run, which stores only some.
     """
-    if tuple(names) != config_of(run).features:
-        if data is None:
+    if data is None:
+        if tuple(names) != config_of(run).features:
             raise _needs_data(
                 "features that the run does not store are computed from the images", dataset_of(run)
             )
+        return load_features(run), "as stored in the run"
+    from ex3cli.vae.encoding import compute_features, compute_other_features
+
+    if tuple(names) != config_of(run).features:
         return compute_other_features(run, data, names), "computed from its weights and the data set"
-    if run.is_reference and data is not None:
+    if run.is_reference:
         return compute_features(run, data), "computed from its weights and the data set"
     return load_features(run), "as stored in the run"
 

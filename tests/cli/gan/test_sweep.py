@@ -31,8 +31,8 @@ from ex3cli.cli.gan.sweep_table import SweepProgress
 from ex3cli.errors import ArtifactError
 from ex3cli.gan.sweep import Job, plan
 from ex3cli.runs.store import Store
-from ex3cli.training.device import all_threads
 from ex3cli.training.interruption import GracefulStop
+from ex3cli.training.threads import all_threads
 
 pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 

@@ -20,7 +20,7 @@ from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import attempts_of
 from ex3cli.training.checkpoint import Checkpointer
-from ex3cli.training.device import torch_threads
+from ex3cli.training.threads import torch_threads
 
 pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("small_figures")]
 

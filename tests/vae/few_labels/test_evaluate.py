@@ -8,6 +8,7 @@ from ex3cli.datasets.registry import ImageDataset
 from ex3cli.errors import DataError
 from ex3cli.runs.run import Run
 from ex3cli.training.progress import NullProgress
+from ex3cli.vae import encoding
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
 from ex3cli.vae.features import Features
 from ex3cli.vae.few_labels import evaluate, fits
@@ -36,7 +37,7 @@ FEATURES = Features(TRAIN, np.arange(480), LABELS, TEST, TEST_LABELS, "fashion-m
 def run(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run whose features and latents are both the points of the arcs."""
     monkeypatch.setattr(evaluate, "load_features", lambda _: FEATURES)
-    monkeypatch.setattr(evaluate, "compute_latents", lambda *_: TRAIN)
+    monkeypatch.setattr(encoding, "compute_latents", lambda *_: TRAIN)
     config = VAEConfig.resolve("paper").to_dict()
     made = new_run(
         category=("vae", "fashion-mnist"), config={"dataset": "fashion-mnist", "seed": 0, **config}
@@ -54,9 +55,8 @@ def test_the_graphs_nodes_are_the_training_images_in_their_order(
         FEATURES, config, fits.fit_baseline({6: SVMParams(3.0, 1.0)}, config, 0), seed=0
     )[0]
     assert judged.results[0].accuracy_mean > inductive.accuracy_mean + 0.02
-    monkeypatch.setattr(
-        evaluate, "compute_latents", lambda *_: TRAIN[::-1]
-    )  # every node has another one's neighbours
+    # every node has another one's neighbours
+    monkeypatch.setattr(encoding, "compute_latents", lambda *_: TRAIN[::-1])
     crossed = evaluate.evaluate_run(run, HERE, config, seed=0, progress=NullProgress())
     assert crossed.results[0].accuracy_mean < judged.results[0].accuracy_mean - 0.02, (
         "so a wrong order would show"
