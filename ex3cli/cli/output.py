@@ -113,10 +113,13 @@ def to_rich(table: Table, width: int) -> "rich.table.Table":
 
     The leading `grouped` columns show repeated cells once. Words are not divided, if they fit side by side.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
     from rich.text import Text
 
     shown = RichTable(title=table.caption or None, title_justify="left")
+    if table.compact:
+        shown.box, shown.pad_edge, shown.show_edge = SIMPLE_HEAD, False, False
     settings = zip(table.headings, table.right_aligned, _column_widths(table, width), strict=True)
     for heading, is_right, columns in settings:
         shown.add_column(heading, justify="right" if is_right else "left", overflow="fold", width=columns)
@@ -147,7 +150,7 @@ def _column_widths(table: Table, width: int) -> Sequence[int | None]:
     columns = list(zip(table.headings, *table.rows, strict=True))
     widths = [max(cell_len(word) for cell in cells for word in ("", *cell.split())) for cells in columns]
     missing = [max(map(cell_len, cells)) - least for cells, least in zip(columns, widths, strict=True)]
-    spare = width - sum(widths) - 3 * len(widths) - 1
+    spare = width - sum(widths) - 3 * len(widths) + (3 if table.compact else -1)
     for _ in range(min(spare, sum(missing))):
         widest = missing.index(max(missing))
         widths[widest] += 1
