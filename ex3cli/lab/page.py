@@ -14,7 +14,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ex3cli.config import declared_options
-from ex3cli.escaping import printable
+from ex3cli.escaping import printable_value
 from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import PRESETS, Points
 from ex3cli.lab.evaluation import RealBaseline
@@ -180,17 +180,12 @@ def _render(template: str, **values: Any) -> str:
         loader=FunctionLoader(_resource),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_without_control_characters,
+        finalize=printable_value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     style = Markup(_resource("style.css"))  # noqa: S704
     return environment.get_template(template).render(style=style, **values)
-
-
-def _without_control_characters(value: object) -> object:
-    """A value without control characters; ex3's own files (Markup) are unchanged."""
-    return printable(value) if type(value) is str else value
 
 
 def _scripts(*names: str) -> Markup:

@@ -63,11 +63,6 @@ class Contents:
     started: float
     ended: float
 
-    @property
-    def last_step(self) -> int:
-        """The last step of a curve; 0 without curves."""
-        return max((scalar.step for scalar in self.scalars), default=0)
-
 
 def contents_of(run: Run, step_of_image: Callable[[str], int | None] = lambda _: None) -> Contents:
     """The verified curves, images and settings of a run.

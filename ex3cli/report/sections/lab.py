@@ -1,16 +1,18 @@
 """GAN Lab: a small GAN on points in the plane."""
 
 import csv
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ex3cli.lab.tables import results_table
 from ex3cli.report.document import REFERRED, Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import provenance_of
 from ex3cli.report.source import ResultSource
 from ex3cli.report.words import option
-from ex3cli.tables import fixed, percent
+from ex3cli.tables import fixed
 from ex3cli.training.attempts import tally
 
 if TYPE_CHECKING:
@@ -112,25 +114,7 @@ def plane(archive: ResultSource) -> Part:
     run = chosen(archive)
     summary, config = run.manifest.summary, run.manifest.config
     floor = summary["floor"]
-    rows = [
-        [name, *(fixed(value, 4) for value in (summary[key], floor[key], floor[f"{key}_worst"]))]
-        for key, name in (
-            ("kl", "KL(real ‖ generated), nats"),
-            ("js", "JS, nats"),
-            ("w", "W, sides of the square"),
-        )
-    ] + [
-        ["modes covered", f"{summary['modes']} of {summary['of_modes']}", "", ""],
-        ["points outside of the square", f"{percent(summary['outside'])} %", "", ""],
-    ]
-    table = Table(
-        "At the end of the training",
-        ["", "generated", "floor: real against real", "floor, at worst"],
-        rows,
-        note="The floor is what fresh real points score against real points: no generator can be expected "
-        "to beat it.",
-        label="lab-end",
-    )
+    table = replace(results_table(summary), label="lab-end")
     settings = Table(
         "Settings of the GAN in the plane",
         ["setting", "value"],
