@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from ex3cli.classifier import inference
 from ex3cli.classifier.network import Classifier
 from ex3cli.cli import app
-from ex3cli.cli.command import Context, call
+from ex3cli.cli.command import call
+from ex3cli.cli.context import Context
 from ex3cli.config import Config
 from ex3cli.datasets import labels as class_labels
 from ex3cli.datasets.grey_levels import to_grey_levels

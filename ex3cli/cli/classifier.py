@@ -6,7 +6,8 @@ import typer
 
 from ex3cli.classifier.config import COMMAND, ClassifierConfig
 from ex3cli.classifier.tables import accuracy_table
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.options import Resume
 from ex3cli.cli.output import Result
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result
 
 app = typer.Typer(help="List, download and verify the data sets.", no_args_is_help=True)

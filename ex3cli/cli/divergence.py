@@ -2,7 +2,8 @@
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result
 from ex3cli.divergence.config import DivergenceConfig
 from ex3cli.divergence.tables import closed_forms_table, estimates_table

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result
 
 app = typer.Typer()

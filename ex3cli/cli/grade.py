@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.grade_tables import class_table, csv_bytes, flag_lines, question_table
 from ex3cli.cli.options import folder
 from ex3cli.cli.output import Result

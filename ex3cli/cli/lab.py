@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result
 from ex3cli.errors import NotConvergedError, UsageError
 from ex3cli.lab.config import LabConfig

@@ -7,7 +7,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.cli.command import Context, call
+from ex3cli.cli.command import call
+from ex3cli.cli.context import Context
 from ex3cli.config import Config
 from ex3cli.errors import Ex3Error, UsageError
 from ex3cli.training.progress import NullProgress

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.cli.arguments import is_path
-from ex3cli.cli.command import Context
+from ex3cli.cli.context import Context
 from ex3cli.config import declared_options
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
 from ex3cli.runs.manifest import value_of

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ex3cli.cli import vae_pictures, vae_predict
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.options import Resume
 from ex3cli.cli.output import Result
 from ex3cli.vae.config import EvaluationConfig, VAEConfig

@@ -9,7 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ex3cli.cli.command import EXAMPLES, Context, command
+from ex3cli.cli.command import EXAMPLES, command
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result
 from ex3cli.config import Config, option
 from ex3cli.errors import DataError, NotConvergedError

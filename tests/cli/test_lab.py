@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ex3cli.cli.command import Context
+from ex3cli.cli.context import Context
 from ex3cli.lab import drawings
 from ex3cli.runs.store import Store
 

@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ex3cli.cli.command import Context
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result, print_error, print_result, to_rich
 from ex3cli.tables import Table
 

@@ -17,7 +17,8 @@ import torch
 import typer
 
 from ex3cli.cli import app
-from ex3cli.cli.command import Context, call
+from ex3cli.cli.command import call
+from ex3cli.cli.context import Context
 from ex3cli.cli.report import own_command
 from ex3cli.cli.runs import repeat
 from ex3cli.config import Config

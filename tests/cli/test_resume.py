@@ -10,7 +10,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from ex3cli.cli.command import Context
+from ex3cli.cli.context import Context
 from ex3cli.cli.resume import its_threads, recording, reopen, resume_command, run_settings
 from ex3cli.config import Config, option
 from ex3cli.errors import InterruptedTrainingError, UsageError

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, Ex3Error, MissingRunError, UsageError
 from ex3cli.gan.kinds import KINDS, PRIMARY_KINDS

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.gan.select import Presets, chosen, default_trainings, merge_errors
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError

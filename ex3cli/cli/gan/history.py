@@ -2,7 +2,8 @@
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.gan.select import Kind, asked_for, failure_note, file_prefix
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, UsageError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ex3cli.cli.command import Context
+from ex3cli.cli.context import Context
 from ex3cli.errors import ArtifactError, MissingRunError, UsageError, did_you_mean
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.kinds import DEFAULT_KIND, KINDS, canonical_kind

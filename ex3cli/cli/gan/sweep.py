@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.gan.sweep_channels import FolderChannel
 from ex3cli.cli.gan.sweep_jobs import Outcome, Setup, begun_run
 from ex3cli.cli.gan.sweep_pools import Reports, cores, on_this_machine, over_machines, with_new_workers

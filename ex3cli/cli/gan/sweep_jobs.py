@@ -190,7 +190,8 @@ def _train(job: Job, setup: Setup, artifacts: Path, reporter: Reporter, begun: R
     import typer
 
     from ex3cli.cli import app
-    from ex3cli.cli.command import Context, call
+    from ex3cli.cli.command import call
+    from ex3cli.cli.context import Context
     from ex3cli.training.interruption import end_on_signals
 
     end_on_signals()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ex3cli.cli.classifier import find_classifier
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.gan.select import TRAIN
 from ex3cli.cli.options import Resume
 from ex3cli.cli.output import Result

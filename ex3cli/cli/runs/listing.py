@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result, escaped
 from ex3cli.cli.runs.select import RunName, check_folder
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.cli.command import Context, call
+from ex3cli.cli.command import call
+from ex3cli.cli.context import Context
 from ex3cli.errors import ArtifactError, MissingRunError, UsageError
 from ex3cli.runs.folders import REFERENCE
 from ex3cli.runs.manifest import without

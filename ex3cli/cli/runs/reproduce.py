@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.options import folder
 from ex3cli.cli.output import Result
 from ex3cli.cli.runs.repeat import Repetition, checked_sources, home_of

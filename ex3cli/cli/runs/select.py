@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ex3cli.cli.command import Context
+from ex3cli.cli.context import Context
 from ex3cli.errors import ArtifactError
 
 RunName = Annotated[

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ex3cli.cli.command import Context, command
+from ex3cli.cli.command import command
+from ex3cli.cli.context import Context
 from ex3cli.cli.output import Result, escaped
 from ex3cli.cli.runs.select import check_folder
 from ex3cli.errors import ArtifactError
