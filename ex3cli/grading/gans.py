@@ -184,20 +184,27 @@ def _check_verdict(
     check: RunCheck, attempt: Attempt, found: list[Evaluation], at: Thresholds, iterations: int
 ) -> None:
     """Compare an attempt's verdict with that of its recorded evaluations."""
-    looks = [evaluation for evaluation in found if "images" not in evaluation]
+    periodic = [evaluation for evaluation in found if "images" not in evaluation]
     finals = [
         {name: value for name, value in evaluation.items() if name != "images"}
         for evaluation in found
         if "images" in evaluation
     ]
-    if attempt.verdict == "unjudged" or attempt.reason == NON_FINITE or not looks:
-        check.expect(looks or attempt.verdict != "converged", f"attempt {attempt.attempt} has no evaluation")
+    if attempt.verdict == "unjudged" or attempt.reason == NON_FINITE or not periodic:
+        check.expect(
+            periodic or attempt.verdict != "converged", f"attempt {attempt.attempt} has no evaluation"
+        )
         return
-    failure = check_failure(looks, at, iterations)
+    failure = check_failure(periodic, at, iterations)
     if failure is None and finals:
-        failure = final_verdict(looks, finals[-1], at)
+        failure = final_verdict(periodic, finals[-1], at)
     earlier = next(
-        (len(looks[:end]) for end in range(1, len(looks)) if check_failure(looks[:end], at, iterations)), 0
+        (
+            len(periodic[:end])
+            for end in range(1, len(periodic))
+            if check_failure(periodic[:end], at, iterations)
+        ),
+        0,
     )
     check.expect(not earlier, f"attempt {attempt.attempt} went on after evaluation {earlier}, which fails it")
     verdict, reason = ("failed", failure.reason) if failure else ("converged", None)
@@ -239,11 +246,13 @@ def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at:
     """Evaluate the stored generator as the training's last evaluation did."""
     run, classifier = check.run, archive.source(check.run, "classifier train")
     names = class_names(run.manifest.category[1])
-    looks = [evaluation for evaluation in load_evaluations(run, last.attempt) if "images" not in evaluation]
-    if not looks and last.verdict == "failed":
+    periodic = [
+        evaluation for evaluation in load_evaluations(run, last.attempt) if "images" not in evaluation
+    ]
+    if not periodic and last.verdict == "failed":
         check.recompute_key("its failure from its log")
         return
-    if not looks or "fid" not in looks[-1]:
+    if not periodic or "fid" not in periodic[-1]:
         check.untested.append("its generator, which was not evaluated in training")
         return
     check.expect(classifier or run.manifest.sources, "it was evaluated, but names no classifier as a source")
@@ -253,7 +262,7 @@ def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at:
         )
         check.untested.append(f"its generator against its last evaluation: {lacking}")
         return
-    recorded = looks[-1]
+    recorded = periodic[-1]
 
     def compute() -> Evaluation:
         real = ReferenceStatistics(load_reference_features(classifier, "held_out"), len(names))

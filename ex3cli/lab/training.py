@@ -231,5 +231,5 @@ def _metrics(attempt: LabAttempt, number: int) -> dict[str, Any]:
 def _interrupted(attempt: LabAttempt, number: int, run: Run, stop: GracefulStop) -> InterruptedTrainingError:
     where = f"attempt {number}, at epoch {attempt.trainer.epoch:,}"
     run.mark("interrupted", where)
-    remedy = f"run it again, from its seed it takes the same course: {shlex.join(run.manifest.argv)}"
+    remedy = f"run it again, the same seed gives the same training: {shlex.join(run.manifest.argv)}"
     return InterruptedTrainingError(f"stopped in {where}", remedy, stop.signal_number or 2)

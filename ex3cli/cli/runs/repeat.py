@@ -71,10 +71,10 @@ class SourcesStore(Store):
         exact = [
             run for run in self.sources if run.name == wanted or run.path.absolute() == Path(name).absolute()
         ]
-        on_shelf = [run for run in self.sources if run.manifest.category == list(category)]
+        in_category = [run for run in self.sources if run.manifest.category == list(category)]
         short = [
             run
-            for run in (*on_shelf, *self.sources)
+            for run in (*in_category, *self.sources)
             if run.path.name == Path(name).name and name != REFERENCE
         ]
         for run in (*exact, *short):

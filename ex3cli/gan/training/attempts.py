@@ -236,13 +236,13 @@ def train(
     setup = AttemptSetup(
         config, data, run, progress, device, resume_command, evaluation_setup, callbacks, log
     )
-    runner = _first_course(setup, keeper)
+    runner = _resumed_or_first(setup, keeper)
     began, judging = time.monotonic(), 0.0
     if log.entries():
         decided()  # repeated, in case the process was killed between the record and this call
     with GracefulStop() as stop:
         while True:
-            _bring_to_its_end(runner, setup, keeper, stop)
+            _finish_attempt(runner, setup, keeper, stop)
             if runner.failure is not None:
                 runner.save_failed_attempt()
             log.record(runner.entry())
@@ -268,7 +268,7 @@ def measured_precision(
     return measure_precision(make_step, device, steps=config.iterations)
 
 
-def _first_course(setup: AttemptSetup, keeper: Checkpointer) -> AttemptRunner:
+def _resumed_or_first(setup: AttemptSetup, keeper: Checkpointer) -> AttemptRunner:
     """The runner of the attempt in the checkpoint, or of the first attempt."""
     restored = keeper.load(made_anew=[FILE_NAME])
     if restored is None:
@@ -281,7 +281,7 @@ def _first_course(setup: AttemptSetup, keeper: Checkpointer) -> AttemptRunner:
     return runner
 
 
-def _bring_to_its_end(
+def _finish_attempt(
     runner: AttemptRunner, setup: AttemptSetup, keeper: Checkpointer, stop: GracefulStop
 ) -> None:
     """Train until the attempt is over, and save its final state."""
