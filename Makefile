@@ -10,7 +10,7 @@ PYTEST := -m pytest --numprocesses auto --maxprocesses 4
 ORDER ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme transcripts stock wheel-check clean help
+.PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme transcripts figures stock wheel-check clean help
 
 all: install  ## every answer from the shipped runs and from what can be computed at once, and the report
 	$(EX3) doctor
@@ -64,6 +64,9 @@ readme: install  ## the generated tables of README.md and artifacts/reference/RE
 
 transcripts: install  ## run the commands of tests/transcripts/ again (minutes), then the same; ONLY="doctor gan-sample" for some
 	$(BIN)/python .ci/readme.py transcripts $(ONLY)
+
+figures: install  ## the figures of the bundled runs, drawn again from the numbers in them
+	$(BIN)/python .ci/figures.py
 
 stock: install  ## the bundled real test images of ex3cli/datasets/stock (needs the data sets)
 	$(BIN)/python .ci/stock.py

@@ -363,6 +363,15 @@ def test_two_trainings_at_once_get_two_folders(start: Callable[..., int]) -> Non
     assert runs == {"vae/digits/0001-paper", "vae/digits/0002-paper"}
 
 
+@pytest.mark.parametrize(("run", "beside"), [("paper", False), ("reference", True)])
+def test_the_papers_network_is_bundled_and_stands_in_a_table_once(ex3: Ex3, run: str, beside: bool) -> None:
+    document = ex3("vae", "eval", "--run", run, "--labels", 100, "--json").document
+    assert document["preset"] == ("edges" if beside else "paper")
+    row = document["results"][0]
+    assert ("preset_paper" in row["baselines"]) == beside
+    assert "raw_pixels" in row["baselines"]
+
+
 def test_paper_on_real_fashion_mnist_reaches_what_was_measured(real_data: Path, store: Store) -> None:
     """20,000 images seen once by the paper's model already separate clothes; the full table is measured by
     `ex3 vae eval`.
