@@ -33,16 +33,10 @@ from pathlib import Path
 from typing import Any
 
 from ex3cli.datasets.registry import spec
+from ex3cli.gan.analysis.tables import failures_table, history_table, overview_table
 from ex3cli.gan.kinds import NAMES
 from ex3cli.gan.results import OVERVIEW_FILE, SCORES_FILE
-from ex3cli.gan.tables import (
-    classes_table,
-    criteria_text,
-    failures_table,
-    history_table,
-    overview_table,
-    scores_table,
-)
+from ex3cli.gan.tables import classes_table, criteria_text, scores_table
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store, reference_folder
 from ex3cli.tables import NONE, Table, mean_and_spread

@@ -23,6 +23,7 @@ from ex3cli.cli import app
 from ex3cli.cli.command import Context, call
 from ex3cli.config import Config
 from ex3cli.datasets import labels as class_labels
+from ex3cli.datasets.grey_levels import to_grey_levels
 from ex3cli.datasets.registry import spec
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.evaluation import available_real_images, compare_with_real
@@ -30,26 +31,13 @@ from ex3cli.gan.image_quality import GenerationMetrics
 from ex3cli.gan.io import load_generator as load_network
 from ex3cli.gan.kinds import canonical_kind
 from ex3cli.gan.networks import Generator as GeneratorNetwork
-from ex3cli.gan.sampling.sample_set import SampleSet, draw_samples
+from ex3cli.gan.sampling.sample_set import SampleSet as SampleSet
+from ex3cli.gan.sampling.sample_set import draw_samples
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.vae import encoding, features, generate
 from ex3cli.vae.few_labels import classify
 from ex3cli.vae.networks import VAE
-
-__all__ = [
-    "Comparison",
-    "Generator",
-    "ImageClassifier",
-    "SampleSet",
-    "TrainedVAE",
-    "evaluate",
-    "list_runs",
-    "load_classifier",
-    "load_generator",
-    "load_vae",
-    "train_gan",
-]
 
 SIDE = 28
 Images = NDArray[np.uint8]
@@ -357,10 +345,4 @@ def _as_images(images: ArrayLike) -> Images:
         values = values[None]
     if values.ndim != 3 or values.shape[1:] != (SIDE, SIDE):
         raise ValueError(f"images must have the shape (n, {SIDE}, {SIDE}), not {values.shape}")
-    if values.dtype == np.uint8:
-        return np.ascontiguousarray(values)
-    if not np.isfinite(values).all() or values.min(initial=0) < 0 or values.max(initial=0) > 255:
-        raise ValueError("images must hold grey levels from 0 to 255")
-    if values.max(initial=0) <= 1 and (values % 1).any():
-        raise ValueError("images seem to be scaled to 0…1: multiply them by 255")
-    return np.ascontiguousarray(values.round().astype(np.uint8))
+    return to_grey_levels(values, "images")

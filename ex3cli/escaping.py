@@ -11,6 +11,11 @@ def printable(text: str, *, lines: bool = False) -> str:
     return UNPRINTABLE.sub(lambda found: "\n" if lines and found[0] == "\n" else _escape(found[0]), text)
 
 
+def printable_value(value: object) -> object:
+    """A template's value, with unprintable characters escaped in text; Markup and others are unchanged."""
+    return printable(value) if type(value) is str else value
+
+
 def _escape(character: str) -> str:
     code = ord(character)
     byte = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code  # surrogates stand for undecodable bytes

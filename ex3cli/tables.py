@@ -17,6 +17,7 @@ class Table:
     """A table: rows of cells that are formatted already; the first cell names the row.
 
     grouped : number of leading columns whose repeated cells a terminal shows once.
+    compact : a terminal shows it without a grid, in fewer columns.
     folded : shown on demand in the report's page, and in the appendix of its PDF.
     label : the name by which the report's text refers to the table.
     number : the table's number in the report.
@@ -27,6 +28,7 @@ class Table:
     rows: Sequence[Sequence[str]]
     note: str = ""
     grouped: int = 0
+    compact: bool = False
     folded: bool = False
     label: str = ""
     number: str = ""

@@ -45,7 +45,7 @@ TRANSCRIPTS: dict[str, str] = {
 }
 
 NOT_RUN = {
-    "vae-eval": "takes long; tests/cli/test_vae_tables.py holds its table",
+    "vae-eval": "takes long; tests/vae/test_tables.py holds its table",
     "divergence": "trains critics; the last digits depend on the processor",
     "complexity": "measures time",
     "lab-train": "trains; the last digits depend on the processor",

@@ -7,6 +7,6 @@ RESULT_FILE = "result.json"
 KEPT = (WEIGHTS_FILE, REAL_FILE, RESULT_FILE, "metrics.jsonl")
 
 
-def shipped_files(run: Run) -> dict[str, bytes]:
+def bundled_files(run: Run) -> dict[str, bytes]:
     """The files by name, unchanged: weights and features are compact already."""
     return {name: run.read_bytes(name) for name in KEPT}

@@ -88,8 +88,8 @@ def _explain_usage(error: Any) -> None:
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return
-    said = error.format_message().replace(" (Possible options: ", ". Did you mean ")
-    cause, _, suggestion = said.partition(". Did you mean ")
+    message = error.format_message().replace(" (Possible options: ", ". Did you mean ")
+    cause, _, suggestion = message.partition(". Did you mean ")
     suggestion = suggestion.rstrip(")?") + "?"
     usage = f"{_command_of(sys.argv[1:])} --help"
     remedy = f"did you mean {suggestion}" if suggestion != "?" else usage

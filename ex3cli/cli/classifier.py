@@ -1,12 +1,13 @@
 """`ex3 classifier`: train and test the classifier that evaluates generated images."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ex3cli.classifier.config import COMMAND, ClassifierConfig
 from ex3cli.classifier.tables import accuracy_table
 from ex3cli.cli.command import Context, command
+from ex3cli.cli.options import Resume
 from ex3cli.cli.output import Result
 
 if TYPE_CHECKING:
@@ -26,25 +27,17 @@ app = typer.Typer(help="The classifier that evaluates generated images.", no_arg
         "ex3 classifier train --resume 0001-clothes",
     ),
 )
-def train(
-    context: Context,
-    resume: Annotated[
-        str | None,
-        typer.Option(metavar="RUN", help="Interrupted run to resume.", rich_help_panel="Training"),
-    ] = None,
-) -> Result:
+def train(context: Context, resume: Resume = None) -> Result:
     """Train a classifier; the last sixth of the training images is held out for validation."""
-    import torch
-
     from ex3cli.classifier import training
     from ex3cli.classifier.publish import RESULT_FILE
     from ex3cli.cli.resume import (
         its_threads,
+        new_training,
         recording,
         reopen,
         resolve_precision,
         resume_command,
-        run_settings,
         same_data,
     )
     from ex3cli.datasets.registry import load
@@ -65,16 +58,13 @@ def train(
             context, lambda: training.measured_precision(config, data, context.seed, device)
         )
         config = context.config
-        run = context.store.new_run(
+        run = new_training(
+            context,
             ("classifier", data.name),
             label=config.preset,
             command=COMMAND,
-            config=run_settings(context),
-            seed=context.seed,
-            argv=context.argv,
-            device=str(device),
-            threads=torch.get_num_threads(),
-            data=data.digests,
+            device=device,
+            data=data,
             summary=measured,
         )
     with recording(run), its_threads(run):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import typer
 
+from ex3cli.cli.arguments import expand_home, given_values, given_words, is_path, refuse_empty
 from ex3cli.cli.options import (
     ADVANCED,
     COMMON,
@@ -35,6 +36,7 @@ from ex3cli.escaping import printable
 from ex3cli.runs.manifest import now
 
 if TYPE_CHECKING:
+    from ex3cli.runs.run import Run
     from ex3cli.runs.store import Store
     from ex3cli.training.progress import Progress
 
@@ -80,6 +82,34 @@ class Context:
         from ex3cli.runs.store import Store
 
         return self.looks_in or Store(self.artifacts, began=self.began)
+
+    def new_run(
+        self,
+        category: Sequence[str],
+        *,
+        label: str,
+        command: str,
+        config: Mapping[str, Any],
+        sources: "Sequence[Run]" = (),
+        **recorded: Any,
+    ) -> "Run":
+        """A new run folder, whose manifest has the seed and the command line.
+
+        Parameters
+        ----------
+        sources : the runs that the result comes from.
+        recorded : further arguments of `Store.new_run`.
+        """
+        return self.store.new_run(
+            category,
+            label=label,
+            command=command,
+            config=config,
+            seed=self.seed,
+            argv=self.argv,
+            sources={run.name: run.manifest.digest for run in sources},
+            **recorded,
+        )
 
     @property
     def progress(self) -> "Progress":
@@ -159,7 +189,7 @@ def command(
                 config,
                 [p.name for p in own],
                 ctx,
-                {key: _at_home(value) for key, value in given.items()},
+                {key: expand_home(value) for key, value in given.items()},
             )
 
         parameters += shared_parameters(common, parameters)
@@ -260,10 +290,6 @@ def _run(
         ) from None
 
 
-CLEARABLE = ("title", "course", "questions")
-"""Options that accept an empty text: it clears the stored value."""
-
-
 def ensure_scratch(artifacts: Path) -> None:
     """If no temporary folder is writable, use the artifacts folder for temporary files."""
     try:
@@ -274,13 +300,8 @@ def ensure_scratch(artifacts: Path) -> None:
 
 
 def _context(config: type[Config] | None, ctx: typer.Context, given: dict[str, Any]) -> Context:
-    for name, value in given.items():
-        if value == "" and name not in CLEARABLE:
-            raise UsageError(
-                f"{name.replace('_', '-')} is empty",
-                "give a value (is a shell variable unset?) or leave it out",
-            )
-    context = Context(argv=given_words(ctx), given=_given(ctx, given), program=ctx.find_root().command)
+    refuse_empty(given)
+    context = Context(argv=given_words(ctx), given=given_values(ctx, given), program=ctx.find_root().command)
     for key in given.keys() & {*COMMON, "json", "quiet"}:
         setattr(context, key, given[key])
     if "dataset" in context.given and is_path(context.dataset):
@@ -295,11 +316,6 @@ def _context(config: type[Config] | None, ctx: typer.Context, given: dict[str, A
     return context
 
 
-def is_path(dataset: str) -> bool:
-    """Whether --dataset names a file or a folder of the user's own images."""
-    return "/" in dataset or "\\" in dataset or dataset.lower().endswith(".npz")
-
-
 def _register_own_data(context: Context) -> None:
     """Read the user's own images, and let the command know them by the name of their file or folder."""
     from ex3cli.datasets.registry import register_own
@@ -309,47 +325,6 @@ def _register_own_data(context: Context) -> None:
     context.given["dataset"] = context.dataset
     for note in notes:
         context.note(f"{context.dataset}: {note}")
-
-
-def given_words(ctx: typer.Context) -> list[str]:
-    """The command line without options that only concern printing; a manifest stores it as `argv`."""
-    words = ["ex3", *ctx.command_path.split()[1:]]
-    for parameter in ctx.command.params:
-        source = ctx.get_parameter_source(str(parameter.name))
-        value = ctx.params.get(str(parameter.name))
-        if source is None or source.name != "COMMANDLINE" or parameter.name in OUTPUT:
-            continue
-        if parameter.param_type_name == "option" and parameter.nargs > 1:  # one option of several words
-            words += [parameter.opts[0], *map(str, value or ())]
-            continue
-        for item in value if isinstance(value, list | tuple) else [value]:
-            if parameter.param_type_name == "argument":
-                words.append(str(item))
-            elif isinstance(item, bool):
-                words.append((parameter.opts if item else parameter.secondary_opts)[0])
-            else:
-                words += [parameter.opts[0], str(item)]
-    return words
-
-
-def _at_home(value: Any) -> Any:
-    """Expand ~ in a path that the shell did not expand (--data=~/x, EX3_ARTIFACTS='~/x')."""
-    if isinstance(value, list | tuple):
-        return type(value)(map(_at_home, value))
-    if isinstance(value, Path | str) and str(value).split("/")[0] == "~":
-        return type(value)(os.path.expanduser(value))  # noqa: PTH111 - keeps ~ if there is no home
-    return value
-
-
-def _given(ctx: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters set by the user or the environment; repeated options as tuples."""
-    sources = {name: ctx.get_parameter_source(name) for name in values}
-    chosen = {
-        name: values[name]
-        for name, source in sources.items()
-        if source is not None and not source.name.startswith("DEFAULT")
-    }
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()}
 
 
 def _resolved(context: Context, given: dict[str, Any], config: type[Config] | None) -> Result:

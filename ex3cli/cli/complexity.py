@@ -29,13 +29,11 @@ def complexity(context: Context) -> Result:
     from ex3cli.complexity.analysis import run_analysis
 
     config: ComplexityConfig = context.config
-    run = context.store.new_run(
+    run = context.new_run(
         ("complexity",),
         label=f"n{config.max_length}-d{config.width}",
         command="complexity",
         config=config.to_dict(),
-        seed=context.seed,
-        argv=context.argv,
         threads=config.threads,
     )
     with recording(run):

@@ -31,13 +31,11 @@ def divergence(context: Context) -> Result:
 
     config: DivergenceConfig = context.config
     kind = "gaussian" if config.sigma is not None else "box" if config.interval is not None else "lines"
-    run = context.store.new_run(
+    run = context.new_run(
         ("divergence",),
         label=kind,
         command="divergence",
         config=config.to_dict(),
-        seed=context.seed,
-        argv=context.argv,
         threads=1,
     )
     with recording(run):

@@ -114,7 +114,7 @@ def _data(root: Path | None) -> Iterator[Finding]:
 
 
 def _runs(context: Context) -> Iterator[Finding]:
-    from ex3cli.runs.run import REFERENCE, restore_hint
+    from ex3cli.runs.folders import REFERENCE, restore_hint
 
     store = context.store
     found = store.scan()

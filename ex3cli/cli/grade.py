@@ -8,22 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ex3cli.cli.command import Context, command
+from ex3cli.cli.grade_tables import class_table, csv_bytes, flag_lines, question_table
 from ex3cli.cli.options import folder
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from ex3cli.grading.folder import FolderGrade, Reproduce
+    from ex3cli.grading.results import Reproduce
     from ex3cli.runs.run import Run
 
 app = typer.Typer()
 
 QUESTIONS, REPRODUCTION, OUTPUT = "Questions", "Reproduction", "Output"
-SHOWN = 2  # reasons in a cell; the list of flags has all
 LONGEST = 5.0  # minutes
-COLOURS = {"wrong": "red", "not reproduced": "red", "missing": "yellow", "in part": "yellow"}
 
 
 def _option(help_text: str, panel: str, *names: str, **more: Any) -> Any:
@@ -115,9 +112,10 @@ def grade(
     on similar machines get the same weights. Exit code 4: there are flags.
     """
     from ex3cli.grading.checks import one_line
-    from ex3cli.grading.folder import Flag, FolderGrade
     from ex3cli.grading.folder import grade as grade_folder
+    from ex3cli.grading.results import Flag, FolderGrade
     from ex3cli.grading.students import shared_runs
+    from ex3cli.runs.files import write_atomically
 
     named = _checked(folders or [Path("artifacts")], [each for each in (into, csv) if each is not None])
     if into is not None and not reproduce:
@@ -146,24 +144,22 @@ def grade(
             except Exception as error:  # one hostile folder does not end the grading of a class
                 cause = one_line(f"it cannot be graded ({type(error).__name__}: {error})")
                 graded.append(FolderGrade(str(path), flags=[Flag("unread", "", cause)]))
-    by_name = {each.folder: each for each in graded}
-    runs = {each.folder: each.runs for each in graded}
+    by_name = {entry.folder: entry for entry in graded}
+    runs = {entry.folder: entry.runs for entry in graded}
     for name, run, kind, line in shared_runs(runs, _bundled(context)):
         by_name[name].flags.append(Flag(kind, run, line))
     if csv is not None:
-        from ex3cli.runs.files import write_atomically
-
-        write_atomically(csv, _csv(graded, asked))
-    flagged = [each.folder for each in graded if each.reasons]
+        write_atomically(csv, csv_bytes(graded, asked))
+    flagged = [entry.folder for entry in graded if entry.reasons]
     problem = (
         ArtifactError(f"there are flags: {', '.join(flagged)}", "look at them above, and ask the student")
         if flagged
         else None
     )
     one = len(graded) == 1
-    shown: list[Any] = [_one(graded[0]) if one else _class(graded, asked)]
-    shown += [line for each in graded for line in _flag_lines(each, one=one)]
-    document = {"ok": not flagged, "folders": [_document(each) for each in graded]}
+    shown: list[Any] = [question_table(graded[0]) if one else class_table(graded, asked)]
+    shown += [line for entry in graded for line in flag_lines(entry, one=one)]
+    document = {"ok": not flagged, "folders": [found.document() for found in graded]}
     return Result(document=document, show=shown, files=[csv] if csv is not None else [], problem=problem)
 
 
@@ -210,25 +206,26 @@ def _place(into: Path | None) -> Iterator[Path]:
 
 def _reproducer(context: Context, into: Path, longest: float) -> "Reproduce":
     """A function that repeats a run in a separate folder and compares the files."""
-    from ex3cli.cli.reproduce import circumstances, compare, seconds
-    from ex3cli.cli.rerun import MEASURED, Repetition, checked_sources
+    from ex3cli.cli.runs.repeat import MEASURED, Repetition, checked_sources
+    from ex3cli.cli.runs.reproduce import compare
     from ex3cli.grading.checks import one_line
     from ex3cli.grading.deadline import Deadline
-    from ex3cli.grading.folder import Reproduction
+    from ex3cli.grading.results import Reproduction
     from ex3cli.report.words import duration
+    from ex3cli.runs.environment import differing_environment
 
     def repeat(run: "Run") -> Reproduction:
         if (command := run.manifest.command) in MEASURED:
             return Reproduction(None, f"it measures {MEASURED[command]}")
         deadline = Deadline(60 * longest)
         try:
-            if seconds(run) > 60 * longest:
-                return Reproduction(None, f"it took {duration(seconds(run))}, more than --longest")
+            if run.manifest.seconds > 60 * longest:
+                return Reproduction(None, f"it took {duration(run.manifest.seconds)}, more than --longest")
             context.note(f"repeating {run.name}")
             with deadline:
                 made = Repetition(run, checked_sources(context, run), into).make(context)
-            differing = [each.file for each in compare(run, made) if each.condition != "same"]
-            changed = circumstances(run, made)
+            differing = [diff.file for diff in compare(run, made) if diff.condition != "same"]
+            changed = differing_environment(run.manifest, made.manifest)
         except (InterruptedTrainingError, KeyboardInterrupt):
             if deadline.passed:
                 return Reproduction(None, "it took longer than --longest")
@@ -258,100 +255,3 @@ def _bundled(context: Context) -> "list[Run]":
             except ArtifactError as error:
                 context.note(error.cause)
     return found
-
-
-def _one(found: "FolderGrade") -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("question", "there", "right", "reproduced", "runs", "why not", title=Text(found.folder))
-    for each in found.questions:
-        runs = f"{len(each.own)} own, {len(each.bundled)} bundled"
-        more = f" (and {len(each.why) - SHOWN} more)" if len(each.why) > SHOWN else ""
-        why = "; ".join(each.why[:SHOWN]) + more
-        cells = (each.title, each.there, each.right, each.reproduced, runs, why)
-        table.add_row(*(Text(cell, COLOURS.get(each.state, "")) for cell in cells))
-    return table
-
-
-def _class(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("folder", *asked, "own runs", "flags", "seconds")
-    for found in graded:
-        states = {each.id: each.state for each in found.questions}
-        cells = [states.get(name, "unread") for name in asked]
-        numbers = (str(len(found.checks)), str(len(found.reasons)), f"{found.seconds:.0f}")
-        table.add_row(Text(found.folder), *(Text(each, COLOURS.get(each, "")) for each in cells), *numbers)
-    return table
-
-
-def _flag_lines(found: "FolderGrade", *, one: bool) -> list[str]:
-    """A line for each flag, and the recomputed results."""
-    before = "" if one else f"{found.folder}: "
-    lines = [f"{before}flag: {each.kind}: {each}" for each in found.reasons]
-    lines += [f"{before}note: {each}" for each in found.flags if each.is_note]
-    anew = [f"{each.run.name}: {', '.join(each.recomputed)}" for each in found.checks if each.recomputed]
-    untested = [f"{each.run.name}: {'; '.join(each.untested)}" for each in found.checks if each.untested]
-    if not one:
-        lines += [f"{before}not tested: {line}" for line in _unproved(found)]
-    else:
-        lines += [f"computed anew: {line}" for line in anew] + [f"not tested: {line}" for line in untested]
-        others = sum(not (each.recomputed or each.untested or each.wrong) for each in found.checks)
-        lines.append(f"{others} runs: only the files were compared with the manifests")
-        lines.append(f"{len(found.reasons)} flags, {len(found.checks)} runs, {found.seconds:.0f} seconds")
-    return lines
-
-
-def _document(found: "FolderGrade") -> dict[str, Any]:
-    return {
-        "folder": found.folder,
-        "seconds": found.seconds,
-        "questions": [{**vars(each), "state": each.state} for each in found.questions],
-        "flags": [vars(each) for each in found.flags],
-        "runs": [
-            {
-                "run": each.run.name,
-                "command": each.run.manifest.command,
-                "computed_anew": each.recomputed,
-                "not_tested": each.untested,
-                "wrong": each.wrong,
-                "reproduction": found.reproductions.get(each.run.name),
-            }
-            for each in found.checks
-        ],
-    }
-
-
-def _csv(graded: "Sequence[FolderGrade]", asked: Sequence[str]) -> bytes:
-    """A row per folder: the state of each question, and the flags."""
-    from ex3cli.runs.formats import csv_to_bytes
-
-    rows = []
-    for found in graded:
-        states = {each.id: each.state for each in found.questions}
-        flags = " | ".join(f"{each.kind}: {each}" for each in found.flags)
-        numbers = (len(found.checks), len(found.reasons), f"{found.seconds:.1f}")
-        texts = (_cell(flags), _cell(" | ".join(_unproved(found))))
-        cells = (states.get(name, "unread") for name in asked)
-        rows.append([_cell(found.folder), *cells, *numbers, *texts])
-    return csv_to_bytes(["folder", *asked, "own_runs", "flags", "seconds", "what", "not_tested"], rows)
-
-
-def _unproved(found: "FolderGrade") -> list[str]:
-    """For each run behind an answer whose key result was not computed anew, what was not tested."""
-    answering = {name for each in found.questions for name in each.own}
-    return [
-        f"{each.run.name}: {'; '.join(each.untested)}"
-        for each in found.checks
-        if each.run.name in answering and each.untested and not each.key_recomputed
-    ]
-
-
-def _cell(text: str) -> str:
-    """The text, escaped where a spreadsheet would evaluate it as a formula."""
-    from ex3cli.escaping import printable
-
-    shown = printable(text)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown

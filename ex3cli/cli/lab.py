@@ -1,6 +1,5 @@
 """`ex3 lab`: GAN Lab offline. Trains, measures and animates small GANs on two-dimensional points."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,13 +101,11 @@ def train(
     if isinstance(distribution, PointCloud):
         settings["points"] = distribution.file_name  # the copy in the run
         digests, category = {distribution.name: distribution.digest}, "points"
-    run = context.store.new_run(
+    run = context.new_run(
         ("lab", category),
         label=config.loss,
         command=TRAIN,
         config=settings,
-        seed=context.seed,
-        argv=context.argv,
         threads=1,
         data=digests,
     )
@@ -147,7 +144,7 @@ def train(
     }
     document["attempts"] = trained.attempts
     return Result(
-        document=document, show=_tables(trained, summary), run=run, problem=_problem(trained, run.name)
+        document=document, show=_shown(trained, summary), run=run, problem=_problem(trained, run.name)
     )
 
 
@@ -223,45 +220,22 @@ def _distribution(context: Context, name: str | None, points: "Path | PointCloud
     return read
 
 
-def _tables(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
-    from rich.table import Table
-
+def _shown(trained: "Trained", summary: dict[str, Any]) -> list[Any]:
     from ex3cli.lab.evaluation import GENERATED, REAL, TRANSPORTED
-    from ex3cli.tables import fixed
+    from ex3cli.lab.tables import attempts_table, results_table
 
-    baseline = trained.reference.baseline
-    last = trained.last
-    table = Table("", "generated", "95% interval", "baseline: real vs. real")
-    for label, value, mean, worst in (
-        ("KL (nats)", last.kl, baseline.kl, baseline.kl_worst),
-        ("JS (nats)", last.js, baseline.js, baseline.js_worst),
-    ):
-        low, high = fixed(value.low, 4), fixed(value.high, 4)
-        interval = f"{low} … {high}" if math.isfinite(value.high) else f"at least {low}"
-        table.add_row(label, fixed(value.value, 4), interval, f"{fixed(mean, 4)}, worst {fixed(worst, 4)}")
-    table.add_row(
-        "W (exact transport)",
-        fixed(last.w, 4),
-        "",
-        f"{fixed(baseline.w, 4)}, worst {fixed(baseline.w_worst, 4)}",
-    )
-    table.add_row("modes covered", f"{last.modes} of {summary['of_modes']}", "", "")
-    table.add_row("outside the square", f"{last.outside:.2%}", "", "")
-    shown: list[Any] = [trained.verdict.why, table]
-    if len(trained.attempts) > 1:
-        attempts = Table("attempt", "seed", "verdict", "reason", "epoch")
-        for each in trained.attempts:
-            attempts.add_row(
-                str(each.attempt), str(each.seed), each.verdict, each.reason or "", f"{each.iteration:,}"
-            )
-        shown.append(attempts)
-    looking = summary["looking_seconds"]
-    shown.append(
+    times = (
         f"{summary['epochs']:,} epochs in {summary['training_seconds']:.1f} s, evaluations and frames in "
-        f"{looking:.1f} s. "
+        f"{summary['looking_seconds']:.1f} s. "
         f"KL and JS use {REAL:,} real and {GENERATED:,} generated points, W uses {TRANSPORTED} of each."
     )
-    return shown
+    several = [attempts_table(trained.attempts)] if len(trained.attempts) > 1 else []
+    return [
+        trained.verdict.why,
+        results_table(summary, {"kl": trained.last.kl, "js": trained.last.js}),
+        *several,
+        times,
+    ]
 
 
 def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
@@ -271,7 +245,8 @@ def _problem(trained: "Trained", run: str) -> NotConvergedError | None:
     if trained.verdict.converged:
         return None
     history = "; ".join(
-        f"attempt {each.attempt}: {each.reason} at epoch {each.iteration:,}" for each in trained.attempts
+        f"attempt {attempt.attempt}: {attempt.reason} at epoch {attempt.iteration:,}"
+        for attempt in trained.attempts
     )
     config, reason = trained.trainer.config, trained.verdict.reason
     if reason in (NON_FINITE, DIVERGENCE):

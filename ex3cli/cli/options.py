@@ -56,6 +56,11 @@ def whole_number(low: float | None = None, high: float | None = None) -> Callabl
     return parse
 
 
+Resume = Annotated[
+    str | None, typer.Option(metavar="RUN", help="Interrupted run to resume.", rich_help_panel=TRAINING)
+]
+
+
 def _seed(panel: str) -> tuple[Any, Any]:
     option = typer.Option(
         parser=whole_number(0, LARGEST_SEED),

@@ -14,7 +14,7 @@ import typer
 
 from ex3cli.errors import Ex3Error
 from ex3cli.escaping import printable
-from ex3cli.runs.formats import place
+from ex3cli.runs.formats import path_on_disk
 from ex3cli.runs.jsonio import to_json
 from ex3cli.tables import Table
 from ex3cli.training.interruption import signal_of
@@ -22,6 +22,7 @@ from ex3cli.training.interruption import signal_of
 if TYPE_CHECKING:
     import rich.table
     from rich.console import Console
+    from rich.text import Text
 
     from ex3cli.runs.run import Run
 
@@ -101,7 +102,7 @@ def _show(answer: "Result") -> None:
         show(item)
     written = [*answer.files]
     if answer.run is not None:
-        written += [place(answer.run.path / relative) for relative in answer.run.manifest.files]
+        written += [path_on_disk(answer.run.path / relative) for relative in answer.run.manifest.files]
         written.append(answer.run.path / "run.json")
     for path in written:
         typer.echo(f"wrote {printable(str(path))}")
@@ -112,16 +113,19 @@ def to_rich(table: Table, width: int) -> "rich.table.Table":
 
     The leading `grouped` columns show repeated cells once. Words are not divided, if they fit side by side.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
     from rich.text import Text
 
     shown = RichTable(title=table.caption or None, title_justify="left")
+    if table.compact:
+        shown.box, shown.pad_edge, shown.show_edge = SIMPLE_HEAD, False, False
     settings = zip(table.headings, table.right_aligned, _column_widths(table, width), strict=True)
     for heading, is_right, columns in settings:
         shown.add_column(heading, justify="right" if is_right else "left", overflow="fold", width=columns)
     previous: Sequence[str] = ()
     for row in table.rows:
-        cells = [Text(printable(cell), COLORS.get(cell.partition(":")[0], "")) for cell in row]
+        cells = [escaped(cell, COLORS.get(cell.partition(":")[0], "")) for cell in row]
         if previous and table.grouped and row[0] != previous[0]:
             shown.add_section()
         for column in range(table.grouped):
@@ -132,6 +136,13 @@ def to_rich(table: Table, width: int) -> "rich.table.Table":
     return shown
 
 
+def escaped(value: object, style: str = "") -> "Text":
+    """A cell of a Rich table with escaped control characters, line breaks included."""
+    from rich.text import Text
+
+    return Text(printable(str(value)), style)
+
+
 def _column_widths(table: Table, width: int) -> Sequence[int | None]:
     """Widths of the columns in which no word is divided; None for each if the table does not fit."""
     from rich.cells import cell_len
@@ -139,7 +150,7 @@ def _column_widths(table: Table, width: int) -> Sequence[int | None]:
     columns = list(zip(table.headings, *table.rows, strict=True))
     widths = [max(cell_len(word) for cell in cells for word in ("", *cell.split())) for cells in columns]
     missing = [max(map(cell_len, cells)) - least for cells, least in zip(columns, widths, strict=True)]
-    spare = width - sum(widths) - 3 * len(widths) - 1
+    spare = width - sum(widths) - 3 * len(widths) + (3 if table.compact else -1)
     for _ in range(min(spare, sum(missing))):
         widest = missing.index(max(missing))
         widths[widest] += 1

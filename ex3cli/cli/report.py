@@ -122,7 +122,8 @@ def report(
         "pdf": None,
         "source": None,
         "sections": [
-            {"id": each.id, "title": each.title, "complete": not each.gaps} for each in made.sections
+            {"id": section.id, "title": section.title, "complete": not section.gaps}
+            for section in made.sections
         ],
         "missing": [vars(gap) for gap in made.gaps if not gap.damaged],
         "damaged": [vars(gap) for gap in made.gaps if gap.damaged],
@@ -144,9 +145,9 @@ def report(
     _record(folder, {PAGE: text}, short=short, options=options)
     context.progress.advance()
     document |= compiled.document | {"page": page}
-    said = [f"Your edited source is kept as {kept}."] if kept else []
+    notes = [f"Your edited source is kept as {kept}."] if kept else []
     return Result(
-        document=document, show=[_table(made), *said], files=[page, *compiled.files], problem=problem
+        document=document, show=[_table(made), *notes], files=[page, *compiled.files], problem=problem
     )
 
 

@@ -8,13 +8,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ex3cli.cli.command import Context, is_path
+from ex3cli.cli.arguments import is_path
+from ex3cli.cli.command import Context
 from ex3cli.config import declared_options
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
+from ex3cli.runs.manifest import value_of
 from ex3cli.runs.run import Run
 from ex3cli.training.interruption import signal_of
 
 if TYPE_CHECKING:
+    import torch
+
+    from ex3cli.datasets.registry import ImageDataset
     from ex3cli.training.device import PrecisionChoice
 
 MOST_THREADS = 64  # accepted from a manifest even if there are fewer processors
@@ -23,6 +28,31 @@ MOST_THREADS = 64  # accepted from a manifest even if there are fewer processors
 def run_settings(context: Context) -> dict[str, Any]:
     """The settings for a run's manifest, with data set and seed."""
     return {"dataset": context.dataset, "seed": context.seed, **context.config.to_dict()}
+
+
+def new_training(
+    context: Context,
+    category: Sequence[str],
+    *,
+    label: str,
+    command: str,
+    device: "torch.device",
+    data: "ImageDataset",
+    **recorded: Any,
+) -> Run:
+    """A new run folder for a training, which `reopen` can resume: with its settings, device and threads."""
+    from ex3cli.training.threads import thread_count
+
+    return context.new_run(
+        category,
+        label=label,
+        command=command,
+        config=run_settings(context),
+        device=str(device),
+        threads=thread_count(),
+        data=data.digests,
+        **recorded,
+    )
 
 
 def resolve_precision(context: Context, measure: "Callable[[], PrecisionChoice]") -> dict[str, Any]:
@@ -59,8 +89,6 @@ def reopen(context: Context, name: str, *, command: str, feature: str) -> Run:
     if "preset" not in context.given:
         chosen = {key: value for key, value in context.given.items() if key in declared_options(kind)}
         context.config = replace(run.settings(kind), **chosen)
-        if (preset := word_after("--preset", run.manifest.argv)) is not None:
-            context.given["preset"] = preset  # its length decides whether the run is shortened
     context.dataset = context.given.get("dataset", stored["dataset"])
     context.seed = context.given.get("seed", stored["seed"])
     _on_the_same_device(context, run)
@@ -104,17 +132,6 @@ def its_threads(run: Run) -> Iterator[None]:
         yield
 
 
-def word_after(option: str, argv: Sequence[str]) -> str | None:
-    """The last value of an option in a command line (`--option VALUE` or `--option=VALUE`)."""
-    found = None
-    for place, word in enumerate(argv):
-        if word == option and place + 1 < len(argv):
-            found = argv[place + 1]
-        elif word.startswith(f"{option}="):
-            found = word.removeprefix(f"{option}=")
-    return found
-
-
 def resume_command(context: Context, command: str, run: Run) -> str:
     """The command line that resumes a run."""
     words = _resume_words(command, run)
@@ -132,7 +149,7 @@ def follow_up(context: Context, *words: str) -> str:
 
 def _resume_words(command: str, run: Run) -> list[str]:
     """The arguments that resume a run, with the path of the user's own images if it has one."""
-    path = word_after("--dataset", run.manifest.argv)
+    path = value_of("--dataset", run.manifest.argv)
     own_data = ["--dataset", path] if path is not None and is_path(path) else []
     return ["ex3", *command.split(), "--resume", str(run.path), *own_data]
 
@@ -157,7 +174,7 @@ def recording(run: Run) -> Iterator[None]:
             raise
         words = _resume_words(run.manifest.command, run)
         for option in ("--data", "--device"):
-            if (given := word_after(option, run.manifest.argv)) is not None:
+            if (given := value_of(option, run.manifest.argv)) is not None:
                 words += [option, given]
         cause = f"stopped by {number.name}; the last checkpoint is kept"
         raise InterruptedTrainingError(cause, f"resume with: {shlex.join(words)}", number) from None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ex3cli.cli import vae_pictures, vae_predict
-from ex3cli.cli import vae_tables as tables
 from ex3cli.cli.command import Context, command
+from ex3cli.cli.options import Resume
 from ex3cli.cli.output import Result
 from ex3cli.vae.config import EvaluationConfig, VAEConfig
 
@@ -21,15 +21,6 @@ app = typer.Typer(
 )
 
 TRAIN, EVALUATE, COMPARE = "vae train", "vae eval", "vae compare"
-
-Resume = Annotated[
-    str | None,
-    typer.Option(
-        metavar="RUN",
-        help="Interrupted run to resume.",
-        rich_help_panel="Training",
-    ),
-]
 
 
 @command(
@@ -48,33 +39,31 @@ def train(context: Context, resume: Resume = None) -> Result:
     from ex3cli.cli.resume import (
         follow_up,
         its_threads,
+        new_training,
         recording,
         reopen,
         resume_command,
-        run_settings,
         same_data,
     )
     from ex3cli.datasets import registry
     from ex3cli.training.device import choose_device
-    from ex3cli.training.threads import thread_count
     from ex3cli.vae import results as outputs
-    from ex3cli.vae import training
+    from ex3cli.vae import tables, training
 
     device = choose_device(context.device)
     run = reopen(context, resume, command=TRAIN, feature="vae") if resume else None
     data = registry.load(context.dataset, context.data)
-    preset = context.given.get("preset", next(iter(VAEConfig.presets)))
+    # the length of the preset decides whether the run is shortened
+    preset = (run.manifest.summary if run else context.given).get("preset", next(iter(VAEConfig.presets)))
     if run is None:
-        run = context.store.new_run(
+        run = new_training(
+            context,
             ("vae", context.dataset),
             label=preset,
             command=TRAIN,
-            config=run_settings(context),
-            seed=context.seed,
-            argv=context.argv,
-            device=str(device),
-            threads=thread_count(),
-            data=data.digests,
+            device=device,
+            data=data,
+            summary={"preset": preset},
         )
     with recording(run), its_threads(run):
         same_data(run, data.digests)
@@ -96,7 +85,7 @@ def train(context: Context, resume: Resume = None) -> Result:
     return Result(
         document={"dataset": context.dataset, "run": run.name, "partial": run.manifest.partial, **summary},
         show=[
-            *tables.training(run.name, summary),
+            tables.training_table(run.name, summary),
             *tables.collapsed(summary),
             *tables.not_a_density(context.config.inputs, context.config.likelihood),
             "To evaluate it: "
@@ -123,6 +112,7 @@ def evaluate(context: Context) -> Result:
     from ex3cli.cli.resume import recording
     from ex3cli.datasets import registry
     from ex3cli.training.threads import thread_count
+    from ex3cli.vae import tables
     from ex3cli.vae.features import config_of
     from ex3cli.vae.few_labels.compare import preset_of
     from ex3cli.vae.few_labels.evaluate import evaluate_run, rows, selection
@@ -147,15 +137,13 @@ def evaluate(context: Context) -> Result:
         "selection": selection(evaluation.choices, context.config),
         "results": rows(evaluation, context.config, baselines),
     }
-    run = context.store.new_run(
+    run = context.new_run(
         ("vae", context.dataset),
         label="eval",
         command=EVALUATE,
         config=context.config.to_dict(),
-        seed=context.seed,
-        argv=context.argv,
         data=trained.manifest.data,
-        sources={trained.name: trained.manifest.digest},
+        sources=[trained],
         threads=thread_count(),
     )
     with recording(run):
@@ -166,8 +154,10 @@ def evaluate(context: Context) -> Result:
         f"{method} on {evaluation.features} of {trained.name}{shortened}; test images of {context.dataset}"
     )
     collapsed = tables.collapsed(trained.manifest.summary)
-    spaced = [part for table in tables.accuracies(document) for part in ("", table)]
-    return Result(document=document, show=[title, *spaced, "", *tables.notes(document), *collapsed], run=run)
+    spaced = [part for table in tables.evaluation_tables(document) for part in ("", table)]
+    return Result(
+        document=document, show=[title, *spaced, "", *tables.evaluation_notes(document), *collapsed], run=run
+    )
 
 
 @command(
@@ -192,22 +182,20 @@ def compare(
     from ex3cli.datasets import registry
     from ex3cli.training.threads import thread_count
     from ex3cli.vae import figures as evaluation_figures
-    from ex3cli.vae import tables as markdown
     from ex3cli.vae.few_labels import compare as comparison
+    from ex3cli.vae.tables import accuracy_table
 
-    store, category = context.store, ("vae", context.dataset)
-    trained = [store.find(category, command=TRAIN, name=name) for name in runs]
+    category = ("vae", context.dataset)
+    trained = [context.store.find(category, command=TRAIN, name=name) for name in runs]
     data = registry.load(context.dataset, context.data)
     _fit_sizes(context, data)
-    run = store.new_run(
+    run = context.new_run(
         (*category, "comparison"),
         label="table",
         command=COMPARE,
         config=context.config.to_dict(),
-        seed=context.seed,
-        argv=context.argv,
         data=data.digests,
-        sources={each.name: each.manifest.digest for each in trained},
+        sources=trained,
         threads=thread_count(),
     )
     with recording(run):
@@ -215,13 +203,14 @@ def compare(
             trained, data, context.config, seed=context.seed, progress=context.progress
         )
         run.write_json(comparison.FILE, document)
-        run.write_text("table.md", markdown.accuracy_table(document).to_markdown())
+        table = accuracy_table(document)
+        run.write_text("table.md", table.to_markdown())
         run.write_figure(
             "figures/accuracy", evaluation_figures.accuracy_by_labels(comparison.lines(document)), svg=True
         )
         summary = {name: entry["results"][-1]["accuracy_mean"] for name, entry in document["recipes"].items()}
         run.finish(summary, partial=context.config.draws < EvaluationConfig().draws)
-    return Result(document={**document, "run": run.name}, show=tables.comparison(document), run=run)
+    return Result(document={**document, "run": run.name}, show=[table], run=run)
 
 
 def _fit_sizes(context: Context, data: "ImageDataset | None") -> None:

@@ -103,7 +103,7 @@ def sample(
     drawn = pictures.sample(model, count, context.seed).numpy()
     class_names = spec(context.dataset).class_names
     found = FewLabelClassifier.load(trained).predict(drawn)
-    predicted = [class_names[each.label] for each in found]
+    predicted = [class_names[prediction.label] for prediction in found]
     run = _new_run(context, "sample", trained, {"count": count})
     with recording(run):
         run.write_figure("figures/samples", picture_figures.samples(drawn, predicted))
@@ -223,7 +223,7 @@ def data_if_here(context: Context) -> "ImageDataset | None":
     """The data set; None if its files are missing."""
     from ex3cli.datasets import registry
 
-    conditions = {each.condition for each in registry.verify(context.dataset, context.data)}
+    conditions = {file.condition for file in registry.verify(context.dataset, context.data)}
     return None if conditions == {"missing"} else registry.load(context.dataset, context.data)
 
 
@@ -251,15 +251,13 @@ def _base(context: Context, model: "VAE", label: str | None) -> "tuple[Tensor, s
 def _new_run(context: Context, name: str, trained: "Run", settings: dict[str, Any]) -> "Run":
     import torch
 
-    return context.store.new_run(
+    return context.new_run(
         ("vae", context.dataset),
         label=name,
         command=f"vae {name}",
         config=settings,
-        seed=context.seed,
-        argv=context.argv,
         data=trained.manifest.data,
-        sources={trained.name: trained.manifest.digest},
+        sources=[trained],
         threads=torch.get_num_threads(),
     )
 

@@ -1,6 +1,5 @@
 """`ex3 vae predict`: classify image files."""
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,29 +43,18 @@ def predict(
     from shutil import get_terminal_size
 
     import numpy as np
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
 
     from ex3cli.cli.preview import can_preview, half_blocks
     from ex3cli.datasets import image_files, registry
     from ex3cli.vae.few_labels.classify import FewLabelClassifier
+    from ex3cli.vae.tables import predictions_table
 
     names = registry.spec(context.dataset).class_names
     files = [image_files.read(path, context.dataset) for path in images]
     trained = context.store.find(("vae", context.dataset), command="vae train", name=context.run)
     classifier = FewLabelClassifier.load(trained, store=context.store, labels=labels, seed=context.seed)
     found = classifier.predict(np.stack([file.pixels for file in files]))
-    headings = ("image", "class", "margin", "runner-up", "nearest labeled images")
-    table = Table(*headings, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for path, each in zip(images, found, strict=True):
-        near = Counter(names[label] for label in each.neighbors)
-        table.add_row(
-            path.name,
-            names[each.label],
-            f"{each.margin:.2f}",
-            names[each.runner_up],
-            ", ".join(f"{times} {name}" for name, times in near.items()),
-        )
+    table = predictions_table([path.name for path in images], found, names)
     shown: list[Any] = [*_about(classifier), "", table, ""]
     shown += [
         f"{path.name}: {'; '.join(file.changes)}"
@@ -89,14 +77,14 @@ def predict(
         "images": [
             {
                 "path": path,
-                "label": each.label,
-                "class": names[each.label],
-                "margin": each.margin,
-                "runner_up": names[each.runner_up],
-                "neighbors": [names[label] for label in each.neighbors],
+                "label": prediction.label,
+                "class": names[prediction.label],
+                "margin": prediction.margin,
+                "runner_up": names[prediction.runner_up],
+                "neighbors": [names[label] for label in prediction.neighbors],
                 "changes": list(file.changes),
             }
-            for path, file, each in zip(images, files, found, strict=True)
+            for path, file, prediction in zip(images, files, found, strict=True)
         ],
     }
     return Result(document=document, show=shown)

@@ -18,8 +18,8 @@ def load_enlarged() -> tuple[Split, Split]:
     images = enlarge(sixteenths.reshape(-1, 8, 8).astype(np.int64))
     labels = labels.astype(np.int64)
     test = np.zeros(len(labels), dtype=bool)
-    for each in np.unique(labels):
-        test[np.flatnonzero(labels == each)[::6]] = True
+    for label in np.unique(labels):
+        test[np.flatnonzero(labels == label)[::6]] = True
     return (images[~test], labels[~test]), (images[test], labels[test])
 
 

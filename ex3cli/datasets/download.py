@@ -12,7 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ex3cli.datasets.idx import LARGEST, is_archive
-from ex3cli.datasets.registry import DEFAULT_ROOT, Spec, spec, verify
+from ex3cli.datasets.registry import DEFAULT_ROOT, spec, verify
+from ex3cli.datasets.specs import Spec
 from ex3cli.errors import ArtifactError, DataError
 from ex3cli.runs import files
 from ex3cli.runs.files import advice, write_atomically

@@ -80,7 +80,7 @@ def _read_folder(folder: Path) -> OwnData:
     has_split = (folder / "train").is_dir() and (folder / "test").is_dir()
     root = folder / "train" if has_split else folder
     class_folders = [
-        each for each in sorted(root.iterdir()) if each.is_dir() and not each.name.startswith(".")
+        path for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")
     ]
     class_names = tuple(each.name for each in class_folders)
     digest, converted = hashlib.sha256(), False
@@ -115,7 +115,7 @@ def _read_folder(folder: Path) -> OwnData:
 
 def _image_files(folder: Path) -> list[Path]:
     return [
-        each for each in sorted(folder.iterdir()) if each.suffix.lower() in IMAGE_SUFFIXES and each.is_file()
+        path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
     ]
 
 
@@ -182,7 +182,7 @@ def _read_npz(path: Path) -> OwnData:
     known = np.unique(np.concatenate([train_labels, test_labels]))
     if given is None:
         names = tuple(str(number) for number in known)
-        train_labels, test_labels = (np.searchsorted(known, each) for each in (train_labels, test_labels))
+        train_labels, test_labels = (np.searchsorted(known, labels) for labels in (train_labels, test_labels))
     else:
         names = tuple(given)
         if len(known) and not 0 <= known[0] <= known[-1] < len(names):
@@ -223,7 +223,7 @@ def _grey_array(values: NDArray[np.generic], what: str) -> tuple[Images, bool]:
         values = numbers.round().astype(np.uint8)
     if values.shape[1:] == (SIDE, SIDE):
         return np.ascontiguousarray(values, dtype=np.uint8), False
-    images = [_grey(lambda each=each: Image.fromarray(each), what)[0] for each in values]  # type: ignore[misc]
+    images = [_grey(lambda value=value: Image.fromarray(value), what)[0] for value in values]  # type: ignore[misc]
     return np.stack(images) if images else np.zeros((0, SIDE, SIDE), np.uint8), True
 
 
@@ -271,12 +271,14 @@ def _checked(
                 f"give at least {MIN_TRAINING_IMAGES} and 1",
             )
     sizes = np.bincount(train_labels, minlength=len(class_names))
-    told = [*notes]
+    all_notes = [*notes]
     if converted:
-        told.append("images are scaled to fit 28×28, proportions kept, on black, in grey")
+        all_notes.append("images are scaled to fit 28×28, proportions kept, on black, in grey")
     if sizes.max() > IMBALANCE * sizes.min():
         few, many = class_names[int(sizes.argmin())], class_names[int(sizes.argmax())]
-        told.append(
+        all_notes.append(
             f"classes differ in size: {few!r} has {sizes.min():,} training images, {many!r} {sizes.max():,}"
         )
-    return OwnData(class_names, train_images, train_labels, test_images, test_labels, digests, tuple(told))
+    return OwnData(
+        class_names, train_images, train_labels, test_images, test_labels, digests, tuple(all_notes)
+    )

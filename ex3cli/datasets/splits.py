@@ -38,7 +38,7 @@ def stratified_sample(
     # of all labels, so that a class without candidates is an error
     classes = np.flatnonzero(np.bincount(labels))
     members = [np.flatnonzero(allowed & (labels == label)) for label in classes]
-    check_total(total, len(classes), min(len(each) for each in members))
+    check_total(total, len(classes), min(len(member) for member in members))
     per_class = total // len(classes)
     drawn = [
         numpy_generator(seed, "draw", draw, "class", int(label)).permutation(group)[:per_class]

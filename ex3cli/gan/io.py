@@ -77,7 +77,7 @@ RECORD = (LOSSES_FILE, "attempts.jsonl", "metrics.jsonl")
 FIGURES = ("figures/losses.png", "figures/samples-through-training.png")
 
 
-def shipped_files(run: Run) -> dict[str, bytes]:
+def bundled_files(run: Run) -> dict[str, bytes]:
     """The files of a bundled run, in reduced precision.
 
     A training is reduced to its averaged generator as float16, which changes an image by one or two gray

@@ -58,7 +58,7 @@ class RunCheck:
         if stored is None and computed is None:
             return
         try:
-            one, other = (np.asarray(each, dtype=float) for each in (stored, computed))
+            one, other = (np.asarray(values, dtype=float) for values in (stored, computed))
         except (TypeError, ValueError):
             self.wrong.append(f"{what} is {_brief(stored)}, computed anew {_brief(computed)}")
             return
@@ -95,7 +95,7 @@ class RunCheck:
         if file not in manifest.files:
             self.untested.append(f"{file}, which is not there")
             return
-        others = [each for each in DRAWN_BY if manifest.versions.get(each) != here.get(each)]
+        others = [library for library in DRAWN_BY if manifest.versions.get(library) != here.get(library)]
         if others or manifest.machine != environment.machine():
             drawn = f"with another version of {' and '.join(others)}" if others else "on another machine"
             self.untested.append(f"{file}, which was drawn {drawn}")
@@ -155,7 +155,7 @@ class Archive:
         """A data set; None if its files are missing."""
         return _images(dataset, self.data)
 
-    def once(self, key: Any, compute: Callable[[], Any]) -> Any:
+    def cached(self, key: Any, compute: Callable[[], Any]) -> Any:
         """The cached result for a key, which is computed once for all folders."""
         if key not in self.results:
             self.results[key] = compute()

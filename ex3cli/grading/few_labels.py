@@ -8,8 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ex3cli.errors import ArtifactError
 from ex3cli.grading.checks import Archive, RunCheck
+from ex3cli.grading.svm_scores import (
+    MEAN_TOLERANCE,
+    SCORES_TOLERANCE,
+    check_choice,
+    check_row,
+    compare_row,
+    recomputed_scores,
+    why_not_recomputed,
+)
 from ex3cli.runs import environment
 from ex3cli.runs.compare import compare_files
 from ex3cli.runs.formats import estimator_to_bytes
@@ -20,17 +28,11 @@ from ex3cli.vae import figures
 from ex3cli.vae.config import EvaluationConfig
 from ex3cli.vae.few_labels import compare, svm
 from ex3cli.vae.few_labels.evaluate import BASELINES, baselines, selection
-from ex3cli.vae.few_labels.fits import SizeResult, evaluate, fit_baseline, params_for
+from ex3cli.vae.few_labels.fits import SizeResult
 from ex3cli.vae.few_labels.paper import paper_results
 
 COMPARE = "vae compare"
-MOST_LABELLED = 120_000  # labelled images of all fits of an evaluation: twice the default's
-SCORES_TOLERANCE = 0.0005  # of an accuracy: other processors round differently; at least an image
 ESTIMATOR_TOLERANCE = 0.01  # of a coefficient, for the same reason
-ROUNDED_TOLERANCE = 0.005  # of a draw's accuracy, where bundled features, rounded to 8 bits, take part
-MEAN_TOLERANCE = 0.001  # of the mean over several draws
-GAMMA_TOLERANCE, ROUNDED_GAMMA_TOLERANCE = 1e-3, 0.01  # relative
-MOST_IMAGES = 100_000  # test images with features
 
 
 def check_evaluation(check: RunCheck, archive: Archive) -> None:
@@ -40,7 +42,7 @@ def check_evaluation(check: RunCheck, archive: Archive) -> None:
     rows = document["results"]
     check.expect([row["labels"] for row in rows] == list(config.labels), "its rows are not those asked for")
     for row in rows:
-        _check_row(check, row, config)
+        check_row(check, row, config)
         check.compare(
             f"accuracy with {row['labels']} labels in its manifest",
             check.run.manifest.summary.get(str(row["labels"])),
@@ -74,16 +76,16 @@ def check_evaluation(check: RunCheck, archive: Archive) -> None:
             f"C and gamma: “{document.get('selection')}”, not “{due}”",
         )
         if not config.tune:
-            _check_choice(check, rows, choices, config)
+            check_choice(check, rows, choices, config)
     _check_baselines(check, archive, document, config)
-    why = _why_not(config, own=own)
+    why = why_not_recomputed(config, own=own)
     if why:
         check.untested.append(why)
         return
-    found = _scores(archive, trained, config, check.run.manifest.seed)
+    found = recomputed_scores(archive, trained, config, check.run.manifest.seed)
     fits_in_all = sum(len(result.accuracies) for result in found)
     for row, result in zip(rows, found, strict=True):
-        _compare_row(check, row, result, rounded=trained.is_reference)
+        compare_row(check, row, result, rounded=trained.is_reference)
     check.recompute_key(f"{fits_in_all} SVM scores from the stored features")
     _check_estimators(check, found, rounded=trained.is_reference)
 
@@ -97,7 +99,7 @@ def _tried(run: Run, archive: Archive) -> int:
         and each.manifest.category == run.manifest.category
         and set(each.manifest.sources.values()) == set(run.manifest.sources.values())
     ]
-    return len({(each.get("svm_c"), each.get("svm_gamma")) for each in alike})
+    return len({(config.get("svm_c"), config.get("svm_gamma")) for config in alike})
 
 
 def _check_estimators(check: RunCheck, found: list[SizeResult], *, rounded: bool) -> None:
@@ -124,7 +126,7 @@ def _check_estimators(check: RunCheck, found: list[SizeResult], *, rounded: bool
 def _unpacked(data: bytes) -> int:
     """Uncompressed size of a zip file according to its directory; decompression stops at this size."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return sum(each.file_size for each in archive.infolist())
+        return sum(member.file_size for member in archive.infolist())
 
 
 def _alike(name: str, data: bytes, own: bytes) -> bool:
@@ -139,41 +141,43 @@ def _alike(name: str, data: bytes, own: bytes) -> bool:
 def check_comparison(check: RunCheck, archive: Archive) -> None:
     """Check a `vae compare`: the scores of each training with stored features, and all means."""
     document, config = check.load(compare.FILE), check.run.settings(EvaluationConfig)
-    trainings = {each.manifest.digest: each for each in archive.sources(check.run)}
+    trainings = {source.manifest.digest: source for source in archive.sources(check.run)}
     inductive = EvaluationConfig.from_dict({**config.to_dict(), "transductive": False})
-    why = _why_not(inductive, own=not config.features)
+    why = why_not_recomputed(inductive, own=not config.features)
     older = not set(check.run.manifest.sources.values()) <= trainings.keys()
     fits_in_all, complete = 0, True
     for name, entry in document["recipes"].items():
         for row in (*entry["results"], *entry.get("transductive", ())):
-            _check_row(check, row, config)
+            check_row(check, row, config)
         if "transductive" in entry:
-            why_spread = _why_not(config, own=not config.features)
+            why_spread = why_not_recomputed(config, own=not config.features)
             check.untested.append(f"{name}: {why_spread or 'label spreading, which was not asked for'}")
             complete = False
-        trained = [trainings.get(each["digest"]) for each in entry["runs"]]
+        trained = [trainings.get(run["digest"]) for run in entry["runs"]]
         check.expect(
             older or (trained and None not in trained), f"{name} is of a training that is not a source of it"
         )
-        here = [each for each in trained if each is not None and not each.is_reference]
+        here = [training for training in trained if training is not None and not training.is_reference]
         if why or not here or len(here) < len(trained):
             check.untested.append(f"{name}: {why or 'its features are not here in full'}")
             complete = False
             continue
-        scores = [_scores(archive, each, inductive, check.run.manifest.seed) for each in here]
+        scores = [
+            recomputed_scores(archive, training, inductive, check.run.manifest.seed) for training in here
+        ]
         for row, result in zip(entry["results"], scores[0], strict=True):
-            _compare_row(check, row, result)
+            compare_row(check, row, result)
         fits_in_all += sum(len(result.accuracies) for results in scores for result in results)
         means = np.mean([[each.accuracy_mean for each in results] for results in scores], axis=0)
         check.compare(
             f"{name}: mean over trainings",
-            [each["accuracy_mean"] for each in entry["seeds"]],
+            [seed["accuracy_mean"] for seed in entry["seeds"]],
             means,
             within=MEAN_TOLERANCE,
         )
     for rows in document["baselines"].values():
         for row in rows:
-            _check_row(check, row, config)
+            check_row(check, row, config)
     _recompute_baselines(check, archive, document["baselines"], config)
     if fits_in_all and complete:
         check.recompute_key(f"{fits_in_all} SVM scores from the stored features")
@@ -225,7 +229,7 @@ def _recompute_baselines(
     smallest = replace(config, labels=(sizes[0],), transductive=False)
     settings = (sizes[0], config.draws, config.svm_c, config.svm_gamma)
     digests = tuple(sorted(data.digests.items()))
-    found = archive.once(
+    found = archive.cached(
         ("baselines", dataset, digests, settings, seed),
         lambda: baselines(data, smallest, seed=seed, progress=NullProgress()),
     )
@@ -239,119 +243,3 @@ def _recompute_baselines(
     check.recomputed.append(f"{names} with {sizes[0]} labels")
     if len(sizes) > 1:
         check.untested.append(f"{names} with {', '.join(map(str, sizes[1:]))} labels")
-
-
-def _why_not(config: EvaluationConfig, *, own: bool) -> str:
-    """The reason why the scores cannot be recomputed; empty if they can."""
-    if not own:
-        return "other features than the stored ones: only --reproduce computes them"
-    if config.transductive:
-        return "label spreading: only --reproduce computes it"
-    if config.tune:
-        return "cross-validation in each draw: only --reproduce computes it"
-    labelled = config.draws * sum(config.labels)
-    if labelled > MOST_LABELLED:
-        return (
-            f"{labelled:,} labelled images in all, more than {MOST_LABELLED:,}: only --reproduce computes it"
-        )
-    return ""
-
-
-def _scores(archive: Archive, trained: Run, config: EvaluationConfig, seed: int) -> list[SizeResult]:
-    """The evaluation of a training's stored features."""
-    choices = svm.from_json(trained.manifest.summary.get("svm", {}))
-    settings = (config.labels, config.draws, config.svm_c, config.svm_gamma)
-
-    def compute() -> list[SizeResult]:
-        features = stored.load_features(trained)
-        if len(features.test) > MOST_IMAGES:
-            raise ArtifactError(
-                f"{trained.name} has features of {len(features.test):,} test images", "ask why"
-            )
-        return evaluate(features, config, fit_baseline(choices, config, seed), seed=seed)
-
-    found: list[SizeResult] = archive.once(("svm", trained.manifest.digest, settings, seed), compute)
-    return found
-
-
-def _check_row(check: RunCheck, row: Mapping[str, Any], config: EvaluationConfig) -> None:
-    """Check the constraints on a row of scores that hold for all features."""
-    what = f"{row['labels']} labels"
-    counts = np.asarray(row["confusion"]) if "confusion" in row else None
-    accuracies = row["accuracies"]
-    check.expect(
-        row["draws"] == config.draws == len(accuracies),
-        f"{what}: {len(accuracies)} scores, where {config.draws} draws were asked for",
-    )
-    for accuracy in accuracies:
-        check.within(f"{what}: an accuracy", accuracy, 0.0, 1.0)
-    if counts is not None:
-        total = int(counts.sum())
-        images = total // max(len(accuracies), 1)
-        check.expect(
-            counts.min() >= 0 and images * len(accuracies) == total,
-            f"{what}: its confusion matrix has {total} images, no multiple of {len(accuracies)} draws",
-        )
-        check.expect(
-            row["labels"] % len(counts) == 0,
-            f"{what} are not the same number of each of {len(counts)} classes",
-        )
-        check.compare(
-            f"{what}: mean of its confusion matrix", np.trace(counts) / max(total, 1), np.mean(accuracies)
-        )
-        check.compare(
-            f"{what}: class accuracies",
-            row["class_accuracies"],
-            np.diag(counts) / counts.sum(axis=1).clip(min=1),
-        )
-        for accuracy in accuracies:
-            check.expect(
-                abs(accuracy * images - round(accuracy * images)) < 1e-4,
-                f"{what}: the accuracy {accuracy!r} is no multiple of 1/{images}",
-            )
-    check.compare(f"{what}: mean accuracy", row["accuracy_mean"], np.mean(accuracies))
-    spread = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
-    check.compare(f"{what}: standard deviation", row["accuracy_std"], spread, within=1e-9)
-    for name, beside in row.get("baselines", {}).items():
-        check.within(f"{what}: {name}", beside["accuracy_mean"], 0.0, 1.0)
-        if name in BASELINES and "accuracies" in beside:
-            check.compare(f"{what}: mean of {name}", beside["accuracy_mean"], np.mean(beside["accuracies"]))
-
-
-def _check_choice(
-    check: RunCheck, rows: list[dict[str, Any]], choices: svm.SVMParamsBySize, config: EvaluationConfig
-) -> None:
-    """Check that C and gamma are those that the training chose on its validation images."""
-    for row in rows:
-        chosen = params_for(choices, config, row["labels"])
-        check.expect(
-            (row["penalty"], row["gamma"]) == (chosen.penalty, chosen.gamma),
-            f"{row['labels']} labels: C = {row['penalty']}, gamma = {row['gamma']}, but its training chose "
-            f"{chosen.penalty:g} and {chosen.gamma:g} on validation images: chosen on the test set?",
-        )
-
-
-def _of_mean(within: float, draws: int) -> float:
-    """The tolerance of a mean over draws, from that of a draw."""
-    return min(within, max(MEAN_TOLERANCE, within / draws))
-
-
-def _compare_row(
-    check: RunCheck, row: Mapping[str, Any], result: SizeResult, *, rounded: bool = False
-) -> None:
-    """Compare the scores of a row with the recomputed ones."""
-    images = result.confusion.sum() / len(result.accuracies)
-    within = max(ROUNDED_TOLERANCE if rounded else SCORES_TOLERANCE, 1.01 / images)
-    what = f"{row['labels']} labels"
-    check.compare(f"{what}: accuracy of draw", row["accuracies"], result.accuracies, within)
-    check.compare(
-        f"{what}: mean accuracy",
-        row["accuracy_mean"],
-        result.accuracy_mean,
-        _of_mean(within, len(result.accuracies)),
-    )
-    penalties, gammas = zip(*result.fits, strict=True)
-    gamma_within = ROUNDED_GAMMA_TOLERANCE if rounded else GAMMA_TOLERANCE
-    check.compare(f"{what}: C of draw", [each["penalty"] for each in row["fits"]], penalties)
-    used = [each["kernel_gamma"] for each in row["fits"]]
-    check.compare(f"{what}: gamma of draw", used, gammas, within=gamma_within * max(gammas))

@@ -3,7 +3,6 @@
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +12,19 @@ from ex3cli.grading import few_labels, gans, lab, theory, vae_training
 from ex3cli.grading.checks import Archive, RunCheck, one_line
 from ex3cli.grading.history import check_manifest, gaps_in_numbering, lost_attempts
 from ex3cli.grading.page import Note, check_report
-from ex3cli.grading.snapshot import HandedIn, artifacts_in, take_snapshot
+from ex3cli.grading.results import (
+    NO,
+    NOTE,
+    PARTLY,
+    UNTESTED,
+    YES,
+    Flag,
+    FolderGrade,
+    QuestionGrade,
+    Reproduce,
+    Reproduction,
+)
+from ex3cli.grading.snapshot import SubmittedStore, artifacts_in, take_snapshot
 from ex3cli.report.assembly import QUESTIONS, assemble
 from ex3cli.report.document import Section
 from ex3cli.report.source import ResultSource
@@ -35,92 +46,7 @@ CHECKS: Mapping[str, Callable[[RunCheck, Archive], None]] = {
 }
 """The check of each command whose results can be recomputed in seconds."""
 
-NOTE = "note"
 MOST_EXTRA = 5  # files that a run's manifest does not name, with a flag for each
-YES, PARTLY, NO, UNTESTED = "yes", "partly", "no", "–"
-
-
-@dataclass(frozen=True)
-class Flag:
-    """Something that a marker should look at.
-
-    kind : damaged, wrong, history, report, copy, extra, unread; or note, which is no reason to ask a student.
-    """
-
-    kind: str
-    where: str
-    what: str
-
-    @property
-    def is_note(self) -> bool:
-        """Whether it is for information only."""
-        return self.kind == NOTE
-
-    def __str__(self) -> str:
-        return self.what if self.where in ("", self.kind) else f"{self.where}: {self.what}"
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """The result of repeating a run; `same` is None if the run was not repeated."""
-
-    same: bool | None
-    what: str = ""
-
-
-Reproduce = Callable[[Run], Reproduction]
-
-
-@dataclass(frozen=True)
-class QuestionGrade:
-    """What a folder has on a question.
-
-    there : yes, partly, no. right : yes where the key result of each run was computed anew and nothing is
-    wrong, no, or – where a key result was not computed. reproduced : yes where each run of the student's
-    was, no where one differs, else –.
-    """
-
-    id: str
-    title: str
-    there: str
-    right: str
-    reproduced: str
-    own: Sequence[str]
-    bundled: Sequence[str]
-    why: Sequence[str]
-
-    @property
-    def state(self) -> str:
-        """The grade in one word: wrong, not reproduced, reproduced, right, there, in part or missing."""
-        if self.right == NO:
-            return "wrong"
-        if self.reproduced == NO:
-            return "not reproduced"
-        if self.there != YES:
-            return "in part" if self.there == PARTLY else "missing"
-        return "reproduced" if self.reproduced == YES else "right" if self.right == YES else "there"
-
-
-@dataclass
-class FolderGrade:
-    """The grades and findings of a folder."""
-
-    folder: str
-    questions: list[QuestionGrade] = field(default_factory=list)
-    flags: list[Flag] = field(default_factory=list)
-    checks: list[RunCheck] = field(default_factory=list)
-    reproductions: dict[str, Reproduction] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    @property
-    def runs(self) -> list[Run]:
-        """The student's runs."""
-        return [each.run for each in self.checks]
-
-    @property
-    def reasons(self) -> list[Flag]:
-        """The flags that are a reason to ask the student."""
-        return [each for each in self.flags if not each.is_note]
 
 
 def grade(
@@ -159,7 +85,7 @@ def grade(
         found.flags += [Flag("unread", "", line) for line in left]
         _grade_snapshot(found, root, data, questions, results, progress, reproduce)
     found.flags = [
-        Flag(each.kind, each.where, one_line(each.what, root)) for each in dict.fromkeys(found.flags)
+        Flag(flag.kind, flag.where, one_line(flag.what, root)) for flag in dict.fromkeys(found.flags)
     ]
     found.seconds = time.monotonic() - began
     return found
@@ -174,7 +100,7 @@ def _grade_snapshot(
     progress: Progress,
     reproduce: Reproduce | None,
 ) -> None:
-    store = HandedIn(root)
+    store = SubmittedStore(root)
     whole = ResultSource(store)
     archive = Archive(whole.runs, data, results)
     found.flags += [Flag("damaged", where, cause) for where, cause in whole.damaged.items()]
@@ -301,7 +227,7 @@ def _question(
         if check.run.manifest.command in CHECKS and check.run.manifest.state == "finished"
     ]
     recomputed = bool(checkable) and all(check.key_recomputed for check in checkable)
-    same = {each.same for each in repeated}
+    same = {reproduction.same for reproduction in repeated}
     return QuestionGrade(
         section.id,
         section.title,

@@ -67,7 +67,7 @@ def check_scores(check: RunCheck, archive: Archive) -> None:
     kind = training.manifest.category[-1]
     check.expect(document["kind"] == kind, f"it says {document['kind']}, but the generator is of {kind}")
     key = ("gan", training.manifest.digest, classifier.manifest.digest, document["n"], seed)
-    found = archive.once(
+    found = archive.cached(
         key,
         lambda: (
             _bundled_scores(archive, run, training, classifier)
@@ -108,13 +108,13 @@ def _scores(archive: Archive, training: Run, classifier: Run, count: int, seed: 
     assert names is not None
     classes, judged_by = len(names), classifier.manifest.digest
     test, held_out = (
-        archive.once((split, judged_by), lambda split=split: load_reference_features(classifier, split))  # type: ignore[misc]
+        archive.cached((split, judged_by), lambda split=split: load_reference_features(classifier, split))  # type: ignore[misc]
         for split in ("test", "held_out")
     )
-    reference = archive.once(
+    reference = archive.cached(
         ("real", judged_by, count), lambda: ReferenceStatistics(test, classes).first(count)
     )
-    baseline = archive.once(
+    baseline = archive.cached(
         ("baseline", judged_by, count),
         lambda: reference.score(held_out.features[:count], held_out.labels[:count], None),
     )
@@ -184,11 +184,11 @@ def _check_verdict(
     check: RunCheck, attempt: Attempt, found: list[Evaluation], at: Thresholds, iterations: int
 ) -> None:
     """Compare an attempt's verdict with that of its recorded evaluations."""
-    looks = [each for each in found if "images" not in each]
+    looks = [evaluation for evaluation in found if "images" not in evaluation]
     finals = [
-        {name: value for name, value in each.items() if name != "images"}
-        for each in found
-        if "images" in each
+        {name: value for name, value in evaluation.items() if name != "images"}
+        for evaluation in found
+        if "images" in evaluation
     ]
     if attempt.verdict == "unjudged" or attempt.reason == NON_FINITE or not looks:
         check.expect(looks or attempt.verdict != "converged", f"attempt {attempt.attempt} has no evaluation")
@@ -239,7 +239,7 @@ def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at:
     """Evaluate the stored generator as the training's last evaluation did."""
     run, classifier = check.run, archive.source(check.run, "classifier train")
     names = class_names(run.manifest.category[1])
-    looks = [each for each in load_evaluations(run, last.attempt) if "images" not in each]
+    looks = [evaluation for evaluation in load_evaluations(run, last.attempt) if "images" not in evaluation]
     if not looks and last.verdict == "failed":
         check.recompute_key("its failure from its log")
         return
@@ -268,7 +268,7 @@ def _check_last_evaluation(check: RunCheck, archive: Archive, last: Attempt, at:
         return evaluation_of(small.score_images(load_classifier(classifier), images, target))
 
     key = ("look", run.manifest.digest, classifier.manifest.digest)
-    found = archive.once(key, compute)
+    found = archive.cached(key, compute)
     for name in ("fid", "coverage", "density", "label_agreement"):
         if name in recorded and name in found:
             within = 3 * OF_SHARES if name in SHARES else max(SMALLEST, 2 * RELATIVE * abs(found[name]))
@@ -280,7 +280,7 @@ def _generator(run: Run, classes: int) -> Any:
     """The generator of a run, after its shapes were compared with its configuration."""
     config = trained_config(run)
     weights = run.read_tensors(GENERATOR_FILE)
-    count = sum(each.numel() for each in weights.values())
+    count = sum(weight.numel() for weight in weights.values())
     if count > MOST_WEIGHTS:
         raise ArtifactError(f"{run.name}: its generator has {count:,} weights, too many to score", "ask why")
     if not fits(lambda: build_generator(config, classes), weights):
@@ -293,7 +293,7 @@ def _generator(run: Run, classes: int) -> Any:
 def check_history(check: RunCheck, archive: Archive) -> None:
     """Check a `gan history`: the counts are those of the attempts that it lists, whose runs are all here."""
     document = check.load("history.json")
-    here = {each.name for each in archive.runs}
+    here = {run.name for run in archive.runs}
     listed = {str(row["run"]) for row in document["attempts"] if not row.get("shipped")}
     for name in sorted(listed - here):
         check.wrong.append(f"it counts an attempt of {name}, which is not here: deleted?")

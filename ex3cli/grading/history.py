@@ -14,8 +14,9 @@ from ex3cli.datasets import registry
 from ex3cli.errors import UsageError
 from ex3cli.grading.checks import RunCheck
 from ex3cli.runs import files
-from ex3cli.runs.manifest import Manifest
-from ex3cli.runs.run import REFERENCE, Run
+from ex3cli.runs.folders import REFERENCE
+from ex3cli.runs.manifest import Manifest, value_of
+from ex3cli.runs.run import Run
 from ex3cli.training.attempts import CONVERGENCE_FILE, tally_by_category
 
 NUMBERED = re.compile(r"([0-9]{4,9})-.")
@@ -79,7 +80,7 @@ def check_manifest(check: RunCheck, sources: Sequence[Run]) -> None:
         words[: len(named)] == named,
         f"its command line is `{shlex.join(manifest.argv)[:80]}`, not ex3 {manifest.command}",
     )
-    seed = _seed(manifest.argv)
+    seed = value_of("--seed", manifest.argv)
     check.expect(
         seed is None or seed == str(manifest.seed),
         f"its command line has seed {seed}, its manifest {manifest.seed}",
@@ -91,7 +92,7 @@ def check_manifest(check: RunCheck, sources: Sequence[Run]) -> None:
 
 def _check_sources(check: RunCheck, manifest: Manifest, sources: Sequence[Run]) -> None:
     """Check that the source runs are here, and that none is left out which the command needs."""
-    here = {each.manifest.digest for each in sources}
+    here = {source.manifest.digest for source in sources}
     absent = [name for name, digest in manifest.sources.items() if digest not in here]
     for name in absent:
         if name.startswith(f"{REFERENCE}/") and manifest.versions.get("ex3") != ex3cli.__version__:
@@ -101,23 +102,13 @@ def _check_sources(check: RunCheck, manifest: Manifest, sources: Sequence[Run]) 
             check.wrong.append(f"it was computed from {name}, which is not here, or not as it was")
     if absent:
         return
-    commands = {each.manifest.command for each in sources}
+    commands = {source.manifest.command for source in sources}
     for command in NEEDED.get(manifest.command, ()):
         check.expect(command in commands, f"it names no source by `ex3 {command}`, from which it is computed")
 
 
-def _seed(argv: Sequence[str]) -> str | None:
-    """The value of --seed in a command line."""
-    for place, word in enumerate(argv):
-        if word.startswith("--seed="):
-            return word.removeprefix("--seed=")
-        if word == "--seed" and place + 1 < len(argv):
-            return argv[place + 1]
-    return None
-
-
 def _check_times(check: RunCheck, manifest: Manifest, sources: Sequence[Run]) -> None:
-    began, ended = (_moment(each) for each in (manifest.started, manifest.ended))
+    began, ended = (_moment(time) for time in (manifest.started, manifest.ended))
     if began is None or (manifest.state == "finished" and ended is None):
         check.wrong.append(f"its times are {manifest.started} and {manifest.ended}")
         return

@@ -55,7 +55,7 @@ def check_lab(check: RunCheck, archive: Archive) -> None:
     check.within("W", rows[-1]["w"], 0.0, 1e4)
     check.recomputed.append("the curves from its log")
     distribution = _distribution(run)
-    reference = archive.once(
+    reference = archive.cached(
         (
             "reference",
             run.manifest.config.get("distribution"),

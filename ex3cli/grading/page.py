@@ -86,12 +86,12 @@ def _read(path: Path) -> bytes | None:
 def _page(found: bytes, own: bytes) -> Iterator[str]:
     if found == own:
         return
-    one, other = (texts_of(each) for each in (found, own))
+    one, other = (texts_of(content) for content in (found, own))
     if one != other:
         yield f"{PAGE} is not the page of these results: {first_difference(one, other)}"
     elif (pieces := pieces_of(found)) != (due := pieces_of(own)):
         yield f"{PAGE} has other tags, styles or scripts than these results: {first_difference(pieces, due)}"
-    pictures = zip_longest(*(_PICTURE.findall(each.decode(errors="replace")) for each in (found, own)))
+    pictures = zip_longest(*(_PICTURE.findall(content.decode(errors="replace")) for content in (found, own)))
     if changed := sum(shown != drawn for shown, drawn in pictures):
         yield f"{PAGE} has {changed} pictures that these results do not give (or another Pillow drew them)"
 
@@ -104,7 +104,7 @@ def pieces_of(page: bytes) -> list[str]:
 def texts_of(page: bytes) -> list[str]:
     """The texts of a page, in order, without tags, styles and pictures."""
     plain = _HIDDEN.sub(" ", _PICTURE.sub("", page.decode(errors="replace")))
-    return [text for each in _TAG.split(plain) if (text := " ".join(html.unescape(each).split()))]
+    return [text for piece in _TAG.split(plain) if (text := " ".join(html.unescape(piece).split()))]
 
 
 def first_difference(found: Sequence[str], own: Sequence[str]) -> str:
@@ -120,13 +120,13 @@ def _source(found: bytes, own: bytes, *, recompiled: bool) -> Iterator[str]:
     """Compare a source. A student may change words (`--from-source`), but not the sequence of numbers."""
     if found == own:
         return
-    lines = (each.decode(errors="replace").splitlines() for each in (found, own))
+    lines = (content.decode(errors="replace").splitlines() for content in (found, own))
     one, other = ([line for line in each if line.strip()] for each in lines)
-    numbers = [_NUMBER.findall("\n".join(each)) for each in (one, other)]
+    numbers = [_NUMBER.findall("\n".join(words)) for words in (one, other)]
     if recompiled and numbers[0] == numbers[1]:
         return
-    counts = [Counter(each) for each in numbers]
-    new, removed = (list(each) for each in (counts[0] - counts[1], counts[1] - counts[0]))
+    counts = [Counter(number) for number in numbers]
+    new, removed = (list(counter) for counter in (counts[0] - counts[1], counts[1] - counts[0]))
     changes = [f"with other numbers: {', '.join(new[:SHOWN_NUMBERS])}"] if new else []
     changes += [f"without the numbers {', '.join(removed[:SHOWN_NUMBERS])}"] if removed else []
     if not changes:

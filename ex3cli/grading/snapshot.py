@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs.files import CHUNK, TEMPORARY
-from ex3cli.runs.run import CHECKPOINT_FOLDER, LOCK_NAME, REFERENCE, WRITER_NAME, Run
+from ex3cli.runs.folders import CHECKPOINT_FOLDER, REFERENCE
+from ex3cli.runs.lock import LOCK_NAME, WRITER_NAME
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 MOST_ENTRIES = 50_000  # files and folders; a year of runs has some thousands
@@ -116,7 +118,7 @@ def _copy(source: Path, target: Path) -> int:
     return copied
 
 
-class HandedIn(Store):
+class SubmittedStore(Store):
     """The runs in a snapshot, and the bundled runs. A run that lists a file above the limit is damaged."""
 
     def open_folder(self, folder: Path) -> Run:

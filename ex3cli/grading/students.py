@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from ex3cli.runs.manifest import SHIPPED_FROM
 from ex3cli.runs.run import Run
 
 WEIGHTS = ("weights.safetensors", "generator.safetensors", "classifier.safetensors")
 LOG = "metrics.jsonl"
-SHIPPED_FROM = "shipped from"  # a source that only bundled runs have
 
 
 Evidence = list[tuple[str, tuple[str, ...]]]

@@ -26,18 +26,18 @@ def check_divergence(check: RunCheck, archive: Archive) -> None:
     family = family_of(config.sigma, config.interval)
     document = check.load("results.json")
     check.expect(
-        [each["theta"] for each in document["results"]] == list(dict.fromkeys(config.theta)),
+        [result["theta"] for result in document["results"]] == list(dict.fromkeys(config.theta)),
         "its values of θ are not those asked for",
     )
     rows = []
-    for each in document["results"]:
-        theta, gradients = each["theta"], family.gradients(each["theta"])
+    for result in document["results"]:
+        theta, gradients = result["theta"], family.gradients(result["theta"])
         for name in DISTANCES:
             what = f"{name.upper()} at θ = {theta:g}"
             exact = float(getattr(family, name)(theta))
-            check.compare(f"the closed form of {what}", each[name]["exact"], exact)
-            check.compare(f"the derivative of {what}", each[name]["gradient"], float(gradients[name]))
-            for estimator, estimate in each[name]["estimates"].items():
+            check.compare(f"the closed form of {what}", result[name]["exact"], exact)
+            check.compare(f"the derivative of {what}", result[name]["gradient"], float(gradients[name]))
+            for estimator, estimate in result[name]["estimates"].items():
                 value = estimate["value"]
                 rows.append([str(theta), name, estimator, "" if value is None else str(value)])
                 if value is not None and not finite(value):
@@ -72,25 +72,25 @@ def check_complexity(check: RunCheck, archive: Archive) -> None:
     config = check.run.settings(ComplexityConfig)
     document = check.load("results.json")
     executed = 0
-    for each in document["counts"]:
-        layer, length, width = each["layer"], int(each["length"]), int(each["width"])
+    for count in document["counts"]:
+        layer, length, width = count["layer"], int(count["length"]), int(count["width"])
         what = f"operations of {layer} at N = {length}, d = {width}"
         due = OPERATIONS[layer](length, width)
-        check.compare(f"{what} by the formula", each["formula"], due)
+        check.compare(f"{what} by the formula", count["formula"], due)
         if length <= LONGEST_EXECUTED and width <= WIDEST_EXECUTED:
-            check.compare(what, each["counted"], count_operations(layer, length, width).counted)
+            check.compare(what, count["counted"], count_operations(layer, length, width).counted)
             executed += 1
         else:
-            check.compare(what, each["counted"], due)
+            check.compare(what, count["counted"], due)
     check.recomputed.append(f"{len(document['counts'])} counts of operations, {executed} by execution")
     times = {}
-    for each in document["times"]:
-        seconds = [float(value) for value in each["seconds"]]
+    for time in document["times"]:
+        seconds = [float(value) for value in time["seconds"]]
         check.expect(
             bool(seconds) and all(0 < value < 1e5 for value in seconds),
-            f"a time of {each['layer']} is {seconds[:1]}",
+            f"a time of {time['layer']} is {seconds[:1]}",
         )
-        times[Point(each["layer"], each["direction"], each["length"], each["width"])] = np.array(seconds)
+        times[Point(time["layer"], time["direction"], time["length"], time["width"])] = np.array(seconds)
     seed = check.run.manifest.seed
     slopes = [fit.document() for fit in fit_all(config, times, seed)]
     keys = ("layer", "direction", "against")
@@ -105,7 +105,7 @@ def check_complexity(check: RunCheck, archive: Archive) -> None:
                 within=FITTED,
             )
     check.expect(len(stored) == len(slopes), f"it has {len(stored)} slopes, its times give {len(slopes)}")
-    crossings = {each["direction"]: each for each in document["crossover"]}
+    crossings = {crossover["direction"]: crossover for crossover in document["crossover"]}
     for direction in DIRECTIONS:
         found, each = crossing_of(config, times, direction, seed), crossings[direction]
         check.compare("the predicted crossing", each["predicted"], 4 * config.width)
@@ -114,6 +114,6 @@ def check_complexity(check: RunCheck, archive: Archive) -> None:
         check.compare(f"the crossing {direction}", measured, None if found is None else found.size, within)
     check.recompute_key(f"{len(slopes)} slopes and the crossings from the stored times")
     check.expect(
-        all(np.isfinite(each["bytes"]) and each["bytes"] > 0 for each in document["memory"]),
+        all(np.isfinite(amount["bytes"]) and amount["bytes"] > 0 for amount in document["memory"]),
         "a memory peak is no number",
     )

@@ -39,7 +39,7 @@ def check_training(check: RunCheck, archive: Archive) -> None:
     recorded = svm.from_json(run.manifest.summary.get("svm", {}))
     sizes = tuple(size for size in EvaluationConfig().labels if size in recorded)
     key = ("choice", run.manifest.digest, sizes)
-    found = archive.once(key, lambda: svm.select_params(features, sizes, run.manifest.seed))
+    found = archive.cached(key, lambda: svm.select_params(features, sizes, run.manifest.seed))
     for size in sizes:
         given, chosen = recorded[size], found.get(size)
         if chosen is None:
@@ -62,7 +62,7 @@ def _check_labels(check: RunCheck, archive: Archive, features: stored.Features, 
     if data is not None:
         known = (data.train_labels.numpy(), data.test_labels.numpy())
     elif bundled is not None:
-        beside = archive.once(("labels", dataset), lambda: stored.load_features(bundled))
+        beside = archive.cached(("labels", dataset), lambda: stored.load_features(bundled))
         known = (beside.train_labels, beside.test_labels)
     else:
         check.untested.append(f"the labels of {dataset}, whose data set is not here")

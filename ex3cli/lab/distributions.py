@@ -33,7 +33,7 @@ class Distribution(Protocol):
         """Number of clusters, or of segments of a curve, so that mode collapse can be detected."""
         ...
 
-    def draw(self, count: int, draws: np.random.Generator) -> Draw:
+    def draw(self, count: int, rng: np.random.Generator) -> Draw:
         """`count` independent samples."""
         ...
 
@@ -52,11 +52,11 @@ class Clusters:
         """The number of centres."""
         return len(self.centres)
 
-    def draw(self, count: int, draws: np.random.Generator) -> Draw:
+    def draw(self, count: int, rng: np.random.Generator) -> Draw:
         """See `Distribution`."""
-        modes = draws.integers(len(self.centres), size=count)
+        modes = rng.integers(len(self.centres), size=count)
         spreads = np.broadcast_to(np.asarray(self.spreads), (len(self.centres), 2))
-        return Draw(np.asarray(self.centres)[modes] + spreads[modes] * draws.normal(size=(count, 2)), modes)
+        return Draw(np.asarray(self.centres)[modes] + spreads[modes] * rng.normal(size=(count, 2)), modes)
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class Curve:
     thickness: float  # standard deviation, in both directions
     along: Callable[[Points], Points]  # positions 0 … 1 to points
 
-    def draw(self, count: int, draws: np.random.Generator) -> Draw:
+    def draw(self, count: int, rng: np.random.Generator) -> Draw:
         """See `Distribution`."""
-        position = draws.uniform(0, 1, count)
-        points = self.along(position) + draws.normal(0, self.thickness, (count, 2))
+        position = rng.uniform(0, 1, count)
+        points = self.along(position) + rng.normal(0, self.thickness, (count, 2))
         return Draw(points, (position * self.modes).astype(np.int64))
 
 

@@ -58,12 +58,10 @@ class PointCloud:
             return "drawing.png"
         return "points.json" if self.name.lower().endswith(".json") else "points.csv"
 
-    def draw(self, count: int, draws: np.random.Generator) -> Draw:
+    def draw(self, count: int, rng: np.random.Generator) -> Draw:
         """See `Distribution`; a point's mode is the cluster centre nearest to it."""
-        chosen = np.searchsorted(np.cumsum(self.weights)[:-1], draws.random(count), side="right")
-        within = self.width * draws.uniform(-0.5, 0.5, (count, 2)) + self.spread * draws.normal(
-            size=(count, 2)
-        )
+        chosen = np.searchsorted(np.cumsum(self.weights)[:-1], rng.random(count), side="right")
+        within = self.width * rng.uniform(-0.5, 0.5, (count, 2)) + self.spread * rng.normal(size=(count, 2))
         points = self.places[chosen] + within
         _, modes = cKDTree(self.centres).query(points)
         return Draw(points, np.asarray(modes, dtype=np.int64))
@@ -205,11 +203,11 @@ def _scatter(
     remarks: Sequence[str],
 ) -> PointCloud:
     weights = weights / weights.sum()
-    draws = np.random.default_rng(0)
-    some = places[draws.choice(len(places), size=min(len(places), 5_000), p=weights)]
+    rng = np.random.default_rng(0)
+    some = places[rng.choice(len(places), size=min(len(places), 5_000), p=weights)]
     clusters = min(MODES, len(np.unique(some, axis=0)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an empty cluster, dropped below
-        centres, members = kmeans2(some, clusters, minit="++", rng=draws)
+        centres, members = kmeans2(some, clusters, minit="++", rng=rng)
     held = np.bincount(members, minlength=clusters) >= 0.01 * len(some)
     return PointCloud(path.name, places, weights, spread, width, centres[held], data, tuple(remarks))

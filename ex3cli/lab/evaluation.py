@@ -100,12 +100,12 @@ class ReferenceSample:
         ]
         measurements = [self.measure(points) for points in draws]
         columns = (
-            [each.kl.value for each in measurements],
-            [each.js.value for each in measurements],
-            [each.w for each in measurements],
+            [measurement.kl.value for measurement in measurements],
+            [measurement.js.value for measurement in measurements],
+            [measurement.w for measurement in measurements],
         )
         return RealBaseline(
-            *(float(np.mean(each)) for each in columns), *(float(max(each)) for each in columns)
+            *(float(np.mean(column)) for column in columns), *(float(max(column)) for column in columns)
         )
 
     def _stream(self, *names: str | int) -> np.random.Generator:
@@ -149,7 +149,10 @@ def converged_at(evaluations: Sequence[Evaluation], baseline: RealBaseline, mode
     since = None
     for stop in range(len(evaluations), WINDOW - 1, -1):
         window = evaluations[stop - WINDOW : stop]
-        if not all(_near(each.measurement, modes) for each in window) or _excess(window, baseline) > W_LIMIT:
+        if (
+            not all(_near(evaluation.measurement, modes) for evaluation in window)
+            or _excess(window, baseline) > W_LIMIT
+        ):
             break
         since = window[0].epoch
     return since
@@ -175,10 +178,13 @@ def judge(
     recent = evaluations[-RECENT:]
     last = evaluations[-WINDOW:]
     js, covered = (
-        float(np.median([each.measurement.js.value for each in last])),
-        min(each.measurement.modes for each in last),
+        float(np.median([evaluation.measurement.js.value for evaluation in last])),
+        min(evaluation.measurement.modes for evaluation in last),
     )
-    excess, outside = _excess(last, baseline), float(np.median([each.measurement.outside for each in last]))
+    excess, outside = (
+        _excess(last, baseline),
+        float(np.median([evaluation.measurement.outside for evaluation in last])),
+    )
     values = {
         "js": js,
         "w": excess + baseline.w,
@@ -209,7 +215,7 @@ def judge(
             f"{outside:.0%} of the points lie outside of the square",
             outside,
         )
-    elif all(each.measurement.modes < modes for each in last) or (
+    elif all(evaluation.measurement.modes < modes for evaluation in last) or (
         covered < modes and changes < MIN_OSCILLATIONS
     ):
         reason, why = MODES, _missing(last, modes)
@@ -229,18 +235,18 @@ def _nearness(evaluations: Sequence[Evaluation], baseline: RealBaseline, modes: 
     is kept, so that noise does not count as oscillation.
     """
     answers: list[bool] = []
-    for each in evaluations:
+    for evaluation in evaluations:
         beyond = max(
-            (each.measurement.js.value - JS_LIMIT) / JS_SAMPLING_ERROR,
-            (each.measurement.w - baseline.w - W_LIMIT) / W_SAMPLING_ERROR,
+            (evaluation.measurement.js.value - JS_LIMIT) / JS_SAMPLING_ERROR,
+            (evaluation.measurement.w - baseline.w - W_LIMIT) / W_SAMPLING_ERROR,
         )  # in units of the sampling error
         doubtful = abs(beyond) <= 1 and bool(answers)
-        answers.append(each.measurement.modes == modes and (answers[-1] if doubtful else beyond <= 0))
+        answers.append(evaluation.measurement.modes == modes and (answers[-1] if doubtful else beyond <= 0))
     return answers
 
 
 def _missing(last: Sequence[Evaluation], modes: int) -> str:
-    now, fewest = last[-1].measurement.modes, min(each.measurement.modes for each in last)
+    now, fewest = last[-1].measurement.modes, min(evaluation.measurement.modes for evaluation in last)
     if now == fewest:
         return f"only {now} of {modes} modes are covered"
     return (
@@ -258,7 +264,7 @@ def _swings(near: Sequence[bool], changes: int) -> str:
 
 
 def _distance(last: Sequence[Evaluation], baseline: RealBaseline) -> str:
-    js, excess = max(each.measurement.js.value for each in last), _excess(last, baseline)
+    js, excess = max(evaluation.measurement.js.value for evaluation in last), _excess(last, baseline)
     few = "" if len(last) == WINDOW else f", of the {WINDOW} that it takes"
     return (
         f"JS {js:.3f} at the worst (limit {JS_LIMIT}), W {round(excess, 3) + 0.0:+.3f} from its baseline in "
@@ -268,4 +274,4 @@ def _distance(last: Sequence[Evaluation], baseline: RealBaseline) -> str:
 
 
 def _excess(evaluations: Sequence[Evaluation], baseline: RealBaseline) -> float:
-    return float(np.median([each.measurement.w for each in evaluations])) - baseline.w
+    return float(np.median([evaluation.measurement.w for evaluation in evaluations])) - baseline.w

@@ -19,13 +19,13 @@ class Network(nn.Module):
     ----------
     sizes : units of each layer, the input's first.
     negative_slope : slope of the activation below zero; 0 is ReLU.
-    draws : random generator of the initial weights: N(0, 2/((1 + negative_slope²)·fan-in)) (He et al. 2015),
+    rng : random generator of the initial weights: N(0, 2/((1 + negative_slope²)·fan-in)) (He et al. 2015),
         in the last layer N(0, 1/fan-in). Biases are zero.
     """
 
     flat: Tensor
 
-    def __init__(self, sizes: Sequence[int], negative_slope: float, draws: torch.Generator) -> None:
+    def __init__(self, sizes: Sequence[int], negative_slope: float, rng: torch.Generator) -> None:
         super().__init__()
         self.sizes, self.negative_slope = tuple(sizes), negative_slope
         pairs = list(zip(self.sizes, self.sizes[1:], strict=False))
@@ -34,7 +34,7 @@ class Network(nn.Module):
         self.layers, self.layer_gradients = self.views(self.flat), self.views(self.gradient)
         for index, (weight, _) in enumerate(self.layers):
             gain = 1.0 if index == len(pairs) - 1 else 2 / (1 + negative_slope**2)
-            weight.copy_(torch.randn(weight.shape, generator=draws) * (gain / len(weight)) ** 0.5)
+            weight.copy_(torch.randn(weight.shape, generator=rng) * (gain / len(weight)) ** 0.5)
 
     def views(self, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Each layer's weight (inputs, outputs) and bias (outputs,), as views of a flat vector."""

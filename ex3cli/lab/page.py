@@ -14,7 +14,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ex3cli.config import declared_options
-from ex3cli.escaping import printable
+from ex3cli.escaping import printable_value
 from ex3cli.lab.config import LabConfig
 from ex3cli.lab.distributions import PRESETS, Points
 from ex3cli.lab.evaluation import RealBaseline
@@ -77,7 +77,7 @@ def render_live(settings: LabConfig, seed: int, canvas: Mapping[str, Any] | None
         title="ex3 lab draw",
         fields=fields,
         seed=seed,
-        presets=[(each.name, each.summary) for each in PRESETS.values()],
+        presets=[(preset.name, preset.summary) for preset in PRESETS.values()],
         data=Markup(data),  # noqa: S704
         nonce=nonce,
         scripts=_scripts("drawing.js", "live.js"),
@@ -95,13 +95,13 @@ def encode_state(header: Mapping[str, Any], view: View, new: Sequence[Snapshot])
     """
     reach, heat = to_heat(view.heat[None])
     columns = {
-        "epoch": [each.epoch for each in new],
-        "modes": [each.measurement.modes for each in new],
-        "discriminator_loss": [to_number(each.discriminator_loss) for each in new],
-        "generator_loss": [to_number(each.generator_loss) for each in new],
-        "kl": [to_number(each.measurement.kl.value) for each in new],
-        "js": [to_number(each.measurement.js.value) for each in new],
-        "w": [to_number(each.measurement.w) for each in new],
+        "epoch": [snapshot.epoch for snapshot in new],
+        "modes": [snapshot.measurement.modes for snapshot in new],
+        "discriminator_loss": [to_number(snapshot.discriminator_loss) for snapshot in new],
+        "generator_loss": [to_number(snapshot.generator_loss) for snapshot in new],
+        "kl": [to_number(snapshot.measurement.kl.value) for snapshot in new],
+        "js": [to_number(snapshot.measurement.js.value) for snapshot in new],
+        "w": [to_number(snapshot.measurement.w) for snapshot in new],
     }
     whole = {
         **header,
@@ -180,17 +180,12 @@ def _render(template: str, **values: Any) -> str:
         loader=FunctionLoader(_resource),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_without_control_characters,
+        finalize=printable_value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     style = Markup(_resource("style.css"))  # noqa: S704
     return environment.get_template(template).render(style=style, **values)
-
-
-def _without_control_characters(value: object) -> object:
-    """A value without control characters; ex3's own files (Markup) are unchanged."""
-    return printable(value) if type(value) is str else value
 
 
 def _scripts(*names: str) -> Markup:

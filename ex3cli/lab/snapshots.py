@@ -98,17 +98,19 @@ class Snapshots:
     def of(cls, frames: list[Snapshot]) -> Self:
         """Stack snapshots."""
         own = {
-            name: np.stack([getattr(each.view, name) for each in frames])
+            name: np.stack([getattr(frame.view, name) for frame in frames])
             for name in ("fake", "pull", "heat", "manifold")
         }
         numbers: dict[str, list[Any]] = {
-            name: [getattr(each, name) for each in frames]
+            name: [getattr(frame, name) for frame in frames]
             for name in ("epoch", "discriminator_loss", "generator_loss")
         }
         numbers |= {
-            name: [getattr(each.measurement, name) for each in frames] for name in ("w", "outside", "modes")
+            name: [getattr(frame.measurement, name) for frame in frames] for name in ("w", "outside", "modes")
         }
-        numbers |= {name: [getattr(each.measurement, name).value for each in frames] for name in ("kl", "js")}
+        numbers |= {
+            name: [getattr(frame.measurement, name).value for frame in frames] for name in ("kl", "js")
+        }
         columns: dict[str, Any] = {
             name: np.asarray(column, np.int64 if name in COUNTS else np.float64)
             for name, column in numbers.items()
@@ -121,8 +123,8 @@ class Snapshots:
     def tensors(self) -> dict[str, torch.Tensor]:
         """For a safetensors file."""
         return {
-            each.name: torch.from_numpy(np.ascontiguousarray(getattr(self, each.name)))
-            for each in fields(self)
+            column.name: torch.from_numpy(np.ascontiguousarray(getattr(self, column.name)))
+            for column in fields(self)
         }
 
 

@@ -83,9 +83,9 @@ class LabTrainer:
         losses, self._losses = self._losses, []
         return torch.cat(losses) if losses else torch.empty(0, 2)
 
-    def noise(self, count: int, draws: torch.Generator) -> Tensor:
+    def noise(self, count: int, rng: torch.Generator) -> Tensor:
         """Noise (count, latent_dim) as the generator's input; see `spread_noise`."""
-        position = torch.rand(count, self.config.latent_dim, generator=draws)
+        position = torch.rand(count, self.config.latent_dim, generator=rng)
         if self.config.noise == "gaussian":  # truncated: by its inverse distribution function
             position = 0.5 + 0.25 * 2**0.5 * torch.erfinv((2 * position - 1) * math.erf(2**0.5))
         return spread_noise(position)
@@ -118,10 +118,10 @@ class LabTrainer:
             BLOCK * turns * rows, numpy_generator(self.seed, "lab", "real", block)
         ).points
         self._real = _network_coordinates(points).view(BLOCK, turns, rows, 2)
-        draws = torch_generator(self.seed, "lab", "noise", block)
+        rng = torch_generator(self.seed, "lab", "noise", block)
         each = turns + config.g_steps
-        self._noise = self.noise(BLOCK * each * rows, draws).view(BLOCK, each * rows, config.latent_dim)
-        self._positions = torch.rand(BLOCK, turns, rows, 1, generator=draws)
+        self._noise = self.noise(BLOCK * each * rows, rng).view(BLOCK, each * rows, config.latent_dim)
+        self._positions = torch.rand(BLOCK, turns, rows, 1, generator=rng)
 
     def _train_epoch(self, row: int) -> None:
         rows, turns, steps = self.config.batch_size, self.config.d_steps, self.config.g_steps
@@ -168,25 +168,25 @@ class LabTrainer:
         self.ema.update(1 - self.config.ema_decay)
 
     @torch.inference_mode()
-    def update_discriminator_alone(self, draws: torch.Generator, points: np.random.Generator) -> None:
+    def update_discriminator_alone(self, rng: torch.Generator, points: np.random.Generator) -> None:
         """One more update of the discriminator, outside of the epochs and their random numbers.
 
         Parameters
         ----------
-        draws, points : random generators of the noise and of the real points.
+        rng, points : random generators of the noise and of the real points.
         """
         rows = self.config.batch_size
-        fake = self.generator(self.noise(rows, draws))
+        fake = self.generator(self.noise(rows, rng))
         self._update_discriminator(
             _network_coordinates(self.distribution.draw(rows, points).points),
             fake,
-            torch.rand(rows, 1, generator=draws),
+            torch.rand(rows, 1, generator=rng),
         )
 
     @torch.inference_mode()
-    def update_generator_alone(self, draws: torch.Generator) -> None:
+    def update_generator_alone(self, rng: torch.Generator) -> None:
         """One more update of the generator, outside of the epochs and their random numbers."""
-        self._update_generator(self.noise(self.config.batch_size, draws))
+        self._update_generator(self.noise(self.config.batch_size, rng))
         self._average()
 
     def _add_gradient_penalty(self, positions: Tensor) -> None:

@@ -162,7 +162,7 @@ def train(
     InterruptedTrainingError : a signal stopped the training. It cannot be resumed, because repeating it takes
         seconds.
     """
-    log = AttemptLog(run.path, run.write_bytes)
+    log = AttemptLog(run)
     with GracefulStop() as stop:
         reference = ReferenceSample(distribution, run.manifest.seed)
         for number in range(1, max_attempts + 1):

@@ -44,7 +44,7 @@ class Choices:
     @property
     def figures(self) -> list[Figure]:
         """The attached pictures."""
-        return [_figure(*each) for each in self.attached or ()]
+        return [_figure(*name) for name in self.attached or ()]
 
 
 def checked(
@@ -159,7 +159,7 @@ def _text(value: Any) -> str | None:
 
 def _texts(value: Any) -> tuple[str, ...] | None:
     return (
-        tuple(value) if isinstance(value, list) and all(_text(each) is not None for each in value) else None
+        tuple(value) if isinstance(value, list) and all(_text(item) is not None for item in value) else None
     )
 
 

@@ -39,7 +39,7 @@ def read(folder: Path) -> Written | None:
     try:
         stored: dict[str, Any] = json.loads(files.read(folder / FILE, MOST_BYTES))
         sha256 = {str(name): str(each) for name, each in stored["sha256"].items()}
-        options = [str(each) for each in stored["options"]]
+        options = [str(option) for option in stored["options"]]
         return Written(
             sha256, str(stored["ex3"]), bool(stored["short"]), options, bool(stored["from_source"])
         )

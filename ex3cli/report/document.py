@@ -74,7 +74,7 @@ class MissingResult:
 
 
 @dataclass(frozen=True)
-class Making:
+class Provenance:
     """How a run was made: name and value of each line."""
 
     run: str
@@ -95,7 +95,7 @@ class Part:
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
     commands: Sequence[tuple[str, str]] = ()
-    makings: Sequence[Making] = ()
+    provenances: Sequence[Provenance] = ()
     gaps: Sequence[MissingResult] = ()
     folded: bool = False
 
@@ -116,9 +116,11 @@ class Section:
         return [gap for part in self.parts for gap in part.gaps]
 
     @property
-    def makings(self) -> list[Making]:
+    def provenances(self) -> list[Provenance]:
         """How the runs of all parts were made, each run once."""
-        return list({making.run: making for part in self.parts for making in part.makings}.values())
+        return list(
+            {provenance.run: provenance for part in self.parts for provenance in part.provenances}.values()
+        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 import ex3cli
-from ex3cli.escaping import printable
+from ex3cli.escaping import printable, printable_value
 from ex3cli.report.assembly import Report
 from ex3cli.report.document import REFERRED, About, Formula
 from ex3cli.report.formulas import to_mathml
@@ -21,7 +21,11 @@ def render(report: Report, archive: ResultSource, about: About) -> str:
     All text is escaped; only the page's own style and formulas are inserted as they are.
     """
     template = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_printable, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=printable_value,
+        trim_blocks=True,
+        lstrip_blocks=True,
     ).from_string(_resource("page.html.j2"))
     parts = [part for section in report.sections for part in section.parts]
     names = {table.label: f"Table {table.number}" for part in parts for table in part.tables}
@@ -46,11 +50,6 @@ def render(report: Report, archive: ResultSource, about: About) -> str:
         version=ex3cli.__version__,
         style=Markup(_resource("page.css")),  # noqa: S704  (our own file)
     )
-
-
-def _printable(value: object) -> object:
-    """Text with escaped control characters; any other value, such as the page's own Markup, unchanged."""
-    return printable(value) if type(value) is str else value
 
 
 def _resource(name: str) -> str:

@@ -4,7 +4,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import ex3cli
-from ex3cli.report.document import Making
+from ex3cli.report.document import Provenance
 from ex3cli.report.words import duration, option, seconds_between
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def made_with(archive: "ResultSource") -> str:
     return f"{made}ex3 {ex3cli.__version__}"
 
 
-def making(run: "Run") -> Making:
+def provenance_of(run: "Run") -> Provenance:
     """Command, seed, versions, digests and time of a run."""
     manifest = run.manifest
     seconds = seconds_between(manifest.started, manifest.ended)
@@ -49,12 +49,12 @@ def making(run: "Run") -> Making:
         ),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("commit", commit),
-        ("settings", ", ".join(_setting(manifest.command, *each) for each in manifest.config.items())),
+        ("settings", ", ".join(_setting(manifest.command, *setting) for setting in manifest.config.items())),
     ]
     lines += [("data, SHA-256", f"{name}: {digest}") for name, digest in manifest.data.items()]
     lines += [("made from", f"{name}: {digest}") for name, digest in manifest.sources.items()]
     lines.append(("manifest", manifest.digest))
-    return Making(run.name, lines)
+    return Provenance(run.name, lines)
 
 
 def _setting(command: str, name: str, value: Any) -> str:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ex3cli.errors import ArtifactError
 from ex3cli.report.document import MissingResult
+from ex3cli.runs.folders import REFERENCE, reference_name
 from ex3cli.runs.jsonio import from_jsonable
-from ex3cli.runs.run import REFERENCE, Run, reference_name
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt, attempts_of, deduplicate
 
@@ -115,12 +116,12 @@ class ResultSource:
         runs = [
             run for run in self.of(category, command) if not run.is_reference and not run.manifest.is_study
         ]
-        every = deduplicate((run, each) for run in runs for each in self._attempts(run))
+        every = deduplicate((run, attempt) for run in runs for attempt in self._attempts(run))
         found = [(each, run) for run, each in every]
         shipped = not found
         if shipped:
             runs = [run for run in [self.shipped(category, command)] if run is not None]
-            found = [(each, run) for run in runs for each in self._attempts(run)]
+            found = [(attempt, run) for run in runs for attempt in self._attempts(run)]
         for run in {id(run): run for _, run in found}.values():
             self._remember(run, "attempts.jsonl")
         return (

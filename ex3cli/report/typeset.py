@@ -13,9 +13,9 @@ from ex3cli.report.document import (
     About,
     Figure,
     Formula,
-    Making,
     MissingResult,
     Part,
+    Provenance,
     Section,
     Table,
 )
@@ -50,12 +50,16 @@ def typst_source(
         _opening(about, archive),
         *(_in_short(report) if len(report.sections) > 1 else []),
     ]
-    makings = {making.run: making for section in report.sections for making in section.makings}
-    labels = {} if short else {run: f"run-{place}" for place, run in enumerate(makings, 1)}
+    provenances = {
+        provenance.run: provenance for section in report.sections for provenance in section.provenances
+    }
+    labels = {} if short else {run: f"run-{place}" for place, run in enumerate(provenances, 1)}
     for section in report.sections:
         lines += _section(section, files, labels)
     if not short:
-        lines += _appendix(report, archive, [(makings[run], label) for run, label in labels.items()], files)
+        lines += _appendix(
+            report, archive, [(provenances[run], label) for run, label in labels.items()], files
+        )
     return {SOURCE: ("\n\n".join(lines) + "\n").encode(), **files}
 
 
@@ -125,10 +129,10 @@ def _section(section: Section, files: dict[str, bytes], labels: Mapping[str, str
     lines = [f"= {escape(section.title)}", f"#question[{escape(section.question)}]"]
     for part in section.parts:
         lines += [_missing(gap) for gap in part.gaps] if part.folded else _part(part, files)
-    if section.makings:
+    if section.provenances:
         runs = [
-            f"#raw({string(making.run)})" + (f" (#ref(<{labels[making.run]}>))" if labels else "")
-            for making in section.makings
+            f"#raw({string(provenance.run)})" + (f" (#ref(<{labels[provenance.run]}>))" if labels else "")
+            for provenance in section.provenances
         ]
         lines.append(f"#made[Made from {', '.join(runs)}.]")
     return lines
@@ -159,7 +163,7 @@ def _table(table: Table) -> str:
     align = ["right" if is_right else "left" for is_right in table.right_aligned]
     columns = zip(*table.rows, strict=True) if table.rows else [()] * table.width
     widths = ["1fr" if max(map(len, column), default=0) > LONG_CELL else "auto" for column in columns]
-    head = ", ".join(f"[*{escape(each)}*]" if each else "[]" for each in table.headings)
+    head = ", ".join(f"[*{escape(heading)}*]" if heading else "[]" for heading in table.headings)
     rows = [f"  {', '.join(f'[{escape(cell)}]' for cell in row)}," for row in table.rows]
     lines = [
         f"#numbers([{escape(table.caption)}.],",
@@ -184,13 +188,13 @@ def _picture(figure: Figure, files: dict[str, bytes]) -> str:
 
 
 def _appendix(
-    report: Report, archive: ResultSource, made: Sequence[tuple[Making, str]], files: dict[str, bytes]
+    report: Report, archive: ResultSource, made: Sequence[tuple[Provenance, str]], files: dict[str, bytes]
 ) -> list[str]:
     lines = ["#place.flush()", "#show: appendix"]
     if made:
         lines.append("= How each result was made")
-    for making, label in made:
-        lines += [f"== {escape(making.run)} <{label}>", _run(making, archive)]
+    for provenance, label in made:
+        lines += [f"== {escape(provenance.run)} <{label}>", _run(provenance, archive)]
     folded: list[str] = []
     for part in (part for section in report.sections for part in section.parts):
         if part.folded:
@@ -206,7 +210,7 @@ def _appendix(
     return lines
 
 
-def _run(made: Making, archive: ResultSource) -> str:
+def _run(made: Provenance, archive: ResultSource) -> str:
     digests = sorted(archive.read.get(made.run, {}).items())
     lines: Sequence[tuple[str, str]] = [
         *made.lines,

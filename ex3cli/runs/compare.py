@@ -52,7 +52,9 @@ def _file_diff(name: str, old: bytes, new: bytes | None) -> FileDiff:
 
 def _tensor_difference(old: bytes, new: bytes) -> _Difference:
     before, after = (tensors_from_bytes(data, Path("tensors")) for data in (old, new))
-    kinds = [{key: (tensor.shape, tensor.dtype) for key, tensor in each.items()} for each in (before, after)]
+    kinds = [
+        {key: (tensor.shape, tensor.dtype) for key, tensor in tensors.items()} for tensors in (before, after)
+    ]
     if kinds[0] != kinds[1]:
         return None
     gaps, sizes = [0.0], [0.0]

@@ -1,4 +1,4 @@
-"""The environment of a run: versions of libraries, kind of machine, commit of the code."""
+"""The environment of a run: versions of libraries, kind of machine, commit of the code; its differences."""
 
 import os
 import platform
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import ex3cli
+from ex3cli.runs.jsonio import digest, to_json
+from ex3cli.runs.manifest import Manifest
 
 RECORDED = (
     "torch",
@@ -97,3 +99,27 @@ def _git(git: str, root: Path, *arguments: str) -> str:
         env=env,
     )
     return finished.stdout.strip()
+
+
+def differing_environment(original: Manifest, made: Manifest) -> dict[str, tuple[str, str]]:
+    """Differences between two runs in versions, machine, precision, code, data and source runs."""
+    pairs = [_environment_of(original), _environment_of(made)]
+    machine = [manifest.machine for manifest in (original, made)]  # older manifests have fewer keys
+    unknown = machine[0].keys() ^ machine[1].keys()
+    names = dict.fromkeys(name for pair in pairs for name in pair if name not in unknown)
+    both = {name: (pairs[0].get(name, "none"), pairs[1].get(name, "none")) for name in names}
+    return {name: values for name, values in both.items() if values[0] != values[1]}
+
+
+def _environment_of(manifest: Manifest) -> dict[str, str]:
+    commit = str((manifest.git or {}).get("commit", ""))[:7]
+    found = {
+        **manifest.versions,
+        **manifest.machine,
+        "device": manifest.device,
+        "threads": str(manifest.threads),
+    }
+    found |= {"precision": str(manifest.summary["precision"])} if "precision" in manifest.summary else {}
+    found |= {"code": commit} if commit else {}
+    found |= {"data": digest(to_json(manifest.data).encode())[:7]} if manifest.data else {}
+    return found | {name: source[:7] for name, source in manifest.source_runs.items()}

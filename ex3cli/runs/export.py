@@ -63,11 +63,6 @@ class Contents:
     started: float
     ended: float
 
-    @property
-    def last_step(self) -> int:
-        """The last step of a curve; 0 without curves."""
-        return max((scalar.step for scalar in self.scalars), default=0)
-
 
 def contents_of(run: Run, step_of_image: Callable[[str], int | None] = lambda _: None) -> Contents:
     """The verified curves, images and settings of a run.
@@ -187,7 +182,7 @@ def to_mlflow(contents: Contents, folder: Path) -> list[Path]:
     identity = made.info.run_id
     settings = [Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in contents.settings.items()]
     client.log_batch(identity, params=settings)
-    metrics = [Metric(each.name, each.value, began, each.step) for each in contents.scalars]
+    metrics = [Metric(scalar.name, scalar.value, began, scalar.step) for scalar in contents.scalars]
     for start in range(0, len(metrics), LARGEST_BATCH):
         client.log_batch(identity, metrics=metrics[start : start + LARGEST_BATCH])
     for image in contents.images:

@@ -1,18 +1,57 @@
-"""Folders that hold runs, whatever their condition."""
+"""Folders of runs: their names, and the search for them, whatever their condition."""
 
 import errno
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ex3cli.errors import ArtifactError
+from ex3cli.runs.files import cannot_write, sync_folder
 from ex3cli.runs.manifest import FILE_NAME
-from ex3cli.runs.run import CHECKPOINT_FOLDER
 
+CHECKPOINT_FOLDER = "checkpoint"
+REFERENCE = "reference"  # folder and name prefix of the bundled runs
 CLAIMED = re.compile(r"[0-9]{4,}-.")
 """Pattern at the start of run folder names."""
 KINDS = (".json", ".jsonl", ".safetensors", ".skops", ".gz")
 """Suffixes that identify the folder of a run without a manifest."""
+
+
+def reference_name(category: Sequence[str], name: str | None = None) -> str:
+    """The name of a category's bundled run, or of another bundled run in it."""
+    return "/".join([REFERENCE, *category, *([] if name is None else [name])])
+
+
+def restore_hint(shipped: Path) -> str:
+    """The remedy for a damaged bundled file."""
+    for folder in (shipped, *shipped.parents):
+        if (
+            folder.name == REFERENCE
+            and folder.parent.name == "artifacts"
+            and (folder.parents[1] / ".git").exists()
+        ):
+            return f"`git checkout artifacts/{REFERENCE}` in {folder.parents[1]}"
+    return "reinstall ex3"
+
+
+def claim_folder(category: Path, label: str) -> Path:
+    """Create the folder `NNNN-label` in a category's folder, with the next number."""
+    try:
+        category.mkdir(parents=True, exist_ok=True)
+        while True:
+            taken = [
+                int(number) for path in category.iterdir() if (number := path.name.split("-")[0]).isdecimal()
+            ]
+            folder = category / f"{max(taken, default=0) + 1:04d}-{label}"
+            try:
+                folder.mkdir(exist_ok=False)
+            except FileExistsError:
+                continue
+            sync_folder(category)
+            return folder
+    except OSError as error:
+        raise cannot_write(category, error) from error
 
 
 def is_run(folder: Path) -> bool:
@@ -33,8 +72,10 @@ def _lost_its_manifest(folder: Path, *, whole: bool = False) -> bool:
     """
     if not (whole or CLAIMED.match(folder.name)):
         return False
-    visible = [each for each in listed(folder) if not each.name.startswith(".")]
-    return any(each.name.endswith(KINDS) or each.name in ("figures", CHECKPOINT_FOLDER) for each in visible)
+    visible = [entry for entry in listed(folder) if not entry.name.startswith(".")]
+    return any(
+        entry.name.endswith(KINDS) or entry.name in ("figures", CHECKPOINT_FOLDER) for entry in visible
+    )
 
 
 def listed(folder: Path) -> list[os.DirEntry[str]]:
@@ -86,12 +127,12 @@ def run_folders(root: Path, skip: Path | None = None, *, whole: bool = False) ->
         except (OSError, ArtifactError):  # it may be a run, or hold some
             found.append(folder)
             return
-        has_manifest = any(each.name == FILE_NAME for each in below)
+        has_manifest = any(entry.name == FILE_NAME for entry in below)
         if has_manifest or (folder != root and not inside and _lost_its_manifest(folder, whole=whole)):
             found.append(folder)
-        for each in below:
-            if is_folder(each):
-                visit(folder / each.name, inside=inside or has_manifest)
+        for entry in below:
+            if is_folder(entry):
+                visit(folder / entry.name, inside=inside or has_manifest)
 
     visit(root, inside=False)
     return sorted(found)

@@ -38,7 +38,7 @@ def packed(data: bytes) -> bytes:
     return gzip.compress(data, 9, mtime=0)
 
 
-def place(path: Path) -> Path:
+def path_on_disk(path: Path) -> Path:
     """The path that stores a file's content: the compressed file if there is one, else the file itself."""
     beside = path.with_name(path.name + ENDING)
     return beside if path.name.endswith(PACKED) and os.path.isfile(beside) else path  # noqa: PTH113 - which never raises
@@ -83,7 +83,7 @@ def check(path: Path, recorded: Mapping[str, Any]) -> None:
 
 def _pieces(path: Path, size: int) -> Iterator[bytes]:
     """The content in pieces, of exactly `size` bytes in all."""
-    there = place(path)
+    there = path_on_disk(path)
     stored_size = files.size_of(there)
     if there == path:
         if stored_size != size:
@@ -164,7 +164,7 @@ def tensors_from_bytes(data: bytes, path: Path) -> dict[str, "Tensor"]:
         RuntimeError,
     ) as error:  # the last two for types of numbers that torch lacks
         raise _refused(path, data, "a safetensors file") from error
-    if any(each.dtype not in {getattr(torch, name) for name in NUMBERS} for each in tensors.values()):
+    if any(tensor.dtype not in {getattr(torch, name) for name in NUMBERS} for tensor in tensors.values()):
         raise _refused(path, data, f"a safetensors file with types other than {', '.join(NUMBERS)}")
     return tensors
 

@@ -59,10 +59,10 @@ def to_json(value: Any, indent: int | None = 2, *, ascii_only: bool = False) -> 
     indent : None for a single line.
     ascii_only : write other characters as escapes.
     """
-    return spell(jsonable(value), indent, ascii_only=ascii_only)
+    return canonical_json(jsonable(value), indent, ascii_only=ascii_only)
 
 
-def spell(plain: Any, indent: int | None = 2, *, ascii_only: bool = False) -> str:
+def canonical_json(plain: Any, indent: int | None = 2, *, ascii_only: bool = False) -> str:
     """`to_json` of a value that already consists of JSON types."""
     separators = (",", ":") if indent is None else None
     spelling = CANONICAL | {"ensure_ascii": ascii_only}

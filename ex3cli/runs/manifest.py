@@ -11,22 +11,35 @@ from typing import Any, Literal, Self, get_args
 from ex3cli.errors import ArtifactError
 from ex3cli.runs import files
 from ex3cli.runs.files import write_atomically
-from ex3cli.runs.jsonio import digest, spell, to_json
+from ex3cli.runs.jsonio import canonical_json, digest, to_json
 
 FILE_NAME = "run.json"
 SCHEMA = 2
 MOST_BYTES = 16_000_000  # of a manifest; one with many files has about 100,000
 WHOLE_NUMBERS = range(-(2**63), 2**64)  # valid seeds, counts and sizes
 State = Literal["running", "interrupted", "failed", "finished"]
+SHIPPED_FROM = "shipped from"
+"""The source of a bundled run that is the same run, where it was trained."""
 PLACES = ("--artifacts", "--data", "--resume", "--output")
 """Options for paths, which differ between machines."""
 
 
 def without(argv: Sequence[str], options: Sequence[str] = PLACES) -> list[str]:
     """A command line without the given options and their values."""
-    following = {place + 1 for place, word in enumerate(argv) if word in options}
-    kept = [word for place, word in enumerate(argv) if place not in following]
+    following = {index + 1 for index, word in enumerate(argv) if word in options}
+    kept = [word for index, word in enumerate(argv) if index not in following]
     return [word for word in kept if word.partition("=")[0] not in options]
+
+
+def value_of(option: str, argv: Sequence[str]) -> str | None:
+    """The last value of an option in a command line (`--option VALUE` or `--option=VALUE`)."""
+    found = None
+    for index, word in enumerate(argv):
+        if word == option and index + 1 < len(argv):
+            found = argv[index + 1]
+        elif word.startswith(f"{option}="):
+            found = word.removeprefix(f"{option}=")
+    return found
 
 
 @dataclass
@@ -64,6 +77,17 @@ class Manifest:
     def is_complete(self) -> bool:
         """Whether the run is finished, has its full length and is no study; others are never default runs."""
         return self.state == "finished" and not self.partial and not self.is_study
+
+    @property
+    def source_runs(self) -> dict[str, str]:
+        """The source runs and their digests, without the original of a bundled run."""
+        return {name: digest for name, digest in self.sources.items() if name != SHIPPED_FROM}
+
+    @property
+    def seconds(self) -> float:
+        """The duration of the run."""
+        started, ended = map(datetime.fromisoformat, (self.started, self.ended or self.started))
+        return (ended - started).total_seconds()
 
     @property
     def digest(self) -> str:
@@ -116,9 +140,9 @@ class Manifest:
             if type(content["schema"]) is int and content["schema"] != SCHEMA:
                 raise _of_other_schema(path, content)
             # compare bytes, because a changed blank must not pass either
-            intact = (spell(content) + "\n").encode() == stored
+            intact = (canonical_json(content) + "\n").encode() == stored
             recorded = content.pop("digest")
-            intact &= digest(spell(content, indent=None).encode()) == recorded
+            intact &= digest(canonical_json(content, indent=None).encode()) == recorded
             manifest = cls(**content)
             if content.keys() != vars(manifest).keys() or not manifest._is_well_formed():
                 raise TypeError

@@ -10,9 +10,10 @@ from pathlib import Path
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs import formats
 from ex3cli.runs.files import cannot_write, sync_folder, write_together
+from ex3cli.runs.folders import REFERENCE, reference_name
 from ex3cli.runs.jsonio import digest
-from ex3cli.runs.manifest import FILE_NAME, Manifest, without
-from ex3cli.runs.run import REFERENCE, Run, reference_name
+from ex3cli.runs.manifest import FILE_NAME, SHIPPED_FROM, Manifest, without
+from ex3cli.runs.run import Run
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _RESERVED = {"comparison", "correlation", "eval", "figures", "history", "overview", "checkpoint"}
@@ -22,7 +23,7 @@ NEW, ASIDE = ".new", ".old"
 """Suffixes of the hidden folders beside a bundled run while it is replaced."""
 
 
-def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None = None) -> Run:
+def bundle(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None = None) -> Run:
     """Write `contents` to `folder`, or to `name` below it, as a bundled run.
 
     The manifest keeps the run's provenance without local paths, lists the new files, and names the original
@@ -43,25 +44,25 @@ def ship(run: Run, folder: Path, contents: Mapping[str, bytes], name: str | None
         taken.
     ArtifactError : the folder is not writable, or another process is writing it.
     """
-    _refuse_unless_shippable(run, beside=name is not None)
-    place = folder if name is None else folder / _checked(name)
+    _refuse_unless_bundlable(run, beside=name is not None)
+    target = folder if name is None else folder / _checked(name)
     manifest = run.manifest
     files = {
         relative: {"size": len(data), "sha256": digest(data)} for relative, data in sorted(contents.items())
     }
-    sources = {**manifest.sources, "shipped from": manifest.digest}
-    shipped = replace(manifest, argv=without(manifest.argv), files=files, sources=sources)
-    result = Run(place, reference_name(manifest.category, name), shipped)
-    reference = Run(place.parents[len(result.name.split("/")) - 2], REFERENCE, shipped)
+    sources = {**manifest.sources, SHIPPED_FROM: manifest.digest}
+    bundled = replace(manifest, argv=without(manifest.argv), files=files, sources=sources)
+    result = Run(target, reference_name(manifest.category, name), bundled)
+    reference = Run(target.parents[len(result.name.split("/")) - 2], REFERENCE, bundled)
     with reference.held():  # one command at a time
-        _tidy_up(place)
-        if not _is_free(place, manifest.command, beside=name is not None):
-            raise UsageError(f"{place} holds another bundled result", "choose another name: --as NAME")
+        _tidy_up(target)
+        if not _is_free(target, manifest.command, beside=name is not None):
+            raise UsageError(f"{target} holds another bundled result", "choose another name: --as NAME")
         try:
-            _write_beside(place, contents, shipped)
-            _swap(place)
+            _write_beside(target, contents, bundled)
+            _swap(target)
         except OSError as error:
-            raise cannot_write(place, error) from error
+            raise cannot_write(target, error) from error
     return result
 
 
@@ -69,57 +70,57 @@ def unfinished(reference: Path) -> dict[str, str]:
     """Remains of a killed `ex3 runs ship`, each with the command that repairs it."""
     found = {}
     for aside in sorted(reference.rglob(f".*{ASIDE}")):
-        place = aside.with_name(aside.name.removeprefix(".").removesuffix(ASIDE))
-        if place.exists():
-            found[f"{aside} is the previous version of {place}"] = shlex.join(["rm", "-r", str(aside)])
+        target = aside.with_name(aside.name.removeprefix(".").removesuffix(ASIDE))
+        if target.exists():
+            found[f"{aside} is the previous version of {target}"] = shlex.join(["rm", "-r", str(aside)])
         else:
-            found[f"{place} is missing: `ex3 runs ship` was killed"] = shlex.join(
-                ["mv", str(aside), str(place)]
+            found[f"{target} is missing: `ex3 runs ship` was killed"] = shlex.join(
+                ["mv", str(aside), str(target)]
             )
     for half in sorted(reference.rglob(f".*{NEW}")):
         found[f"{half} is incomplete: `ex3 runs ship` was killed"] = shlex.join(["rm", "-r", str(half)])
     return found
 
 
-def _beside(place: Path, ending: str) -> Path:
+def _beside(target: Path, ending: str) -> Path:
     """A hidden folder beside that of a bundled run."""
-    return place.with_name(f".{place.name}{ending}")
+    return target.with_name(f".{target.name}{ending}")
 
 
-def _tidy_up(place: Path) -> None:
+def _tidy_up(target: Path) -> None:
     """Undo or complete a killed operation in the same folder."""
-    aside = _beside(place, ASIDE)
-    if aside.exists() and not place.exists():
-        aside.rename(place)
-    for left in (aside, _beside(place, NEW)):
+    aside = _beside(target, ASIDE)
+    if aside.exists() and not target.exists():
+        aside.rename(target)
+    for left in (aside, _beside(target, NEW)):
         if left.exists():
             shutil.rmtree(left)
 
 
-def _write_beside(place: Path, contents: Mapping[str, bytes], shipped: Manifest) -> None:
+def _write_beside(target: Path, contents: Mapping[str, bytes], shipped: Manifest) -> None:
     """Write the new folder, with copies of the other runs below the old one."""
-    new = _beside(place, NEW)
+    new = _beside(target, NEW)
     try:
         written = dict(formats.stored(new / relative, data) for relative, data in contents.items())
         write_together({**written, new / FILE_NAME: shipped.to_bytes()})
-        for below in sorted(path for path in place.glob("*/") if any(path.rglob(FILE_NAME))):
+        for below in sorted(path for path in target.glob("*/") if any(path.rglob(FILE_NAME))):
             shutil.copytree(below, new / below.name)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
 
 
-def _swap(place: Path) -> None:
+def _swap(target: Path) -> None:
     """Replace the old folder by the new one."""
-    aside = _beside(place, ASIDE)
-    if place.exists():
-        place.rename(aside)
-    _beside(place, NEW).rename(place)
-    sync_folder(place.parent)
+    aside = _beside(target, ASIDE)
+    if target.exists():
+        target.rename(aside)
+    _beside(target, NEW).rename(target)
+    sync_folder(target.parent)
     shutil.rmtree(aside, ignore_errors=True)  # `unfinished` lists it if this fails
 
 
-def _refuse_unless_shippable(run: Run, *, beside: bool) -> None:
+def _refuse_unless_bundlable(run: Run, *, beside: bool) -> None:
     manifest = run.manifest
     if run.is_reference:
         raise UsageError(f"{run.name} is bundled already", "name the original run")

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import platform
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from filelock import FileLock, Timeout
-
 from ex3cli.config import Config
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs import files, formats, jsonio
-from ex3cli.runs.files import TEMPORARY, cannot_write, take, write_atomically
+from ex3cli.runs.files import TEMPORARY, cannot_write, write_atomically
+from ex3cli.runs.folders import CHECKPOINT_FOLDER, REFERENCE, restore_hint
 from ex3cli.runs.jsonio import digest, jsonable, to_json
+from ex3cli.runs.lock import WriterLock
 from ex3cli.runs.manifest import FILE_NAME, Manifest, is_inside, now
 
 if TYPE_CHECKING:
@@ -30,17 +28,6 @@ Kind = TypeVar("Kind", bound=Config)
 
 NOT_SETTINGS = frozenset({"dataset", "seed", "distribution", "points"})
 """Entries of a manifest's configuration that the command adds to the fields of its `Config`."""
-UNWRITTEN = frozenset({jsonio.FILE_NAME, "attempts.jsonl"})
-"""Logs. `MetricsLog` checks them, so they are not in `Run.written`."""
-LOCK_NAME = ".lock"
-WRITER_NAME = ".writer"  # describes the process that holds the lock
-CHECKPOINT_FOLDER = "checkpoint"
-REFERENCE = "reference"  # folder and name prefix of the bundled runs
-
-
-def reference_name(category: Sequence[str], name: str | None = None) -> str:
-    """The name of a category's bundled run, or of another bundled run in it."""
-    return "/".join([REFERENCE, *category, *([] if name is None else [name])])
 
 
 class Run:
@@ -58,8 +45,8 @@ class Run:
         self.written: dict[str, dict[str, Any]] = {}  # size and SHA-256 of each file that this training wrote
 
     @cached_property
-    def _lock(self) -> FileLock:
-        return FileLock(self.path / LOCK_NAME, timeout=0)
+    def _lock(self) -> WriterLock:
+        return WriterLock(self.path)
 
     @property
     def is_reference(self) -> bool:
@@ -76,28 +63,8 @@ class Run:
 
     def claim(self) -> Self:
         """Lock the folder against other writers; the lock ends with the process."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            take(self._lock)
-            writer = f"process {os.getpid()} on {platform.node()}, since {now()[:19]} UTC"
-            write_atomically(self.path / WRITER_NAME, writer.encode())  # never through a link or a pipe
-        except Timeout:
-            raise ArtifactError(
-                f"{self.path} is being written by another ex3{self._writer()}",
-                f"wait for it, or start a new run; if that process has ended, remove {self.path / LOCK_NAME}",
-            ) from None
-        except OSError as error:
-            self._lock.release()
-            raise cannot_write(Path(error.filename or self.path), error) from error
+        self._lock.take()
         return self
-
-    def _writer(self) -> str:
-        """The last process that locked the folder, in brackets, if known."""
-        try:
-            text = files.read(self.path / WRITER_NAME, 1_000).decode()
-        except (OSError, UnicodeDecodeError):
-            return ""
-        return f" ({text})" if text.isprintable() and text else ""
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -220,9 +187,10 @@ class Run:
         """Finish the run: delete its checkpoint and record the summary, and each file's size and SHA-256."""
         self.metrics.check()
         self.check_written()
+        lines = self.metrics.mark()
         self._close(
             "finished",
-            [name for name in self._present() if name in self.written or name in UNWRITTEN],
+            self.written | ({jsonio.FILE_NAME: lines} if lines["size"] else {}),
             partial=partial,
             converged=converged,
             summary=jsonable({**self.manifest.summary, **summary}),
@@ -238,7 +206,11 @@ class Run:
             self._tidy()
         else:
             regular = [name for name in self._present() if (self.path / name).is_file()]
-            self._close(state, regular, note=note)
+            try:
+                recorded = {name: formats.fingerprint(self.path / name) for name in regular}
+            except OSError as error:
+                raise cannot_write(self.path / FILE_NAME, error) from error
+            self._close(state, recorded, note=note)
 
     def _is_sealed(self) -> bool:
         """Whether the manifest on disk has the state `finished`; if so, load it."""
@@ -249,12 +221,9 @@ class Run:
                 return True
         return False
 
-    def _close(self, state: str, names: Iterable[str], **changes: Any) -> None:
-        try:
-            files = {relative: formats.fingerprint(self.path / relative) for relative in names}
-        except OSError as error:
-            raise cannot_write(self.path / FILE_NAME, error) from error
-        closed = replace(self.manifest, state=state, ended=now(), files=files, **changes)  # type: ignore[arg-type]
+    def _close(self, state: str, recorded: Mapping[str, dict[str, Any]], **changes: Any) -> None:
+        in_order = dict(sorted(recorded.items()))
+        closed = replace(self.manifest, state=state, ended=now(), files=in_order, **changes)  # type: ignore[arg-type]
         closed.write(self.path)
         self.manifest = closed
         self._lock.release()
@@ -284,7 +253,9 @@ class Run:
         except OSError as error:
             raise self._damaged(path, f"cannot be read ({error.strerror})") from error
         except formats.OtherContentError:
-            raise self._damaged(formats.place(path), "does not match the SHA-256 in its manifest") from None
+            raise self._damaged(
+                formats.path_on_disk(path), "does not match the SHA-256 in its manifest"
+            ) from None
 
     def read_json(self, relative: str) -> Any:
         """A verified JSON file."""
@@ -356,7 +327,7 @@ class Run:
         conditions = {}
         for relative, recorded in self.manifest.files.items():
             path = self._inside(relative)
-            stored = formats.place(path).relative_to(self.path).as_posix()
+            stored = formats.path_on_disk(path).relative_to(self.path).as_posix()
             try:
                 formats.check(path, recorded)
                 conditions[stored] = "ok"
@@ -398,18 +369,6 @@ class Run:
             else f"repeat the run: {shlex.join(self.manifest.argv)}"
         )
         return ArtifactError(f"{path} {how}", f"restore it from a copy, or {again}")
-
-
-def restore_hint(shipped: Path) -> str:
-    """The remedy for a damaged bundled file."""
-    for folder in (shipped, *shipped.parents):
-        if (
-            folder.name == REFERENCE
-            and folder.parent.name == "artifacts"
-            and (folder.parents[1] / ".git").exists()
-        ):
-            return f"`git checkout artifacts/{REFERENCE}` in {folder.parents[1]}"
-    return "reinstall ex3"
 
 
 def _altered(path: Path, how: str) -> ArtifactError:

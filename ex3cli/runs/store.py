@@ -11,11 +11,19 @@ import ex3cli
 from ex3cli.errors import ArtifactError, MissingRunError
 from ex3cli.runs import environment
 from ex3cli.runs.catalog import Catalog
-from ex3cli.runs.files import cannot_write, sync_folder
-from ex3cli.runs.folders import CLAIMED, is_folder, is_run, listed, run_folders
+from ex3cli.runs.folders import (
+    CLAIMED,
+    REFERENCE,
+    claim_folder,
+    is_folder,
+    is_run,
+    listed,
+    restore_hint,
+    run_folders,
+)
 from ex3cli.runs.jsonio import jsonable
 from ex3cli.runs.manifest import DamagedManifestError, Manifest, now
-from ex3cli.runs.run import REFERENCE, Run, restore_hint
+from ex3cli.runs.run import Run
 
 MOST_NAMES = 5  # in an error
 
@@ -79,7 +87,7 @@ class Store:
             started=self.began or now(),
             summary=jsonable({**(summary or {}), **({"study": True} if is_study else {})}),
         )
-        folder = self.claim_folder(self.root.joinpath(*category), label)
+        folder = claim_folder(self.root.joinpath(*category), label)
         run = Run(folder, self._name(folder), manifest)
         try:
             run.claim()
@@ -198,7 +206,7 @@ class Store:
         known = {self._name(folder): folder for folder in self.folders()}
         mine = {full: folder for full, folder in known.items() if not full.startswith(f"{REFERENCE}/")}
         feature, here = (f"{'/'.join(words)}/" if words else "" for words in (category[:1], category))
-        for said, alike in (
+        for match, alike in (
             ("is the name", [full for full in mine if mine[full].name == name and full.startswith(feature)]),
             ("begins the names", [full for full in mine if category and full.startswith(here + name)]),
             (
@@ -210,7 +218,7 @@ class Store:
                 return self.open_folder(known[alike[0]])
             if alike:
                 raise ArtifactError(
-                    f"{name!r} {said} of {len(alike)} runs", f"name one of: {_some(name, alike)}"
+                    f"{name!r} {match} of {len(alike)} runs", f"name one of: {_some(name, alike)}"
                 )
         if not known:
             raise ArtifactError(
@@ -291,26 +299,6 @@ class Store:
         if here.is_relative_to(reference):
             return (Path(REFERENCE) / here.relative_to(reference)).as_posix()
         return here.relative_to(root).as_posix() if here.is_relative_to(root) else str(folder)
-
-    def claim_folder(self, category: Path, label: str) -> Path:
-        """Create the folder `NNNN-label` in a category's folder, with the next number."""
-        try:
-            category.mkdir(parents=True, exist_ok=True)
-            while True:
-                taken = [
-                    int(number)
-                    for path in category.iterdir()
-                    if (number := path.name.split("-")[0]).isdecimal()
-                ]
-                folder = category / f"{max(taken, default=0) + 1:04d}-{label}"
-                try:
-                    folder.mkdir(exist_ok=False)
-                except FileExistsError:
-                    continue
-                sync_folder(category)
-                return folder
-        except OSError as error:
-            raise cannot_write(category, error) from error
 
 
 def _why_passed_over(manifest: Manifest) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ex3cli.errors import ArtifactError
 from ex3cli.runs.files import cannot_write, sync_folder, write_atomically
+from ex3cli.runs.folders import claim_folder
 from ex3cli.runs.manifest import FILE_NAME, Manifest, is_inside
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
@@ -40,7 +41,7 @@ def install(files: Mapping[str, bytes], store: Store, label: str) -> Run:
             ]
             if wrong:
                 raise ArtifactError(f"{wrong[0]} of {label} arrived damaged", "make the run again")
-            folder = store.claim_folder(store.root.joinpath(*manifest.category), label)
+            folder = claim_folder(store.root.joinpath(*manifest.category), label)
             try:
                 arrived.replace(folder)  # which is empty
             except BaseException:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from filelock import FileLock
 from ex3cli.errors import ArtifactError
 from ex3cli.runs import files
 from ex3cli.runs.files import cannot_write, take, write_atomically
+from ex3cli.runs.folders import reference_name
 from ex3cli.runs.jsonio import from_jsonable, to_json
-from ex3cli.runs.run import Run, reference_name
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 FILE_NAME = "attempts.jsonl"
@@ -61,38 +62,18 @@ def describe_verdict(verdict: str, reason: str | None) -> str:
 
 
 class AttemptLog:
-    """`attempts.jsonl`: each attempt is recorded once, when it is over, and never changed.
+    """The attempts of a training, written to `attempts.jsonl`: each once, when it is over, and never changed.
 
-    A training stores its attempts in its checkpoints and restores the file from them; others read the file.
-
-    Parameters
-    ----------
-    write : writes bytes to a path of the folder; a run's `write_bytes` also records the digest.
+    A training stores its attempts in its checkpoints and restores the file from them.
     """
 
-    def __init__(self, folder: Path, write: Callable[[str, bytes], object] | None = None) -> None:
-        self.path = folder / FILE_NAME
-        self._write = write or (lambda _, data: write_atomically(self.path, data))
-        self._known: list[Attempt] | None = None
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._entries: tuple[Attempt, ...] = ()
 
     def entries(self) -> list[Attempt]:
-        """The recorded attempts, in order.
-
-        Raises
-        ------
-        ArtifactError : a line is invalid, or a number is out of order.
-        """
-        if self._known is not None:
-            return list(self._known)
-        try:
-            data = files.read(self.path, MOST_BYTES)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise ArtifactError(
-                f"{self.path} cannot be read ({error.strerror})", "make it readable"
-            ) from error
-        return parse(data, self.path)
+        """The recorded attempts, in order."""
+        return list(self._entries)
 
     def record(self, attempt: Attempt) -> None:
         """Record the next attempt, atomically and flushed to disk.
@@ -101,30 +82,28 @@ class AttemptLog:
         ------
         ArtifactError : it is not the next attempt, or the disk is full.
         """
-        entries = self.entries()
-        if attempt.attempt != len(entries) + 1 or attempt.verdict not in VERDICTS:
+        if attempt.attempt != len(self._entries) + 1 or attempt.verdict not in VERDICTS:
             raise ArtifactError(
-                f"{self.path} has {len(entries)} attempts, so {attempt} is not the next one",
+                f"{self._run.path / FILE_NAME} has {len(self._entries)} attempts, so {attempt} is not the "
+                "next one",
                 "start a new run",
             )
-        self._write_all([*entries, attempt])
+        self._write((*self._entries, attempt))
 
     def restore(self, entries: Sequence[Attempt]) -> None:
         """Replace the file by the attempts of a checkpoint."""
-        self._known = []
         if entries:
-            self._write_all(entries)
+            self._write(entries)
 
-    def _write_all(self, entries: Sequence[Attempt]) -> None:
-        lines = [to_json(asdict(each), indent=None) + "\n" for each in entries]
-        self._write(FILE_NAME, "".join(lines).encode())
-        if self._known is not None:
-            self._known = list(entries)
+    def _write(self, entries: Sequence[Attempt]) -> None:
+        lines = [to_json(asdict(entry), indent=None) + "\n" for entry in entries]
+        self._run.write_text(FILE_NAME, "".join(lines))
+        self._entries = tuple(entries)
 
 
 def parse(data: bytes, path: Path) -> list[Attempt]:
     """The attempts in the bytes of an `attempts.jsonl`; errors name `path`."""
-    known = {each.name for each in fields(Attempt)}
+    known = {column.name for column in fields(Attempt)}
     entries: list[Attempt] = []
     try:
         for line in data.decode().splitlines():
@@ -143,14 +122,25 @@ def parse(data: bytes, path: Path) -> list[Attempt]:
 
 def attempt_from_row(row: Mapping[str, Any]) -> Attempt:
     """The attempt in a row with further fields, such as a row of a history."""
-    return Attempt(**{each.name: row[each.name] for each in fields(Attempt)})
+    return Attempt(**{column.name: row[column.name] for column in fields(Attempt)})
 
 
 def attempts_of(run: Run) -> list[Attempt]:
-    """The recorded attempts of a run; unless it is running, its digest must match."""
-    if FILE_NAME not in run.manifest.files or run.manifest.state == "running":
-        return AttemptLog(run.path).entries()
-    return parse(run.read_bytes(FILE_NAME), run.path / FILE_NAME)
+    """The recorded attempts of a run; unless it is running, their digest must match.
+
+    Raises
+    ------
+    ArtifactError : the file has changed, a line is invalid, or a number is out of order.
+    """
+    path = run.path / FILE_NAME
+    if run.manifest.state != "running":
+        return parse(run.read_bytes(FILE_NAME), path) if FILE_NAME in run.manifest.files else []
+    try:
+        return parse(files.read(path, MOST_BYTES), path)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({error.strerror})", "make it readable") from error
 
 
 def deduplicate(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt]]:
@@ -179,15 +169,15 @@ def deduplicate(found: Iterable[tuple[Run, Attempt]]) -> list[tuple[Run, Attempt
 def tally(attempts: Iterable[Attempt]) -> Tally:
     """Count attempts, given in their order."""
     every = list(attempts)
-    counted = [each for each in every if not each.shortened]
-    verdicts = [each.verdict for each in counted if each.counts_toward_rate]
+    counted = [attempt for attempt in every if not attempt.shortened]
+    verdicts = [attempt.verdict for attempt in counted if attempt.counts_toward_rate]
     first = verdicts.index("converged") if "converged" in verdicts else None
-    reasons = Counter(each.reason or "unnamed" for each in counted if each.verdict == "failed")
+    reasons = Counter(attempt.reason or "unnamed" for attempt in counted if attempt.verdict == "failed")
     return Tally(
         failed_before_first_success=first,
         failed=verdicts.count("failed"),
         converged=verdicts.count("converged"),
-        unjudged=sum(each.verdict == "unjudged" for each in counted),
+        unjudged=sum(attempt.verdict == "unjudged" for attempt in counted),
         shortened=len(every) - len(counted),
         reasons=dict(sorted(reasons.items())),
     )

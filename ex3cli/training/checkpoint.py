@@ -12,8 +12,9 @@ import torch
 from ex3cli.errors import ArtifactError
 from ex3cli.runs import files, formats
 from ex3cli.runs.files import TEMPORARY, write_atomically
+from ex3cli.runs.folders import CHECKPOINT_FOLDER
 from ex3cli.runs.jsonio import digest
-from ex3cli.runs.run import CHECKPOINT_FOLDER, Run
+from ex3cli.runs.run import Run
 
 STATES = "step-*.safetensors"
 MOST_BYTES = 4_000_000_000  # maximum size of a state; the largest one of this package has 60 million

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ex3cli.datasets.grey_levels import to_grey_levels
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.seeding import torch_generator
@@ -58,11 +59,11 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : (n, 784), gray levels from 0 to 255.
+        X : (n, 784), grey levels from 0 to 255.
 
         Raises
         ------
-        ValueError : another shape, or values that are not gray levels.
+        ValueError : another shape, or values that are not grey levels.
         ArtifactError : the run does not exist or is damaged.
         """
         self._images(X, reset=True)
@@ -82,7 +83,7 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray([f"vaefeatures{place}" for place in range(self._loaded[1].size)], dtype=np.object_)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Features (n, K), float32, of images (n, 784) with gray levels from 0 to 255."""
+        """Features (n, K), float32, of images (n, 784) with grey levels from 0 to 255."""
         check_is_fitted(self, "run_")
         images = self._images(X, reset=False)
         # after unpickling or copying, the weights are read again
@@ -103,13 +104,7 @@ class VAEFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(
                 f"X has {values.shape[1]} features, but the run was trained on {PIXELS} pixels (28 x 28)"
             )
-        if values.min(initial=0) < 0 or values.max(initial=0) > 255:
-            raise ValueError(
-                f"X must contain gray levels from 0 to 255, not {values.min():g} to {values.max():g}"
-            )
-        if values.max(initial=0) <= 1 and (values % 1).any():
-            raise ValueError("X seems to be scaled to 0…1; multiply by 255 for gray levels from 0 to 255")
-        return np.asarray(values.round(), dtype=np.uint8)
+        return to_grey_levels(values, "X")
 
     def _load(self) -> None:
         run: Run = Store(Path(self.artifacts)).find(("vae", self.dataset), command="vae train", name=self.run)

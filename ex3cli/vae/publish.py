@@ -22,7 +22,7 @@ thousandth of the features' variance, at half the size of float16.
 """
 
 
-def shipped_files(run: Run) -> dict[str, bytes]:
+def bundled_files(run: Run) -> dict[str, bytes]:
     """Weights as float16; features as bytes, for the training images that the default draws label."""
     if run.manifest.command == "vae compare":
         return {name: run.read_bytes(name) for name in COMPARED}

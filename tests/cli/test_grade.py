@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ex3cli.cli.rerun import Repetition
+from ex3cli.cli.runs.repeat import Repetition
 from ex3cli.grading import folder
 from ex3cli.grading.snapshot import LARGEST
 from ex3cli.report import digests
@@ -261,7 +261,7 @@ def test_a_repetition_ends_at_its_deadline(ex3: Ex3, mia: Path, monkeypatch: pyt
             time.sleep(0.01)
 
     monkeypatch.setattr(Repetition, "make", repeat_without_end)
-    monkeypatch.setattr("ex3cli.cli.reproduce.seconds", lambda run: 0.0)
+    monkeypatch.setattr("ex3cli.runs.manifest.Manifest.seconds", 0.0)
     outcome = ex3("grade", mia, *ONLY, "--reproduce", "--longest", "0.001", "--json")
     assert outcome.exit_code == 0, outcome.stderr
     (found,) = outcome.document["folders"]

@@ -95,7 +95,7 @@ def test_a_path_that_is_no_text_is_json_all_the_same() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGTERM")
 def test_sigterm_outside_a_training_is_named_and_ends_with_143(tmp_path: Path) -> None:
-    code = "import ex3cli.cli.runs as r, time, sys\nfrom pathlib import Path\n" + (
+    code = "import time, sys\nfrom pathlib import Path\n" + (
         "import ex3cli.runs.store as s\n"
         "def wait(self, *_, **__):\n    Path('ready').touch()\n    time.sleep(60)\n"
         "s.Store.folders = wait\nfrom ex3cli.cli import main\nsys.argv = ['ex3', 'runs', 'list']\nmain()"

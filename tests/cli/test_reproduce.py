@@ -16,12 +16,13 @@ import pytest
 import torch
 import typer
 
-from ex3cli.cli import app, rerun
+from ex3cli.cli import app
 from ex3cli.cli.command import Context, call
 from ex3cli.cli.report import own_command
-from ex3cli.cli.reproduce import circumstances
+from ex3cli.cli.runs import repeat
 from ex3cli.config import Config
 from ex3cli.errors import ArtifactError, InterruptedTrainingError, MissingRunError
+from ex3cli.runs.environment import differing_environment
 from ex3cli.runs.manifest import FILE_NAME, Manifest, without
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
@@ -223,17 +224,17 @@ def test_threads_seed_settings_and_precision_are_those_of_the_manifest(
     def stop(*_: Any, **__: Any) -> None:
         raise Stop
 
-    plain = rerun.Repetition._prepare
+    plain = repeat.Repetition._prepare
 
     def prepare(self: Any, outer: Context, context: Context, kind: type[Config] | None) -> dict[str, Any]:
         plain(self, outer, context, kind)
         seen.update(vars(context), threads=torch.get_num_threads())
         raise Stop
 
-    monkeypatch.setattr(rerun.Repetition, "_prepare", prepare)
+    monkeypatch.setattr(repeat.Repetition, "_prepare", prepare)
     before = torch.get_num_threads()
     with pytest.raises(Stop):
-        rerun.Repetition(original, [], tmp_path / "into").make(
+        repeat.Repetition(original, [], tmp_path / "into").make(
             Context(argv=[], program=typer.main.get_command(app))
         )
     assert torch.get_num_threads() == before
@@ -276,17 +277,17 @@ def test_every_shipped_training_is_carried_out_with_its_settings(
         seen.append(context.config)
         raise ArtifactError("seen", "")
 
-    plain = rerun.Repetition._prepare
-    monkeypatch.setattr(rerun.Repetition, "_prepare", prepare)
+    plain = repeat.Repetition._prepare
+    monkeypatch.setattr(repeat.Repetition, "_prepare", prepare)
     store = Store(tmp_path / "artifacts")
     shipped = [store.open_folder(folder) for folder in store.folders()]
     trainings = [run for run in shipped if run.manifest.command.endswith(" train")]
     assert len(trainings) >= 10
     for run in trainings:
-        sources = rerun.checked_sources(Context(argv=[], program=typer.main.get_command(app)), run)
-        assert {each.name for each in sources} == set(rerun.sources(run))
+        sources = repeat.checked_sources(Context(argv=[], program=typer.main.get_command(app)), run)
+        assert {each.name for each in sources} == set(run.manifest.source_runs)
         with pytest.raises(ArtifactError, match="seen"):
-            rerun.Repetition(run, sources, tmp_path / "into").make(
+            repeat.Repetition(run, sources, tmp_path / "into").make(
                 Context(argv=[], program=typer.main.get_command(app))
             )
         config = json.loads(json.dumps(seen.pop().to_dict()))
@@ -350,7 +351,8 @@ def test_one_that_cannot_be_made_hides_no_other(
     good = store.open("gan/digits/dcgan/0001-quick")
     damage = ArtifactError("run.json is damaged", "restore it")
     monkeypatch.setattr(
-        "ex3cli.cli.reproduce._shipped_trainings", lambda _: ([bad, torn, good], {"reference/gone": damage})
+        "ex3cli.cli.runs.reproduce._shipped_trainings",
+        lambda _: ([bad, torn, good], {"reference/gone": damage}),
     )
     outcome = ex3("runs", "reproduce", "--into", "mine", "--json")
     assert outcome.exit_code == 4
@@ -381,7 +383,7 @@ def test_all_shipped_trainings_need_a_folder_that_stays(
 def shipped(theirs: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The only training that ex3 ships."""
     original = Store(theirs).open("gan/digits/dcgan/0001-quick")
-    monkeypatch.setattr("ex3cli.cli.reproduce._shipped_trainings", lambda _: ([original], {}))
+    monkeypatch.setattr("ex3cli.cli.runs.reproduce._shipped_trainings", lambda _: ([original], {}))
     return original
 
 
@@ -449,7 +451,7 @@ def test_look_ups_find_the_sources_and_nothing_else(store: Store, tmp_path: Path
     finished(store).finish({}, converged=True)  # newer, and it is what a command would take
     into = Store(tmp_path / "into")
     finished(into)
-    narrow = rerun.SourcesStore(into.root, sources, lists_sources=True)
+    narrow = repeat.SourcesStore(into.root, sources, lists_sources=True)
     for source in sources:
         assert narrow.find(source.manifest.category, command="gan train", must_converge=True) is source
         for name in (source.name, str(source.path), source.path.name):
@@ -460,7 +462,7 @@ def test_look_ups_find_the_sources_and_nothing_else(store: Store, tmp_path: Path
     with pytest.raises(MissingRunError):
         narrow.find(("classifier", "digits"), command="classifier train")
     assert narrow.open("reference/vae/mnist").is_reference
-    assert [each.path for each in rerun.SourcesStore(into.root, sources, lists_sources=False).runs()] == [
+    assert [each.path for each in repeat.SourcesStore(into.root, sources, lists_sources=False).runs()] == [
         each.path for each in into.runs()
     ]
 
@@ -473,7 +475,7 @@ def test_an_interruption_without_a_folder_names_how_to_keep_what_is_done(
             "stopped by SIGTERM", "go on with: ex3 gan train --resume /tmp/gone", 15
         )
 
-    monkeypatch.setattr(rerun.Repetition, "make", interrupt)
+    monkeypatch.setattr(repeat.Repetition, "make", interrupt)
     outcome = ex3("runs", "reproduce", theirs / "gan/digits/dcgan/0001-quick")
     assert (outcome.exit_code, "use --into FOLDER to keep the state" in outcome.stderr) == (143, True)
     assert "/tmp/gone" not in outcome.stderr
@@ -555,10 +557,10 @@ def test_what_two_runs_were_made_with_is_named_where_it_differs(store: Store) ->
     second.manifest = replace(
         second.manifest, versions={"torch": "2"}, summary={"precision": "float32"}, git=None
     )
-    result = circumstances(first, second)
+    result = differing_environment(first.manifest, second.manifest)
     assert len(set(result.pop("data"))) == 2
     first.manifest.machine.pop("vectors", None)  # an older one, which does not tell of them
-    assert "vectors" not in circumstances(first, second)
+    assert "vectors" not in differing_environment(first.manifest, second.manifest)
     assert result == {
         "torch": ("1", "2"),
         "device": ("cpu", "cuda:0"),

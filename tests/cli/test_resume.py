@@ -76,11 +76,10 @@ def test_a_run_resumed_by_path_from_another_folder_writes_where_it_lies(begin: C
     assert not Path("artifacts").exists()
 
 
-def test_the_preset_of_the_first_command_line_comes_back(begin: Callable[..., Run]) -> None:
-    run = begin()
+def test_the_settings_come_from_the_manifest(begin: Callable[..., Run]) -> None:
+    run = begin(argv=["ex3", "toy", "train", "--preset", "quick"])
     again = context(run.path.parents[2])
     resume(run, again)
-    assert again.given["preset"] == "paper"
     assert again.config.epochs == 20
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ex3cli.cli import runs
+from ex3cli.cli.runs import listing
 from ex3cli.runs.manifest import Manifest
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
@@ -81,7 +81,7 @@ def test_a_summary_has_what_matters_of_its_command(
     command: str, summary: dict[str, Any], expected: str
 ) -> None:
     manifest = Manifest(command, [], {}, 0, [], "cpu", 1, {}, {}, None, {}, {}, "", summary=summary)
-    assert runs._gist(manifest) == expected
+    assert listing._key_results(manifest) == expected
 
 
 def test_lists_a_damaged_run_as_damaged(ex3: Ex3, run: Run) -> None:
@@ -240,7 +240,7 @@ def test_an_export_to_what_is_not_there_is_exit_2(
 
 
 def test_the_grids_of_a_training_have_their_iterations(store: Store, new_run: Callable[..., Run]) -> None:
-    from ex3cli.cli.runs import _steps_of_images
+    from ex3cli.cli.runs.export import _steps_of_images
     from ex3cli.gan.config import GANConfig
 
     config = GANConfig.resolve(kind="wgan", iterations=100, critic_steps=2)

@@ -15,6 +15,8 @@ import torch
 from typer.testing import CliRunner
 
 from ex3cli.cli import app, main
+from ex3cli.errors import InterruptedTrainingError
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.threads import torch_threads
 from ex3cli.vae.training import Trainer
@@ -79,6 +81,22 @@ def test_training_writes_a_verified_run_with_how_it_was_made(ex3: Ex3, trained: 
     assert manifest.summary["svm"]["100"].keys() == {"penalty", "gamma", "accuracy"}
     assert manifest.summary["test_importance_weighted_bound"] > manifest.summary["test_elbo"]
     assert set(run.verify().values()) == {"ok"}
+
+
+def test_a_resumed_training_is_as_short_as_its_preset_says(ex3: Ex3, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stops(config: Any, images: Any, run: Run, **given: Any) -> None:
+        run.mark("interrupted")
+        raise InterruptedTrainingError("stopped", given["resume_command"], signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ex3cli.vae.training.train", stops)
+        ex3(
+            "vae", "train", *SMALL, "--epochs", 16
+        )  # between the lengths of the default preset and of `paper`
+    resumed = ex3(
+        "vae", "train", "--dataset", "digits", "--resume", "0001-paper", "--device", "cpu", "--json"
+    )
+    assert resumed.document["partial"]
 
 
 def test_eval_measures_every_size_and_writes_table_and_svms(ex3: Ex3, trained: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ex3cli.datasets import registry
+from ex3cli.datasets.specs import SPECS
 
 
 def idx(array: np.ndarray, *, wide: bool = False) -> bytes:
@@ -34,8 +34,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    known = replace(registry.SPECS["fashion-mnist"], digests=digests, mirrors=())  # none of the real ones
-    monkeypatch.setitem(registry.SPECS, "fashion-mnist", known)
+    known = replace(SPECS["fashion-mnist"], digests=digests, mirrors=())  # none of the real ones
+    monkeypatch.setitem(SPECS, "fashion-mnist", known)
     return folder
 
 
@@ -53,7 +53,7 @@ def made(
     """
 
     def make(name: str) -> tuple[Path, Mapping[str, bytes]]:
-        spec = registry.SPECS[name]
+        spec = SPECS[name]
         arrays = []
         for count in COUNTS.values():
             images = np.zeros((count, 28, 28), np.uint8)
@@ -78,7 +78,7 @@ def made(
         for file, content in files.items():
             (folder / file).write_bytes(content)
         digests = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
-        monkeypatch.setitem(registry.SPECS, name, replace(spec, digests=digests))
+        monkeypatch.setitem(SPECS, name, replace(spec, digests=digests))
         return tmp_path / "data", files
 
     return make

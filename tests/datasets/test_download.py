@@ -16,11 +16,12 @@ import pytest
 
 from ex3cli.datasets import download, registry
 from ex3cli.datasets.download import fetch
+from ex3cli.datasets.specs import FILES, SPECS
 from ex3cli.errors import DataError
 
 FILE = "t10k-labels-idx1-ubyte"
 Serve = Callable[..., list[str]]
-MIRRORS = {name: spec.mirrors for name, spec in registry.SPECS.items()}
+MIRRORS = {name: spec.mirrors for name, spec in SPECS.items()}
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
             (Path(root) / filename).write_bytes(archive)
 
         class FashionMNIST:
-            resources = tuple((f"{file}.gz", "") for file in registry.FILES)
+            resources = tuple((f"{file}.gz", "") for file in FILES)
 
         FashionMNIST.mirrors = mirrors  # type: ignore[attr-defined]
         modules = {
@@ -120,8 +121,8 @@ def test_our_own_mirror_is_asked_last_and_without_the_md5_of_another_archive(
 ) -> None:
     right = (small / FILE).read_bytes()
     (small / FILE).unlink()
-    known = replace(registry.SPECS["fashion-mnist"], mirrors=("http://ours/",))
-    monkeypatch.setitem(registry.SPECS, "fashion-mnist", known)
+    known = replace(SPECS["fashion-mnist"], mirrors=("http://ours/",))
+    monkeypatch.setitem(SPECS, "fashion-mnist", known)
     asked = serve(
         {f"http://theirs/{FILE}.gz": OSError("gone"), f"http://ours/{FILE}.gz": gzip.compress(right)},
         mirrors=("http://theirs/",),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ex3cli.datasets.labels import in_file_names, parse_label
-from ex3cli.datasets.registry import SPECS
+from ex3cli.datasets.specs import SPECS
 from ex3cli.errors import UsageError
 
 CLOTHES = SPECS["fashion-mnist"].class_names

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ex3cli.cli.command import is_path
+from ex3cli.cli.arguments import is_path
 from ex3cli.datasets import own, registry
 from ex3cli.errors import DataError, UsageError
 

@@ -7,6 +7,7 @@ import torch
 
 from ex3cli.datasets import registry
 from ex3cli.datasets.labels import in_file_names, parse_label
+from ex3cli.datasets.specs import FILES, SPECS
 from ex3cli.errors import DataError, UsageError
 
 
@@ -18,14 +19,14 @@ def test_loads_images_and_labels_as_they_are_in_the_files(small: Path) -> None:
     assert data.test_labels.dtype == torch.int64
     raw = (small / "train-images-idx3-ubyte").read_bytes()
     assert bytes(data.train_images.flatten().tolist()) == raw[16:]
-    assert data.digests == dict(registry.SPECS["fashion-mnist"].digests)
+    assert data.digests == dict(SPECS["fashion-mnist"].digests)
 
 
 def test_without_a_folder_it_looks_in_data_below_the_working_directory(small: Path) -> None:
     assert len(registry.load("fashion-mnist").train_images) == 30
 
 
-@pytest.mark.parametrize("file", registry.FILES)
+@pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize(
     ("damage", "cause"),
     [("missing", "cannot be read"), ("truncated", "is truncated"), ("altered", "SHA-256")],
@@ -46,7 +47,7 @@ def test_a_damaged_file_is_named_with_its_remedy(small: Path, file: str, damage:
     assert "ex3 data fetch fashion-mnist" in caught.value.remedy
     assert "--dataset digits" in caught.value.remedy
     conditions = {each.file: each.condition for each in registry.verify("fashion-mnist", small.parents[1])}
-    assert conditions == {name: damage if name == file else "ok" for name in registry.FILES}
+    assert conditions == {name: damage if name == file else "ok" for name in FILES}
 
 
 @pytest.mark.parametrize("name", ["kmnist", "qmnist", "emnist"])

@@ -11,11 +11,11 @@ import torch
 
 from ex3cli.datasets.registry import load
 from ex3cli.gan.config import GANConfig
-from ex3cli.gan.io import load_generator, recorded_files, shipped_files
+from ex3cli.gan.io import bundled_files, load_generator, recorded_files
 from ex3cli.gan.sampling.draw import sample
 from ex3cli.gan.training.attempts import train
 from ex3cli.runs.formats import tensors_from_bytes
-from ex3cli.runs.publish import ship
+from ex3cli.runs.publish import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.progress import NullProgress
@@ -95,7 +95,7 @@ def test_float16_moves_an_image_by_two_grey_levels_at_most(new_run: Callable[...
     run = new_run(category=category, label="quick", command="gan train", config=config.to_dict())
     train(config, load("digits"), run, NullProgress(), device=torch.device("cpu"), resume_command="")
     run.finish({}, partial=False)  # as if 30 iterations were its preset's whole length
-    ship(run, store.reference.joinpath(*category), shipped_files(run))
+    bundle(run, store.reference.joinpath(*category), bundled_files(run))
     shipped = store.find(category, command="gan train", name="reference")
     drawn = [sample(load_generator(each, 10), 0, [*range(10)], 10).astype(int) for each in (run, shipped)]
     assert np.abs(drawn[0] - drawn[1]).max() <= 2

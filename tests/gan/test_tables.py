@@ -5,19 +5,16 @@ from typing import Any
 
 import pytest
 
-from ex3cli.gan.results import Count
-from ex3cli.gan.tables import (
-    attempts_table,
-    classes_table,
+from ex3cli.gan.analysis.tables import (
     correlation_table,
-    criteria_text,
     difference_text,
     failures_table,
     history_table,
     overview_table,
     runs_text,
-    scores_table,
 )
+from ex3cli.gan.results import Count
+from ex3cli.gan.tables import attempts_table, classes_table, criteria_text, scores_table
 from ex3cli.training.attempts import Attempt, tally
 
 VALUES = {"label_agreement": 0.925, "coverage": 0.861, "fid": 0.0945, "weights": 3.0, "min_class_share": 0.1}

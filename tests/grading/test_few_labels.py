@@ -8,7 +8,7 @@ import pytest
 from sklearn.svm import SVC
 
 from ex3cli.grading.checks import RunCheck
-from ex3cli.grading.few_labels import _compare_row
+from ex3cli.grading.svm_scores import compare_row
 from ex3cli.runs.run import Run
 from ex3cli.vae.few_labels.fits import SizeResult
 
@@ -32,7 +32,7 @@ def lines(
     new_run: Callable[..., Run], row: dict[str, Any], result: SizeResult, *, rounded: bool
 ) -> list[str]:
     check = RunCheck(new_run())
-    _compare_row(check, row, result, rounded=rounded)
+    compare_row(check, row, result, rounded=rounded)
     return check.wrong
 
 

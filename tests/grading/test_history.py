@@ -39,7 +39,7 @@ def attempted(store: Store, new_run: NewRun) -> list[Run]:
     runs = []
     for seed, verdict in enumerate(("failed", "converged")):
         run = new_run(seed=seed, label=verdict)
-        log = AttemptLog(run.path, run.write_bytes)
+        log = AttemptLog(run)
         log.record(Attempt(1, seed, verdict, "divergence" if verdict == "failed" else None, 10))
         run.finish({})
         runs.append(run)

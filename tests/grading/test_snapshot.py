@@ -8,7 +8,7 @@ import pytest
 
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.grading import snapshot
-from ex3cli.grading.snapshot import HandedIn, artifacts_in, take_snapshot
+from ex3cli.grading.snapshot import SubmittedStore, artifacts_in, take_snapshot
 from ex3cli.runs.run import Run
 
 
@@ -117,4 +117,4 @@ def test_a_run_that_claims_a_huge_file_is_damaged(new_run: Callable[..., Run]) -
     run.manifest.write(run.path)
     root = run.path.parents[2]
     with pytest.raises(ArtifactError, match=r"1,000,000,000,000,000 bytes by the manifest"):
-        HandedIn(root).open_folder(run.path)
+        SubmittedStore(root).open_folder(run.path)

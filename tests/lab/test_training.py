@@ -20,7 +20,7 @@ from ex3cli.lab.evaluation import ReferenceSample
 from ex3cli.lab.snapshots import Snapshots
 from ex3cli.lab.training import LabAttempt, Trained, attempt_seed, train
 from ex3cli.runs.run import Run
-from ex3cli.training.attempts import AttemptLog
+from ex3cli.training.attempts import attempts_of
 from ex3cli.training.progress import NullProgress
 
 pytestmark = pytest.mark.trains
@@ -50,7 +50,7 @@ def test_failed_attempts_are_counted_and_each_has_a_seed_of_its_own(new_run: Cal
     assert [each.seed for each in done.attempts] == [attempt_seed(0, number) for number in (1, 2, 3)]
     assert len({each.seed for each in done.attempts}) == 3
     assert all(each.reason and each.shortened for each in done.attempts)
-    assert AttemptLog(run.path).entries() == list(done.attempts)
+    assert attempts_of(run) == list(done.attempts)
     assert done.snapshots.epoch.tolist() == [0, 20, 40, 60]
     rows = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     assert [row["attempt"] for row in rows] == [1] * 4 + [2] * 4 + [3] * 4

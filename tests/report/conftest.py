@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ex3cli.runs.publish import ship
+from ex3cli.runs.publish import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt, AttemptLog
@@ -46,8 +46,9 @@ def make(store: Store) -> Make:
             run.write_bytes(name, content) if isinstance(content, bytes) else run.write_json(name, content)
         for name in given.get("figures", ()):
             run.write_bytes(f"figures/{name}.png", picture())
+        log = AttemptLog(run)
         for attempt in given.get("attempts", ()):
-            AttemptLog(run.path).record(attempt)
+            log.record(attempt)
         run.finish(
             given.get("summary", {}), partial=given.get("partial", False), converged=given.get("converged")
         )
@@ -164,7 +165,7 @@ def evaluated(make: Make, dataset: str, trained: Run, accuracy: float = 0.8) -> 
 def shipped(store: Store, run: Run, beside: str | None = None) -> Run:
     """The run as one that ex3 ships, and no longer as one of the user's."""
     contents = {name: run.read_bytes(name) for name in run.manifest.files}
-    result = ship(run, store.reference.joinpath(*run.manifest.category), contents, beside)
+    result = bundle(run, store.reference.joinpath(*run.manifest.category), contents, beside)
     shutil.rmtree(run.path)
     return result
 

@@ -13,7 +13,7 @@ from ex3cli.report.document import Part, Table
 from ex3cli.report.sections.few_label_runs import SIZES
 from ex3cli.report.sections.few_labels import RECIPES, TABLE_1
 from ex3cli.report.source import ResultSource
-from ex3cli.runs.publish import ship
+from ex3cli.runs.publish import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt
@@ -118,7 +118,7 @@ def test_the_posterior_mean_alone_stands_before_it_with_hog(
 
     bundled = evaluation(0.25)
     folder = store.reference / "vae" / "fashion-mnist"
-    ship(bundled, folder, {"table.json": bundled.read_bytes("table.json")}, "mean")
+    bundle(bundled, folder, {"table.json": bundled.read_bytes("table.json")}, "mean")
     shutil.rmtree(bundled.path)
     names = [name for name, _ in names_and_errors()]
     mean = "convolutional VAE: posterior mean alone"
@@ -126,6 +126,22 @@ def test_the_posterior_mean_alone_stands_before_it_with_hog(
     assert (mean, "25.00 ± 1.00") in names_and_errors()
     evaluation(0.5)
     assert (mean, "50.00 ± 1.00") in names_and_errors(), "the user's own"
+
+
+def test_an_evaluation_of_the_user_s_has_the_row_of_its_preset(
+    store: Store, few_labels: dict[str, Run], make: Make
+) -> None:
+    trained = make(("vae", "fashion-mnist"), "vae train")
+    rows = [{"labels": size, "accuracy_mean": 0.75, "accuracy_std": 0.01} for size in SIZES]
+    make(
+        ("vae", "fashion-mnist"),
+        "vae eval",
+        config={"labels": list(SIZES), "baselines": False, "features": []},
+        files={"table.json": {"preset": "paper", "features": "posterior mean", "results": rows}},
+        sources={trained.name: trained.manifest.digest},
+    )
+    found = {row[1]: row[2] for row in table(read(store), "few-labels", "Test error").rows[:2]}
+    assert found == {RECIPES["paper"]: "25.00 ± 1.00", RECIPES["edges"]: "20.00 ± 1.00"}
 
 
 def test_a_bundled_record_needs_no_bundled_training(
@@ -141,7 +157,7 @@ def test_a_bundled_record_needs_no_bundled_training(
     )
     assert RECIPES["relu"] not in [row[1] for row in table(read(store), "few-labels", "Test error").rows]
     folder = store.reference / "vae" / "fashion-mnist"
-    ship(record, folder, {"table.json": record.read_bytes("table.json")}, "relu")
+    bundle(record, folder, {"table.json": record.read_bytes("table.json")}, "relu")
     shutil.rmtree(record.path)
     found = table(read(store), "few-labels", "Test error").rows
     assert [row[1] for row in found][:3] == [RECIPES["paper"], RECIPES["relu"], RECIPES["edges"]]
@@ -262,7 +278,7 @@ def test_a_shipped_history_knows_more_attempts_than_the_shipped_training(
     )
     before = table(read(store), "gans", "Failed convergences").rows
     contents = {name: history.read_bytes(name) for name in history.manifest.files}
-    ship(history, store.reference / "gan/fashion-mnist/history", contents)
+    bundle(history, store.reference / "gan/fashion-mnist/history", contents)
     after = table(read(store), "gans", "Failed convergences").rows
     assert after[0] == before[0]  # it tells of no dcgan
     assert after[1][1:] == [
@@ -352,12 +368,12 @@ def test_a_comparison_with_real_images_goes_before_a_newer_one_without(
     whole = panels([])
     panels([{"panel": "real", "cause": "no data", "remedy": "fetch it"}])
     part = section(read(store), "gans")[1]
-    assert (part.makings[0].run, list(part.gaps)) == (whole.name, [])
+    assert (part.provenances[0].run, list(part.gaps)) == (whole.name, [])
     contents = {name: whole.read_bytes(name) for name in whole.manifest.files}
-    ship(whole, store.reference / "gan/fashion-mnist/comparison", contents)
+    bundle(whole, store.reference / "gan/fashion-mnist/comparison", contents)
     shutil.rmtree(whole.path)
     part = section(read(store), "gans")[1]  # the shipped one has real images, the user's newer one has not
-    assert (part.makings[0].run, list(part.gaps)) == ("reference/gan/fashion-mnist/comparison", [])
+    assert (part.provenances[0].run, list(part.gaps)) == ("reference/gan/fashion-mnist/comparison", [])
     assert "2 each of real, DCGAN and WGAN-GP" in part.figures[0].alt
 
 
@@ -431,7 +447,7 @@ def test_a_lab_that_failed_is_told_while_none_has_converged(store: Store, plane:
     shutil.rmtree(plane.path)
     said = words(read(store), "lab")
     assert (why in said, "0 converged, 1 failed." in said) == (True, True)
-    assert failed.name == section(read(store), "lab")[0].makings[0].run
+    assert failed.name == section(read(store), "lab")[0].provenances[0].run
 
 
 def test_damage_leaves_a_gap_and_no_older_run_takes_its_place(

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from ex3cli.cli import app
 from ex3cli.datasets import registry
 from ex3cli.datasets.digits import load_enlarged
+from ex3cli.datasets.specs import FILES, SPECS
 from ex3cli.gan.config import GANConfig
 from ex3cli.gan.convergence.criteria import Thresholds
 from ex3cli.report.assembly import assemble
@@ -100,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     arrays = [array.astype(np.uint8) for array in (*training, *test)]
     digests = {
         file: write_idx(here / "data" / spec.folder / file, array)
-        for file, array in zip(registry.FILES, arrays, strict=True)
+        for file, array in zip(FILES, arrays, strict=True)
     }
     finish = Run.finish
 
@@ -111,7 +112,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patched.chdir(here)
         patched.setenv("EX3_DATA", str(here / "data"))
         patched.delenv("EX3_ARTIFACTS", raising=False)
-        patched.setitem(registry.SPECS, spec.name, replace(spec, digests=digests))
+        patched.setitem(SPECS, spec.name, replace(spec, digests=digests))
         patched.setattr("ex3cli.runs.store.reference_folder", lambda: here / "nothing-bundled")
         patched.setattr(Run, "finish", finish_whole)
         patched.setattr(GANConfig, "is_shortened", False)

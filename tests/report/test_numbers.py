@@ -67,7 +67,7 @@ def test_the_decisions_are_made_from_the_lines_of_the_first_section(
     newest = critics(divergence, make, (0.0, 0.0), (0.5, 0.55))
     found = part(read(store), "decisions", "Gradient penalty")
     assert table(found, "A critic").rows == [["0", "0", "0.0000", "1.020"], ["0.5", "0.5", "0.5500", "1.020"]]
-    assert part(read(store), "distances", "Computed").makings[0].run == newest.name
+    assert part(read(store), "distances", "Computed").provenances[0].run == newest.name
 
 
 def test_lines_without_a_critic_leave_a_gap(
@@ -166,7 +166,7 @@ def test_pictures_of_the_vae_that_is_taken_are_shown(
     right = make(category, "vae reconstruct", label="new", figures=figures, sources=sources)
     make(category, "vae sample", figures=("samples",), sources=right.manifest.sources)
     found = part(read(store), "few-labels", "The VAE")
-    assert [each.run for each in found.makings] == [right.name, "vae/fashion-mnist/0004-run"]
+    assert [each.run for each in found.provenances] == [right.name, "vae/fashion-mnist/0004-run"]
     assert not found.folded
 
 
@@ -217,7 +217,7 @@ def test_settings_left_open_are_not_shown_as_nothing(
         files={"table.json": old.read_json("table.json")},
         config=old.manifest.config | {"svm_gamma": 0.0, "svm_c": 3.0, "jobs": 0, "tune": False},
     )
-    told = dict(part(read(store), "few-labels", "Results").makings[1].lines)["settings"]
+    told = dict(part(read(store), "few-labels", "Results").provenances[1].lines)["settings"]
     for each in (
         "features = the training's own",
         "svm_gamma = chosen",

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from ex3cli.report.provenance import LEFT_OPEN, making
+from ex3cli.report.provenance import LEFT_OPEN, provenance_of
 from ex3cli.runs.run import Run
 from ex3cli.vae.config import EvaluationConfig
 
 
 def test_settings_that_an_evaluation_chooses_itself_are_named_so(new_run: Callable[..., Run]) -> None:
     run = new_run(command="vae eval", config=EvaluationConfig.resolve().to_dict())
-    settings = dict(making(run).lines)["settings"]
+    settings = dict(provenance_of(run).lines)["settings"]
     assert "svm_c = chosen" in settings
     assert "svm_gamma = chosen" in settings
     assert "jobs = every processor" in settings

@@ -7,7 +7,7 @@ import pytest
 
 from ex3cli.errors import ArtifactError
 from ex3cli.runs.catalog import Catalog
-from ex3cli.runs.publish import ship
+from ex3cli.runs.publish import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
@@ -32,7 +32,7 @@ def trained(new_run: Callable[..., Run], store: Store, monkeypatch: pytest.Monke
         run.finish({"iterations": iterations}, **{"converged": True, **given})
         if ships is None:
             return run
-        made = ship(run, store.reference.joinpath(*CATEGORY), {}, ships or None)
+        made = bundle(run, store.reference.joinpath(*CATEGORY), {}, ships or None)
         (run.path / "run.json").unlink()
         return made
 

@@ -11,7 +11,7 @@ import pytest
 
 from ex3cli.errors import ArtifactError
 from ex3cli.runs import files, formats
-from ex3cli.runs.publish import ship
+from ex3cli.runs.publish import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
@@ -25,7 +25,7 @@ def shipped(new_run: Callable[..., Run], store: Store) -> Run:
     run.write_bytes(NAME, DATA)
     run.write_bytes("figure.png", b"picture")
     run.finish({})
-    return ship(run, store.reference / "toy" / "digits", {NAME: DATA, "figure.png": b"picture"})
+    return bundle(run, store.reference / "toy" / "digits", {NAME: DATA, "figure.png": b"picture"})
 
 
 def stored(run: Run) -> list[str]:
@@ -55,7 +55,7 @@ def test_what_gains_by_it_is_packed_and_what_people_read_is_not(
 ) -> None:
     run = new_run()
     run.finish({})
-    made = ship(run, store.reference / "toy" / "digits", {name: b"a line" * 99})
+    made = bundle(run, store.reference / "toy" / "digits", {name: b"a line" * 99})
     assert (made.path / f"{name}.gz").is_file() == is_packed
     assert (made.path / name).is_file() != is_packed
     assert made.read_bytes(name) == b"a line" * 99
@@ -178,7 +178,7 @@ def test_shipping_over_a_run_that_was_stored_unpacked_leaves_one_form(
     (shipped.path / NAME).write_bytes(DATA)
     run = new_run()
     run.finish({})
-    again = ship(run, store.reference / "toy" / "digits", {NAME: b"new"})
+    again = bundle(run, store.reference / "toy" / "digits", {NAME: b"new"})
     assert stored(again) == ["run.json", f"{NAME}.gz"]
     assert again.read_bytes(NAME) == b"new"
 
@@ -188,7 +188,7 @@ def test_shipping_again_leaves_no_packed_file_of_the_one_before(
 ) -> None:
     run = new_run()
     run.finish({})
-    assert stored(ship(run, store.reference / "toy" / "digits", {"figure.png": b"new"})) == [
+    assert stored(bundle(run, store.reference / "toy" / "digits", {"figure.png": b"new"})) == [
         "figure.png",
         "run.json",
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs.jsonio import digest
-from ex3cli.runs.publish import ship, unfinished
+from ex3cli.runs.publish import bundle, unfinished
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
@@ -29,7 +29,7 @@ def test_a_shipped_run_is_found_verified_and_remembers_where_it_came_from(
     new_run: NewRun, store: Store
 ) -> None:
     run = finished(new_run)
-    ship(run, store.reference.joinpath(*SHELF), {"weights.txt": b"short"})
+    bundle(run, store.reference.joinpath(*SHELF), {"weights.txt": b"short"})
     shipped = store.find(SHELF, command="toy train", name="reference")
     assert shipped.read_bytes("weights.txt") == b"short"
     assert shipped.manifest.summary == {"accuracy": 0.5}
@@ -54,21 +54,21 @@ def test_where_a_run_was_made_on_a_disk_is_not_shipped(new_run: NewRun, store: S
         ]
     )
     run.finish({})
-    shipped = ship(run, store.reference.joinpath(*SHELF), {})
+    shipped = bundle(run, store.reference.joinpath(*SHELF), {})
     assert shipped.manifest.argv == ["ex3", "toy", "train", "--seed", "3"]
 
 
 def test_shipping_again_leaves_nothing_of_the_one_before(new_run: NewRun, store: Store) -> None:
     folder = store.reference.joinpath(*SHELF)
-    ship(finished(new_run), folder, {"weights.txt": b"a", "old.txt": b"b"})
-    ship(finished(new_run), folder, {"weights.txt": b"c"})
+    bundle(finished(new_run), folder, {"weights.txt": b"a", "old.txt": b"b"})
+    bundle(finished(new_run), folder, {"weights.txt": b"c"})
     assert sorted(path.name for path in folder.glob("[!.]*")) == ["run.json", "weights.txt"]
 
 
 @pytest.mark.parametrize("end", [{"partial": True}, {"converged": False}])
 def test_a_shortened_or_failed_run_is_not_shipped(new_run: NewRun, store: Store, end: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="cannot be the default run"):
-        ship(finished(new_run, **end), store.reference, {})
+        bundle(finished(new_run, **end), store.reference, {})
     assert not store.reference.exists()
 
 
@@ -77,8 +77,8 @@ def test_under_a_name_of_its_own_a_run_stands_beside_the_default_one(
     new_run: NewRun, store: Store, end: dict[str, Any]
 ) -> None:
     folder = store.reference.joinpath(*SHELF)
-    ship(finished(new_run), folder, {"weights.txt": b"taken"})
-    beside = ship(finished(new_run, **end), folder, {"weights.txt": b"beside"}, "paper")
+    bundle(finished(new_run), folder, {"weights.txt": b"taken"})
+    beside = bundle(finished(new_run, **end), folder, {"weights.txt": b"beside"}, "paper")
     assert beside.name == "reference/toy/digits/paper"
     assert store.find(SHELF, command="toy train", name="reference").read_bytes("weights.txt") == b"taken"
     named = store.find(SHELF, command="toy train", name=beside.name)
@@ -87,13 +87,13 @@ def test_under_a_name_of_its_own_a_run_stands_beside_the_default_one(
         end.get("partial", False),
         end.get("converged"),
     )
-    ship(finished(new_run), folder, {"weights.txt": b"again"})
+    bundle(finished(new_run), folder, {"weights.txt": b"again"})
     assert store.open(beside.name).read_bytes("weights.txt") == b"beside"
 
 
 def test_a_run_that_has_not_finished_is_not_shipped_under_any_name(new_run: NewRun, store: Store) -> None:
     with pytest.raises(UsageError, match="is running, not finished"):
-        ship(new_run(), store.reference.joinpath(*SHELF), {}, "paper")
+        bundle(new_run(), store.reference.joinpath(*SHELF), {}, "paper")
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_a_run_that_has_not_finished_is_not_shipped_under_any_name(new_run: NewR
 )
 def test_a_name_that_is_taken_or_leads_elsewhere_is_refused(new_run: NewRun, store: Store, name: str) -> None:
     folder = store.reference.joinpath(*SHELF)
-    ship(finished(new_run), folder, {"figures/a.png": b"a", "weights": b"w"})
+    bundle(finished(new_run), folder, {"figures/a.png": b"a", "weights": b"w"})
     for category in ("comparison", "other"):
         other = new_run(category=(*SHELF, category), command="toy compare")
         other.finish({})
-        ship(other, folder / category, {"table.txt": b"t"})
+        bundle(other, folder / category, {"table.txt": b"t"})
     with pytest.raises(UsageError, match=r"--as|holds another bundled result"):
-        ship(finished(new_run), folder, {"weights.txt": b"x"}, name)
+        bundle(finished(new_run), folder, {"weights.txt": b"x"}, name)
     assert store.open("reference/toy/digits/comparison").manifest.command == "toy compare"
     assert sorted(path.name for path in folder.glob("[!.]*")) == [
         "comparison",
@@ -120,16 +120,16 @@ def test_a_name_that_is_taken_or_leads_elsewhere_is_refused(new_run: NewRun, sto
 
 def test_a_name_that_a_shelf_will_have_is_refused_before_it_has_it(new_run: NewRun, store: Store) -> None:
     with pytest.raises(UsageError, match="--as 'comparison'"):
-        ship(finished(new_run), store.reference.joinpath(*SHELF), {}, "comparison")
+        bundle(finished(new_run), store.reference.joinpath(*SHELF), {}, "comparison")
 
 
 def test_no_run_of_another_command_is_shipped_over(new_run: NewRun, store: Store) -> None:
     folder = store.reference.joinpath(*SHELF)
-    ship(finished(new_run), folder, {"a.txt": b"a"})
+    bundle(finished(new_run), folder, {"a.txt": b"a"})
     other = new_run(command="toy compare")
     other.finish({})
     with pytest.raises(UsageError, match="holds another bundled result"):
-        ship(other, folder, {"b.txt": b"b"})
+        bundle(other, folder, {"b.txt": b"b"})
     assert store.open("reference/toy/digits").read_bytes("a.txt") == b"a"
 
 
@@ -141,9 +141,9 @@ def test_what_a_failed_or_damaged_shipping_left_is_shipped_over(
     place = folder / name if name else folder
     place.mkdir(parents=True)
     (place / ".lock").touch()
-    ship(finished(new_run), folder, {"a.txt": b"a"}, name)
+    bundle(finished(new_run), folder, {"a.txt": b"a"}, name)
     (place / "run.json").write_text("{")
-    assert ship(finished(new_run), folder, {"a.txt": b"b"}, name).read_bytes("a.txt") == b"b"
+    assert bundle(finished(new_run), folder, {"a.txt": b"b"}, name).read_bytes("a.txt") == b"b"
 
 
 @pytest.mark.parametrize("survived", [0, 1, 2])
@@ -151,7 +151,7 @@ def test_a_disk_full_at_any_file_leaves_the_run_shipped_before_whole(
     new_run: NewRun, store: Store, monkeypatch: pytest.MonkeyPatch, survived: int
 ) -> None:
     folder = store.reference.joinpath(*SHELF)
-    ship(finished(new_run), folder, {"a.txt": b"a", "b.txt": b"b", "old.txt": b"old"})
+    bundle(finished(new_run), folder, {"a.txt": b"a", "b.txt": b"b", "old.txt": b"old"})
     again = finished(new_run)
     flush, calls = os.fsync, iter(range(99))
 
@@ -162,7 +162,7 @@ def test_a_disk_full_at_any_file_leaves_the_run_shipped_before_whole(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ArtifactError, match="No space left"):
-        ship(again, folder, {"a.txt": b"new a", "b.txt": b"new b"})
+        bundle(again, folder, {"a.txt": b"new a", "b.txt": b"new b"})
     monkeypatch.undo()
     kept = store.find(SHELF, command="toy train", name="reference")
     assert set(kept.verify().values()) == {"ok"}
@@ -171,19 +171,19 @@ def test_a_disk_full_at_any_file_leaves_the_run_shipped_before_whole(
 
 
 def test_a_shipped_run_is_not_shipped_again(new_run: NewRun, store: Store) -> None:
-    shipped = ship(finished(new_run), store.reference.joinpath(*SHELF), {"a.txt": b"a"})
+    shipped = bundle(finished(new_run), store.reference.joinpath(*SHELF), {"a.txt": b"a"})
     with pytest.raises(UsageError, match="is bundled already"):
-        ship(shipped, store.reference.joinpath(*SHELF), {"a.txt": b"a"})
+        bundle(shipped, store.reference.joinpath(*SHELF), {"a.txt": b"a"})
 
 
 def test_two_shippings_at_once_do_not_mix(new_run: NewRun, store: Store) -> None:
     folder = store.reference.joinpath(*SHELF)
-    first = ship(finished(new_run), folder, {"a.txt": b"a"})
+    first = bundle(finished(new_run), folder, {"a.txt": b"a"})
     with (
         Run(store.reference, "reference", first.manifest).held(),
         pytest.raises(ArtifactError, match="being written by another"),
     ):
-        ship(finished(new_run), folder, {"a.txt": b"b"})
+        bundle(finished(new_run), folder, {"a.txt": b"b"})
     assert set(store.find(SHELF, command="toy train", name="reference").verify().values()) == {"ok"}
 
 
@@ -194,10 +194,10 @@ def test_what_an_earlier_manifest_names_outside_its_folder_is_not_removed(
     precious = store.root / "precious.txt"
     precious.parent.mkdir(exist_ok=True)
     precious.write_text("mine")
-    earlier = ship(finished(new_run), folder, {"a.txt": b"a"})
+    earlier = bundle(finished(new_run), folder, {"a.txt": b"a"})
     earlier.manifest.files |= {str(precious): {"size": 4, "sha256": digest(b"mine")}}
     earlier.manifest.write(folder)
-    ship(finished(new_run), folder, {"a.txt": b"b"})
+    bundle(finished(new_run), folder, {"a.txt": b"b"})
     assert precious.read_text() == "mine"
 
 
@@ -209,8 +209,8 @@ def test_a_study_is_never_taken_by_default_and_ships_only_under_a_name(new_run: 
     assert store.find(SHELF, command="toy train").name == ours.name
     assert store.find(SHELF, command="toy train", name=study.name).name == study.name
     with pytest.raises(UsageError, match="is a study"):
-        ship(study, store.reference.joinpath(*SHELF), {})
-    assert ship(study, store.reference.joinpath(*SHELF), {}, "wide").name == "reference/toy/digits/wide"
+        bundle(study, store.reference.joinpath(*SHELF), {})
+    assert bundle(study, store.reference.joinpath(*SHELF), {}, "wide").name == "reference/toy/digits/wide"
 
 
 def steps_of(monkeypatch: pytest.MonkeyPatch, survived: int) -> None:
@@ -238,8 +238,8 @@ def test_a_kill_at_any_step_leaves_the_run_before_or_the_new_one_or_a_remedy(
         {"a.txt": b"a", "old.txt": b"old", "b/c.txt": b"c"},
         {"a.txt": b"new", "new.txt": b"new", "b/c.txt": b"new"},
     )
-    ship(finished(new_run), folder, old)
-    ship(finished(new_run), folder, {"a.txt": b"beside"}, "paper")
+    bundle(finished(new_run), folder, old)
+    bundle(finished(new_run), folder, {"a.txt": b"beside"}, "paper")
     whole, again = shutil.copytree(store.reference, store.root.with_name("whole")), finished(new_run)
     ways: list[str] = []
     for survived in range(200):
@@ -247,7 +247,7 @@ def test_a_kill_at_any_step_leaves_the_run_before_or_the_new_one_or_a_remedy(
         shutil.copytree(whole, store.reference)
         if (child := os.fork()) == 0:
             steps_of(monkeypatch, survived)
-            ship(again, folder, new)
+            bundle(again, folder, new)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         left = unfinished(store.reference)
@@ -278,7 +278,7 @@ def test_what_a_kill_left_is_tidied_up_by_the_next_shipping_and_found_by_verify(
     new_run: NewRun, store: Store, ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = store.reference.joinpath(*SHELF)
-    ship(finished(new_run), folder, {"a.txt": b"a"})
+    bundle(finished(new_run), folder, {"a.txt": b"a"})
     folder.rename(folder.with_name(".digits.old"))
     shutil.copytree(folder.with_name(".digits.old"), folder.with_name(".digits.new"))
     monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
@@ -288,6 +288,6 @@ def test_what_a_kill_left_is_tidied_up_by_the_next_shipping_and_found_by_verify(
         f"mv {folder.with_name('.digits.old')} {folder} && rm -r {folder.with_name('.digits.new')}"
         in outcome.stderr
     )
-    ship(finished(new_run), folder, {"a.txt": b"again"})
+    bundle(finished(new_run), folder, {"a.txt": b"again"})
     assert [each.name for each in folder.parent.iterdir()] == ["digits"]
     assert ex3("runs", "verify", "--artifacts", store.root).exit_code == 0

@@ -19,8 +19,9 @@ from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.runs import files
 from ex3cli.runs.files import note_once
 from ex3cli.runs.jsonio import digest, to_json
+from ex3cli.runs.lock import WRITER_NAME
 from ex3cli.runs.manifest import Manifest
-from ex3cli.runs.run import WRITER_NAME, Run
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 mpl.use("agg")
@@ -255,13 +256,16 @@ def test_a_finished_run_is_not_resumed(new_run: NewRun, store: Store) -> None:
 def test_a_file_that_the_training_did_not_write_is_not_sealed_as_its_own(new_run: NewRun) -> None:
     run = new_run()
     run.write_json("mine.json", {})
-    (run.path / "foreign.png").write_bytes(b"foreign")
+    for foreign in ("foreign.png", "metrics.jsonl"):
+        (run.path / foreign).write_bytes(b"foreign")
     os.mkfifo(run.path / "pipe.png")
     run.mark("interrupted")
     run.reopen({"width": 2})
     run.finish({})
     assert set(run.manifest.files) == {"mine.json"}
-    assert run.verify()["foreign.png"] == "unknown"
+    assert run.verify() == dict.fromkeys(["foreign.png", "metrics.jsonl", "pipe.png"], "unknown") | {
+        "mine.json": "ok"
+    }
 
 
 def test_a_checkpoint_that_a_kill_left_in_a_finished_run_is_removed_at_the_next_resume(

@@ -221,7 +221,7 @@ def test_a_claim_that_cannot_write_its_manifest_leaves_no_folder(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    monkeypatch.setattr("ex3cli.runs.store.sync_folder", lambda folder: None)
+    monkeypatch.setattr("ex3cli.runs.folders.sync_folder", lambda folder: None)
     with pytest.raises(ArtifactError, match="No space left"):
         new_run()
     assert len(list(store.root.joinpath(*SHELF).iterdir())) == kept

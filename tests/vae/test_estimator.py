@@ -83,7 +83,7 @@ def test_a_pickled_one_holds_no_weights_and_reads_them_anew(transformer: VAEFeat
     [
         (np.zeros((3, 100)), "28 x 28"),
         (np.zeros((3, 28, 28)), r"shape \(3, 28, 28\): reshape it to \(n, 784\)"),
-        (np.full((3, 784), -1.0), "gray levels from 0 to 255"),
+        (np.full((3, 784), -1.0), "grey levels from 0 to 255"),
         (np.full((3, 784), 0.5), "multiply by 255"),
         (np.full((3, 784), np.nan), "NaN"),
     ],

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.select import recorded
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, Ex3Error, MissingRunError, UsageError
 from ex3cli.gan.kinds import KINDS, PRIMARY_KINDS
@@ -108,7 +107,15 @@ def compare(
     config = {"dataset": context.dataset, "label": title, "count": count}
     data = panels[0].data  # of the real images
     category, threads = ("gan", context.dataset, "comparison"), torch.get_num_threads()
-    record = recorded(context, category, name.strip("-"), "gan compare", config, sources, data, threads)
+    record = context.new_run(
+        category,
+        label=name.strip("-"),
+        command="gan compare",
+        config=config,
+        sources=sources,
+        data=data,
+        threads=threads,
+    )
     with recording(record):
         record.write_json(COMPARISON_FILE, {**document, "figure": path.name})  # without a folder
         record.write_bytes("figures/comparison.png", picture)
@@ -173,7 +180,7 @@ def real_panel(context: Context, labels: Sequence[int], count: int) -> Panel:
     except Ex3Error as error:
         return Panel("real", problem=error)
     chosen = np.concatenate([real.choose(label, count, context.seed) for label in labels])
-    positions = tuple(int(each) for each in real.positions[chosen])
+    positions = tuple(int(position) for position in real.positions[chosen])
     return Panel("real", None, real.images[chosen], positions, real.digests, is_stock=real.is_stock)
 
 

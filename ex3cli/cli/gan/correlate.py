@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.select import Presets, chosen, default_trainings, merge_errors, recorded
+from ex3cli.cli.gan.select import Presets, chosen, default_trainings, merge_errors
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError
 
@@ -34,9 +34,9 @@ def correlate(
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.loss_correlation import FID_NOISE, NotComparableError, correlation_figure, read
+    from ex3cli.gan.analysis.tables import correlation_table, runs_text
     from ex3cli.gan.io import LOSSES_FILE
     from ex3cli.gan.results import CORRELATION_FILE
-    from ex3cli.gan.tables import correlation_table, runs_text
 
     spec(context.dataset)
     damaged: dict[str, ArtifactError]
@@ -64,8 +64,12 @@ def correlate(
     }
     sources = [*(curve.run for curve in curves), *left_out]
     config = {"dataset": context.dataset, "runs": [source.name for source in sources]}
-    record = recorded(
-        context, ("gan", context.dataset, "correlation"), "trainings", "gan correlate", config, sources
+    record = context.new_run(
+        ("gan", context.dataset, "correlation"),
+        label="trainings",
+        command="gan correlate",
+        config=config,
+        sources=sources,
     )
     with recording(record):
         record.write_json(CORRELATION_FILE, document)

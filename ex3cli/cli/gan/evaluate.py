@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.select import Kind, asked_for, failure_note, recorded
+from ex3cli.cli.gan.select import Kind, asked_for, failure_note
 from ex3cli.cli.output import Result
 
 app = typer.Typer()
@@ -82,8 +82,13 @@ def evaluate(
         "reason": done.unmet.reason if done.unmet else None,
     }
     category, config = ("gan", context.dataset, "eval", kind), {"kind": kind, "count": scores.n}
-    record = recorded(
-        context, category, "scores", "gan eval", config, [run, classifier], threads=torch.get_num_threads()
+    record = context.new_run(
+        category,
+        label="scores",
+        command="gan eval",
+        config=config,
+        sources=[run, classifier],
+        threads=torch.get_num_threads(),
     )
     with recording(record):
         record.write_json(SCORES_FILE, document)

@@ -3,7 +3,6 @@
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.select import recorded
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError
 
@@ -18,8 +17,9 @@ def history(context: Context) -> Result:
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.failures import count_attempts
+    from ex3cli.gan.analysis.tables import difference_text, failures_table, history_table
     from ex3cli.gan.figures import failure_figure
-    from ex3cli.gan.tables import criteria_text, difference_text, failures_table, history_table
+    from ex3cli.gan.tables import criteria_text
     from ex3cli.training.attempts import HISTORY_FILE, derive_convergence
 
     spec(context.dataset)
@@ -43,8 +43,12 @@ def history(context: Context) -> Result:
         nothing = f"There are no attempts yet: ex3 gan train --kind dcgan --dataset {context.dataset_word}"
         return Result(document=document, show=[nothing], problem=problem)
     category, config = ("gan", context.dataset, "history"), {"dataset": context.dataset}
-    record = recorded(
-        context, category, "attempts", "gan history", config, [context.store.open(name) for name in mine]
+    record = context.new_run(
+        category,
+        label="attempts",
+        command="gan history",
+        config=config,
+        sources=[context.store.open(name) for name in mine],
     )
     with recording(record):
         record.write_json(HISTORY_FILE, document)

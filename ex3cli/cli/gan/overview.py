@@ -5,7 +5,7 @@ from typing import Any
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.select import Presets, Trainings, check_draws, chosen, recorded
+from ex3cli.cli.gan.select import Presets, Trainings, check_draws, chosen
 from ex3cli.cli.output import Result
 
 app = typer.Typer()
@@ -28,9 +28,9 @@ def overview(
     from ex3cli.cli.resume import recording
     from ex3cli.datasets.registry import spec
     from ex3cli.gan.analysis.overview import overview_figure, read
+    from ex3cli.gan.analysis.tables import overview_table, runs_text
     from ex3cli.gan.io import GENERATOR_FILE
     from ex3cli.gan.results import OVERVIEW_FILE
-    from ex3cli.gan.tables import overview_table, runs_text
 
     names = spec(context.dataset).class_names
     found = chosen(context, runs, preset, GENERATOR_FILE)
@@ -49,7 +49,14 @@ def overview(
     }
     config = {"dataset": context.dataset, "runs": [run.name for run in found]}
     category, threads = ("gan", context.dataset, "overview"), torch.get_num_threads()
-    record = recorded(context, category, "trainings", "gan overview", config, found, threads=threads)
+    record = context.new_run(
+        category,
+        label="trainings",
+        command="gan overview",
+        config=config,
+        sources=found,
+        threads=threads,
+    )
     with recording(record):
         record.write_json(OVERVIEW_FILE, document)
         record.write_figure("figures/overview", overview_figure(trainings))

@@ -147,7 +147,7 @@ def sample(
                 "acceptance_rate": samples.acceptance_rate,
                 "drawn": samples.drawn,
             }
-        files, shown = [*(each.path for each in saved.images), saved.sheet], samples.images
+        files, shown = [*(image.path for image in saved.images), saved.sheet], samples.images
     summary = f"{kind} from run {run.name}, seed {context.seed}"
     if "acceptance_rate" in document:
         share = f"{document['acceptance_rate']:.1%} of {document['drawn']:,} images"

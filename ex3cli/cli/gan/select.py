@@ -1,9 +1,9 @@
 """Selection of the runs that a `gan` command uses."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,30 +17,6 @@ if TYPE_CHECKING:
     from ex3cli.runs.catalog import Catalog
     from ex3cli.runs.run import Run
     from ex3cli.runs.store import Store
-
-
-def recorded(
-    context: Context,
-    category: tuple[str, ...],
-    label: str,
-    name: str,
-    config: dict[str, Any],
-    sources: "Sequence[Run]",
-    data: Mapping[str, str] | None = None,
-    threads: int = 1,
-) -> "Run":
-    """A run folder for a result, with its source runs and data digests."""
-    return context.store.new_run(
-        category,
-        label=label,
-        command=name,
-        config=config,
-        seed=context.seed,
-        argv=context.argv,
-        data=data,
-        threads=threads,
-        sources={each.name: each.manifest.digest for each in sources},
-    )
 
 
 Presets = Annotated[
@@ -132,7 +108,7 @@ def file_prefix(context: Context, kind: str, run: "Run") -> str:
 
     Images of different runs thus have different names. The bundled default run is called `reference`.
     """
-    from ex3cli.runs.run import REFERENCE, reference_name
+    from ex3cli.runs.folders import REFERENCE, reference_name
 
     if context.run is None:
         return kind
@@ -161,7 +137,7 @@ def merge_errors(damaged: Sequence[ArtifactError]) -> ArtifactError | None:
     """One error with the causes of all damaged runs."""
     if len(damaged) < 2:
         return damaged[0] if damaged else None
-    return ArtifactError("; ".join(each.cause for each in damaged), "see `ex3 runs verify`")
+    return ArtifactError("; ".join(error.cause for error in damaged), "see `ex3 runs verify`")
 
 
 def default_trainings(context: Context) -> "tuple[list[Run], dict[str, ArtifactError]]":
@@ -213,7 +189,7 @@ def chosen(
     for word in presets or ():
         if word not in GANConfig.presets:
             raise UsageError(f"--preset {word!r} is unknown", did_you_mean(word, GANConfig.presets))
-    found = [each for each in found if not presets or each.manifest.config["preset"] in presets]
+    found = [run for run in found if not presets or run.manifest.config["preset"] in presets]
     if not found:
         raise _nothing(context, presets)
     return found
@@ -248,7 +224,7 @@ def _named(context: Context, names: Sequence[str]) -> "list[Run]":
 def _newest(context: Context, needed: str) -> "list[Run]":
     """The latest training of each preset and kind: the user's, otherwise the bundled one."""
     from ex3cli.gan.analysis.overview import latest_per_preset
-    from ex3cli.runs.run import reference_name
+    from ex3cli.runs.folders import reference_name
 
     found = [
         run

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ex3cli.cli.command import Context, command
-from ex3cli.cli.gan.sweep_jobs import FolderChannel, Outcome, Setup, begun_run
+from ex3cli.cli.gan.sweep_channels import FolderChannel
+from ex3cli.cli.gan.sweep_jobs import Outcome, Setup, begun_run
 from ex3cli.cli.gan.sweep_pools import Reports, cores, on_this_machine, over_machines, with_new_workers
 from ex3cli.cli.gan.sweep_table import SweepProgress
 from ex3cli.cli.output import Result
@@ -98,8 +99,8 @@ def sweep(
     With --scheduler, an interrupted training begins anew.
     """
     from ex3cli.cli.classifier import find_classifier
-    from ex3cli.cli.resume import word_after
     from ex3cli.datasets.registry import load
+    from ex3cli.runs.manifest import value_of
     from ex3cli.runs.transfer import pack
     from ex3cli.training.device import choose_device
 
@@ -128,14 +129,14 @@ def sweep(
         classifier = find_classifier(context)
     except ArtifactError as error:
         context.note(f"images are not evaluated: {error.cause}; {error.remedy}")
-    given = {option: word_after(option, context.argv) for option in ("--dataset", "--data", "--device")}
+    given = {option: value_of(option, context.argv) for option in ("--dataset", "--data", "--device")}
     with tempfile.TemporaryDirectory(prefix="ex3-sweep-") as folder:
         channel = FolderChannel(Path(folder), os.getpid())
         setup = Setup(
             options={option: value for option, value in given.items() if value is not None},
             dataset=data.name,
             artifacts=context.artifacts.absolute(),
-            artifacts_option=word_after("--artifacts", context.argv),
+            artifacts_option=value_of("--artifacts", context.argv),
             data=data.digests,
             sources={classifier.name: classifier.manifest.digest} if classifier else {},
             classifier=pack(classifier) if classifier and not classifier.is_reference else {},

@@ -8,7 +8,8 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ex3cli.cli.gan.sweep_jobs import DaskChannel, Outcome, Setup, run_elsewhere, run_here
+from ex3cli.cli.gan.sweep_channels import DaskChannel
+from ex3cli.cli.gan.sweep_jobs import Outcome, Setup, run_elsewhere, run_here
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.sweep import Job
 from ex3cli.training.interruption import GracefulStop

@@ -8,6 +8,7 @@ import typer
 from ex3cli.cli.classifier import find_classifier
 from ex3cli.cli.command import Context, command
 from ex3cli.cli.gan.select import TRAIN
+from ex3cli.cli.options import Resume
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, NotConvergedError, UsageError
 from ex3cli.gan.config import GANConfig
@@ -40,14 +41,7 @@ ATTEMPTS = 3
 )
 def train(
     context: Context,
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            help="Interrupted run to resume.",
-            rich_help_panel="Training",
-        ),
-    ] = None,
+    resume: Resume = None,
     max_attempts: Annotated[
         int | None,
         typer.Option(
@@ -59,16 +53,13 @@ def train(
     ] = None,
 ) -> Result:
     """Train a GAN until an attempt converges; failed attempts are recorded."""
-    import torch
-
     from ex3cli.cli.resume import (
         its_threads,
+        new_training,
         recording,
         resolve_precision,
         resume_command,
-        run_settings,
         same_data,
-        word_after,
     )
     from ex3cli.datasets.registry import load
     from ex3cli.gan.tables import attempts_table
@@ -87,32 +78,29 @@ def train(
             f"give at most {len(data.train_images)}",
         )
     classifier = classifier_for(context, run)
+    default = 1 if config.is_shortened else ATTEMPTS
+    max_attempts = max_attempts or (run.manifest.summary if run else {}).get("max_attempts", default)
     if run is None:
         measured = resolve_precision(
             context, lambda: training.measured_precision(config, data, context.seed, device)
         )
         config = context.config
-        run = context.store.new_run(
+        run = new_training(
+            context,
             ("gan", data.name, config.kind),
             label=config.preset,
             command=TRAIN,
-            config=run_settings(context),
-            seed=context.seed,
-            argv=context.argv,
-            device=str(device),
-            threads=torch.get_num_threads(),
-            data=data.digests,
-            sources={classifier.name: classifier.manifest.digest} if classifier else {},
+            device=device,
+            data=data,
+            sources=[classifier] if classifier else [],
             is_study=config.is_study,
-            summary=measured,
+            summary={**measured, "max_attempts": max_attempts},
         )
     with recording(run), its_threads(run):
         context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
         same_data(run, data.digests)
         again = resume_command(context, TRAIN, run)
-        if max_attempts is None and (began_with := word_after("--max-attempts", run.manifest.argv)):
-            max_attempts = int(began_with)
-        if max_attempts is not None:
+        if max_attempts != default:
             again += f" --max-attempts {max_attempts}"
         done = training.train(
             config,
@@ -121,7 +109,7 @@ def train(
             context.progress,
             device=device,
             resume_command=again,
-            max_attempts=max_attempts or (1 if config.is_shortened else ATTEMPTS),
+            max_attempts=max_attempts,
             evaluation_setup=evaluation_setup_for(run, classifier, config.kind, device)
             if classifier
             else None,

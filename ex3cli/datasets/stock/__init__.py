@@ -60,7 +60,7 @@ def real_test_images(name: str, root: Path | None = None) -> RealImages:
     DataError : a file is damaged, or all are missing and no images of this data set are bundled.
     """
     sheet = FOLDER / f"{name}.png"
-    if sheet.is_file() and {each.condition for each in registry.verify(name, root)} == {"missing"}:
+    if sheet.is_file() and {file.condition for file in registry.verify(name, root)} == {"missing"}:
         return read(sheet)
     data = registry.load(name, root)
     count = len(data.test_labels)

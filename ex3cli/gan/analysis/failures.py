@@ -91,7 +91,7 @@ def count_attempts(store: Store, dataset: str) -> History:
         unknown = _with_unknown_settings(own)
         damaged |= unknown
         mine = sorted((run for run in own if run.name not in unknown), key=lambda run: run.manifest.started)
-        found = deduplicate((run, each) for run in mine for each in attempts_of(run))
+        found = deduplicate((run, attempt) for run in mine for attempt in attempts_of(run))
         shipped = [] if any(each.counts_toward_rate for _, each in found) else _shipped(store, dataset, kind)
         rows = [*({**row, "shipped": True} for row in shipped), *_listed(kind, found)]
         if rows:
@@ -131,7 +131,7 @@ def _shipped(store: Store, dataset: str, kind: str) -> list[dict[str, Any]]:
     if not (store.reference / "gan" / dataset / kind / FILE_NAME).is_file():
         return []
     run = store.open("reference", ("gan", dataset, kind))
-    return _listed(kind, [(run, each) for each in attempts_of(run)])
+    return _listed(kind, [(run, attempt) for attempt in attempts_of(run)])
 
 
 def _listed(kind: str, found: Sequence[tuple[Run, Attempt]]) -> list[dict[str, Any]]:

@@ -59,7 +59,7 @@ class Training:
             "seed": last.seed,
             "verdict": last.verdict,
             "reason": last.reason,
-            "failed": sum(each.verdict == "failed" for each in self.attempts),
+            "failed": sum(attempt.verdict == "failed" for attempt in self.attempts),
             **{name: {**self.last_evaluation, **last.values}.get(name) for name in SHOWN},
         }
 
@@ -98,11 +98,11 @@ def latest_per_preset(runs: Iterable[Run]) -> list[Run]:
 
 def overview_figure(trainings: Sequence[Training]) -> Figure:
     """A cell per training: its two main losses above its images."""
-    rows = list(dict.fromkeys(each.config.preset for each in trainings))
-    columns = [kind for kind in KINDS if any(each.config.kind == kind for each in trainings)]
+    rows = list(dict.fromkeys(training.config.preset for training in trainings))
+    columns = [kind for kind in KINDS if any(training.config.kind == kind for training in trainings)]
     cells: dict[tuple[str, str], list[Training]] = {}
-    for each in trainings:
-        cells.setdefault((each.config.preset, each.config.kind), []).append(each)
+    for training in trainings:
+        cells.setdefault((training.config.preset, training.config.kind), []).append(training)
     deepest = {preset: max(len(cells.get((preset, kind), [])) for kind in columns) for preset in rows}
     lines = [(preset, place) for preset in rows for place in range(deepest[preset])]
     with style():

@@ -232,7 +232,7 @@ def train(
     ------
     InterruptedTrainingError : a signal stopped the training. The state is saved; `resume_command` resumes it.
     """
-    log, keeper = AttemptLog(run.path, run.write_bytes), Checkpointer(run)
+    log, keeper = AttemptLog(run), Checkpointer(run)
     setup = AttemptSetup(
         config, data, run, progress, device, resume_command, evaluation_setup, callbacks, log
     )
@@ -272,7 +272,6 @@ def _first_course(setup: AttemptSetup, keeper: Checkpointer) -> AttemptRunner:
     """The runner of the attempt in the checkpoint, or of the first attempt."""
     restored = keeper.load(made_anew=[FILE_NAME])
     if restored is None:
-        setup.log.restore([])
         return setup.runner(1)
     state = restored[1]
     with keeper.restoring():

@@ -94,7 +94,7 @@ def serve_page(connection: Connection, save: Save) -> None:
 def _message_timeout(session: Session, channel: PageChannel) -> float | None:
     """Timeout for the next message: seconds until the next slice of training or the next state is due."""
     waits = [session.seconds_until_work, channel.seconds_until_state() if session.changed else None]
-    return min((each for each in waits if each is not None), default=None)
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def _report(channel: PageChannel, epoch: int) -> bool:

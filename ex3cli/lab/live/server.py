@@ -160,7 +160,7 @@ class LiveServer:
         except HTTPException:
             await websocket.close()  # before it is accepted: the answer is 403
             return
-        if websocket.headers.get("origin") not in {f"http://{each}" for each in self._hosts}:
+        if websocket.headers.get("origin") not in {f"http://{host}" for host in self._hosts}:
             await websocket.close()
             return
         await websocket.accept()

@@ -174,17 +174,17 @@ class Session:
         attempt, part = self._begun(), text_of(message, "part")
         self.running, self.changed = False, True
         seed, count = attempt.trainer.seed, self._alone.get(part, 0)
-        draws = torch_generator(seed, "lab", "alone", part, count)
+        rng = torch_generator(seed, "lab", "alone", part, count)
         if part == "epoch":
             if not attempt.over:
                 attempt.step(1)
         elif part == "discriminator":
             attempt.trainer.update_discriminator_alone(
-                draws, numpy_generator(seed, "lab", "alone", "real", count)
+                rng, numpy_generator(seed, "lab", "alone", "real", count)
             )
             self._alone[part] += 1
         elif part == "generator":
-            attempt.trainer.update_generator_alone(draws)
+            attempt.trainer.update_generator_alone(rng)
             self._alone[part] += 1
         else:
             raise malformed(f"there is no part {part!r}")
@@ -240,7 +240,7 @@ class _Rate:
         self._taken.append((now, epochs))
 
     def value(self, now: float) -> float:
-        self._taken = [each for each in self._taken if now - each[0] < self.WINDOW]
+        self._taken = [event for event in self._taken if now - event[0] < self.WINDOW]
         if len(self._taken) < 2:
             return 0.0
         return sum(epochs for _, epochs in self._taken[1:]) / max(now - self._taken[0][0], 1e-9)

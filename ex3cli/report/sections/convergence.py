@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ex3cli.gan.analysis.tables import failures_table
 from ex3cli.gan.kinds import NAMES, PRIMARY_KINDS
 from ex3cli.gan.results import Count as AttemptCount
-from ex3cli.gan.tables import attempts_table, criteria_text, failures_table
+from ex3cli.gan.tables import attempts_table, criteria_text
 from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.sections.gans import DATASET, TRAIN, kinds
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.report.words import listed
@@ -44,14 +45,14 @@ def counts(archive: ResultSource) -> tuple[list[Count], list[MissingResult]]:
             gaps.append(missing.gap)
             continue
         attempts, runs, shipped = archive.attempts(("gan", DATASET, kind), TRAIN)
-        told = (
+        bundled = (
             None
-            if any(each.counts_toward_rate for each in attempts) and not shipped
+            if any(attempt.counts_toward_rate for attempt in attempts) and not shipped
             else _shipped(archive, kind)
         )
-        if told:  # the user's attempts do not count toward the rate
+        if bundled:  # the user's attempts do not count toward the rate
             mine = ([], []) if shipped else (attempts, runs)
-            attempts, runs, shipped = [*told[0], *mine[0]], [told[1], *mine[1]], True
+            attempts, runs, shipped = [*bundled[0], *mine[0]], [bundled[1], *mine[1]], True
         if attempts:
             found.append(Count(kind, tally(attempts), attempts, runs, shipped))
         elif kind in known:
@@ -63,9 +64,9 @@ def _shipped(archive: ResultSource, kind: str) -> "tuple[list[Attempt], Run] | N
     """The attempts of the bundled history, or else those of the bundled training, which has only its own."""
     history = archive.shipped(HISTORY, "gan history")
     rows = archive.json(history, HISTORY_FILE)["attempts"] if history else []
-    told = [attempt_from_row(row) for row in rows if row["kind"] == kind]
-    if history and told:
-        return told, history
+    attempts = [attempt_from_row(row) for row in rows if row["kind"] == kind]
+    if history and attempts:
+        return attempts, history
     run = archive.shipped(("gan", DATASET, kind), TRAIN)
     return (archive.attempts_in(run), run) if run else None
 
@@ -73,9 +74,9 @@ def _shipped(archive: ResultSource, kind: str) -> "tuple[list[Attempt], Run] | N
 def answer(archive: ResultSource) -> str:
     """The number of failed attempts before the first converged one, and a sentence on the losses."""
     failed = [
-        f"{each.tally.failed_before_first_success} of {NAMES[each.kind]}"
-        for each in counts(archive)[0]
-        if each.kind in PRIMARY_KINDS and each.tally.failed_before_first_success is not None
+        f"{count.tally.failed_before_first_success} of {NAMES[count.kind]}"
+        for count in counts(archive)[0]
+        if count.kind in PRIMARY_KINDS and count.tally.failed_before_first_success is not None
     ]
     return (
         f"Attempts that failed before the first that converged: {listed(failed)}. The losses are "
@@ -89,14 +90,14 @@ def answer(archive: ResultSource) -> str:
 def failures(archive: ResultSource) -> Part:
     """Failed attempts: counts, failure rates and criteria."""
     found, gaps = counts(archive)
-    makings = [making(run) for each in found for run in each.runs]
+    provenances = [provenance_of(run) for count in found for run in count.runs]
     tables: list[Table] = []
     figures = []
     words = []
     if found:
-        failed = {each.kind: AttemptCount(each.tally, each.shipped).document() for each in found}
-        attempts = [attempt for each in found for attempt in each.attempts]
-        kinds_of_attempts = [NAMES[each.kind] for each in found for _ in each.attempts]
+        failed = {count.kind: AttemptCount(count.tally, count.shipped).document() for count in found}
+        attempts = [attempt for count in found for attempt in count.attempts]
+        kinds_of_attempts = [NAMES[count.kind] for count in found for _ in count.attempts]
         every = attempts_table(attempts, kinds_of_attempts)
         tables = [replace(failures_table(failed), label="failures"), replace(every, folded=True)]
         words.append(
@@ -111,7 +112,7 @@ def failures(archive: ResultSource) -> Part:
             words.append(criteria_text(archive.json(run, HISTORY_FILE)["bars"]))
         except MissingError as missing:
             gaps.append(missing.gap)
-    return Part("Failed convergences", words, tables, figures=figures, makings=makings, gaps=gaps)
+    return Part("Failed convergences", words, tables, figures=figures, provenances=provenances, gaps=gaps)
 
 
 def _history_of(archive: ResultSource, found: list[Count]) -> "Run":
@@ -121,22 +122,22 @@ def _history_of(archive: ResultSource, found: list[Count]) -> "Run":
         "it has not been drawn here of these attempts",
         archive.command("ex3", "gan", "history"),
     )
-    counted = {each.kind: [_identity(attempt) for attempt in each.attempts] for each in found}
+    counted = {count.kind: [_identity(attempt) for attempt in count.attempts] for count in found}
 
-    def tells(run: "Run") -> bool:
-        told: dict[str, list[Any]] = {}
+    def has_these(run: "Run") -> bool:
+        recorded: dict[str, list[Any]] = {}
         for row in archive.peek(run, HISTORY_FILE)["attempts"]:
-            told.setdefault(row["kind"], []).append(_identity(attempt_from_row(row)))
-        return told == counted
+            recorded.setdefault(row["kind"], []).append(_identity(attempt_from_row(row)))
+        return recorded == counted
 
-    return archive.newest(HISTORY, "gan history", gap, tells)
+    return archive.newest(HISTORY, "gan history", gap, has_these)
 
 
 def _rates(archive: ResultSource, run: "Run", found: list[Count]) -> Figure:
     """The failure rates as `ex3 gan history` drew them."""
     rates = [
-        f"{NAMES[each.kind]} {each.tally.failed} of {each.tally.failed + each.tally.converged}"
-        for each in found
+        f"{NAMES[count.kind]} {count.tally.failed} of {count.tally.failed + count.tally.converged}"
+        for count in found
     ]
     return figure(
         archive,

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from ex3cli.gan.analysis.tables import correlation_table, training_names
 from ex3cli.gan.kinds import PRIMARY_KINDS
 from ex3cli.gan.results import CORRELATION_FILE
-from ex3cli.gan.tables import correlation_table, training_names
 from ex3cli.report.document import MissingResult, Part
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.sections.gans import DATASET, kinds, trained
 from ex3cli.report.sections.trainings import with_the_papers_settings
 from ex3cli.report.source import MissingError, ResultSource, derived_from
@@ -61,7 +61,9 @@ def meaning(archive: ResultSource) -> Part:
     if document["left_out"]:
         words.append(f"Left out: {listed(list(document['left_out'].values()))}.")
     title = "Does the loss measure the quality of the images?"
-    return Part(title, words, [correlation_table(document)], [shown], makings=[making(run)], folded=True)
+    return Part(
+        title, words, [correlation_table(document)], [shown], provenances=[provenance_of(run)], folded=True
+    )
 
 
 def _sources(archive: ResultSource) -> "list[Run]":

@@ -14,7 +14,7 @@ from ex3cli.complexity.tables import (
 )
 from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.source import ResultSource
 from ex3cli.report.words import listed
 
@@ -128,7 +128,7 @@ def measured(archive: ResultSource) -> Part:
     folded = (depth_table, operations_table, slopes_table, memory_table)
     tables = [replace(crossover_table(document), label="crossings")]
     tables += [replace(table(document), folded=True) for table in folded]
-    return Part("Measured", [text], tables, figures, makings=[making(run)])
+    return Part("Measured", [text], tables, figures, provenances=[provenance_of(run)])
 
 
 def _describe_times(document: Mapping[str, Any]) -> str:

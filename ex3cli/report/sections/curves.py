@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ex3cli.gan.kinds import KINDS, NAMES, PRIMARY_KINDS
 from ex3cli.report.document import Figure, Formula, Part, Table, refer
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.sections.gans import kinds, trained
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.tables import fixed
@@ -37,7 +37,7 @@ EXPLANATION: list[str | Formula] = [
 def losses(archive: ResultSource) -> Part:
     """Loss as a function of iterations, for each kind."""
     rows: list[list[str]] = []
-    figures, makings, gaps = [], [], []
+    figures, provenances, gaps = [], [], []
     for kind in kinds(archive):
         try:
             run = trained(archive, kind)
@@ -46,7 +46,7 @@ def losses(archive: ResultSource) -> Part:
             continue
         figures += curves_of(archive, run, kind)
         rows.append([NAMES[kind], *_row(archive, run)])
-        makings.append(making(run))
+        provenances.append(provenance_of(run))
     if not rows:
         return Part("Loss against iterations", gaps=gaps)
     headings = ["", "iterations", "passes over the data", "D: first", "D: last", "G: first", "G: last"]
@@ -58,7 +58,7 @@ def losses(archive: ResultSource) -> Part:
         label="losses",
     )
     text = [*EXPLANATION, f"{refer('losses')} gives the numbers of the curves."]
-    return Part("Loss against iterations", text, [table], figures, makings=makings, gaps=gaps)
+    return Part("Loss against iterations", text, [table], figures, provenances=provenances, gaps=gaps)
 
 
 def _row(archive: ResultSource, run: "Run") -> list[str]:

@@ -8,7 +8,7 @@ from ex3cli.report.sections.distances import lines
 from ex3cli.report.sections.few_label_runs import TRAIN as VAE_TRAIN
 from ex3cli.report.sections.few_label_runs import comparison, ordered
 from ex3cli.report.sections.few_labels import BASELINES, LIKELIHOODS, RECIPES
-from ex3cli.report.sections.gans import DATASET, kinds, scored, trained
+from ex3cli.report.sections.gans import DATASET, kinds, scores_of, trained
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.report.words import option
 from ex3cli.tables import fixed, number, percent
@@ -72,7 +72,7 @@ VAE_SETTINGS = (
 def penalty(archive: ResultSource) -> Part:
     """The Lipschitz constraint of WGAN-GP, and its effect for distributions with known W."""
     weight = trained(archive, "wgan").manifest.config["gp_weight"]
-    said: list[str | Formula] = [
+    paragraphs: list[str | Formula] = [
         "The dual of W needs a 1-Lipschitz critic. WGAN-GP (Gulrajani et al. 2017) adds to the critic's loss",
         Formula(r"\lambda\, \mathbb{E} \left( \lVert\nabla D(\hat{x})\rVert - 1 \right)^2,"),
         f"with x̂ on the line between a real and a generated image, the norm taken for each image, and λ = "
@@ -86,15 +86,15 @@ def penalty(archive: ResultSource) -> Part:
     )
     try:
         _, document = lines(archive)
-        rows = [_reading(each) for each in document["results"] if "critic" in each["w"]["estimates"]]
+        rows = [_reading(result) for result in document["results"] if "critic" in result["w"]["estimates"]]
         if not rows:
             raise MissingError(gap)
     except MissingError as missing:
-        return Part("Gradient penalty", said, gaps=[missing.gap])
+        return Part("Gradient penalty", paragraphs, gaps=[missing.gap])
     headings = ["θ", "W", "the critic's estimate", "slope at Q"]
     caption = f"A critic with penalty λ = {document['settings']['gp_weight']:g} on the two shifted lines"
-    said.append(f"{refer('critic')} shows it on the two shifted lines, where W is known.")
-    return Part("Gradient penalty", said, [Table(caption, headings, rows, label="critic")])
+    paragraphs.append(f"{refer('critic')} shows it on the two shifted lines, where W is known.")
+    return Part("Gradient penalty", paragraphs, [Table(caption, headings, rows, label="critic")])
 
 
 def _reading(each: dict[str, Any]) -> list[str]:
@@ -113,11 +113,11 @@ def clipping(archive: ResultSource) -> Part:
         gaps.append(missing.gap)
     for kind in ("wgan", "wgan-clip") if bound else ():
         try:
-            document = scored(archive, kind).document
+            document = scores_of(archive, kind).document
             rows.append([NAMES[kind], fixed(document["fid"], 4), fixed(document["coverage"], 3)])
         except MissingError as missing:
             gaps.append(missing.gap)
-    said = (
+    text = (
         "The first WGAN (Arjovsky et al. 2017) clips each weight of its critic to a small "
         f"interval{bound}. That bounds the slope only loosely and leaves a critic of little capacity; the "
         "penalty replaced it."
@@ -125,7 +125,7 @@ def clipping(archive: ResultSource) -> Part:
     tables = (
         [Table("Penalty and clipping", ["", "Fréchet distance", "coverage"], rows)] if len(rows) > 1 else []
     )
-    return Part("Clipping", [said], tables, gaps=gaps)
+    return Part("Clipping", [text], tables, gaps=gaps)
 
 
 def architecture(archive: ResultSource) -> Part:
@@ -145,7 +145,7 @@ def architecture(archive: ResultSource) -> Part:
         for key, name in SETTINGS
         if any(key in config for config in configs.values())
     ]
-    said = [
+    paragraphs = [
         "The networks are convolutions of stride 2 without residual blocks, as the paper's network for "
         "CIFAR-10, at 28 × 28. With the gradient penalty the critic has layer normalisation or none, not "
         "batch normalisation: the penalty is of each image, and a batch would tie images together. The "
@@ -155,10 +155,10 @@ def architecture(archive: ResultSource) -> Part:
     ]
     config = configs.get("wgan", {})
     if (config.get("preset"), config.get("critic_steps")) == ("quick", 1):
-        said.append(ONE_STEP)
+        paragraphs.append(ONE_STEP)
     headings = ["D: discriminator or critic, G: generator", *(NAMES[kind] for kind in configs)]
     table = Table("Settings of the GANs", headings, rows, label="settings")
-    return Part("Networks and settings", said, [table], gaps=gaps)
+    return Part("Networks and settings", paragraphs, [table], gaps=gaps)
 
 
 def _value(config: dict[str, Any], key: str) -> str:
@@ -196,15 +196,15 @@ def likelihood(archive: ResultSource) -> Part:
     for name, baseline in document["baselines"].items():
         rows.append([BASELINES.get(name, name), "no model", "–", *_ends(baseline)])
     first, last = recipes[0][1]["results"][0], recipes[0][1]["results"][-1]
-    sizes = [f"{each['labels']:,} labels, %" for each in (first, last)]
+    sizes = [f"{result['labels']:,} labels, %" for result in (first, last)]
     headings = ["features", "likelihood", "active dimensions", *sizes]
-    said = (
+    text = (
         "The choice of likelihood determines how many latent dimensions repay their KL cost: with "
         "Bernoulli pixels, as in the paper, few stay active, with Gaussian pixels of learned variance "
         "more do."
     )
     table = Table("Likelihood, active latent dimensions and accuracy on Fashion-MNIST", headings, rows)
-    return Part("Likelihood", [said], [table])
+    return Part("Likelihood", [text], [table])
 
 
 def autoencoder(archive: ResultSource) -> Part:
@@ -214,13 +214,13 @@ def autoencoder(archive: ResultSource) -> Part:
     )
     config = archive.taken(("vae", DATASET), VAE_TRAIN, gap).manifest.config
     rows = [[name, option(config[key])] for key, name in VAE_SETTINGS if key in config]
-    said = (
+    text = (
         f"{refer('vae-settings')} gives the settings of the VAE. Each block of features is scaled to unit "
         "total variance without labels. The SVM's C and γ are the best of a grid on the last sixth of the "
         "training images, from which no draw takes a label; the test images decide nothing."
     )
     table = Table("Settings of the VAE", ["setting", "value"], rows, label="vae-settings")
-    return Part("The VAE and the SVM", [said], [table])
+    return Part("The VAE and the SVM", [text], [table])
 
 
 def _ends(rows: list[dict[str, Any]]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ex3cli.divergence.tables import closed_forms_table, estimates_table
 from ex3cli.report.document import Formula, MissingResult, Part, refer
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.source import ResultSource
 from ex3cli.tables import number
 
@@ -171,7 +171,7 @@ def computed(archive: ResultSource) -> Part:
         replace(closed_forms_table(document), label="closed-forms"),
         replace(estimates_table(document), folded=True),
     ]
-    return Part("Computed", [text], tables, figures, makings=[making(run)])
+    return Part("Computed", [text], tables, figures, provenances=[provenance_of(run)])
 
 
 def _asks_the_question(run: "Run") -> bool:

@@ -40,7 +40,7 @@ def ordered(named: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Judged:
+class FewLabelEvaluation:
     """An evaluation of a training.
 
     trained : the training; if a bundled evaluation has no bundled training, the evaluation itself.
@@ -54,9 +54,7 @@ class Judged:
     @property
     def preset(self) -> str:
         """The preset of the training."""
-        if self.trained is self.run:
-            return str(self.document["preset"])
-        return str(self.trained.manifest.config.get("preset", "edges"))
+        return str(self.document.get("preset", "edges"))  # the bundled ones do not name theirs
 
     @property
     def rows(self) -> list[Row]:
@@ -64,7 +62,7 @@ class Judged:
         return list(self.document["results"])
 
 
-def judged(archive: ResultSource, dataset: str) -> Judged:
+def current_evaluation(archive: ResultSource, dataset: str) -> FewLabelEvaluation:
     """The user's newest full evaluation of the selected training."""
     words = ("ex3", "vae", "eval", *(() if dataset == "fashion-mnist" else ("--dataset", dataset)))
     gap = MissingResult(
@@ -80,22 +78,25 @@ def judged(archive: ResultSource, dataset: str) -> Judged:
         return asked and run.manifest.category == ["vae", dataset] and derived_from(run, trained)
 
     run = archive.newest(("vae", dataset), EVALUATE, gap, suits=suits)
-    return Judged(dataset, run, trained, archive.json(run, "table.json"))
+    return FewLabelEvaluation(dataset, run, trained, archive.json(run, "table.json"))
 
 
-def evaluations(archive: ResultSource, dataset: str) -> "list[Judged]":
+def evaluations(archive: ResultSource, dataset: str) -> "list[FewLabelEvaluation]":
     """The full evaluations, the newest of each training's preset and features, the user's before bundled
     ones.
     """
-    found: dict[tuple[Any, ...], Judged] = {}
+    found: dict[tuple[Any, ...], FewLabelEvaluation] = {}
     for run in sorted(archive.of(("vae", dataset), EVALUATE), key=lambda run: not run.is_reference):
         config = run.manifest.config
         if not run.manifest.is_complete or not set(SIZES) <= set(config["labels"]):
             continue
         trained = next(
-            (each for each in archive.of(("vae", dataset), TRAIN) if derived_from(run, each)), None
+            (training for training in archive.of(("vae", dataset), TRAIN) if derived_from(run, training)),
+            None,
         )
         if trained is not None or run.is_reference:
-            judged = Judged(dataset, run, trained or run, archive.peek(run, "table.json"))
-            found[judged.preset, tuple(config["features"]), judged.document.get("transductive")] = judged
+            evaluation = FewLabelEvaluation(dataset, run, trained or run, archive.peek(run, "table.json"))
+            found[evaluation.preset, tuple(config["features"]), evaluation.document.get("transductive")] = (
+                evaluation
+            )
     return list(found.values())

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any
 from ex3cli.datasets.registry import spec
 from ex3cli.report.document import Figure, Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.sections.few_label_runs import (
     DATASETS,
     SIZES,
     TRAIN,
-    Judged,
+    FewLabelEvaluation,
     Row,
     comparison,
+    current_evaluation,
     evaluations,
-    judged,
     ordered,
 )
 from ex3cli.report.source import MissingError, ResultSource, derived_from
@@ -63,7 +63,7 @@ PICTURES = {
 
 def method(archive: ResultSource) -> Part:
     """A summary of M1, and the design choices that the exercise asks for."""
-    found = _first_judged(archive)
+    found = _first_evaluation(archive)
     chosen = f" {selection(found)}" if found else ""
     return Part(
         "Method",
@@ -87,43 +87,43 @@ def method(archive: ResultSource) -> Part:
 def results(archive: ResultSource) -> Part:
     """Both tables, for both data sets, and the missing results."""
     rows: list[tuple[str, str, Row]] = []
-    makings, gaps = [], []
+    provenances, gaps = [], []
     drawn: list[Figure] = []
     for dataset in DATASETS:
         try:
             run, document = comparison(archive, dataset)
-            makings.append(making(run))
+            provenances.append(provenance_of(run))
             drawn.append(curves(archive, run, document, folded=dataset != DATASETS[0]))
         except MissingError as missing:
             gaps.append(missing.gap)
             document = {"recipes": {}, "baselines": {}}
         found = None
         try:
-            found = judged(archive, dataset)
-            makings += [making(found.run), making(found.trained)]
+            found = current_evaluation(archive, dataset)
+            provenances += [provenance_of(found.run), provenance_of(found.trained)]
             drawn.append(_confusion(archive, found, folded=dataset != DATASETS[0]))
         except MissingError as missing:
             gaps.append(missing.gap)
         found_rows, others = _rows(archive, dataset, document, found)
-        rows += [(_title(dataset), *each) for each in found_rows]
-        makings += [making(run) for each in others for run in (each.run, each.trained)]
+        rows += [(_title(dataset), *row) for row in found_rows]
+        provenances += [provenance_of(run) for other in others for run in (other.run, other.trained)]
     if not rows:
         return Part("", gaps=gaps)
     tables = [_errors(rows), _accuracies(rows)]
-    if found := _first_judged(archive):
+    if found := _first_evaluation(archive):
         tables.append(_kernel(found))
-    said = (
+    text = (
         f"{refer('errors')} gives errors, as the paper does, {refer('accuracies')} the same as accuracies. "
         "The paper's own rows are of MNIST; its M1+TSVM also used the unlabelled images when it fitted "
         "the SVM, as “label spreading” does here. HOG features are computed by hand from the image and "
         "are no part of M1."
     )
-    return Part("Results", [said], tables, drawn, makings=makings, gaps=gaps)
+    return Part("Results", [text], tables, drawn, provenances=provenances, gaps=gaps)
 
 
 def pictures(archive: ResultSource) -> Part:
     """The VAE's training curve, reconstructions and samples."""
-    figures, makings, gaps = [], [], []
+    figures, provenances, gaps = [], [], []
     for dataset in DATASETS:
         gap = MissingResult(
             f"a VAE of {dataset}",
@@ -148,7 +148,7 @@ def pictures(archive: ResultSource) -> Part:
                 )
         for command, (name, shown) in {TRAIN: BOUND, **PICTURES}.items():
             if command in runs and f"{name}.png" in runs[command].manifest.files:
-                makings.append(making(runs[command]))
+                provenances.append(provenance_of(runs[command]))
                 caption = f"{_title(dataset)}: {shown}."
                 if runs[command].manifest.summary.get("stock"):
                     caption += " They are from the 200 test images bundled with ex3."
@@ -157,10 +157,10 @@ def pictures(archive: ResultSource) -> Part:
                 more: dict[str, Any] = {"alt": caption, "caption": caption, "folded": folded, "label": label}
                 figures.append(figure(archive, runs[command], name, **more))
     references = [refer(each.label) for each in figures if not each.folded]
-    said = (
+    text = (
         [f"The training of the VAE, and what it makes of images: {listed(references)}."] if references else []
     )
-    return Part("The VAE", said, figures=figures, makings=makings, gaps=gaps, folded=not references)
+    return Part("The VAE", text, figures=figures, provenances=provenances, gaps=gaps, folded=not references)
 
 
 def _inputs(trained: "Run") -> list[str]:
@@ -180,8 +180,8 @@ def answer(archive: ResultSource) -> str:
 
 
 def _rows(
-    archive: ResultSource, dataset: str, document: dict[str, Any], found: "Judged | None"
-) -> tuple[list[tuple[str, Row]], list[Judged]]:
+    archive: ResultSource, dataset: str, document: dict[str, Any], found: "FewLabelEvaluation | None"
+) -> tuple[list[tuple[str, Row]], list[FewLabelEvaluation]]:
     """The scores of each set of features on a data set, by name, and the evaluations among them.
 
     An evaluation of the user's takes the place of the comparison's row of the same features.
@@ -192,14 +192,18 @@ def _rows(
         rows[_name(preset)] = _by_size(entry["results"])
         if "transductive" in entry:
             rows[_name(preset, spread=True)] = _by_size(entry["transductive"])
-    others = [each for each in evaluations(archive, dataset) if found is None or each.run != found.run]
-    for each in [*others, *([found] if found else [])]:
-        features = each.document["features"] if each.run.manifest.config["features"] else ""
-        name = _name(each.preset, features, spread=bool(each.document.get("transductive")))
-        row = {name: _by_size(each.rows)}
-        before = features == MEAN and not each.document.get("transductive")  # fewer features come first
-        group = named.get(each.preset, {})
-        named[each.preset] = row | group if before else group | row
+    others = [
+        evaluation
+        for evaluation in evaluations(archive, dataset)
+        if found is None or evaluation.run != found.run
+    ]
+    for evaluation in [*others, *([found] if found else [])]:
+        features = evaluation.document["features"] if evaluation.run.manifest.config["features"] else ""
+        name = _name(evaluation.preset, features, spread=bool(evaluation.document.get("transductive")))
+        row = {name: _by_size(evaluation.rows)}
+        before = features == MEAN and not evaluation.document.get("transductive")  # fewer features come first
+        group = named.get(evaluation.preset, {})
+        named[evaluation.preset] = row | group if before else group | row
     baselines = document["baselines"]
     rows = {name: row for each in named.values() for name, row in each.items()}
     rows |= {label: _by_size(baselines[name]) for name, label in BASELINES.items() if name in baselines}
@@ -265,15 +269,15 @@ def curves(archive: ResultSource, run: "Run", document: dict[str, Any], *, folde
     )
 
 
-def _first_judged(archive: ResultSource) -> Judged | None:
+def _first_evaluation(archive: ResultSource) -> FewLabelEvaluation | None:
     """The evaluation on Fashion-MNIST, if there is one."""
     try:
-        return judged(archive, DATASETS[0])
+        return current_evaluation(archive, DATASETS[0])
     except MissingError:
         return None
 
 
-def _kernel(found: Judged) -> Table:
+def _kernel(found: FewLabelEvaluation) -> Table:
     rows = [
         [f"{row['labels']:,}", row["kernel"].upper(), *(_chosen(row[key]) for key in ("penalty", "gamma"))]
         for row in found.rows
@@ -282,10 +286,10 @@ def _kernel(found: Judged) -> Table:
     return Table("The SVM on Fashion-MNIST", headings, rows, selection(found), folded=True)
 
 
-def selection(found: Judged) -> str:
+def selection(found: FewLabelEvaluation) -> str:
     """The selection of C and γ, as recorded in the evaluation."""
-    said = str(found.document.get("selection", "chosen on training images that no draw and no test uses"))
-    return f"{said[:1].upper()}{said[1:]}."
+    origin = str(found.document.get("selection", "chosen on training images that no draw and no test uses"))
+    return f"{origin[:1].upper()}{origin[1:]}."
 
 
 def _chosen(value: float | None) -> str:
@@ -293,17 +297,17 @@ def _chosen(value: float | None) -> str:
     return "each draw's own" if value is None else f"{value:g}"
 
 
-def _confusion(archive: ResultSource, found: Judged, *, folded: bool) -> Figure:
+def _confusion(archive: ResultSource, found: FewLabelEvaluation, *, folded: bool) -> Figure:
     names, row = spec(found.dataset).class_names, max(found.rows, key=lambda each: each["labels"])
     shares = [
-        (count / sum(line), names[true], names[said])
+        (count / sum(line), names[true], names[predicted])
         for true, line in enumerate(row["confusion"])
-        for said, count in enumerate(line)
-        if true != said and sum(line)
+        for predicted, count in enumerate(line)
+        if true != predicted and sum(line)
     ]
     most = [
-        f"{true} is taken for {said} in {percent(share, 1)} %"
-        for share, true, said in sorted(shares, reverse=True)[:2]
+        f"{true} is taken for {predicted} in {percent(share, 1)} %"
+        for share, true, predicted in sorted(shares, reverse=True)[:2]
     ]
     alt = (
         f"Confusion matrix with {row['labels']:,} labels, bright along its diagonal; {listed(most)} of cases."

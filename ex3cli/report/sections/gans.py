@@ -8,7 +8,7 @@ from ex3cli.gan.results import SCORES_FILE
 from ex3cli.gan.tables import classes_table, scores_table
 from ex3cli.report.document import Figure, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.source import MissingError, ResultSource, derived_from
 from ex3cli.report.words import listed
 
@@ -23,7 +23,7 @@ TRAIN, EVALUATE, COMPARE = "gan train", "gan eval", "gan compare"
 
 
 @dataclass(frozen=True)
-class Scored:
+class GeneratorScores:
     """The scores of a generator by `ex3 gan eval`."""
 
     kind: str
@@ -50,7 +50,7 @@ def kinds(archive: ResultSource) -> list[str]:
     return [kind for kind in NAMES if kind in PRIMARY_KINDS or archive.of(("gan", DATASET, kind), TRAIN)]
 
 
-def scored(archive: ResultSource, kind: str) -> Scored:
+def scores_of(archive: ResultSource, kind: str) -> GeneratorScores:
     """The newest scores of the default generator."""
     run = trained(archive, kind)
     words = archive.command("ex3", "gan", "eval", "--kind", kind)
@@ -61,15 +61,15 @@ def scored(archive: ResultSource, kind: str) -> Scored:
         gap,
         lambda each: each.manifest.config["kind"] == kind and derived_from(each, run),
     )
-    return Scored(kind, found, run, archive.json(found, SCORES_FILE))
+    return GeneratorScores(kind, found, run, archive.json(found, SCORES_FILE))
 
 
-def all_scored(archive: ResultSource) -> tuple[list[Scored], list[MissingResult]]:
+def all_scores(archive: ResultSource) -> tuple[list[GeneratorScores], list[MissingResult]]:
     """The scores of every kind, and the missing scores of the kinds in the exercise."""
     found, gaps = [], []
     for kind in kinds(archive):
         try:
-            found.append(scored(archive, kind))
+            found.append(scores_of(archive, kind))
         except MissingError as missing:
             gaps += [missing.gap] if kind in PRIMARY_KINDS or missing.gap.quick or missing.gap.damaged else []
     return found, gaps
@@ -77,19 +77,21 @@ def all_scored(archive: ResultSource) -> tuple[list[Scored], list[MissingResult]
 
 def quality(archive: ResultSource) -> Part:
     """The table of scores."""
-    found, gaps = all_scored(archive)
+    found, gaps = all_scores(archive)
     tables: list[Table] = []
     if found:
-        documents = [each.document for each in found]
+        documents = [scores.document for scores in found]
         classes = replace(classes_table(documents), folded=True)
         tables = [replace(scores_table(documents), label="scores"), classes]
-    said = [
+    paragraphs = [
         f"{refer('scores')} scores generated images, and real ones in the same way. Label agreement is the "
         "share of images that a classifier assigns to the requested class, coverage the share of real "
         "images with a generated image near."
     ]
-    makings = [making(each.run) for each in found]
-    return Part("Quality of the images", said if found else (), tables, makings=makings, gaps=gaps)
+    provenances = [provenance_of(scores.run) for scores in found]
+    return Part(
+        "Quality of the images", paragraphs if found else (), tables, provenances=provenances, gaps=gaps
+    )
 
 
 def side_by_side(archive: ResultSource) -> Part:
@@ -105,9 +107,9 @@ def side_by_side(archive: ResultSource) -> Part:
     figures = [_images(archive, run, label="" if place else "side-by-side") for place, run in enumerate(runs)]
     document = archive.json(runs[0], "comparison.json")
     gaps = []
-    for each in document["missing"]:
-        what = NAMES.get(each["panel"], each["panel"]) + " images"
-        gaps.append(MissingResult(what, each["cause"], f"{each['remedy']}; then: {command}", quick=False))
+    for panel in document["missing"]:
+        what = NAMES.get(panel["panel"], panel["panel"]) + " images"
+        gaps.append(MissingResult(what, panel["cause"], f"{panel['remedy']}; then: {command}", quick=False))
     commands = [
         (
             f"With {NAMES[kind]}",
@@ -115,12 +117,19 @@ def side_by_side(archive: ResultSource) -> Part:
         )
         for kind in PRIMARY_KINDS
     ]
-    said = [
+    paragraphs = [
         f"{refer('side-by-side')} shows them. New images, of any class and number, come from the trained "
         "weights:"
     ]
-    makings = [making(run) for run in runs]
-    return Part("Two images of each", said, figures=figures, commands=commands, makings=makings, gaps=gaps)
+    provenances = [provenance_of(run) for run in runs]
+    return Part(
+        "Two images of each",
+        paragraphs,
+        figures=figures,
+        commands=commands,
+        provenances=provenances,
+        gaps=gaps,
+    )
 
 
 def grids(archive: ResultSource) -> Part:
@@ -130,7 +139,7 @@ def grids(archive: ResultSource) -> Part:
     sources = [trained(archive, kind) for kind in PRIMARY_KINDS]
     run = _comparisons(archive, sources, gap, every_class=True)[0]
     document = archive.json(run, "comparison.json")
-    drawn = listed([NAMES.get(each["panel"], each["panel"]) for each in document["panels"]])
+    drawn = listed([NAMES.get(panel["panel"], panel["panel"]) for panel in document["panels"]])
     picture = figure(
         archive,
         run,
@@ -140,20 +149,20 @@ def grids(archive: ResultSource) -> Part:
         f"{_stock(document)}",
         label="every-class",
     )
-    said = f"{refer('every-class')} shows real and generated images of every class."
-    return Part("Images of every class", [said], figures=[picture], makings=[making(run)])
+    text = f"{refer('every-class')} shows real and generated images of every class."
+    return Part("Images of every class", [text], figures=[picture], provenances=[provenance_of(run)])
 
 
 def _stock(document: dict[str, Any]) -> str:
     """The end of a caption: a note if the real images are the bundled ones."""
-    is_stock = any(each.get("stock") for each in document["panels"])
+    is_stock = any(panel.get("stock") for panel in document["panels"])
     return " Real images: from the 200 test images bundled with ex3." if is_stock else ""
 
 
 def _images(archive: ResultSource, run: "Run", label: str) -> Figure:
     document = archive.json(run, "comparison.json")
-    drawn = [NAMES.get(each["panel"], each["panel"]) for each in document["panels"]]
-    number_of = max(len(each["indices"]) for each in document["panels"])
+    drawn = [NAMES.get(panel["panel"], panel["panel"]) for panel in document["panels"]]
+    number_of = max(len(panel["indices"]) for panel in document["panels"])
     return figure(
         archive,
         run,

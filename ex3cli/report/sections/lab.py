@@ -1,16 +1,18 @@
 """GAN Lab: a small GAN on points in the plane."""
 
 import csv
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ex3cli.lab.tables import results_table
 from ex3cli.report.document import REFERRED, Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.source import ResultSource
 from ex3cli.report.words import option
-from ex3cli.tables import fixed, percent
+from ex3cli.tables import fixed
 from ex3cli.training.attempts import tally
 
 if TYPE_CHECKING:
@@ -112,25 +114,7 @@ def plane(archive: ResultSource) -> Part:
     run = chosen(archive)
     summary, config = run.manifest.summary, run.manifest.config
     floor = summary["floor"]
-    rows = [
-        [name, *(fixed(value, 4) for value in (summary[key], floor[key], floor[f"{key}_worst"]))]
-        for key, name in (
-            ("kl", "KL(real ‖ generated), nats"),
-            ("js", "JS, nats"),
-            ("w", "W, sides of the square"),
-        )
-    ] + [
-        ["modes covered", f"{summary['modes']} of {summary['of_modes']}", "", ""],
-        ["points outside of the square", f"{percent(summary['outside'])} %", "", ""],
-    ]
-    table = Table(
-        "At the end of the training",
-        ["", "generated", "floor: real against real", "floor, at worst"],
-        rows,
-        note="The floor is what fresh real points score against real points: no generator can be expected "
-        "to beat it.",
-        label="lab-end",
-    )
+    table = replace(results_table(summary), label="lab-end")
     settings = Table(
         "Settings of the GAN in the plane",
         ["setting", "value"],
@@ -167,7 +151,7 @@ def plane(archive: ResultSource) -> Part:
         )
     attempts, runs, _ = archive.attempts(run.manifest.category, TRAIN)
     counted = tally(attempts)
-    said = [
+    paragraphs = [
         f"The {_name(run)} ({config['loss']} loss, seed {run.manifest.seed}) was trained for "
         f"{summary['epochs']:,} epochs. Verdict and rule: {_why(run)}. {refer('lab')} shows the end, "
         f"{refer('lab-end')} its numbers.",
@@ -179,12 +163,12 @@ def plane(archive: ResultSource) -> Part:
         if by_name
         else []
     )
-    others = [making(each) for each in runs if each.name != run.name]
+    others = [provenance_of(each) for each in runs if each.name != run.name]
     return Part(
         "Training",
-        said,
+        paragraphs,
         [table, settings],
         figures,
         commands=replay,
-        makings=[making(run), *others],
+        provenances=[provenance_of(run), *others],
     )

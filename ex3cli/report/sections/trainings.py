@@ -4,14 +4,15 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ex3cli.gan.analysis.tables import overview_table, training_names
 from ex3cli.gan.kinds import NAMES
 from ex3cli.gan.results import OVERVIEW_FILE, SCORES_FILE
-from ex3cli.gan.tables import overview_table, scores_table, training_names
-from ex3cli.report.document import Figure, Making, MissingResult, Part, Table
+from ex3cli.gan.tables import scores_table
+from ex3cli.report.document import Figure, MissingResult, Part, Provenance, Table
 from ex3cli.report.images import figure
-from ex3cli.report.provenance import making
+from ex3cli.report.provenance import provenance_of
 from ex3cli.report.sections.curves import curves_of
-from ex3cli.report.sections.gans import DATASET, EVALUATE, TRAIN, Scored, trained, untrained
+from ex3cli.report.sections.gans import DATASET, EVALUATE, TRAIN, GeneratorScores, trained, untrained
 from ex3cli.report.source import MissingError, ResultSource, derived_from
 from ex3cli.report.words import listed, option
 from ex3cli.runs.catalog import Catalog
@@ -30,8 +31,8 @@ def papers(archive: ResultSource) -> Part:
     """The trainings with preset paper, unless they are the default generators, and their scores."""
     rows: list[list[str]] = []
     figures: list[Figure] = []
-    makings: list[Making] = []
-    scores: list[Scored] = []
+    provenances: list[Provenance] = []
+    scores: list[GeneratorScores] = []
     gaps: list[MissingResult] = []
     commands: list[tuple[str, str]] = []
     for kind in NAMES:
@@ -42,9 +43,9 @@ def papers(archive: ResultSource) -> Part:
             rows.append([NAMES[kind], run.name, *_row(archive, run)])
             commands.append((f"{NAMES[kind]} was trained by", shlex.join(run.manifest.argv)))
             figures += curves_of(archive, run, kind)
-            makings.append(making(run))
-            scores.append(_scored(archive, run, kind))
-            makings.append(making(scores[-1].run))
+            provenances.append(provenance_of(run))
+            scores.append(_scores_of(archive, run, kind))
+            provenances.append(provenance_of(scores[-1].run))
         except MissingError as missing:
             gaps.append(missing.gap)
     headings = ("kind", "run", *SETTINGS, *RESULTS)
@@ -53,7 +54,7 @@ def papers(archive: ResultSource) -> Part:
         table = scores_table([score.document for score in scores])
         tables.append(replace(table, caption="Images generated with the paper's settings, and real ones"))
     title = "The paper's settings" if rows else ""
-    return Part(title, (), tables, figures, commands, makings, gaps, folded=True)
+    return Part(title, (), tables, figures, commands, provenances, gaps, folded=True)
 
 
 def side_by_side(archive: ResultSource) -> Part:
@@ -81,7 +82,7 @@ def side_by_side(archive: ResultSource) -> Part:
     how = Table("How each was trained", ("training", "run", "command"), commands, folded=True)
     tables = [overview_table(trainings), how]
     title = "Several trainings side by side"
-    return Part(title, (), tables, [shown], makings=[making(run)], folded=True)
+    return Part(title, (), tables, [shown], provenances=[provenance_of(run)], folded=True)
 
 
 def with_the_papers_settings(archive: ResultSource, kind: str) -> "Run | None":
@@ -99,7 +100,7 @@ def with_the_papers_settings(archive: ResultSource, kind: str) -> "Run | None":
         return best
 
 
-def _scored(archive: ResultSource, run: "Run", kind: str) -> Scored:
+def _scores_of(archive: ResultSource, run: "Run", kind: str) -> GeneratorScores:
     """The newest scores of a training, your own or bundled ones."""
     category = ("gan", DATASET, "eval")
     command = archive.command("ex3", "gan", "eval", "--kind", kind, "--run", run.name)
@@ -109,7 +110,7 @@ def _scored(archive: ResultSource, run: "Run", kind: str) -> Scored:
     found = _newest([scores for scores in archive.of(category, EVALUATE) if derived_from(scores, run)])
     if found is None:
         raise MissingError(gap)
-    return Scored(kind, found, run, archive.json(found, SCORES_FILE))
+    return GeneratorScores(kind, found, run, archive.json(found, SCORES_FILE))
 
 
 def _newest(runs: "list[Run]") -> "Run | None":

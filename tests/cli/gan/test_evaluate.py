@@ -454,11 +454,10 @@ def test_history_counts_attempts_with_their_reasons(
         run = store.new_run(
             ("gan", "digits", "dcgan"), label="quick", command="gan train", config={}, seed=seed, argv=["ex3"]
         )
+        log = AttemptLog(run)
         for number, verdict in enumerate(verdicts, 1):
             reason = "divergence" if verdict == "failed" else None
-            AttemptLog(run.path).record(
-                Attempt(number, 10 * seed + number, verdict, reason, 900 * number, {"fid": 3.25})
-            )
+            log.record(Attempt(number, 10 * seed + number, verdict, reason, 900 * number, {"fid": 3.25}))
         run.finish({}, converged=True)
     said = ex3("gan", "history", "--dataset", "digits", "--json").document
     result = said["kinds"]["dcgan"]

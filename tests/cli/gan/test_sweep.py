@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ex3cli.cli.gan.sweep_channels import DaskChannel, FolderChannel, Reporter
 from ex3cli.cli.gan.sweep_jobs import (
-    DaskChannel,
-    FolderChannel,
     Outcome,
-    Reporter,
     Setup,
     begun_run,
     job_lock,
@@ -218,7 +216,7 @@ def test_a_stopped_worker_of_a_cluster_ends_its_training_alone(
 ) -> None:
     setup = replace(setup_in(tmp_path), channel=DaskChannel("topic"))
     (job,) = plan(["wgan"], None, ["iterations=3", "width=2", "precision=float32"], [0])
-    monkeypatch.setattr("ex3cli.cli.gan.sweep_jobs.SECONDS_BETWEEN_REPORTS", 0.0)
+    monkeypatch.setattr("ex3cli.cli.gan.sweep_channels.SECONDS_BETWEEN_REPORTS", 0.0)
     sent = []
     monkeypatch.setattr(DaskChannel, "send", lambda _, number, message: sent.append(message["done"]))
     monkeypatch.setattr(DaskChannel, "stop_requested", True)
@@ -249,7 +247,7 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     setup = setup_in(tmp_path)
     texts = ["iterations=60", "width=2", "precision=float32"]
     (job,) = plan(["wgan"], None, texts, [0])
-    monkeypatch.setattr("ex3cli.cli.gan.sweep_jobs.SECONDS_BETWEEN_REPORTS", 0.0)
+    monkeypatch.setattr("ex3cli.cli.gan.sweep_channels.SECONDS_BETWEEN_REPORTS", 0.0)
     setup.channel.request_stop()
     assert run_here(job, setup) == Outcome(0, "interrupted")
     store = Store(setup.artifacts)

@@ -38,9 +38,10 @@ def tried(new_run: Callable[..., Run]) -> Try:
         run = new_run(category=("gan", dataset, kind), command="gan train", label="quick", config=config)
         run.manifest.started = f"2026-11-{started:02d}T12:00:00+00:00"
         run.manifest.write(run.path)
+        log = AttemptLog(run)
         for number, verdict in enumerate(verdicts, 1):
             reason = "divergence" if verdict == "failed" else None
-            AttemptLog(run.path).record(Attempt(number, number, verdict, reason, 900, shortened=shortened))
+            log.record(Attempt(number, number, verdict, reason, 900, shortened=shortened))
         return run
 
     return make
@@ -267,7 +268,7 @@ def test_unconditional_kinds_are_alike_whatever_that_takes_from_their_settings(
     for kind in ("dcgan", "wgan-clip"):
         config = GANConfig.resolve("quick", kind=kind, conditional=False).to_dict()
         run = new_run(category=("gan", "digits", kind), command="gan train", label="quick", config=config)
-        AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))
+        AttemptLog(run).record(Attempt(1, 0, "converged", None, 900))
     result = count_attempts(store, "digits").attempts
     assert [row["settings"] for row in result] == [{"preset": "quick", "conditional": False}] * 2
 
@@ -291,7 +292,7 @@ def test_a_training_that_is_evaluated_later_counts_as_evaluated(
             config=config,
             sources=parents,
         )
-        AttemptLog(run.path).record(Attempt(1, 0, verdict, None, 900))
+        AttemptLog(run).record(Attempt(1, 0, verdict, None, 900))
     result = count_attempts(store, "digits")
     assert [(row["verdict"], row["run"][-10:]) for row in result.attempts] == [("converged", "0003-quick")]
     assert tally_by_category(store.runs(("gan",)))["gan/digits/dcgan"] == result.kinds["dcgan"].tally
@@ -307,7 +308,7 @@ def test_a_repeated_training_counts_once_also_where_the_first_measured_its_preci
         run = new_run(
             category=("gan", "digits", "dcgan"), command="gan train", label="quick", config=settings
         )
-        AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))
+        AttemptLog(run).record(Attempt(1, 0, "converged", None, 900))
         run.finish({"precision": came_to}, converged=True)
     assert count_attempts(store, "digits").kinds["dcgan"].tally.converged == 2
 
@@ -325,7 +326,7 @@ def test_on_another_device_or_with_other_threads_it_is_another_training(
             device=device,
             threads=threads,
         )
-        AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))
+        AttemptLog(run).record(Attempt(1, 0, "converged", None, 900))
     assert count_attempts(store, "digits").kinds["dcgan"].tally.converged == 3
 
 
@@ -340,5 +341,5 @@ def test_kinds_that_were_evaluated_by_different_classifiers_are_not_compared(
             sources={"classifier/digits": monitor},
             config=GANConfig.resolve("quick", kind=kind).to_dict(),
         )
-        AttemptLog(run.path).record(Attempt(1, 0, "converged", None, 900))
+        AttemptLog(run).record(Attempt(1, 0, "converged", None, 900))
     assert count_attempts(store, "digits").difference() is None

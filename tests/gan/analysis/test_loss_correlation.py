@@ -44,8 +44,9 @@ def trained(new_run: Callable[..., Run]) -> Trained:
         )
         attempts = [Attempt(1, 0, "failed", "divergence", STEPS)] if earlier else []
         attempts.append(Attempt(len(attempts) + 1, 1, "converged", None, config.iterations))
+        log = AttemptLog(run)
         for attempt in attempts:
-            AttemptLog(run.path).record(attempt)
+            log.record(attempt)
         rows: list[dict[str, Any]] = []
         for attempt, found in zip(attempts, [earlier, fids] if earlier else [fids], strict=True):
             for place, fid in enumerate(found, 1):

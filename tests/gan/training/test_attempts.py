@@ -27,7 +27,7 @@ from ex3cli.gan.training.attempts import Trained, train
 from ex3cli.gan.training.trainer import GANTrainer, attempt_seed
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
-from ex3cli.training.attempts import AttemptLog
+from ex3cli.training.attempts import attempts_of
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.progress import NullProgress
 
@@ -83,7 +83,7 @@ def go(
 ) -> Trained:
     def decided() -> None:
         if result is not None:
-            result.append(len(AttemptLog(run.path).entries()))
+            result.append(len(attempts_of(run)))
 
     return train(
         CHOSEN,
@@ -147,7 +147,7 @@ def test_stopped_inside_an_attempt_it_goes_on_inside_it(
     go(digits, whole, FailsUntil(good=3))
     with pytest.raises(InterruptedTrainingError):
         go(digits, parts, FailsUntil(good=3, stop_at=10))
-    assert [each.verdict for each in AttemptLog(parts.path).entries()] == ["failed", "failed"]
+    assert [each.verdict for each in attempts_of(store.open(parts.name))] == ["failed", "failed"]
     assert "attempt 3, at iteration 10" in store.open(parts.name).manifest.note
     # of all three: the newest is last
     assert next((parts.path / "checkpoint").glob("*")).name.startswith("step-0000000070-")
@@ -277,12 +277,11 @@ def test_killed_at_any_fault_point_it_ends_as_if_never_killed(
     folder, codes = killed
     assert codes["never"] == [0]
     assert codes[fault] == [-signal.SIGKILL, 0]
-    name = "artifacts/gan/digits/dcgan/0001-quick"
+    run = Store(folder / fault / "artifacts").open("gan/digits/dcgan/0001-quick")
+    whole = folder / "never/artifacts" / run.name
     for file in ("generator.safetensors", "losses.safetensors", "metrics.jsonl", "attempts.jsonl"):
-        assert (folder / fault / name / file).read_bytes() == (folder / "never" / name / file).read_bytes(), (
-            file
-        )
-    assert [each.verdict for each in AttemptLog(folder / fault / name).entries()] == ["failed", "unjudged"]
+        assert (run.path / file).read_bytes() == (whole / file).read_bytes(), file
+    assert [each.verdict for each in attempts_of(run)] == ["failed", "unjudged"]
     counted = json.loads((folder / fault / "artifacts/convergence.json").read_text())["categories"][
         "gan/digits/dcgan"
     ]

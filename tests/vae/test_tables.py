@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ex3cli.cli import vae_tables
+from ex3cli.cli.output import to_rich
+from ex3cli.tables import Table
+from ex3cli.vae import tables
 from ex3cli.vae.few_labels.paper import paper_results
 
 SIZES = (100, 600, 1000, 3000)
@@ -28,17 +30,17 @@ def document(**changes: Any) -> dict[str, Any]:
     return plain | changes
 
 
-def printed(shown: list[Any], width: int) -> str:
+def printed(shown: list[Table], width: int) -> str:
     console = Console(width=width)
     with console.capture() as capture:
-        for each in shown:
-            console.print(each)
+        for table in shown:
+            console.print(to_rich(table, width))
     return capture.get()
 
 
 def test_accuracy_and_error_of_every_method_are_each_in_a_line_of_80_columns() -> None:
-    tables = vae_tables.accuracies(document())
-    accuracy, error = (printed([table], 80).splitlines() for table in tables)
+    shown = tables.evaluation_tables(document())
+    accuracy, error = (printed([table], 80).splitlines() for table in shown)
     assert any(line.split() == ["VAE", "+", "HOG", *["80.25", "±", "1.25"] * 4] for line in accuracy)
     assert any(line.split() == ["VAE", "+", "HOG", *["19.75", "±", "1.25"] * 4] for line in error)
     assert any(
@@ -65,7 +67,7 @@ def test_accuracy_and_error_of_every_method_are_each_in_a_line_of_80_columns() -
     ],
 )
 def test_notes_explain_the_numbers(changes: dict[str, Any], expected: str) -> None:
-    assert expected in vae_tables.notes(document(**changes))
+    assert expected in tables.evaluation_notes(document(**changes))
 
 
 def test_a_note_names_the_sizes_where_spreading_did_not_help() -> None:
@@ -73,9 +75,9 @@ def test_a_note_names_the_sizes_where_spreading_did_not_help() -> None:
         each | {"spreading": {"share": None if each["labels"] == 3000 else 0.1}}
         for each in document()["results"]
     ]
-    notes = vae_tables.notes(document(results=results, transductive=True))
+    notes = tables.evaluation_notes(document(results=results, transductive=True))
     assert notes[-1].endswith("with 3000 labels")
-    assert "VAE + HOG, spread" in printed(vae_tables.accuracies(document(transductive=True)), 80)
+    assert "VAE + HOG, spread" in printed(tables.evaluation_tables(document(transductive=True)), 80)
     assert "spread: with label spreading over the unlabeled training images" in notes
 
 
@@ -90,15 +92,15 @@ def test_a_note_names_the_sizes_where_spreading_did_not_help() -> None:
 )
 def test_only_the_papers_own_features_are_called_m1(preset: str, features: str, name: str) -> None:
     changed = document(preset=preset, features=features)
-    first = printed(vae_tables.accuracies(changed)[:1], 80).splitlines()[2]
+    first = printed(tables.evaluation_tables(changed)[:1], 80).splitlines()[2]
     assert first.startswith(f"{name}  ")
-    assert "M1: the posterior mean of the paper's network, trained here" in vae_tables.notes(changed)
+    assert "M1: the posterior mean of the paper's network, trained here" in tables.evaluation_notes(changed)
 
 
 def test_a_bound_of_two_views_or_of_grey_bernoullis_is_marked_as_no_density() -> None:
-    assert vae_tables.not_a_density(["pixels"], "gaussian-learned") == []
-    assert "not densities of images" in vae_tables.not_a_density(["pixels", "edges"], "gaussian-learned")[0]
-    assert "not a normalized likelihood" in vae_tables.not_a_density(["pixels"], "bernoulli-grey")[0]
+    assert tables.not_a_density(["pixels"], "gaussian-learned") == []
+    assert "not densities of images" in tables.not_a_density(["pixels", "edges"], "gaussian-learned")[0]
+    assert "not a normalized likelihood" in tables.not_a_density(["pixels"], "bernoulli-grey")[0]
 
 
 def test_a_single_draw_is_shown_without_a_spread() -> None:
@@ -106,11 +108,11 @@ def test_a_single_draw_is_shown_without_a_spread() -> None:
         each | {"draws": 1, "accuracy_std": None, "paper": {}, "baselines": {}}
         for each in document()["results"]
     ]
-    shown = printed(vae_tables.accuracies(document(results=one)), 80)
+    shown = printed(tables.evaluation_tables(document(results=one)), 80)
     assert "80.25" in shown
     assert "19.75" in shown
     assert "±" not in shown
-    assert vae_tables.notes(document(results=one))[0].startswith("a single draw; ")
+    assert tables.evaluation_notes(document(results=one))[0].startswith("a single draw; ")
 
 
 def test_what_a_training_came_to_is_whole_in_80_columns() -> None:
@@ -125,7 +127,7 @@ def test_what_a_training_came_to_is_whole_in_80_columns() -> None:
         "latent_dim": 50,
     }
     summary = {**numbers, **counts, "features": "posterior mean + edges (HOG)", "dimensions": 128}
-    shown = printed(vae_tables.training("vae/fashion-mnist/0001-edges", summary), 80)
+    shown = printed([tables.training_table("vae/fashion-mnist/0001-edges", summary)], 80)
     assert "importance-weighted, test" in shown
     assert "posterior mean + edges (HOG): 128 numbers" in shown
     assert "…" not in shown

@@ -13,8 +13,10 @@ import typer
 from ex3cli.cli.command import Context, command
 from ex3cli.cli.options import folder
 from ex3cli.cli.output import Result
-from ex3cli.cli.rerun import Repetition, checked_sources, home_of, sources
+from ex3cli.cli.runs.repeat import Repetition, checked_sources, home_of
+from ex3cli.cli.runs.ship import BUNDLED_BY
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
+from ex3cli.runs.environment import differing_environment
 from ex3cli.runs.manifest import without
 
 if TYPE_CHECKING:
@@ -23,21 +25,7 @@ if TYPE_CHECKING:
     from ex3cli.runs.compare import FileDiff
     from ex3cli.runs.run import Run
 
-app = typer.Typer()  # its command is one of `ex3 runs`
-
-SHIPPED_BY = {
-    "classifier train": "ex3cli.classifier.publish",
-    "vae train": "ex3cli.vae.publish",
-    "vae eval": "ex3cli.vae.publish",
-    "vae compare": "ex3cli.vae.publish",
-    "gan train": "ex3cli.gan.io",
-    "gan eval": "ex3cli.gan.io",
-    "gan compare": "ex3cli.gan.io",
-    "gan history": "ex3cli.gan.io",
-    "gan overview": "ex3cli.gan.io",
-}
-"""For each command whose runs can be bundled, the module with its `shipped_files(run)`."""
-
+app = typer.Typer()
 
 RESULTS = (".json", ".jsonl", ".safetensors", ".skops", ".csv")
 """Suffixes of files with results; other files display results."""
@@ -135,7 +123,7 @@ def _repeated_and_compared(
 ) -> Result:
     """The result, with a row per run. If `one`, an error of the repetition is raised."""
     if not one:
-        hours = sum(map(seconds, originals)) / 3600
+        hours = sum(run.manifest.seconds for run in originals) / 3600
         context.note(
             f"{len(originals)} trainings, originally {hours:.1f} hours; Ctrl-C saves the state, and the same "
             "command resumes"
@@ -189,11 +177,14 @@ def _row(context: Context, original: "Run", into: Path, *, takes_finished: bool,
 
     found = checked_sources(context, original)
     line = shlex.join(without(original.manifest.argv))
-    context.note(f"{line} (originally {duration(seconds(original))})")
+    context.note(f"{line} (originally {duration(original.manifest.seconds)})")
     made = Repetition(original, found, into, takes_finished).make(context)
-    differing = sorted((each for each in compare(original, made) if each.condition != "same"), key=_weight)
+    differing = sorted((diff for diff in compare(original, made) if diff.condition != "same"), key=_weight)
     return _Row(
-        original.name, str(made.path) if kept else made.name, differing, circumstances(original, made)
+        original.name,
+        str(made.path) if kept else made.name,
+        differing,
+        differing_environment(original.manifest, made.manifest),
     )
 
 
@@ -246,7 +237,7 @@ def compare(original: "Run", repeated: "Run") -> "list[FileDiff]":
 
     old = {name: original.read_bytes(name) for name in original.manifest.files}
     if original.is_reference:
-        new = import_module(SHIPPED_BY[original.manifest.command]).shipped_files(repeated)
+        new = import_module(BUNDLED_BY[original.manifest.command]).bundled_files(repeated)
     else:
         new = {name: repeated.read_bytes(name) for name in repeated.manifest.files}
     return compare_files(old, new)
@@ -265,18 +256,7 @@ def _shipped_trainings(context: Context) -> "tuple[list[Run], Mapping[str, Artif
         raise ArtifactError(
             "there are no bundled trainings", "name a run from `ex3 runs list`, or check out artifacts/"
         )
-    return sorted(trainings, key=seconds), found.damaged
-
-
-def seconds(run: "Run") -> float:
-    """The original duration of a run."""
-    from datetime import datetime
-
-    began, ended = (
-        datetime.fromisoformat(each)
-        for each in (run.manifest.started, run.manifest.ended or run.manifest.started)
-    )
-    return (ended - began).total_seconds()
+    return sorted(trainings, key=lambda run: run.manifest.seconds), found.damaged
 
 
 def _difference(diff: "FileDiff") -> str:
@@ -285,30 +265,3 @@ def _difference(diff: "FileDiff") -> str:
     if diff.file.endswith((".json", ".jsonl")):
         return f"{diff.file} by at most {diff.largest_difference:.2g} of {diff.largest_value:.2g}"
     return f"{diff.file} by at most {diff.largest_difference:.2g} (values up to {diff.largest_value:.2g})"
-
-
-def circumstances(original: "Run", made: "Run") -> dict[str, tuple[str, str]]:
-    """Differences between two runs in versions, machine, precision, code, data and source runs."""
-    pairs = [_circumstances(original), _circumstances(made)]
-    machine = [run.manifest.machine for run in (original, made)]  # older manifests have fewer keys
-    unknown = machine[0].keys() ^ machine[1].keys()
-    names = dict.fromkeys(name for pair in pairs for name in pair if name not in unknown)
-    both = {name: (pairs[0].get(name, "none"), pairs[1].get(name, "none")) for name in names}
-    return {name: values for name, values in both.items() if values[0] != values[1]}
-
-
-def _circumstances(run: "Run") -> dict[str, str]:
-    from ex3cli.runs.jsonio import digest, to_json
-
-    manifest = run.manifest
-    commit = str((manifest.git or {}).get("commit", ""))[:7]
-    found = {
-        **manifest.versions,
-        **manifest.machine,
-        "device": manifest.device,
-        "threads": str(manifest.threads),
-    }
-    found |= {"precision": str(manifest.summary["precision"])} if "precision" in manifest.summary else {}
-    found |= {"code": commit} if commit else {}
-    found |= {"data": digest(to_json(manifest.data).encode())[:7]} if manifest.data else {}
-    return found | {name: digest[:7] for name, digest in sources(run).items()}

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from ex3cli.cli.command import Context, call
 from ex3cli.errors import ArtifactError, MissingRunError, UsageError
+from ex3cli.runs.folders import REFERENCE
 from ex3cli.runs.manifest import without
-from ex3cli.runs.run import REFERENCE, Run
+from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
 if TYPE_CHECKING:
     from ex3cli.config import Config
     from ex3cli.lab.drawings import PointCloud
 
-SHIPPED_FROM = "shipped from"  # the source of a shipped run that is the same run, where it was made
 FEATURES = ("divergence", "lab", "classifier", "vae", "gan")
 """Command groups whose runs can be repeated. A manifest must not start `ex3 runs ship`."""
 MEASURED = {"complexity": "the time and memory of this machine"}
@@ -221,11 +221,6 @@ def recorded_threads(count: int) -> Iterator[None]:
         yield
 
 
-def sources(run: Run) -> dict[str, str]:
-    """Source runs and their digests, without the original of a bundled copy."""
-    return {name: digest for name, digest in run.manifest.sources.items() if name != SHIPPED_FROM}
-
-
 def home_of(context: Context, run: Run) -> Path:
     """The artifacts folder of a run: that of its path, if the folders above it match its category."""
     category = run.manifest.category
@@ -258,7 +253,7 @@ def checked_sources(context: Context, original: Run) -> list[Run]:
         original.read_bytes(name)  # raises an error if the file is damaged
     home = Store(context.artifacts if original.is_reference else home_of(context, original))
     found, absent = [], []
-    for name, digest in sources(original).items():
+    for name, digest in manifest.source_runs.items():
         try:
             run = home.open(name)
         except ArtifactError:
