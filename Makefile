@@ -6,11 +6,12 @@ INSTALLED := $(VENV)/.ex3-installed
 EX3 := $(BIN)/ex3
 RATES := artifacts-of-rates
 LOWEST := .venv-lowest
-PYTEST := -m pytest --numprocesses auto --maxprocesses 4
+PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+PORTABLE := "trains and (numbers or not end_to_end)"
 ORDER ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme transcripts stock wheel-check clean help
+.PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme transcripts figures stock wheel-check clean help
 
 all: install  ## every answer from the shipped runs and from what can be computed at once, and the report
 	$(EX3) doctor
@@ -37,8 +38,8 @@ test: install  ## the whole test suite (with EX3_DATA set, on the real data too)
 	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST)
 
 test-portable: install  ## the tests that train, with the instructions of two older processors
-	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default $(BIN)/python $(PYTEST) -m "trains and not end_to_end"
-	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python $(PYTEST) -m "trains and not end_to_end"
+	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default $(BIN)/python $(PYTEST) -m $(PORTABLE)
+	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python $(PYTEST) -m $(PORTABLE)
 
 test-elsewhere: install  ## the others in another order (ORDER=2), in a narrow terminal and the C locale, without docstrings
 	OMP_NUM_THREADS=1 LC_ALL=C COLUMNS=40 PYTHONOPTIMIZE=2 EX3_TEST_ORDER=$(ORDER) \
@@ -64,6 +65,9 @@ readme: install  ## the generated tables of README.md and artifacts/reference/RE
 
 transcripts: install  ## run the commands of tests/transcripts/ again (minutes), then the same; ONLY="doctor gan-sample" for some
 	$(BIN)/python .ci/readme.py transcripts $(ONLY)
+
+figures: install  ## the figures of the bundled runs, drawn again from the numbers in them
+	$(BIN)/python .ci/figures.py
 
 stock: install  ## the bundled real test images of ex3cli/datasets/stock (needs the data sets)
 	$(BIN)/python .ci/stock.py

@@ -192,9 +192,12 @@ def m1_results() -> Table:
     """Accuracy by number of labels: M1, the default features, the baselines, and the paper's M1."""
     clothes = _comparison("fashion-mnist")
     digits = _comparison("mnist")
-    mean = _bundled("vae", "fashion-mnist", "mean").read_json("table.json")["results"]
+    mean, relu = (
+        _bundled("vae", "fashion-mnist", name).read_json("table.json")["results"] for name in ("mean", "relu")
+    )
     results = [
         ("Fashion-MNIST", "M1: the paper's VAE (`paper`)", clothes["recipes"]["paper"]["results"]),
+        ("Fashion-MNIST", "M1 with ReLU, batch norm (`relu`)", relu),
         ("Fashion-MNIST", "VAE, posterior mean alone", mean),
         ("Fashion-MNIST", "VAE + HOG (`edges`, default)", clothes["recipes"]["edges"]["results"]),
         ("Fashion-MNIST", "VAE + HOG, `--transductive`", clothes["recipes"]["edges"]["transductive"]),

@@ -125,10 +125,13 @@ def evaluate(context: Context) -> Result:
     evaluation = evaluate_run(trained, data, context.config, seed=context.seed, progress=context.progress)
     context.note(f"features: {evaluation.features} of {trained.name}, {evaluation.computed}")
     baselines = _baselines(context, data)
+    preset = preset_of(config_of(trained))
+    if preset == "paper" and not context.config.features:
+        baselines.pop("preset_paper", None)  # the row of this run
     document = {
         "dataset": context.dataset,
         "run": trained.name,
-        "preset": preset_of(config_of(trained)),
+        "preset": preset,
         "features": evaluation.features,
         "computed": evaluation.computed,
         "transductive": context.config.transductive,

@@ -71,6 +71,7 @@ def to_mathml(latex: str) -> str:
     text = str(convert(latex, display="block")).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
     root = ElementTree.fromstring(text)  # noqa: S314 - of our own formulas
     _space(root)
+    root.set("tabindex", "0")  # on a narrow screen it scrolls, by the keyboard too
     return ElementTree.tostring(root, encoding="unicode")
 
 

@@ -189,7 +189,8 @@ class Store:
 
         A name without folders, such as "0001-edges", is looked up in the category, then in the feature
         (without category: everywhere), where it must be unique. The same holds for the beginning of a name,
-        such as "0001".
+        such as "0001". A bundled run needs no "reference/" before its name within the category, such as
+        "paper", unless a run of yours has that name.
 
         Raises
         ------
@@ -291,6 +292,7 @@ class Store:
             yield self.root.joinpath(*category) / name
             yield self.root / name
             yield Path(name)
+            yield self.reference.joinpath(*category) / name
 
     def _name(self, folder: Path) -> str:
         here, root, reference = (Path(path).absolute() for path in (folder, self.root, self.reference))

@@ -8,7 +8,7 @@ import pytest
 
 from ex3cli.runs.store import Store
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
 TRAIN = (
     "classifier",
@@ -107,6 +107,7 @@ def test_what_cannot_be_is_named_with_its_remedy(ex3: Callable[..., Any], tmp_pa
     assert not Path("artifacts").exists()
 
 
+@pytest.mark.numbers
 def test_a_training_that_diverges_ends_with_its_reason_and_a_remedy(ex3: Callable[..., Any]) -> None:
     outcome = ex3(*TRAIN, "--learning-rate", 1e8, "--quiet")
     assert outcome.exit_code == 5

@@ -13,6 +13,7 @@ TINY = ("--max-length", 64, "--width", 4, "--max-width", 64, "--length", 8, "--t
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "SHORTEST_BLOCK", 1e-5)
+    monkeypatch.setattr(timing, "MOST_ROUNDS", 3)
 
 
 def test_json_has_counts_slopes_crossover_depth_and_memory(ex3: Callable[..., Any]) -> None:

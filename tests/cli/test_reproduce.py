@@ -28,7 +28,7 @@ from ex3cli.runs.manifest import FILE_NAME, Manifest, without
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
 Ex3 = Callable[..., Any]
 TINY = (
@@ -519,7 +519,6 @@ def test_a_users_files_are_not_run_in_place_of_pythons_own(theirs: Path, tmp_pat
     module = [sys.executable, "-m", "ex3cli"]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     for line in (
-        [*module, "runs", "reproduce", str(theirs / "vae/digits/0002-eval")],
         [
             *module,
             "vae",

@@ -148,7 +148,8 @@ def test_a_signal_at_the_first_line_marks_the_run(
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Context, "note", note)
-    assert ex3(feature, "train", "--dataset", "digits", "--batch-size", 16).exit_code == 130
+    quickly = ("--batch-size", 16, "--precision", "float32")
+    assert ex3(feature, "train", "--dataset", "digits", *quickly).exit_code == 130
     (run,) = Store(Path("artifacts")).runs(category.split("/"))
     assert run.manifest.state == "interrupted"
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,24 +20,39 @@ def suggested(text: str, file_prefix: str) -> list[str]:
     return shlex.split(found)[1:]
 
 
-@pytest.fixture
-def shortened_vae(ex3: Ex3) -> str:
-    """What a shortened training prints, in an artifacts folder whose name has a blank."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a shortened training in an artifacts folder whose name has a blank; what that printed."""
+    from typer.testing import CliRunner
+
+    from ex3cli.cli import app
+
+    folder = tmp_path_factory.mktemp("made")
     words = (
         "--preset",
         "paper",
         "--epochs",
-        1,
+        "1",
         "--hidden",
         "20,20",
         "--latent-dim",
-        4,
+        "4",
         "--artifacts",
         "my runs",
     )
-    outcome = ex3("vae", "train", "--dataset", "digits", *words)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.setenv("COLUMNS", "200")
+        outcome = CliRunner().invoke(app, ["vae", "train", "--dataset", "digits", *words], prog_name="ex3")
     assert outcome.exit_code == 0, outcome.stderr
-    return str(outcome.stdout)
+    return folder, outcome.stdout
+
+
+@pytest.fixture
+def shortened_vae(made: tuple[Path, str]) -> str:
+    """What that training printed, with a copy of its artifacts folder in this test's own folder."""
+    shutil.copytree(made[0] / "my runs", "my runs")
+    return made[1]
 
 
 def test_the_evaluation_that_a_training_suggests_works(ex3: Ex3, shortened_vae: str) -> None:

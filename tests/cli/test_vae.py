@@ -21,7 +21,7 @@ from ex3cli.runs.store import Store
 from ex3cli.training.threads import torch_threads
 from ex3cli.vae.training import Trainer
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
 Ex3 = Callable[..., Any]
 SMALL = (
@@ -62,6 +62,7 @@ def trained(made: tuple[Path, str]) -> str:
     return made[1]
 
 
+@pytest.mark.numbers
 def test_training_writes_a_verified_run_with_how_it_was_made(ex3: Ex3, trained: str) -> None:
     run = Store(Path("artifacts")).open(trained)
     manifest = run.manifest
@@ -99,6 +100,8 @@ def test_a_resumed_training_is_as_short_as_its_preset_says(ex3: Ex3, monkeypatch
     assert resumed.document["partial"]
 
 
+@pytest.mark.draws
+@pytest.mark.numbers
 def test_eval_measures_every_size_and_writes_table_and_svms(ex3: Ex3, trained: str) -> None:
     words = (
         "vae",
@@ -381,6 +384,15 @@ def test_two_trainings_at_once_get_two_folders(start: Callable[..., int]) -> Non
     assert runs == {"vae/digits/0001-paper", "vae/digits/0002-paper"}
 
 
+@pytest.mark.parametrize(("run", "beside"), [("paper", False), ("reference", True)])
+def test_the_papers_network_is_bundled_and_stands_in_a_table_once(ex3: Ex3, run: str, beside: bool) -> None:
+    document = ex3("vae", "eval", "--run", run, "--labels", 100, "--json").document
+    assert document["preset"] == ("edges" if beside else "paper")
+    row = document["results"][0]
+    assert ("preset_paper" in row["baselines"]) == beside
+    assert "raw_pixels" in row["baselines"]
+
+
 def test_paper_on_real_fashion_mnist_reaches_what_was_measured(real_data: Path, store: Store) -> None:
     """20,000 images seen once by the paper's model already separate clothes; the full table is measured by
     `ex3 vae eval`.
@@ -407,6 +419,7 @@ def test_paper_on_real_fashion_mnist_reaches_what_was_measured(real_data: Path, 
 
 
 @pytest.mark.parametrize("preset", ["paper", "pixels", "edges"])
+@pytest.mark.numbers
 def test_a_training_that_diverges_ends_with_its_reason_and_a_remedy(ex3: Ex3, preset: str) -> None:
     """Adam's first step moves each bias of the posterior mean by the rate; its square overflows in the KL."""
     small = ("--dataset", "digits", "--hidden", 8, "--latent-dim", 2, "--device", "cpu")
@@ -422,6 +435,7 @@ def test_a_training_that_diverges_ends_with_its_reason_and_a_remedy(ex3: Ex3, pr
     assert "non-finite" in run.manifest.note
 
 
+@pytest.mark.numbers
 def test_a_collapsed_posterior_is_reported_in_words(ex3: Ex3) -> None:
     trained = ex3("vae", "train", *SMALL, "--epochs", 2, "--beta", 1000, "--quiet")
     assert trained.exit_code == 0, trained.stderr

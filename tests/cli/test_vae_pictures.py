@@ -11,6 +11,8 @@ import pytest
 from ex3cli.datasets import stock
 from ex3cli.runs.store import Store
 
+pytestmark = pytest.mark.draws
+
 Ex3 = Callable[..., Any]
 
 

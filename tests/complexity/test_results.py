@@ -26,6 +26,15 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "MOST_ROUNDS", 3)
 
 
+@pytest.fixture(scope="module")
+def tiny() -> Analysis:
+    """The analysis of tiny sizes."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(timing, "SHORTEST_BLOCK", 1e-5)
+        patched.setattr(timing, "MOST_ROUNDS", 3)
+        return analyse(ComplexityConfig(**TINY), 0, NullProgress())
+
+
 def test_the_sweeps_are_halvings_and_their_tails_declared() -> None:
     config = ComplexityConfig()
     assert config.lengths == (64, 128, 256, 512, 1024, 2048, 4096)
@@ -33,35 +42,33 @@ def test_the_sweeps_are_halvings_and_their_tails_declared() -> None:
     assert ComplexityConfig(max_length=100).lengths == (12, 25, 50, 100)
 
 
-def test_it_counts_times_fits_and_explains() -> None:
-    found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
-    assert all(each.counted == each.formula for each in found.counts)
-    assert {(each.length, each.width) for each in found.counts} >= {(64, 4), (8, 64)}
-    assert len(found.fits) == 12
-    assert {each.slope.tail for each in found.fits} == {(8, 16, 32, 64), (16, 32, 64)}
-    laws = {(each.layer, each.against): each.slope.law for each in found.fits}
+def test_it_counts_times_fits_and_explains(tiny: Analysis) -> None:
+    assert all(each.counted == each.formula for each in tiny.counts)
+    assert {(each.length, each.width) for each in tiny.counts} >= {(64, 4), (8, 64)}
+    assert len(tiny.fits) == 12
+    assert {each.slope.tail for each in tiny.fits} == {(8, 16, 32, 64), (16, 32, 64)}
+    laws = {(each.layer, each.against): each.slope.law for each in tiny.fits}
     assert laws["lstm", "length"] == pytest.approx(1)
     assert laws["lstm", "width"] == pytest.approx(2)
     assert laws["attention", "length"] == pytest.approx(2)
     assert laws["attention", "width"] == pytest.approx(1)
     assert 1 < laws["transformer", "length"] < 2
-    assert found.predicted == 16
-    assert found.depths["lstm"] == [(8, 8), (32, 32), (128, 128)]
-    sizes, seconds = series(found.config, found.times, "lstm", "forward", "length")
+    assert tiny.predicted == 16
+    assert tiny.depths["lstm"] == [(8, 8), (32, 32), (128, 128)]
+    sizes, seconds = series(tiny.config, tiny.times, "lstm", "forward", "length")
     assert sizes == (8, 16, 32, 64)
     assert seconds.shape == (4, 3)
-    document = found.document()
+    document = tiny.document()
     assert [row[1:] for row in depth_table(document).rows] == [["8", "32", "128"], ["6", "6", "6"]]
     operations = {row[0]: row for row in operations_table(document).rows}
     assert operations["LSTM"][1] == "16Nd²"
     assert all(row[-1].partition(" of ")[0] == row[-1].split()[2] for row in operations.values())
-    times = found.times[Point("lstm", "forward", 64, 4)]
+    times = tiny.times[Point("lstm", "forward", 64, 4)]
     assert float(slopes_table(document).rows[0][4]) == pytest.approx(1e3 * np.median(times), abs=0.006)
 
 
-def test_a_disagreement_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
-    times = {point: np.full(3, 1.0) for point in found.times}  # a clock that no size moves
+def test_a_disagreement_is_shown(tiny: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = {point: np.full(3, 1.0) for point in tiny.times}  # a clock that no size moves
     monkeypatch.setattr("ex3cli.complexity.analysis.measure", lambda *_, **__: times)
     flat = analyse(ComplexityConfig(**TINY), 0, NullProgress())
     assert not any(each.slope.agrees for each in flat.fits)
@@ -72,12 +79,12 @@ def test_a_disagreement_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row[2] for row in crossover_table(flat.document()).rows] == ["none in this sweep"] * 2
 
 
-def test_an_extrapolated_crossing_is_called_so() -> None:
-    found = analyse(ComplexityConfig(**TINY), 0, NullProgress())
-    far = Analysis(**{**vars(found), "crossings": {"forward": Crossing(160.0, 100.0, 200.0, True)}})
+def test_an_extrapolated_crossing_is_called_so(tiny: Analysis) -> None:
+    far = Analysis(**{**vars(tiny), "crossings": {"forward": Crossing(160.0, 100.0, 200.0, True)}})
     assert crossover_table(far.document()).rows == [["forward", "16", "160 (extrapolated)", "100 … 200"]]
 
 
+@pytest.mark.draws
 def test_it_writes_tables_and_figures(new_run: Callable[..., Run]) -> None:
     run = new_run(category=("complexity",))
     found = run_analysis(ComplexityConfig(**TINY), run, 0, NullProgress())

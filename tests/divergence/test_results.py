@@ -30,6 +30,7 @@ def small() -> Study:
     return study(theta=(0.5, 0.0, 0.5))
 
 
+@pytest.mark.draws
 def test_it_writes_tables_figures_and_the_explanation(new_run: Callable[..., Run]) -> None:
     run = new_run(category=("divergence",))
     config = DivergenceConfig.resolve(None, **SMALL | {"theta": (0.5,), "critic_steps": 2, "critic_width": 2})

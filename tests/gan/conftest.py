@@ -1,19 +1,13 @@
-"""What tests of figures ask, and a fast substitute for drawing them."""
+"""What tests of figures ask."""
 
-import hashlib
-import io
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from PIL import Image
-
-from ex3cli.runs import formats
 
 
 def _written(figure: Any) -> Iterator[Text]:
@@ -46,21 +40,3 @@ def overlaps() -> Callable[[Figure], list[tuple[str, str]]]:
         return [(one, other) for (one, box), (other, place) in combinations(found, 2) if box.overlaps(place)]
 
     return find
-
-
-@pytest.fixture
-def small_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Store a few pixels that follow from a figure's curves in place of the figure.
-
-    Drawing takes half of the time of a small training. What figures show is tested where they are made.
-    """
-
-    def to_bytes(figure: Figure, kind: str) -> bytes:
-        curves = [line.get_xydata() for axes in figure.axes for line in axes.lines]
-        digest = hashlib.sha256(b"".join(np.asarray(curve).tobytes() for curve in curves)).digest()
-        if kind == "svg":
-            return b'<svg viewBox="0 0 8 4"><!-- ' + digest.hex().encode() + b" --></svg>"
-        Image.frombytes("L", (8, 4), digest).save(png := io.BytesIO(), "PNG")
-        return png.getvalue()
-
-    monkeypatch.setattr(formats, "figure_to_bytes", to_bytes)

@@ -119,7 +119,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patched.setattr(
             Thresholds, "for_kind", lambda kind, **given: Thresholds(**{**PASSED_BY_ALL, **given})
         )
-        patched.setattr("ex3cli.runs.formats.MAX_WIDTH", 300)  # dots of a figure
         patched.setattr("ex3cli.complexity.timing.SHORTEST_BLOCK", 1e-5)
         patched.setattr("ex3cli.grading.lab.GENERATED", 2_000)
         for name in ("REAL", "GENERATED"):

@@ -31,7 +31,7 @@ def test_what_cannot_be_converted_is_refused(latex: str) -> None:
 
 def test_mathml_needs_no_namespace_and_holds_the_symbols() -> None:
     text = to_mathml(r"\frac{\theta}{2}")
-    assert text.startswith('<math display="block">')
+    assert text.startswith('<math display="block" tabindex="0">')
     assert "<mfrac>" in text
     assert "http" not in text
 

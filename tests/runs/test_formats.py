@@ -121,6 +121,7 @@ def test_what_is_not_opaque_or_small_already_stays_as_it_is() -> None:
         assert smaller_png(data) == data
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize(("inches", "pixels"), [(6.0, 1200), (8.0, 1600), (14.0, 1600)])
 def test_a_figure_has_200_dots_an_inch_and_no_more_pixels_than_are_seen(inches: float, pixels: int) -> None:
     from matplotlib.figure import Figure

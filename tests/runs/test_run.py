@@ -296,6 +296,7 @@ def test_an_interrupted_run_is_reopened_as_running(new_run: NewRun, store: Store
     reopened.finish({})
 
 
+@pytest.mark.draws
 def test_equal_figures_have_equal_bytes(new_run: NewRun) -> None:
     from matplotlib.figure import Figure
 

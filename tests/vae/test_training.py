@@ -133,6 +133,7 @@ def test_stored_features_are_those_of_the_stored_weights(new_run: Callable[..., 
     assert stored.test_labels.tolist() == data.test_labels.tolist()
 
 
+@pytest.mark.draws
 def test_an_epoch_without_a_bound_is_read_back_as_a_number_and_drawn_as_a_gap(
     new_run: Callable[..., Run],
 ) -> None:

@@ -26,7 +26,8 @@ from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt
 from ex3cli.training.device import PrecisionChoice
 
-TRAIN = ("gan", "train", "--dataset", "digits", "--json")
+MEASURED = ("gan", "train", "--dataset", "digits", "--json")
+TRAIN = (*MEASURED, "--precision", "float32")
 
 
 class Trains:
@@ -192,10 +193,10 @@ def test_the_measured_precision_is_kept_with_its_figures_and_measured_once(
     precisions: list[str] = []
     monkeypatch.setattr("ex3cli.gan.training.attempts.measured_precision", measure)
     monkeypatch.setattr("ex3cli.gan.training.attempts.train", stops)
-    assert ex3(*TRAIN).exit_code == 143
+    assert ex3(*MEASURED).exit_code == 143
     manifest = Store(Path("artifacts")).runs(("gan", "digits"))[0].manifest
     assert (manifest.config["precision"], manifest.summary["precision_seconds"]) == ("bfloat16", seconds)
-    assert ex3(*TRAIN, "--resume", "0001-quick").exit_code == 143
+    assert ex3(*MEASURED, "--resume", "0001-quick").exit_code == 143
     assert (precisions, len(measured)) == (["bfloat16", "bfloat16"], 1)
-    assert ex3(*TRAIN, "--precision", "float32").exit_code == 143
+    assert ex3(*TRAIN).exit_code == 143
     assert (precisions[-1], len(measured)) == ("float32", 1)

@@ -19,7 +19,7 @@ from ex3cli.gan.io import load_generator
 from ex3cli.runs.manifest import Manifest
 from ex3cli.runs.store import Store, reference_folder
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
 SMALL = (
     "--dataset",
@@ -75,6 +75,7 @@ def judged(digits_classifier: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return root
 
 
+@pytest.mark.numbers
 def test_a_training_that_fails_exits_with_five_and_its_whole_history(
     ex3: Callable[..., Any], digits_classifier: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_without_a_classifier_a_training_is_unjudged_with_a_note(ex3: Callable[.
     assert "ex3 classifier train --dataset digits" in outcome.stderr
 
 
+@pytest.mark.numbers
 def test_a_resumed_training_is_evaluated_as_it_began(
     ex3: Callable[..., Any], digits_classifier: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +225,7 @@ def test_an_unconditional_generator_has_no_agreement(ex3: Callable[..., Any], ju
     assert ex3(*words).exit_code == 0
 
 
+@pytest.mark.numbers
 def test_the_shipped_generators_are_scored_offline(ex3: Callable[..., Any]) -> None:
     from ex3cli.runs.store import Store
 
@@ -245,6 +248,7 @@ def test_the_shipped_generators_are_scored_offline(ex3: Callable[..., Any]) -> N
         assert said["fid"] > said["fid_floor"]
 
 
+@pytest.mark.numbers
 def test_a_label_of_an_unconditional_generator_is_chosen_by_the_classifier(
     ex3: Callable[..., Any], judged: Path, tmp_path: Path
 ) -> None:
@@ -300,6 +304,7 @@ def test_a_class_that_cannot_be_drawn_is_a_clear_stop(
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.draws
 def test_compare_takes_bundled_real_images_where_the_data_set_is_missing(
     ex3: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -602,6 +607,7 @@ def test_an_overview_refuses_a_training_that_is_under_way(
     )
 
 
+@pytest.mark.numbers
 def test_correlate_has_a_row_for_each_training(ex3: Callable[..., Any], judged: Path) -> None:
     where = ("--dataset", "digits", "--artifacts", judged)
     rows = ex3("gan", "correlate", *where, "--json").document["trainings"]

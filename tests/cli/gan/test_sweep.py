@@ -60,11 +60,11 @@ def kill_once(event, given):
         while not all(b'"finished"' in each.read_bytes() for each in others):
             time.sleep(0.05)
         time.sleep(0.5)  # so that the client knows of the others
-        os.kill(os.getpid(), int(os.environ["EX3_TEST_SIGNAL"]))
+        os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(kill_once)
 """
-"""A process that loads it gets a signal when it is about to give a file its name, once in all processes. The
+"""A process that loads it is killed when it is about to give a file its name, once in all processes. The
 first process that writes the file is spared, and its training is awaited.
 """
 
@@ -79,7 +79,6 @@ def one_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(folder) + (os.pathsep + before if before else ""))
     monkeypatch.setenv("EX3_TEST_FOLDER", str(tmp_path))
     monkeypatch.setenv("EX3_TEST_FILE", "generator.safetensors")
-    monkeypatch.setenv("EX3_TEST_SIGNAL", str(int(signal.SIGKILL)))
     return tmp_path / "killed"
 
 
@@ -115,23 +114,14 @@ def differences_from_train(ex3: Callable[..., Any], row: Mapping[str, Any]) -> s
 
 
 @pytest.mark.usefixtures("new_workers")
-@pytest.mark.parametrize(
-    ("file", "number"), [("generator.safetensors", signal.SIGKILL), (".writer", signal.SIGTERM)]
-)
 def test_a_killed_worker_costs_no_training_and_a_second_sweep_makes_none(
-    ex3: Callable[..., Any],
-    one_kill: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    file: str,
-    number: signal.Signals,
+    ex3: Callable[..., Any], one_kill: Path
 ) -> None:
-    monkeypatch.setenv("EX3_TEST_FILE", file)
-    monkeypatch.setenv("EX3_TEST_SIGNAL", str(int(number)))
     words = (*SWEEP, "--kind", "wgan", "--seeds", "3,4", "--jobs", 2, *SETTINGS)
     outcome = ex3(*words)
     assert outcome.exit_code == 0, outcome.stderr
     assert one_kill.exists()
-    assert ("a worker died" in outcome.stderr) == (number == signal.SIGKILL)
+    assert "a worker died" in outcome.stderr
     rows = outcome.document["trainings"]
     assert [(row["kind"], row["seed"], row.get("error")) for row in rows] == [
         ("wgan", 3, None),
@@ -142,6 +132,29 @@ def test_a_killed_worker_costs_no_training_and_a_second_sweep_makes_none(
     assert "2 trainings, 2 of them finished before" in again.stderr
     assert again.document["trainings"] == rows
     assert differences_from_train(ex3, rows[0]) <= {"started", "ended", "digest", "note"}
+
+
+def test_a_worker_that_gets_a_signal_costs_no_training(
+    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_this_process(jobs: int, setup: Setup, stop: GracefulStop) -> Any:
+        return lambda waiting: (run_here(job, setup) for job in waiting)
+
+    claim, claims = Store.new_run, []
+
+    def stopped_at_the_first(self: Store, *given: Any, **named: Any) -> Any:
+        claims.append(named["seed"])
+        if len(claims) == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return claim(self, *given, **named)
+
+    monkeypatch.setattr("ex3cli.cli.gan.sweep.on_this_machine", in_this_process)
+    monkeypatch.setattr(Store, "new_run", stopped_at_the_first)
+    outcome = ex3(*SWEEP, "--kind", "wgan", "--seeds", "3,4", "--jobs", 2, *SETTINGS)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "a worker died" not in outcome.stderr
+    assert claims == [3, 4, 3]
+    assert [row["seed"] for row in outcome.document["trainings"]] == [3, 4]
 
 
 CLUSTER = """
@@ -157,9 +170,9 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def cluster(one_kill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a Dask cluster in another folder, whose first worker dies when it claims a run."""
+    """The address of a Dask cluster in another folder, whose first worker dies when it begins its job."""
     pytest.importorskip("distributed", reason="needs Dask: pip install 'ex3cli[cluster]'")
-    monkeypatch.setenv("EX3_TEST_FILE", ".writer")
+    monkeypatch.setenv("EX3_TEST_FILE", "run.json")  # first of all, of the classifier
     (tmp_path / "spared").touch()
     (tmp_path / "cluster.py").write_text(CLUSTER)
     (tmp_path / "elsewhere").mkdir()

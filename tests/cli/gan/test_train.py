@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from ex3cli.cli.gan.train import not_converged
 from ex3cli.training.attempts import Attempt
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.end_to_end]
 
 TRAIN = (
     "gan",

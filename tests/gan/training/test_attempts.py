@@ -31,7 +31,7 @@ from ex3cli.training.attempts import attempts_of
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.progress import NullProgress
 
-pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("small_figures")]
+pytestmark = pytest.mark.trains
 
 CHOSEN = GANConfig.resolve("quick", width=2, batch_size=16, iterations=30)
 ROOT = Path(__file__).parents[2]
@@ -141,10 +141,9 @@ def test_an_attempt_of_a_seed_does_not_depend_on_those_before_it(
 
 
 def test_stopped_inside_an_attempt_it_goes_on_inside_it(
-    digits: ImageDataset, begin: Callable[[], Run], store: Store
+    digits: ImageDataset, whole: Run, begin: Callable[[], Run], store: Store
 ) -> None:
-    whole, parts = begin(), begin()
-    go(digits, whole, FailsUntil(good=3))
+    parts = begin()
     with pytest.raises(InterruptedTrainingError):
         go(digits, parts, FailsUntil(good=3, stop_at=10))
     assert [each.verdict for each in attempts_of(store.open(parts.name))] == ["failed", "failed"]
@@ -310,18 +309,34 @@ ALTERATIONS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def artifacts(digits: ImageDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training of three attempts, and the same one as its process was killed in the third: its manifest
+    records no files.
+    """
+    root = tmp_path_factory.mktemp("three")
+    store = Store(root / "artifacts", reference=root / "reference")
+    named = {"command": "gan train", "config": CHOSEN.to_dict(), "seed": 4, "argv": ["ex3", "gan", "train"]}
+    category = ("gan", "digits", "dcgan")
+    go(digits, store.new_run(category, label="whole", **named), FailsUntil(good=3))
+    run = store.new_run(category, label="killed", **named)
+    with pytest.raises(InterruptedTrainingError):
+        go(digits, run, FailsUntil(good=3, stop_at=10))
+    replace(store.open(run.name).manifest, state="running", files={}).write(run.path)
+    return store.root
+
+
 @pytest.fixture
-def killed_in_the_third(digits: ImageDataset, begin: Callable[[], Run], store: Store) -> Callable[[], Run]:
-    """A run whose process was killed in its third attempt: its manifest records no files."""
+def whole(artifacts: Path, store: Store) -> Run:
+    """A finished training, with its run and that of the killed one in this test's own folder."""
+    shutil.copytree(artifacts, store.root)
+    return store.open("gan/digits/dcgan/0001-whole")
 
-    def make() -> Run:
-        run = begin()
-        with pytest.raises(InterruptedTrainingError):
-            go(digits, run, FailsUntil(good=3, stop_at=10))
-        replace(store.open(run.name).manifest, state="running", files={}).write(run.path)
-        return store.open(run.name)
 
-    return make
+@pytest.fixture
+def killed_in_the_third(whole: Run, store: Store) -> Run:
+    """A run whose process was killed in its third attempt."""
+    return store.open("gan/digits/dcgan/0002-killed")
 
 
 @pytest.mark.parametrize(
@@ -332,9 +347,9 @@ def killed_in_the_third(digits: ImageDataset, begin: Callable[[], Run], store: S
     ],
 )
 def test_a_picture_altered_between_a_kill_and_the_resume_is_named_before_training_goes_on(
-    digits: ImageDataset, killed_in_the_third: Callable[[], Run], file: str, alteration: str
+    digits: ImageDataset, killed_in_the_third: Run, file: str, alteration: str
 ) -> None:
-    run = killed_in_the_third()
+    run = killed_in_the_third
     ALTERATIONS[alteration](run.path / file)
     with pytest.raises(ArtifactError, match=f"{file} (has changed|is missing)") as refused:
         go(digits, run.reopen(CHOSEN.to_dict()), FailsUntil(good=3))
@@ -344,10 +359,9 @@ def test_a_picture_altered_between_a_kill_and_the_resume_is_named_before_trainin
 
 @pytest.mark.parametrize("alteration", ALTERATIONS)
 def test_an_altered_log_of_attempts_is_made_again_from_the_checkpoint(
-    digits: ImageDataset, begin: Callable[[], Run], killed_in_the_third: Callable[[], Run], alteration: str
+    digits: ImageDataset, whole: Run, killed_in_the_third: Run, alteration: str
 ) -> None:
-    whole, killed = begin(), killed_in_the_third()
-    go(digits, whole, FailsUntil(good=3))
+    killed = killed_in_the_third
     ALTERATIONS[alteration](killed.path / "attempts.jsonl")
     done = go(digits, killed.reopen(CHOSEN.to_dict()), FailsUntil(good=3))
     assert [each.verdict for each in done.attempts] == ["failed", "failed", "unjudged"]
@@ -378,10 +392,10 @@ def test_what_is_altered_while_a_training_runs_is_not_sealed(
 def test_a_checkpoint_of_another_training_is_refused(
     digits: ImageDataset,
     new_run: Callable[..., Run],
-    killed_in_the_third: Callable[[], Run],
+    killed_in_the_third: Run,
     change: dict[str, Any],
 ) -> None:
-    killed = killed_in_the_third()
+    killed = killed_in_the_third
     config = replace(CHOSEN, **change)
     other = new_run(
         category=("gan", "digits", config.kind),

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ex3cli.training.attempts import attempts_of
 from ex3cli.training.checkpoint import Checkpointer
 from ex3cli.training.threads import torch_threads
 
-pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("small_figures")]
+pytestmark = pytest.mark.trains
 
 CPU = torch.device("cpu")
 TENSORS = ("generator.safetensors", "networks.safetensors", "losses.safetensors")
@@ -126,7 +127,7 @@ def test_what_was_written_after_the_last_checkpoint_is_written_again_once(
     digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after SIGKILL: the checkpoint is older than the metrics."""
-    chosen = config()
+    chosen = config(iterations=70)
     whole, parts = begin(chosen), begin(chosen)
     go(chosen, digits, whole)
     monkeypatch.setattr("ex3cli.training.loop.SECONDS_BETWEEN_SAVES", float("inf"))
@@ -138,14 +139,14 @@ def test_what_was_written_after_the_last_checkpoint_is_written_again_once(
 
     class PowerCut(Watcher):
         def check(self, trainer: GANTrainer) -> Failure | None:
-            if trainer.iteration == 110:
+            if trainer.iteration == 60:
                 raise PowerCutError
             return super().check(trainer)
 
     parts = store.open(parts.name).reopen(chosen.to_dict())
     with pytest.raises(PowerCutError):
         go(chosen, digits, parts, PowerCut())
-    assert [row["iteration"] for row in parts.metrics.rows()] == [50, 100]
+    assert [row["iteration"] for row in parts.metrics.rows()] == [50]
     parts._lock.release()
     go(chosen, digits, store.open(parts.name).reopen(chosen.to_dict()), Watcher())
     for file in (*TENSORS, "metrics.jsonl"):
@@ -168,17 +169,17 @@ def test_every_iteration_s_losses_are_kept_and_reported(
         session.history.fill_(torch.nan)
 
     monkeypatch.setattr(GANTrainer, "__init__", fill)
-    chosen, listener = config(kind, aux_weight=0.0), Listener()
+    chosen, listener = config(kind, aux_weight=0.0, iterations=60), Listener()
     done = go(chosen, digits, begin(chosen), listener=listener)
     run = store.open(done.run.name)
     losses = run.read_tensors("losses.safetensors")
-    assert {name: tuple(values.shape) for name, values in losses.items()} == dict.fromkeys(LOSSES, (120,))
+    assert {name: tuple(values.shape) for name, values in losses.items()} == dict.fromkeys(LOSSES, (60,))
     assert all(values.isfinite().all() for values in losses.values())
-    assert [row["iteration"] for row in run.metrics.rows()] == [50, 100, 120]
+    assert [row["iteration"] for row in run.metrics.rows()] == [50, 60]
     last = run.metrics.rows()[-1]
     for name in LOSSES:
-        assert last[name] == pytest.approx(losses[name][100:].mean().item(), rel=1e-5)
-    assert (listener.started, listener.units) == ([(120, 0)], 120)
+        assert last[name] == pytest.approx(losses[name][50:].mean().item(), rel=1e-5)
+    assert (listener.started, listener.units) == ([(60, 0)], 60)
     assert listener.live == {name: last[name] for name in LOSSES}
     if (
         kind == "wgan-clip"
@@ -189,8 +190,9 @@ def test_every_iteration_s_losses_are_kept_and_reported(
 def test_a_finished_run_holds_figures_grids_and_weights(
     digits: ImageDataset, begin: Callable[[GANConfig], Run], store: Store
 ) -> None:
-    chosen = config(batch_size=64, iterations=240)  # 23 batches an epoch: epochs 1, 5 and 10 end inside
-    run = store.open(go(chosen, digits, begin(chosen)).run.name)
+    few = replace(digits, train_images=digits.train_images[:80], train_labels=digits.train_labels[:80])
+    chosen = config(iterations=52)  # 5 batches an epoch: epochs 1, 5 and 10 end inside
+    run = store.open(go(chosen, few, begin(chosen)).run.name)
     grids = {
         f"attempt-01/grids/{name}.png" for name in ("start", "epoch-0001", "epoch-0005", "epoch-0010", "end")
     }

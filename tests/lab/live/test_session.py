@@ -305,6 +305,7 @@ def test_the_points_of_10_000_strokes_are_taken_and_more_are_refused(session: Se
     assert "too many points" in answer["cause"]
 
 
+@pytest.mark.draws
 def test_the_panel_is_a_picture_of_the_epoch_now(session: Session, page: Any) -> None:
     session.handle(page.setup())
     for _ in range(3):
