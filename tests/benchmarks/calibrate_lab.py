@@ -1,8 +1,8 @@
 """What the limits of `ex3 lab`'s rule notice: real points of each preset, spoilt on purpose, on the
 training's own reference.
 
-Run it with `python tests/benchmarks/calibrate_lab.py`; it takes about a minute. `ex3cli/lab/verdict.py` says
-what it found.
+Run it with `python tests/benchmarks/calibrate_lab.py`; it takes about a minute. `ex3cli/lab/evaluation.py`
+gives what it found.
 """
 
 import dataclasses

@@ -1,5 +1,5 @@
 """What images of known worth score on the judge's own yardstick: figures that the reasons in
-`ex3cli/gan/thresholds.py` give.
+`ex3cli/gan/convergence/criteria.py` give.
 
 Run it with `python tests/benchmarks/calibrate_scores.py`; from the shipped classifier and generators, without
 a data set, in

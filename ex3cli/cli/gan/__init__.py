@@ -1,6 +1,6 @@
 """`ex3 gan`: train DCGANs and WGANs, generate images by class, evaluate and compare them.
 
-One module per command; `select.py` finds runs, `tables.py` renders results.
+One module per command; `select.py` finds runs, and `sweep_*.py` are parts of `sweep`.
 """
 
 import typer
