@@ -88,7 +88,7 @@ def test_a_training_that_converges_shows_bars_and_floors(
     outcome = ex3("lab", "train", "--points", "cloud.csv", *SHORT[:-1])
     assert outcome.exit_code == 0, outcome.stderr
     assert "every evaluation since epoch 8 meets the rule" in outcome.stdout
-    assert "real vs. real" in outcome.stdout
+    assert "The floor is what fresh real points score" in outcome.stdout
     assert "KL" in outcome.stdout
     assert "training: 40 epochs" in outcome.stderr
     run = Store(tmp_path / "artifacts").open("lab/points/0001-log")
@@ -135,7 +135,7 @@ def test_a_mistake_gets_its_cause_its_remedy_and_no_run(
 def test_a_short_training_may_have_few_evaluations_and_its_kl_no_upper_end(ex3: EX3) -> None:
     outcome = ex3("lab", "train", "ring", "--max-epochs", 3, "--max-attempts", 1, "--no-animation", "--quiet")
     assert outcome.exit_code == 5
-    (line,) = (line for line in outcome.stdout.splitlines() if "KL (nats)" in line)
+    (line,) = (line for line in outcome.stdout.splitlines() if "KL(real" in line)
     assert "at least" in line
     assert "inf" not in line
 

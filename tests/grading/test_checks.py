@@ -55,6 +55,7 @@ def test_impossible_values(check: RunCheck) -> None:
     assert check.wrong == []
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize(
     ("changes", "what"),
     [

@@ -108,7 +108,7 @@ def test_a_signal_marks_the_run_and_names_the_remedy(
     with pytest.raises(InterruptedTrainingError, match="epoch 20") as caught:
         train(LabConfig.resolve(**SHORT), ONE, run, NullProgress())
     assert caught.value.exit_code == 143
-    assert caught.value.remedy.endswith("the same course: ex3 lab train ring --points 'my drawing.png'")
+    assert caught.value.remedy.endswith("the same training: ex3 lab train ring --points 'my drawing.png'")
     assert run.manifest.state == "interrupted"
 
 

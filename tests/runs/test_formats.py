@@ -58,7 +58,7 @@ def test_arrays_are_those_of_torch_and_other_bytes_are_refused(tmp_path: Path) -
     assert {name: array.tolist() for name, array in arrays.items()} == {
         name: tensor.tolist() for name, tensor in tensors.items()
     }
-    assert [array.dtype.name for array in arrays.values()] == ["float16", "int8"]
+    assert {name: array.dtype.name for name, array in arrays.items()} == {"half": "float16", "whole": "int8"}
     complex_numbers = save({"z": np.zeros(2, dtype=np.complex64)})
     brain_floats = tensors_to_bytes({"x": torch.zeros(2, dtype=torch.bfloat16)})
     for other in (data[:-1], b"\x80\x04.", complex_numbers, brain_floats):
