@@ -115,6 +115,7 @@ def differences_from_train(ex3: Callable[..., Any], row: Mapping[str, Any]) -> s
     return differences(run.path, Path("artifacts") / alone.document["run"])
 
 
+@pytest.mark.draws  # as the workers do
 @pytest.mark.usefixtures("new_workers")
 def test_a_killed_worker_costs_no_training_and_a_second_sweep_makes_none(
     ex3: Callable[..., Any], one_kill: Path
@@ -139,8 +140,15 @@ def test_a_killed_worker_costs_no_training_and_a_second_sweep_makes_none(
 def test_a_worker_that_gets_a_signal_costs_no_training(
     ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def as_a_new_worker(job: Job, setup: Setup) -> Outcome:
+        mine = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            return run_here(job, setup)
+        finally:
+            signal.signal(signal.SIGTERM, mine)
+
     def in_this_process(jobs: int, setup: Setup, stop: GracefulStop) -> Any:
-        return lambda waiting: (run_here(job, setup) for job in waiting)
+        return lambda waiting: (as_a_new_worker(job, setup) for job in waiting)
 
     claim, claims = Store.new_run, []
 
@@ -192,6 +200,7 @@ def cluster(one_kill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     process.communicate("")
 
 
+@pytest.mark.draws  # as the workers do
 @pytest.mark.filterwarnings("ignore")  # Dask's own
 @pytest.mark.usefixtures("with_classifier")
 def test_workers_without_a_shared_folder_send_their_runs_back(
@@ -260,7 +269,7 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     tmp_path: Path, ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup = setup_in(tmp_path)
-    texts = ["iterations=60", "width=2", "precision=float32"]
+    texts = ["iterations=12", "width=2", "precision=float32"]
     (job,) = plan(["wgan"], None, texts, [0])
     monkeypatch.setattr("ex3cli.cli.gan.sweep_jobs.SECONDS_BETWEEN_REPORTS", 0.0)
     setup.channel.request_stop()
@@ -277,7 +286,7 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     monkeypatch.setattr(FolderChannel, "stop_requested", False)
     outcome = run_here(job, setup)
     assert outcome == Outcome(0, "finished", begun.path)
-    settings = (*TRAIN, "--iterations", 60, "--artifacts", "alone", "--json")
+    settings = (*TRAIN, "--iterations", 12, "--artifacts", "alone", "--json")
     alone = ex3("gan", "train", "--kind", "wgan", "--max-attempts", 1, *settings)
     assert alone.exit_code == 0, alone.stderr
     folders = [begun.path, Path("alone") / alone.document["run"]]
