@@ -10,6 +10,9 @@ PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 PORTABLE := "trains and (numbers or not end_to_end)"
 ORDER ?= 1
 
+# or each of the many processes of the tests compiles every module that it imports
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: all install report train rates test test-portable test-elsewhere test-lowest bench lint readme transcripts figures stock wheel-check clean help
 

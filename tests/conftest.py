@@ -53,6 +53,7 @@ def pytest_report_header() -> str | None:
 
 def _shown(figure: Figure) -> Iterator[Any]:
     """The curves, points, pictures and words of a figure."""
+    yield from (text.get_text() for text in figure.texts)
     for axes in figure.axes:
         yield from (line.get_xydata() for line in axes.lines)
         yield from (points.get_offsets() for points in axes.collections)

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,11 +130,14 @@ class Archive:
     data: Path | None
     results: dict[Any, Any]
 
+    @cached_property
+    def _by_digest(self) -> dict[str, Run]:
+        return {run.manifest.digest: run for run in self.runs}
+
     def sources(self, run: Run) -> list[Run]:
         """The runs that a run was computed from, by digest."""
         wanted = set(run.manifest.sources.values())
-        found = {each.manifest.digest: each for each in self.runs if each.manifest.digest in wanted}
-        return list(found.values())
+        return [each for digest, each in self._by_digest.items() if digest in wanted]
 
     def source(self, run: Run, command: str) -> Run | None:
         """The source run that a command wrote; None without one."""

@@ -113,6 +113,7 @@ def differences_from_train(ex3: Callable[..., Any], row: Mapping[str, Any]) -> s
     return differences(run.path, Path("artifacts") / alone.document["run"])
 
 
+@pytest.mark.draws  # as the workers do
 @pytest.mark.usefixtures("new_workers")
 def test_a_killed_worker_costs_no_training_and_a_second_sweep_makes_none(
     ex3: Callable[..., Any], one_kill: Path
@@ -137,8 +138,15 @@ def test_a_killed_worker_costs_no_training_and_a_second_sweep_makes_none(
 def test_a_worker_that_gets_a_signal_costs_no_training(
     ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def as_a_new_worker(job: Job, setup: Setup) -> Outcome:
+        mine = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            return run_here(job, setup)
+        finally:
+            signal.signal(signal.SIGTERM, mine)
+
     def in_this_process(jobs: int, setup: Setup, stop: GracefulStop) -> Any:
-        return lambda waiting: (run_here(job, setup) for job in waiting)
+        return lambda waiting: (as_a_new_worker(job, setup) for job in waiting)
 
     claim, claims = Store.new_run, []
 
@@ -190,6 +198,7 @@ def cluster(one_kill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     process.communicate("")
 
 
+@pytest.mark.draws  # as the workers do
 @pytest.mark.filterwarnings("ignore")  # Dask's own
 @pytest.mark.usefixtures("with_classifier")
 def test_workers_without_a_shared_folder_send_their_runs_back(
@@ -258,7 +267,7 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     tmp_path: Path, ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup = setup_in(tmp_path)
-    texts = ["iterations=60", "width=2", "precision=float32"]
+    texts = ["iterations=12", "width=2", "precision=float32"]
     (job,) = plan(["wgan"], None, texts, [0])
     monkeypatch.setattr("ex3cli.cli.gan.sweep_channels.SECONDS_BETWEEN_REPORTS", 0.0)
     setup.channel.request_stop()
@@ -275,7 +284,7 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     monkeypatch.setattr(FolderChannel, "stop_requested", False)
     outcome = run_here(job, setup)
     assert outcome == Outcome(0, "finished", begun.path)
-    settings = (*TRAIN, "--iterations", 60, "--artifacts", "alone", "--json")
+    settings = (*TRAIN, "--iterations", 12, "--artifacts", "alone", "--json")
     alone = ex3("gan", "train", "--kind", "wgan", "--max-attempts", 1, *settings)
     assert alone.exit_code == 0, alone.stderr
     folders = [begun.path, Path("alone") / alone.document["run"]]

@@ -21,7 +21,7 @@ from ex3cli.training.ema import EMA
 pytestmark = pytest.mark.trains
 
 CPU = torch.device("cpu")
-ITERATIONS = 9
+ITERATIONS = 6
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 

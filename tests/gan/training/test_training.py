@@ -35,9 +35,13 @@ def digits() -> ImageDataset:
 
 
 def config(kind: str = "dcgan", **changes: Any) -> GANConfig:
-    return GANConfig.resolve(
-        "quick", kind=kind, **{"width": 2, "batch_size": 16, "iterations": 120, **changes}
-    )
+    small = {
+        "width": 2,
+        "batch_size": 16,
+        "iterations": 120,
+        **({"critic_steps": 2} if "wgan" in kind else {}),
+    }
+    return GANConfig.resolve("quick", kind=kind, **{**small, **changes})
 
 
 class Watcher:
