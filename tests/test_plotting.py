@@ -33,6 +33,7 @@ with style():
     axes.legend()
 print([hashlib.sha256(figure_to_bytes(figure, kind)).hexdigest() for kind in ("png", "svg")])
 """
+LATIN_1 = b"# gr\xfc\xdfe\n"  # which Matplotlib refuses to read
 BAD_STYLE = b"""text.usetex: True
 font.size: 30
 no.key: 3
@@ -74,13 +75,13 @@ def test_any_backend_in_the_environment_gives_the_same_figures(
 @pytest.mark.parametrize(
     ("place", "content"),
     [
+        ("MATPLOTLIBRC", LATIN_1),
+        ("MPLCONFIGDIR", LATIN_1),
+        ("working folder", LATIN_1),
         ("MATPLOTLIBRC", BAD_STYLE),
-        ("MPLCONFIGDIR", BAD_STYLE),
-        ("working folder", BAD_STYLE),
-        ("working folder", b"# gr\xfc\xdfe\n"),
         ("working folder", b"backend: nonsense\n"),
     ],
-    ids=["variable", "configuration", "here", "latin-1", "backend"],
+    ids=["variable", "configuration", "here", "style", "backend"],
 )
 def test_any_matplotlibrc_gives_the_same_figures(
     tmp_path: Path, usual: str, place: str, content: bytes

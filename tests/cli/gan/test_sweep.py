@@ -267,7 +267,7 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     tmp_path: Path, ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup = setup_in(tmp_path)
-    texts = ["iterations=12", "width=2", "precision=float32"]
+    texts = ["iterations=60", "width=2", "precision=float32"]
     (job,) = plan(["wgan"], None, texts, [0])
     monkeypatch.setattr("ex3cli.cli.gan.sweep_channels.SECONDS_BETWEEN_REPORTS", 0.0)
     setup.channel.request_stop()
@@ -284,7 +284,7 @@ def test_a_training_that_is_asked_to_stop_saves_its_state_and_goes_on_later(
     monkeypatch.setattr(FolderChannel, "stop_requested", False)
     outcome = run_here(job, setup)
     assert outcome == Outcome(0, "finished", begun.path)
-    settings = (*TRAIN, "--iterations", 12, "--artifacts", "alone", "--json")
+    settings = (*TRAIN, "--iterations", 60, "--artifacts", "alone", "--json")
     alone = ex3("gan", "train", "--kind", "wgan", "--max-attempts", 1, *settings)
     assert alone.exit_code == 0, alone.stderr
     folders = [begun.path, Path("alone") / alone.document["run"]]
