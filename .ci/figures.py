@@ -1,7 +1,8 @@
 """Draw the figures of the bundled runs again, from the numbers that they hold (`make figures`).
 
 A figure's digest is part of its run's manifest, and the manifest's digest part of every run that was made
-from it. Both are renewed; nothing else changes. Figures of images are left as they are.
+from it. Both are renewed; nothing else changes. Figures of images are left as they are. After a kill,
+`git checkout artifacts/reference` restores the runs.
 """
 
 import sys
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 
 from ex3cli.gan.figures import failure_figure, loss_figure
 from ex3cli.gan.io import LOSSES_FILE, trained_config
+from ex3cli.runs.files import write_atomically
 from ex3cli.runs.formats import figure_to_bytes, smaller_png
 from ex3cli.runs.jsonio import digest
 from ex3cli.runs.run import Run
@@ -40,17 +42,17 @@ FIGURES: dict[tuple[str, str], Callable[[Run], Figure]] = {
 
 def draw(run: Run) -> None:
     """Write the figures of a run, and their digests into its manifest."""
-    files = dict(run.manifest.files)
+    drawn: dict[str, bytes] = {}
     for (command, name), make in FIGURES.items():
-        for kind in ("png", "svg"):
-            relative = f"{name}.{kind}"
-            if command != run.manifest.command or relative not in files:
-                continue
-            data = figure_to_bytes(make(run), kind)
-            data = smaller_png(data) if kind == "png" else data
-            (run.path / relative).write_bytes(data)
-            files[relative] = {"size": len(data), "sha256": digest(data)}
-    replace(run.manifest, files=files).write(run.path)
+        kinds = [kind for kind in ("png", "svg") if f"{name}.{kind}" in run.manifest.files]
+        if command == run.manifest.command and kinds:
+            figure = make(run)
+            drawn |= {f"{name}.{kind}": figure_to_bytes(figure, kind) for kind in kinds}
+    drawn = {name: smaller_png(data) if name.endswith(".png") else data for name, data in drawn.items()}
+    for name, data in drawn.items():
+        write_atomically(run.path / name, data)
+    digests = {name: {"size": len(data), "sha256": digest(data)} for name, data in drawn.items()}
+    replace(run.manifest, files={**run.manifest.files, **digests}).write(run.path)
 
 
 def main() -> int:

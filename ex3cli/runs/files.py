@@ -193,7 +193,7 @@ def trial(folder: Path) -> dict[str, OSError]:
     if failed:
         return failed
     try:
-        attempt("write a file", lambda: [data.write_bytes(b"ex3") for data in (old, new)])
+        attempt("write a file", lambda: [path.write_bytes(b"ex3") for path in (old, new)])
         attempt("replace a file", lambda: new.replace(old))
         attempt("lock a file", lock.acquire)
         for what, path in (("flush a file", old), ("flush a folder", scratch)):

@@ -185,8 +185,10 @@ def skops_io() -> ModuleType:
     """The module `skops.io`.
 
     To list the estimators of scikit-learn, it imports every package in it. Those in `ARRAY_LIBRARIES` hold no
-    estimator and take two seconds, so the import passes over them.
+    estimator and take two seconds, so its first import passes over them.
     """
+    if "skops.io" in sys.modules:
+        return sys.modules["skops.io"]
     hidden = {name: None for name in ARRAY_LIBRARIES if name not in sys.modules}
     sys.modules.update(hidden)  # type: ignore[arg-type]  # None: not to be imported
     try:

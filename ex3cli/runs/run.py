@@ -154,8 +154,10 @@ class Run:
         """Write `relative`.png, and .svg for line art."""
         written = [self.write_bytes(f"{relative}.png", formats.figure_to_bytes(figure, "png"))]
         if svg:
-            figure.set_layout_engine("none")  # it is laid out: inches are the same in both
+            engine = figure.get_layout_engine()
+            figure.set_layout_engine("none")  # the axes stay where they are in the PNG, which saves a layout
             written.append(self.write_bytes(f"{relative}.svg", formats.figure_to_bytes(figure, "svg")))
+            figure.set_layout_engine(engine)
         return written
 
     def read_written(self, relative: str) -> bytes:

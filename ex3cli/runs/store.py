@@ -1,6 +1,7 @@
 """The artifacts folder: create runs, open them, and choose the default run of a command."""
 
 import logging
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -189,8 +190,8 @@ class Store:
 
         A name without folders, such as "0001-edges", is looked up in the category, then in the feature
         (without category: everywhere), where it must be unique. The same holds for the beginning of a name,
-        such as "0001". A bundled run needs no "reference/" before its name within the category, such as
-        "paper", unless a run of yours has that name.
+        such as "0001". A label, such as "paper", is the newest run of yours with it in the category,
+        "0007-paper"; without one, it is the bundled run of that name.
 
         Raises
         ------
@@ -292,6 +293,10 @@ class Store:
             yield self.root.joinpath(*category) / name
             yield self.root / name
             yield Path(name)
+            place = self.root.joinpath(*category)
+            pattern = re.compile(rf"[0-9]+-{re.escape(name)}")
+            labeled = [place / entry.name for entry in listed(place) if pattern.fullmatch(entry.name)]
+            yield from sorted(labeled, key=_number, reverse=True)[:1]
             yield self.reference.joinpath(*category) / name
 
     def _name(self, folder: Path) -> str:

@@ -228,7 +228,7 @@ class EvaluationConfig(Config):
         panel="Evaluation",
         choices=BLOCKS,
     )
-    # Without the data set, the bundled results are shown.
+    # bundled results of the same draws are shown instead
     baselines: bool = option(
         True,
         "Also evaluate raw pixels and HOG descriptors on the same draws.",

@@ -157,17 +157,19 @@ def test_a_file_in_place_of_the_folder_is_one_clear_error(store: Store, new_run:
     assert "--artifacts" in caught.value.remedy
 
 
-def test_a_bundled_run_is_found_by_its_name_unless_yours_has_it(store: Store, new_run: NewRun) -> None:
+def test_a_label_is_your_newest_run_with_it_or_the_bundled_run_of_that_name(
+    store: Store, new_run: NewRun
+) -> None:
     ship(store, new_run)
     shelf = store.reference.joinpath(*SHELF)
     shelf.rename(shelf.with_name("aside"))
     shelf.mkdir()
     shelf.with_name("aside").rename(shelf / "paper")
     assert store.open("paper", SHELF).name == "reference/toy/digits/paper"
-    yours = new_run()
-    yours.finish({})
-    yours.path.rename(yours.path.with_name("paper"))
-    assert store.open("paper", SHELF).name == "toy/digits/paper"
+    for label in ("paper", "paper", "other"):
+        new_run(label=label).finish({})
+    assert store.open("paper", SHELF).name == "toy/digits/0002-paper", "the newest of yours"
+    assert store.open("reference/toy/digits/paper").is_reference
 
 
 def test_the_shipped_reference_lies_beside_the_package_in_a_checkout_and_inside_it_in_a_wheel(
