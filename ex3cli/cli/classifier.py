@@ -31,7 +31,7 @@ app = typer.Typer(help="The classifier that evaluates generated images.", no_arg
 def train(context: Context, resume: Resume = None) -> Result:
     """Train a classifier; the last sixth of the training images is held out for validation."""
     from ex3cli.classifier import training
-    from ex3cli.classifier.publish import RESULT_FILE
+    from ex3cli.classifier.bundling import RESULT_FILE
     from ex3cli.cli.resume import (
         its_threads,
         new_training,
@@ -109,7 +109,7 @@ def evaluate(context: Context) -> Result:
     if all(file.condition == "ok" for file in registry.verify(context.dataset, context.data)):
         result, source = _measured(context, run, names), "computed from the data set"
     else:
-        from ex3cli.classifier.publish import RESULT_FILE
+        from ex3cli.classifier.bundling import RESULT_FILE
 
         result, source = (
             run.read_json(RESULT_FILE),

@@ -242,7 +242,7 @@ def _baselines(context: Context, data: "ImageDataset | None") -> dict[str, list[
         bundled = context.store.find(
             ("vae", context.dataset, "comparison"), command=COMPARE, name="reference"
         )
-        found = comparison.shipped_rows(bundled.read_json(comparison.FILE), context.config, context.seed)
+        found = comparison.bundled_rows(bundled.read_json(comparison.FILE), context.config, context.seed)
     except ArtifactError:
         found = {}
     known = {row["labels"] for row in found.get("raw_pixels", [])}

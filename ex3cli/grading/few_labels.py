@@ -193,7 +193,7 @@ def _check_baselines(
         check.run.manifest.seed,
         archive.bundled(("vae", document["dataset"], "comparison"), COMPARE),
     )
-    known = compare.shipped_rows(shipped.read_json(compare.FILE), config, seed) if shipped else {}
+    known = compare.bundled_rows(shipped.read_json(compare.FILE), config, seed) if shipped else {}
     measured: dict[str, list[Mapping[str, Any]]] = {}
     for row in document["results"]:
         for name, beside in row["baselines"].items():

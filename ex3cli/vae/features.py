@@ -162,7 +162,7 @@ def dataset_of(run: Run) -> str:
 def load_features(run: Run) -> Features:
     """The stored, verified features of a run.
 
-    Those of a bundled run are integers times a step (see `publish`).
+    Those of a bundled run are integers times a step (see `bundling`).
     """
     stored = run.read_arrays(LATENTS)
     labels = stored["train_labels"].astype(np.int64)

@@ -14,8 +14,8 @@ from ex3cli.gan.config import GANConfig
 from ex3cli.gan.io import bundled_files, load_generator, recorded_files
 from ex3cli.gan.sampling.draw import sample
 from ex3cli.gan.training.attempts import train
+from ex3cli.runs.bundling import bundle
 from ex3cli.runs.formats import tensors_from_bytes
-from ex3cli.runs.publish import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.progress import NullProgress

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ex3cli.runs.publish import bundle
+from ex3cli.runs.bundling import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt, AttemptLog

@@ -13,7 +13,7 @@ from ex3cli.report.document import Part, Table
 from ex3cli.report.sections.few_label_runs import SIZES
 from ex3cli.report.sections.few_labels import RECIPES, TABLE_1
 from ex3cli.report.source import ResultSource
-from ex3cli.runs.publish import bundle
+from ex3cli.runs.bundling import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import Attempt

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ex3cli.errors import ArtifactError
+from ex3cli.runs.bundling import bundle
 from ex3cli.runs.catalog import Catalog
-from ex3cli.runs.publish import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from ex3cli.errors import ArtifactError
-from ex3cli.runs.publish import bundle
+from ex3cli.runs.bundling import bundle
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.attempts import (

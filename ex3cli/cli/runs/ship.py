@@ -14,10 +14,10 @@ from ex3cli.errors import UsageError
 app = typer.Typer()
 
 BUNDLED_BY = {
-    "classifier train": "ex3cli.classifier.publish",
-    "vae train": "ex3cli.vae.publish",
-    "vae eval": "ex3cli.vae.publish",
-    "vae compare": "ex3cli.vae.publish",
+    "classifier train": "ex3cli.classifier.bundling",
+    "vae train": "ex3cli.vae.bundling",
+    "vae eval": "ex3cli.vae.bundling",
+    "vae compare": "ex3cli.vae.bundling",
     "gan train": "ex3cli.gan.io",
     "gan eval": "ex3cli.gan.io",
     "gan compare": "ex3cli.gan.io",
@@ -59,7 +59,7 @@ def ship(
     ] = False,
 ) -> Result:
     """For maintainers: bundle a finished run with ex3, rounded and reduced to the files needed offline."""
-    from ex3cli.runs.publish import bundle
+    from ex3cli.runs.bundling import bundle
 
     store = context.store
     opened = store.open(run)

@@ -39,8 +39,8 @@ def verify(
     from rich.table import Table
     from rich.text import Text
 
+    from ex3cli.runs.bundling import unfinished
     from ex3cli.runs.folders import restore_hint
-    from ex3cli.runs.publish import unfinished
 
     check_folder(context)
     store = context.store

@@ -83,7 +83,7 @@ def _spread(means: list[list[float]], sizes: Sequence[int]) -> list[dict[str, fl
     ]
 
 
-def shipped_rows(
+def bundled_rows(
     document: dict[str, Any], config: EvaluationConfig, seed: int
 ) -> dict[str, list[dict[str, Any]]]:
     """Baselines and preset `paper` from a bundled comparison, if it used these draws."""

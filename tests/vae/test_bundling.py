@@ -18,7 +18,7 @@ def test_a_shipped_training_answers_without_the_data_set_and_names_what_it_canno
     ex3: Ex3, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ex3cli.runs.store.reference_folder", lambda: store.reference)
-    monkeypatch.setattr("ex3cli.vae.publish.EvaluationConfig", lambda: SmallDefault)
+    monkeypatch.setattr("ex3cli.vae.bundling.EvaluationConfig", lambda: SmallDefault)
     monkeypatch.setattr("ex3cli.cli.vae.EvaluationConfig", lambda: SmallDefault)
     monkeypatch.setitem(VAEConfig.presets, "edges", TINY)
     small = ("--device", "cpu")

@@ -97,12 +97,12 @@ def _tidy_up(target: Path) -> None:
             shutil.rmtree(left)
 
 
-def _write_beside(target: Path, contents: Mapping[str, bytes], shipped: Manifest) -> None:
+def _write_beside(target: Path, contents: Mapping[str, bytes], bundled: Manifest) -> None:
     """Write the new folder, with copies of the other runs below the old one."""
     new = _beside(target, NEW)
     try:
         written = dict(formats.stored(new / relative, data) for relative, data in contents.items())
-        write_together({**written, new / FILE_NAME: shipped.to_bytes()})
+        write_together({**written, new / FILE_NAME: bundled.to_bytes()})
         for below in sorted(path for path in target.glob("*/") if any(path.rglob(FILE_NAME))):
             shutil.copytree(below, new / below.name)
     except BaseException:

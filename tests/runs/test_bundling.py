@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ex3cli.errors import ArtifactError, UsageError
+from ex3cli.runs.bundling import bundle, unfinished
 from ex3cli.runs.jsonio import digest
-from ex3cli.runs.publish import bundle, unfinished
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 
