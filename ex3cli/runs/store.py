@@ -225,13 +225,14 @@ class Store:
             raise ArtifactError(
                 f"there is no run {name!r}", "there are no runs yet; `ex3 --help` shows what makes one"
             )
-        close = get_close_matches(name, known, n=1, cutoff=0.6)
-        remedy = (
-            f"did you mean {close[0]!r}?"
-            if close
-            else f"choose one of: {_some(name, known)}; see `ex3 runs list`"
+        inside = {full: run for full, run in known.items() if "/".join(category) in full} or known
+        for pool in (inside, known):
+            names = {run.name: full for full, run in pool.items()} | {full: full for full in pool}
+            if close := get_close_matches(name, names, n=1, cutoff=0.6):
+                raise ArtifactError(f"there is no run {name!r}", f"did you mean {names[close[0]]!r}?")
+        raise ArtifactError(
+            f"there is no run {name!r}", f"choose one of: {_some(name, inside)}; see `ex3 runs list`"
         )
-        raise ArtifactError(f"there is no run {name!r}", remedy)
 
     def scan(self, category: Sequence[str] = (), *, bundled: bool | None = None) -> Catalog:
         """All runs below a category; with `bundled`, only the bundled ones, or only the user's."""

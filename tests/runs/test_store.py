@@ -96,6 +96,10 @@ def test_a_misspelt_name_gets_a_suggestion(new_run: NewRun, store: Store) -> Non
     with pytest.raises(ArtifactError, match="there is no run") as caught:
         store.open("toy/digits/0001-smull")
     assert caught.value.remedy == "did you mean 'toy/digits/0001-small'?"
+    new_run(category=("toy", "mnist"), label="smell").finish({})
+    with pytest.raises(ArtifactError, match="there is no run") as caught:
+        store.open("0001-smll", SHELF)
+    assert caught.value.remedy == "did you mean 'toy/digits/0001-small'?", "of the category asked for"
 
 
 def test_a_shelf_without_a_shipped_run_is_an_error(store: Store) -> None:
