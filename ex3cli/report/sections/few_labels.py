@@ -104,9 +104,9 @@ def results(archive: ResultSource) -> Part:
             drawn.append(_confusion(archive, found, folded=dataset != DATASETS[0]))
         except MissingError as missing:
             gaps.append(missing.gap)
-        found_rows, others = _rows(archive, dataset, document, found)
-        rows += [(_title(dataset), *row) for row in found_rows]
-        provenances += [provenance_of(run) for other in others for run in (other.run, other.trained)]
+        shown = evaluations(archive, dataset, found)
+        rows += [(_title(dataset), *row) for row in _rows(document, shown)]
+        provenances += [provenance_of(run) for each in shown for run in (each.run, each.trained)]
     if not rows:
         return Part("", gaps=gaps)
     tables = [_errors(rows), _accuracies(rows)]
@@ -179,12 +179,10 @@ def answer(archive: ResultSource) -> str:
     )
 
 
-def _rows(
-    archive: ResultSource, dataset: str, document: dict[str, Any], found: "FewLabelEvaluation | None"
-) -> tuple[list[tuple[str, Row]], list[FewLabelEvaluation]]:
-    """The scores of each set of features on a data set, by name, and the evaluations among them.
+def _rows(document: dict[str, Any], shown: list[FewLabelEvaluation]) -> list[tuple[str, Row]]:
+    """The scores of each set of features on a data set, by name.
 
-    An evaluation of the user's takes the place of the comparison's row of the same features.
+    An evaluation takes the place of the comparison's row of the same features.
     """
     named: dict[str, dict[str, Row]] = {name: {} for name in RECIPES}
     for preset, entry in ordered(document["recipes"]):
@@ -192,22 +190,17 @@ def _rows(
         rows[_name(preset)] = _by_size(entry["results"])
         if "transductive" in entry:
             rows[_name(preset, spread=True)] = _by_size(entry["transductive"])
-    others = [
-        evaluation
-        for evaluation in evaluations(archive, dataset)
-        if found is None or evaluation.run != found.run
-    ]
-    for evaluation in [*others, *([found] if found else [])]:
+    for evaluation in shown:
+        preset, _, spread = evaluation.row
         features = evaluation.document["features"] if evaluation.run.manifest.config["features"] else ""
-        name = _name(evaluation.preset, features, spread=bool(evaluation.document.get("transductive")))
-        row = {name: _by_size(evaluation.rows)}
-        before = features == MEAN and not evaluation.document.get("transductive")  # fewer features come first
-        group = named.get(evaluation.preset, {})
-        named[evaluation.preset] = row | group if before else group | row
+        row = {_name(preset, features, spread=spread): _by_size(evaluation.rows)}
+        before = features == MEAN and not spread  # fewer features come first
+        group = named.get(preset, {})
+        named[preset] = row | group if before else group | row
     baselines = document["baselines"]
     rows = {name: row for each in named.values() for name, row in each.items()}
     rows |= {label: _by_size(baselines[name]) for name, label in BASELINES.items() if name in baselines}
-    return list(rows.items()), others
+    return list(rows.items())
 
 
 def _name(preset: str, features: str = "", *, spread: bool = False) -> str:
