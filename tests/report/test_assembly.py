@@ -97,6 +97,12 @@ def test_errors_stand_with_all_of_table_1_and_accuracies_apart(store: Store, eve
     assert len(accuracies.rows) == len(errors.rows) - len(TABLE_1)
 
 
+def test_hog_is_computed_by_a_formula_and_not_by_a_person(store: Store, everything: Path) -> None:
+    text = words(read(store), "few-labels")
+    assert "HOG features are computed by a fixed formula from the image" in text
+    assert "by hand" not in text
+
+
 def test_the_posterior_mean_alone_stands_before_it_with_hog(
     store: Store, few_labels: dict[str, Run], make: Make
 ) -> None:

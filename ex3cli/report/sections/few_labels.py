@@ -99,8 +99,8 @@ def results(archive: ResultSource) -> Part:
     text = (
         f"{refer('errors')} gives errors, as the paper does, {refer('accuracies')} the same as accuracies. "
         "The paper's own rows are of MNIST; its M1+TSVM also used the unlabelled images when it fitted "
-        "the SVM, as “label spreading” does here. HOG features are computed by hand from the image and "
-        "are no part of M1."
+        "the SVM, as “label spreading” does here. HOG features are computed by a fixed formula from the "
+        "image and are no part of M1."
     )
     provenances = [provenance_of(run) for run in runs.values()]
     return Part("Results", [text], tables, drawn, provenances=provenances, gaps=gaps)
