@@ -67,13 +67,23 @@ def check_evaluation(check: RunCheck, archive: Archive) -> None:
     if trained is None:
         check.untested.append("the training whose features it used is not here")
         return
-    own = not config.features or tuple(config.features) == stored.config_of(trained).features
+    names = config.features or stored.config_of(trained).features
+    labels = {
+        "dataset": stored.dataset_of(trained),
+        "preset": compare.preset_of(stored.config_of(trained)),
+        "features": stored.describe(names),
+        "transductive": config.transductive,
+    }
+    for key, due in labels.items():  # they give the evaluation its row in the report
+        found = document.get(key)
+        check.expect(found == due, f"{key} is {found!r}, its training and settings give {due!r}")
+    own = tuple(names) == stored.config_of(trained).features
     choices = svm.from_json(trained.manifest.summary.get("svm", {})) if own else {}
     if own:
-        due = selection(choices, config)
+        chosen = selection(choices, config)
         check.expect(
-            document.get("selection", due) == due,
-            f"C and gamma: “{document.get('selection')}”, not “{due}”",
+            document.get("selection", chosen) == chosen,
+            f"C and gamma: “{document.get('selection')}”, not “{chosen}”",
         )
         if not config.tune:
             check_choice(check, rows, choices, config)
@@ -82,12 +92,12 @@ def check_evaluation(check: RunCheck, archive: Archive) -> None:
     if why:
         check.untested.append(why)
         return
-    found = recomputed_scores(archive, trained, config, check.run.manifest.seed)
-    fits_in_all = sum(len(result.accuracies) for result in found)
-    for row, result in zip(rows, found, strict=True):
+    scores = recomputed_scores(archive, trained, config, check.run.manifest.seed)
+    fits_in_all = sum(len(result.accuracies) for result in scores)
+    for row, result in zip(rows, scores, strict=True):
         compare_row(check, row, result, rounded=trained.is_reference)
     check.recompute_key(f"{fits_in_all} SVM scores from the stored features")
-    _check_estimators(check, found, rounded=trained.is_reference)
+    _check_estimators(check, scores, rounded=trained.is_reference)
 
 
 def _tried(run: Run, archive: Archive) -> int:

@@ -97,6 +97,12 @@ def test_errors_stand_with_all_of_table_1_and_accuracies_apart(store: Store, eve
     assert len(accuracies.rows) == len(errors.rows) - len(TABLE_1)
 
 
+def test_hog_is_computed_by_a_formula_and_not_by_a_person(store: Store, everything: Path) -> None:
+    text = words(read(store), "few-labels")
+    assert "HOG features are computed by a fixed formula from the image" in text
+    assert "by hand" not in text
+
+
 def test_the_posterior_mean_alone_stands_before_it_with_hog(
     store: Store, few_labels: dict[str, Run], make: Make
 ) -> None:
@@ -142,6 +148,48 @@ def test_an_evaluation_of_the_user_s_has_the_row_of_its_preset(
     )
     found = {row[1]: row[2] for row in table(read(store), "few-labels", "Test error").rows[:2]}
     assert found == {RECIPES["paper"]: "25.00 ± 1.00", RECIPES["edges"]: "20.00 ± 1.00"}
+
+
+def test_the_runs_that_are_shown_are_recorded_as_read_and_superseded_ones_are_not(
+    store: Store, everything: Path, few_labels: dict[str, Run], make: Make
+) -> None:
+    def paper(accuracy: float) -> Run:
+        trained = make(("vae", "fashion-mnist"), "vae train", partial=True)
+        rows = [{"labels": size, "accuracy_mean": accuracy, "accuracy_std": 0.01} for size in SIZES]
+        return make(
+            ("vae", "fashion-mnist"),
+            "vae eval",
+            config={"labels": list(SIZES), "baselines": False, "features": []},
+            files={"table.json": {"preset": "paper", "features": "posterior mean", "results": rows}},
+            sources={trained.name: trained.manifest.digest},
+        )
+
+    def edges(**config: Any) -> Run:
+        old = few_labels["fashion-mnist"].manifest
+        return make(
+            tuple(old.category),
+            "vae eval",
+            figures=("confusion",),
+            files={"table.json": few_labels["fashion-mnist"].read_json("table.json")},
+            config={**old.config, **config},
+            sources=old.sources,
+        )
+
+    older, newer, current, without_baselines = paper(0.7), paper(0.75), edges(), edges(baselines=False)
+    archive = ResultSource(store)
+    report = assemble(archive)
+    assert "25.00 ± 1.00" in table(report, "few-labels", "Test error").rows[0]
+    assert archive.read.keys() >= {newer.name, current.name}
+    superseded = {older.name, without_baselines.name, few_labels["fashion-mnist"].name}
+    assert superseded.isdisjoint(archive.read)
+    shown = {each.run for every in report.sections for each in every.provenances}
+    sources = {
+        digest for run in archive.runs if run.name in archive.read for digest in run.manifest.sources.values()
+    }
+    recorded = {
+        run.name for run in archive.runs if run.name in archive.read or run.manifest.digest in sources
+    }
+    assert shown <= recorded
 
 
 def test_a_bundled_record_needs_no_bundled_training(

@@ -140,6 +140,44 @@ def test_the_evaluation_at_hand_stands_in_the_row_of_its_preset(
     assert error(RECIPES["paper"]) == "40.00 ± 1.00"
 
 
+def test_an_evaluation_has_the_same_scores_in_answer_tables_and_decisions(
+    store: Store, everything: Path, make: Make
+) -> None:
+    def shown() -> tuple[str, list[str], list[list[str]], str]:
+        report = read(store)
+        answer = next(each.answer for each in report.sections if each.id == "few-labels")
+        found = part(report, "few-labels", "Results")
+        errors = next(list(row[2:]) for row in table(found, "Test error").rows if row[1] == RECIPES["paper"])
+        rows = table(part(report, "decisions", "Likelihood"), "Likelihood").rows
+        caption = next(each.caption for each in found.figures if "against the number" in each.caption)
+        return answer, errors, [list(row) for row in rows], caption
+
+    paper = [RECIPES["paper"], "Bernoulli", "7", "60.0", "60.0"]
+    edges = [RECIPES["edges"], "Gaussian, learned variance; pixels and HOG", "63", "80.0", "80.0"]
+    raw = ["SVM on raw pixels", "no model", "–", "70.0", "70.0"]
+    answer, errors, rows, caption = shown()
+    assert "40.0 % with 100 labels and of 40.0 % with 3,000." in answer
+    assert (errors, rows) == (["40.00 ± 1.00"] * 4, [paper, edges, raw])
+    assert caption.endswith(f" The tables have the scores of another run for “{RECIPES['edges']}”.")
+    trained = make(("vae", "fashion-mnist"), "vae train", partial=True, summary={"active_dimensions": 8})
+    results = [
+        {"labels": size, "accuracy_mean": 0.75 + size / 100_000, "accuracy_std": 0.01}
+        for size in (100, 600, 1000, 3000, 6000)
+    ]
+    make(
+        ("vae", "fashion-mnist"),
+        "vae eval",
+        config={"labels": [100, 600, 1000, 3000, 6000], "baselines": False, "features": []},
+        files={"table.json": {"preset": "paper", "features": "posterior mean", "results": results}},
+        sources={trained.name: trained.manifest.digest},
+    )
+    answer, errors, rows, caption = shown()
+    assert "24.9 % with 100 labels and of 22.0 % with 3,000." in answer
+    assert (errors[0], errors[-1]) == ("24.90 ± 1.00", "22.00 ± 1.00")
+    assert rows == [[*paper[:2], "8", "75.1", "78.0"], edges, raw]
+    assert f"another run for “{RECIPES['paper']}” and “{RECIPES['edges']}”." in caption
+
+
 def test_other_features_and_label_spreading_have_rows_of_their_own(
     store: Store, everything: Path, few_labels: dict[str, Run]
 ) -> None:

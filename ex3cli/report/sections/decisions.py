@@ -1,13 +1,14 @@
 """Decisions that the exercise leaves open, each with the relevant measurements."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.gan.kinds import KINDS, NAMES
 from ex3cli.report.document import Formula, MissingResult, Part, Table, refer
 from ex3cli.report.sections.distances import lines
+from ex3cli.report.sections.few_label_rows import BASELINES, FeatureRow, feature_rows
+from ex3cli.report.sections.few_label_runs import SIZES, comparison
 from ex3cli.report.sections.few_label_runs import TRAIN as VAE_TRAIN
-from ex3cli.report.sections.few_label_runs import comparison, ordered
-from ex3cli.report.sections.few_labels import BASELINES, LIKELIHOODS, RECIPES
 from ex3cli.report.sections.gans import DATASET, kinds, scores_of, trained
 from ex3cli.report.source import MissingError, ResultSource
 from ex3cli.report.words import option
@@ -27,6 +28,13 @@ ONE_STEP = (
     "steps after 800."
 )
 
+LIKELIHOODS = {
+    "paper": "Bernoulli",
+    "relu": "Bernoulli of grey levels",
+    "pixels": "Gaussian, learned variance",
+    "edges": "Gaussian, learned variance; pixels and HOG",
+}
+"""The likelihood of each preset."""
 SETTINGS = (
     ("network", "network"),
     ("width", "channels of the first layer"),
@@ -182,22 +190,17 @@ def _value(config: dict[str, Any], key: str) -> str:
 
 def likelihood(archive: ResultSource) -> Part:
     """The VAE's likelihood, and how many latent dimensions it keeps active."""
-    _, document = comparison(archive, DATASET)
-    recipes = ordered(document["recipes"])
+    comparison(archive, DATASET)  # without one the table is a gap
+    found = feature_rows(archive, DATASET)
+    models = [row for row in found if row.active_dimensions is not None]
+    baselines = [row for row in found if row.name in BASELINES.values()]
+    ends = (SIZES[0], SIZES[-1])
     rows = [
-        [
-            RECIPES.get(name, name),
-            LIKELIHOODS.get(name, ""),
-            str(entry["summary"]["active_dimensions"]),
-            *_ends(entry["results"]),
-        ]
-        for name, entry in recipes
+        [row.name, LIKELIHOODS.get(row.preset, ""), str(row.active_dimensions), *_accuracies(row, ends)]
+        for row in models
     ]
-    for name, baseline in document["baselines"].items():
-        rows.append([BASELINES.get(name, name), "no model", "–", *_ends(baseline)])
-    first, last = recipes[0][1]["results"][0], recipes[0][1]["results"][-1]
-    sizes = [f"{result['labels']:,} labels, %" for result in (first, last)]
-    headings = ["features", "likelihood", "active dimensions", *sizes]
+    rows += [[row.name, "no model", "–", *_accuracies(row, ends)] for row in baselines]
+    headings = ["features", "likelihood", "active dimensions", *(f"{size:,} labels, %" for size in ends)]
     text = (
         "The choice of likelihood determines how many latent dimensions repay their KL cost: with "
         "Bernoulli pixels, as in the paper, few stay active, with Gaussian pixels of learned variance "
@@ -223,8 +226,9 @@ def autoencoder(archive: ResultSource) -> Part:
     return Part("The VAE and the SVM", [text], [table])
 
 
-def _ends(rows: list[dict[str, Any]]) -> list[str]:
-    return [percent(rows[0]["accuracy_mean"], 1), percent(rows[-1]["accuracy_mean"], 1)]
+def _accuracies(row: FeatureRow, sizes: Sequence[int]) -> list[str]:
+    """The mean accuracy in percent for each number of labels."""
+    return [percent(row.scores[size][0], 1) if size in row.scores else "–" for size in sizes]
 
 
 PARTS = (penalty, clipping, architecture, likelihood, autoencoder)

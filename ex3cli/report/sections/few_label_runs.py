@@ -1,6 +1,6 @@
 """The runs of M1 that the report shows: the comparison of recipes, and the user's evaluations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ex3cli.report.document import MissingResult
@@ -15,6 +15,8 @@ DATASETS = ("fashion-mnist", "mnist")
 SIZES = [100, 600, 1000, 3000]
 """The numbers of labels in the exercise."""
 PRESETS = ("paper", "relu", "pixels", "edges")
+TABLE = "table.json"
+"""The file of an evaluation that the report reads."""
 Row = dict[str, Any]
 
 
@@ -57,6 +59,12 @@ class FewLabelEvaluation:
         return str(self.document.get("preset", "edges"))  # the bundled ones do not name theirs
 
     @property
+    def row(self) -> tuple[Any, ...]:
+        """Preset, features and label spreading, which give an evaluation its row of the tables."""
+        features = tuple(self.run.manifest.config["features"])
+        return self.preset, features, bool(self.document.get("transductive"))
+
+    @property
     def rows(self) -> list[Row]:
         """One row per number of labels."""
         return list(self.document["results"])
@@ -78,25 +86,27 @@ def current_evaluation(archive: ResultSource, dataset: str) -> FewLabelEvaluatio
         return asked and run.manifest.category == ["vae", dataset] and derived_from(run, trained)
 
     run = archive.newest(("vae", dataset), EVALUATE, gap, suits=suits)
-    return FewLabelEvaluation(dataset, run, trained, archive.json(run, "table.json"))
+    return FewLabelEvaluation(dataset, run, trained, archive.json(run, TABLE))
 
 
-def evaluations(archive: ResultSource, dataset: str) -> "list[FewLabelEvaluation]":
-    """The full evaluations, the newest of each training's preset and features, the user's before bundled
-    ones.
+def evaluations(
+    archive: ResultSource, dataset: str, current: FewLabelEvaluation | None
+) -> list[FewLabelEvaluation]:
+    """The full evaluations that the tables show: for each row the user's newest, else the bundled one.
+
+    `current` has its row even if another one is newer. Only the returned evaluations are recorded as read.
     """
     found: dict[tuple[Any, ...], FewLabelEvaluation] = {}
     for run in sorted(archive.of(("vae", dataset), EVALUATE), key=lambda run: not run.is_reference):
-        config = run.manifest.config
-        if not run.manifest.is_complete or not set(SIZES) <= set(config["labels"]):
+        if not run.manifest.is_complete or not set(SIZES) <= set(run.manifest.config["labels"]):
             continue
         trained = next(
             (training for training in archive.of(("vae", dataset), TRAIN) if derived_from(run, training)),
             None,
         )
         if trained is not None or run.is_reference:
-            evaluation = FewLabelEvaluation(dataset, run, trained or run, archive.peek(run, "table.json"))
-            found[evaluation.preset, tuple(config["features"]), evaluation.document.get("transductive")] = (
-                evaluation
-            )
-    return list(found.values())
+            evaluation = FewLabelEvaluation(dataset, run, trained or run, archive.peek(run, TABLE))
+            found[evaluation.row] = evaluation
+    if current is not None:
+        found[current.row] = current
+    return [replace(each, document=archive.json(each.run, TABLE)) for each in found.values()]

@@ -6,15 +6,14 @@ from ex3cli.datasets.registry import spec
 from ex3cli.report.document import Figure, Formula, MissingResult, Part, Table, refer
 from ex3cli.report.images import figure
 from ex3cli.report.provenance import provenance_of
+from ex3cli.report.sections.few_label_rows import BASELINES, RECIPES, FeatureRow, feature_rows
 from ex3cli.report.sections.few_label_runs import (
     DATASETS,
     SIZES,
     TRAIN,
     FewLabelEvaluation,
-    Row,
     comparison,
     current_evaluation,
-    evaluations,
     ordered,
 )
 from ex3cli.report.source import MissingError, ResultSource, derived_from
@@ -24,20 +23,6 @@ from ex3cli.tables import mean_and_spread, percent, remainder
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
 
-BASELINES = {"raw_pixels": "SVM on raw pixels", "hog": "SVM on HOG alone"}
-RECIPES = {
-    "paper": "M1, the paper's network: posterior mean",
-    "relu": "that network with ReLU, batch normalisation and cross-entropy: posterior mean",
-    "pixels": "convolutional VAE: mean + last hidden layer",
-    "edges": "convolutional VAE: mean + HOG",
-}
-MEAN = "posterior mean"
-LIKELIHOODS = {
-    "paper": "Bernoulli",
-    "relu": "Bernoulli of grey levels",
-    "pixels": "Gaussian, learned variance",
-    "edges": "Gaussian, learned variance; pixels and HOG",
-}
 TABLE_1 = {
     "NN": ("25.81", "11.44", "10.7", "6.04"),
     "CNN": ("22.98", "7.68", "6.45", "3.35"),
@@ -86,38 +71,38 @@ def method(archive: ResultSource) -> Part:
 
 def results(archive: ResultSource) -> Part:
     """Both tables, for both data sets, and the missing results."""
-    rows: list[tuple[str, str, Row]] = []
-    provenances, gaps = [], []
+    rows: list[tuple[str, FeatureRow]] = []
+    runs: dict[str, Run] = {}
+    gaps = []
     drawn: list[Figure] = []
     for dataset in DATASETS:
+        found = feature_rows(archive, dataset)
+        rows += [(_title(dataset), row) for row in found]
+        evaluations = [row.evaluation for row in found if row.evaluation]
+        folded = dataset != DATASETS[0]
         try:
             run, document = comparison(archive, dataset)
-            provenances.append(provenance_of(run))
-            drawn.append(curves(archive, run, document, folded=dataset != DATASETS[0]))
+            runs[run.name] = run
+            drawn.append(curves(archive, run, document, found, folded=folded))
         except MissingError as missing:
             gaps.append(missing.gap)
-            document = {"recipes": {}, "baselines": {}}
-        found = None
         try:
-            found = current_evaluation(archive, dataset)
-            provenances += [provenance_of(found.run), provenance_of(found.trained)]
-            drawn.append(_confusion(archive, found, folded=dataset != DATASETS[0]))
+            drawn.append(_confusion(archive, current_evaluation(archive, dataset), folded=folded))
         except MissingError as missing:
             gaps.append(missing.gap)
-        found_rows, others = _rows(archive, dataset, document, found)
-        rows += [(_title(dataset), *row) for row in found_rows]
-        provenances += [provenance_of(run) for other in others for run in (other.run, other.trained)]
+        runs |= {run.name: run for each in evaluations for run in (each.run, each.trained)}
     if not rows:
         return Part("", gaps=gaps)
     tables = [_errors(rows), _accuracies(rows)]
-    if found := _first_evaluation(archive):
-        tables.append(_kernel(found))
+    if current := _first_evaluation(archive):
+        tables.append(_kernel(current))
     text = (
         f"{refer('errors')} gives errors, as the paper does, {refer('accuracies')} the same as accuracies. "
         "The paper's own rows are of MNIST; its M1+TSVM also used the unlabelled images when it fitted "
-        "the SVM, as “label spreading” does here. HOG features are computed by hand from the image and "
-        "are no part of M1."
+        "the SVM, as “label spreading” does here. HOG features are computed by a fixed formula from the "
+        "image and are no part of M1."
     )
+    provenances = [provenance_of(run) for run in runs.values()]
     return Part("Results", [text], tables, drawn, provenances=provenances, gaps=gaps)
 
 
@@ -170,60 +155,21 @@ def _inputs(trained: "Run") -> list[str]:
 
 def answer(archive: ResultSource) -> str:
     """The test error of the paper's M1 with the fewest and the most labels."""
-    rows = comparison(archive, DATASETS[0])[1]["recipes"]["paper"]["results"]
-    few, many = rows[0], rows[-1]
+    name = RECIPES["paper"]
+    scores = next((row.scores for row in feature_rows(archive, DATASETS[0]) if row.name == name), None)
+    if not scores:
+        return ""
+    few, many = min(scores), max(scores)
     return (
         f"On {_title(DATASETS[0])} an SVM on the paper's M1 features has a test error of "
-        f"{remainder(few['accuracy_mean'], 1)} % with {few['labels']:,} labels and of "
-        f"{remainder(many['accuracy_mean'], 1)} % with {many['labels']:,}."
+        f"{remainder(scores[few][0], 1)} % with {few:,} labels and of "
+        f"{remainder(scores[many][0], 1)} % with {many:,}."
     )
 
 
-def _rows(
-    archive: ResultSource, dataset: str, document: dict[str, Any], found: "FewLabelEvaluation | None"
-) -> tuple[list[tuple[str, Row]], list[FewLabelEvaluation]]:
-    """The scores of each set of features on a data set, by name, and the evaluations among them.
-
-    An evaluation of the user's takes the place of the comparison's row of the same features.
-    """
-    named: dict[str, dict[str, Row]] = {name: {} for name in RECIPES}
-    for preset, entry in ordered(document["recipes"]):
-        rows = named.setdefault(preset, {})
-        rows[_name(preset)] = _by_size(entry["results"])
-        if "transductive" in entry:
-            rows[_name(preset, spread=True)] = _by_size(entry["transductive"])
-    others = [
-        evaluation
-        for evaluation in evaluations(archive, dataset)
-        if found is None or evaluation.run != found.run
-    ]
-    for evaluation in [*others, *([found] if found else [])]:
-        features = evaluation.document["features"] if evaluation.run.manifest.config["features"] else ""
-        name = _name(evaluation.preset, features, spread=bool(evaluation.document.get("transductive")))
-        row = {name: _by_size(evaluation.rows)}
-        before = features == MEAN and not evaluation.document.get("transductive")  # fewer features come first
-        group = named.get(evaluation.preset, {})
-        named[evaluation.preset] = row | group if before else group | row
-    baselines = document["baselines"]
-    rows = {name: row for each in named.values() for name, row in each.items()}
-    rows |= {label: _by_size(baselines[name]) for name, label in BASELINES.items() if name in baselines}
-    return list(rows.items()), others
-
-
-def _name(preset: str, features: str = "", *, spread: bool = False) -> str:
-    """A row's name: the network, other features than its own, and whether labels were spread."""
-    network = RECIPES.get(preset, f"preset {preset}")
-    shown = f"{MEAN} alone" if features == MEAN else features
-    name = f"{network.partition(':')[0]}: {shown}" if features else network
-    return f"{name}, label spreading" if spread else name
-
-
-def _by_size(rows: list[Row]) -> Row:
-    return {str(row["labels"]): (row["accuracy_mean"], row["accuracy_std"]) for row in rows}
-
-
-def _cells(rows: Row, *, rest: bool) -> list[str]:
-    return [mean_and_spread(*rows[str(size)], rest=rest) if str(size) in rows else "–" for size in SIZES]
+def _cells(row: FeatureRow, *, rest: bool) -> list[str]:
+    scores = row.scores
+    return [mean_and_spread(*scores[size], rest=rest) if size in scores else "–" for size in SIZES]
 
 
 NOTE = (
@@ -232,15 +178,15 @@ NOTE = (
 )
 
 
-def _errors(rows: list[tuple[str, str, Row]]) -> Table:
-    cells = [[data, name, *_cells(each, rest=True)] for data, name, each in rows]
+def _errors(rows: list[tuple[str, FeatureRow]]) -> Table:
+    cells = [[data, row.name, *_cells(row, rest=True)] for data, row in rows]
     cells += [["MNIST", f"{name} (the paper)", *values] for name, values in TABLE_1.items()]
     headings = ["data set", "error %", *(f"{size:,}" for size in SIZES)]
     return Table("Test error in % by number of labels", headings, cells, NOTE, label="errors")
 
 
-def _accuracies(rows: list[tuple[str, str, Row]]) -> Table:
-    cells = [[data, name, *_cells(each, rest=False)] for data, name, each in rows]
+def _accuracies(rows: list[tuple[str, FeatureRow]]) -> Table:
+    cells = [[data, row.name, *_cells(row, rest=False)] for data, row in rows]
     headings = ["data set", "accuracy %", *(f"{size:,}" for size in SIZES)]
     return Table("Test accuracy in % by number of labels", headings, cells, label="accuracies")
 
@@ -249,22 +195,31 @@ def _title(dataset: str) -> str:
     return spec(dataset).title.split(",")[0]
 
 
-def curves(archive: ResultSource, run: "Run", document: dict[str, Any], *, folded: bool) -> Figure:
-    """Accuracy against the number of labels."""
+def curves(
+    archive: ResultSource, run: "Run", document: dict[str, Any], rows: list[FeatureRow], *, folded: bool
+) -> Figure:
+    """Accuracy against the number of labels, as the comparison drew it.
+
+    rows : those of the tables; the caption names the ones that another run measured.
+    """
     ends = []
-    for name, rows in [
+    for name, results in [
         *((RECIPES.get(name, name), entry["results"]) for name, entry in ordered(document["recipes"])),
-        *((BASELINES.get(name, name), rows) for name, rows in document["baselines"].items()),
+        *((BASELINES.get(name, name), results) for name, results in document["baselines"].items()),
     ]:
-        first, last = rows[0]["accuracy_mean"], rows[-1]["accuracy_mean"]
+        first, last = results[0]["accuracy_mean"], results[-1]["accuracy_mean"]
         ends.append(f"{name} {percent(first, 1)} to {percent(last, 1)} %")
+    caption = f"{_title(document['dataset'])}: accuracy against the number of labels; bars: spread."
+    replaced = [f"“{row.name}”" for row in rows if row.evaluation and row.preset in document["recipes"]]
+    if replaced:
+        caption += f" The tables have the scores of another run for {listed(replaced)}."
     return figure(
         archive,
         run,
         "figures/accuracy",
         alt="Lines of accuracy that rise with the number of labels, from the fewest to the most: "
         f"{listed(ends)}.",
-        caption=f"{_title(document['dataset'])}: accuracy against the number of labels; bars: spread.",
+        caption=caption,
         folded=folded,
     )
 
