@@ -8,7 +8,6 @@ run come back as bytes: an interrupted training there begins anew.
 import contextlib
 import os
 import platform
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ex3cli.cli.gan.sweep_channels import Channel, Reporter
+from ex3cli.cli.gan.sweep_folders import temporary_folder
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError
 from ex3cli.gan.sweep import Job
 from ex3cli.runs import files
@@ -128,8 +128,7 @@ def _in_a_folder_of_its_own(job: Job, setup: Setup) -> Outcome:
 
     if "EX3_DATA" in os.environ:  # the data set's place on this machine
         setup = replace(setup, options={k: v for k, v in setup.options.items() if k != "--data"})
-    with ONE_AT_A_TIME, tempfile.TemporaryDirectory(prefix="ex3-sweep-") as scratch:
-        artifacts = Path(scratch)
+    with ONE_AT_A_TIME, temporary_folder() as artifacts:
         if setup.classifier:
             (name,) = setup.sources
             write_files(setup.classifier, artifacts / name)
