@@ -15,7 +15,7 @@ import typer
 import ex3cli
 from ex3cli.cli.command import PARSING_ERROR
 from ex3cli.cli.options import PlainGroup
-from ex3cli.cli.output import prepare_streams, print_error
+from ex3cli.cli.output import EXIT_SIGPIPE, prepare_streams, print_error
 from ex3cli.training.interruption import end_on_signals
 
 GROUPS = (
@@ -81,6 +81,9 @@ def main() -> None:
         code = 2
     except typer.Abort:
         code = 130
+    except SystemExit as ended:
+        # the reader of a help or of the version is gone (`| head`): Rich and Typer end with 1
+        code = EXIT_SIGPIPE if isinstance(ended.__context__, BrokenPipeError) else ended.code
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -68,7 +68,8 @@ def train(context: Context, resume: Resume = None) -> Result:
             data=data,
             summary=measured,
         )
-    with recording(run), its_threads(run):
+    again = resume_command(context, COMMAND, run)
+    with recording(run, again), its_threads(run):
         context.note(f"{run.path}: classifier of {data.name}, {device}")
         same_data(run, data.digests)
         done = training.train(
@@ -78,7 +79,7 @@ def train(context: Context, resume: Resume = None) -> Result:
             context.progress,
             seed=context.seed,
             device=device,
-            resume_command=resume_command(context, COMMAND, run),
+            resume_command=again,
         )
         result = {
             "dataset": data.name,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ex3cli.cli.arguments import is_path
 from ex3cli.cli.context import Context
-from ex3cli.config import declared_options
+from ex3cli.config import declared_options, option_name
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
 from ex3cli.runs.manifest import value_of
 from ex3cli.runs.run import Run
@@ -69,8 +69,19 @@ def resolve_precision(context: Context, measure: "Callable[[], PrecisionChoice]"
     return {"precision_seconds": chosen.seconds}
 
 
-def reopen(context: Context, name: str, *, command: str, feature: str) -> Run:
+def reopen(
+    context: Context,
+    name: str,
+    *,
+    command: str,
+    feature: str,
+    summary: Mapping[str, Any] | None = None,
+) -> Run:
     """Reopen an unfinished run; options that are not given come from the run.
+
+    Parameters
+    ----------
+    summary : entries of the manifest's summary that change.
 
     Raises
     ------
@@ -92,7 +103,7 @@ def reopen(context: Context, name: str, *, command: str, feature: str) -> Run:
     context.dataset = context.given.get("dataset", stored["dataset"])
     context.seed = context.given.get("seed", stored["seed"])
     _on_the_same_device(context, run)
-    return run.reopen(run_settings(context))
+    return run.reopen(run_settings(context), summary)
 
 
 def _in_its_own_folder(context: Context, run: Run) -> Run:
@@ -133,11 +144,13 @@ def its_threads(run: Run) -> Iterator[None]:
 
 
 def resume_command(context: Context, command: str, run: Run) -> str:
-    """The command line that resumes a run."""
-    words = _resume_words(command, run)
-    for name in ("data", "device"):
+    """The command line that resumes a run: with its own images, and with options of this command line."""
+    path = value_of("--dataset", run.manifest.argv)
+    own_data = ["--dataset", path] if path is not None and is_path(path) else []
+    words = ["ex3", *command.split(), "--resume", str(run.path), *own_data]
+    for name in ("data", "device", "max_attempts"):
         if name in context.given:
-            words += [f"--{name}", str(getattr(context, name))]
+            words += [option_name(name), str(context.given[name])]
     return shlex.join(words)
 
 
@@ -147,16 +160,14 @@ def follow_up(context: Context, *words: str) -> str:
     return shlex.join(["ex3", *words, *given])
 
 
-def _resume_words(command: str, run: Run) -> list[str]:
-    """The arguments that resume a run, with the path of the user's own images if it has one."""
-    path = value_of("--dataset", run.manifest.argv)
-    own_data = ["--dataset", path] if path is not None and is_path(path) else []
-    return ["ex3", *command.split(), "--resume", str(run.path), *own_data]
-
-
 @contextmanager
-def recording(run: Run) -> Iterator[None]:
-    """Mark the run as failed or interrupted if the block raises an error."""
+def recording(run: Run, resume_command: str | None = None) -> Iterator[None]:
+    """Mark the run as failed or interrupted if the block raises an error.
+
+    Parameters
+    ----------
+    resume_command : the command that resumes the run, if it can be resumed.
+    """
     try:
         yield
     except InterruptedTrainingError:
@@ -170,14 +181,10 @@ def recording(run: Run) -> Iterator[None]:
             raise InterruptedTrainingError(
                 cause, f"see it: ex3 runs show {shlex.quote(str(run.path))}", number
             ) from None
-        if not run.has_checkpoint:
+        if resume_command is None or not run.has_checkpoint:
             raise
-        words = _resume_words(run.manifest.command, run)
-        for option in ("--data", "--device"):
-            if (given := value_of(option, run.manifest.argv)) is not None:
-                words += [option, given]
         cause = f"stopped by {number.name}; the last checkpoint is kept"
-        raise InterruptedTrainingError(cause, f"resume with: {shlex.join(words)}", number) from None
+        raise InterruptedTrainingError(cause, f"resume with: {resume_command}", number) from None
     except Exception as error:
         cause = error.cause if isinstance(error, Ex3Error) else f"{type(error).__name__}: {error}"
         with contextlib.suppress(ArtifactError):  # if the disk is full, report the first error

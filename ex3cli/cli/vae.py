@@ -66,7 +66,8 @@ def train(context: Context, resume: Resume = None) -> Result:
             data=data,
             summary={"preset": preset},
         )
-    with recording(run), its_threads(run):
+    again = resume_command(context, TRAIN, run)
+    with recording(run, again), its_threads(run):
         same_data(run, data.digests)
         trained = training.train(
             context.config,
@@ -74,7 +75,7 @@ def train(context: Context, resume: Resume = None) -> Result:
             run,
             seed=context.seed,
             device=device,
-            resume_command=resume_command(context, TRAIN, run),
+            resume_command=again,
             progress=context.progress,
         )
         summary = outputs.write(

@@ -75,8 +75,12 @@ class Run:
         finally:
             self._lock.release()
 
-    def reopen(self, config: Mapping[str, Any]) -> Self:
+    def reopen(self, config: Mapping[str, Any], summary: Mapping[str, Any] | None = None) -> Self:
         """Reopen an unfinished run with the same configuration.
+
+        Parameters
+        ----------
+        summary : entries of the manifest's summary that change.
 
         Raises
         ------
@@ -93,7 +97,10 @@ class Run:
             for leftover in self.path.rglob(f".*{TEMPORARY}"):  # left by a kill
                 leftover.unlink()
             # the files change from here on; they are recorded again when the run stops
-            self.manifest = replace(self.manifest, state="running", ended=None, note="", files={})
+            changed = jsonable({**self.manifest.summary, **(summary or {})})
+            self.manifest = replace(
+                self.manifest, state="running", ended=None, note="", files={}, summary=changed
+            )
             self.manifest.write(self.path)
         except BaseException:
             self._lock.release()

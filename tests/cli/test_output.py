@@ -36,9 +36,11 @@ def closed(*words: str, stream: str) -> tuple[int, bytes, bytes]:
     return process.returncode, out or b"", err or b""
 
 
-@pytest.mark.parametrize("form", [(), ("--json",)], ids=["table", "json"])
-def test_a_reader_who_stops_reading_gets_the_shells_code_and_no_word(form: tuple[str, ...]) -> None:
-    assert closed("data", "list", *form, stream="stdout") == (141, b"", b"")
+@pytest.mark.parametrize(
+    "words", ["data list", "data list --json", "runs export --help", "runs --help", "--help", "--version"]
+)
+def test_a_reader_who_stops_reading_gets_the_shells_code_and_no_word(words: str) -> None:
+    assert closed(*words.split(), stream="stdout") == (141, b"", b"")
 
 
 def test_a_failure_sets_the_exit_code_also_when_nobody_reads_the_answer() -> None:

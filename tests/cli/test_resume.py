@@ -106,10 +106,14 @@ def test_no_number_of_threads_is_taken_that_could_bring_the_machine_down(begin: 
         assert torch.get_num_threads() == before
 
 
-def test_the_command_that_resumes_names_data_and_device_if_they_were_given(begin: Callable[..., Run]) -> None:
+def test_the_command_that_resumes_names_options_that_were_given_and_no_setting(
+    begin: Callable[..., Run],
+) -> None:
     run = begin()
-    command = resume_command(context(Path("artifacts"), device="cpu", data=Path("my data")), "toy train", run)
-    assert command == f"ex3 toy train --resume {run.path} --data 'my data' --device cpu"
+    at = context(Path("artifacts"), device="cpu", data=Path("my data"), max_attempts=2)
+    command = resume_command(at, "toy train", run)
+    assert command == f"ex3 toy train --resume {run.path} --data 'my data' --device cpu --max-attempts 2"
+    assert resume_command(context(Path("artifacts"), seed=1), "toy train", run).endswith(str(run.path))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -122,17 +126,17 @@ def test_stopped_after_its_last_checkpoint_a_run_names_how_to_go_on(
     run = begin()
     run = resume(run, context(run.path.parents[2]))
     Checkpointer(run).save(1, {})
-    with pytest.raises(InterruptedTrainingError) as stopped, recording(run):
+    with pytest.raises(InterruptedTrainingError) as stopped, recording(run, "ex3 again"):
         raise stop
     assert stopped.value.exit_code == code
-    assert stopped.value.remedy == f"resume with: ex3 toy train --resume {run.path} --data 'my data'"
+    assert stopped.value.remedy == "resume with: ex3 again"
     assert Store(run.path.parents[2]).open(str(run.path)).manifest.state == "interrupted"
 
 
 def test_stopped_without_a_checkpoint_there_is_nothing_to_go_on_with(begin: Callable[..., Run]) -> None:
     run = begin()
     run = resume(run, context(run.path.parents[2]))
-    with pytest.raises(KeyboardInterrupt), recording(run):
+    with pytest.raises(KeyboardInterrupt), recording(run, "ex3 again"):
         raise KeyboardInterrupt
     assert Store(run.path.parents[2]).open(str(run.path)).manifest.state == "interrupted"
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shlex
-import tempfile
 import time
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import typer
 from ex3cli.cli.command import command
 from ex3cli.cli.context import Context
 from ex3cli.cli.gan.sweep_channels import FolderChannel
+from ex3cli.cli.gan.sweep_folders import temporary_folder
 from ex3cli.cli.gan.sweep_jobs import Outcome, Setup, begun_run
 from ex3cli.cli.gan.sweep_pools import Reports, cores, on_this_machine, over_machines, with_new_workers
 from ex3cli.cli.gan.sweep_table import SweepProgress
@@ -131,8 +131,8 @@ def sweep(
     except ArtifactError as error:
         context.note(f"images are not evaluated: {error.cause}; {error.remedy}")
     given = {option: value_of(option, context.argv) for option in ("--dataset", "--data", "--device")}
-    with tempfile.TemporaryDirectory(prefix="ex3-sweep-") as folder:
-        channel = FolderChannel(Path(folder), os.getpid())
+    with temporary_folder() as folder:
+        channel = FolderChannel(folder, os.getpid())
         setup = Setup(
             options={option: value for option, value in given.items() if value is not None},
             dataset=data.name,

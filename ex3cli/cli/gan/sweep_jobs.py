@@ -8,7 +8,6 @@ run come back as bytes: an interrupted training there begins anew.
 import contextlib
 import os
 import platform
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ex3cli.cli.gan.sweep_channels import Channel, Reporter
+from ex3cli.cli.gan.sweep_folders import temporary_folder
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError
 from ex3cli.gan.sweep import Job
 from ex3cli.runs import files
@@ -26,11 +26,13 @@ from ex3cli.runs.lock import LOCK_NAME
 from ex3cli.runs.run import Run
 from ex3cli.training.interruption import signal_of
 
-SECONDS_BETWEEN_LOOKS = 0.5  # at a training that another ex3 makes
+SECONDS_BETWEEN_LOOKS = 0.5  # at a training that another ex3 makes, and at the client
 LOCKS = ".sweep"
 """Folder below the artifacts folder with a lock for each training that a sweep makes."""
 ONE_AT_A_TIME = threading.Lock()
-"""Held during a training: torch's random generator and number of threads belong to the whole process."""
+"""Held during a job: the process must not end then, and torch's random generator and number of threads belong
+to the whole process.
+"""
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,26 @@ class Setup:
     channel: Channel
 
 
+def end_with_client(client: int) -> None:
+    """End this process when the client, its parent, is gone and no job is running; returns at once.
+
+    An idle worker is blocked in a pipe that it holds open itself, so it does not see that the client is gone.
+    A running training sees it by its channel, and saves its state.
+    """
+
+    def watch() -> None:
+        while os.getppid() == client:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        with ONE_AT_A_TIME:
+            os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def run_here(job: Job, setup: Setup) -> Outcome:
     """Run a job in the artifacts folder: reuse a finished run, resume an unfinished one, or start one."""
-    return _without_errors(job, lambda: _in_the_folder(job, setup))
+    with ONE_AT_A_TIME:
+        return _without_errors(job, lambda: _in_the_folder(job, setup))
 
 
 def run_elsewhere(job: Job, setup: Setup) -> Outcome:
@@ -109,8 +128,7 @@ def _in_a_folder_of_its_own(job: Job, setup: Setup) -> Outcome:
 
     if "EX3_DATA" in os.environ:  # the data set's place on this machine
         setup = replace(setup, options={k: v for k, v in setup.options.items() if k != "--data"})
-    with ONE_AT_A_TIME, tempfile.TemporaryDirectory(prefix="ex3-sweep-") as scratch:
-        artifacts = Path(scratch)
+    with ONE_AT_A_TIME, temporary_folder() as artifacts:
         if setup.classifier:
             (name,) = setup.sources
             write_files(setup.classifier, artifacts / name)

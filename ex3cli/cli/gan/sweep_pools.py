@@ -1,6 +1,7 @@
 """The workers of `ex3 gan sweep`: processes of this machine, by joblib, or of a Dask cluster."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
@@ -9,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ex3cli.cli.gan.sweep_channels import DaskChannel
-from ex3cli.cli.gan.sweep_jobs import Outcome, Setup, run_elsewhere, run_here
+from ex3cli.cli.gan.sweep_jobs import Outcome, Setup, end_with_client, run_elsewhere, run_here
 from ex3cli.errors import ArtifactError, UsageError
 from ex3cli.gan.sweep import Job
 from ex3cli.training.interruption import GracefulStop
@@ -59,7 +60,14 @@ def on_this_machine(jobs: int, setup: Setup, stop: GracefulStop) -> Execute:
     def execute(waiting: Sequence[Job]) -> Iterator[Outcome]:
         n_jobs = min(jobs, len(waiting))
         # joblib gives each process an equal share of the cores, or OMP_NUM_THREADS if it is set
-        parallel = Parallel(n_jobs=n_jobs, backend="loky", batch_size=1, return_as="generator_unordered")
+        parallel = Parallel(
+            n_jobs=n_jobs,
+            backend="loky",
+            batch_size=1,
+            return_as="generator_unordered",
+            initializer=end_with_client,
+            initargs=(os.getpid(),),
+        )
         for outcome in parallel(delayed(run_here)(job, setup) for job in _unless_stopped(stop, waiting)):
             by_signal = outcome.state == "interrupted" and outcome.exit_code
             if n_jobs == 1 and by_signal and not stop.requested:

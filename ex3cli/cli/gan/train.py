@@ -13,6 +13,7 @@ from ex3cli.cli.options import Resume
 from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, NotConvergedError, UsageError
 from ex3cli.gan.config import GANConfig
+from ex3cli.runs.manifest import value_of
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +70,7 @@ def train(
     from ex3cli.training.device import choose_device
 
     device = choose_device(context.device)
-    run = _resumed(context, resume) if resume else None
+    run = _resumed(context, resume, max_attempts) if resume else None
     data = load(context.dataset, context.data)
     config: GANConfig = context.config
     if config.batch_size > len(data.train_images):
@@ -79,8 +80,7 @@ def train(
             f"give at most {len(data.train_images)}",
         )
     classifier = classifier_for(context, run)
-    default = 1 if config.is_shortened else ATTEMPTS
-    max_attempts = max_attempts or (run.manifest.summary if run else {}).get("max_attempts", default)
+    max_attempts = max_attempts or _stored_attempts(run) or (1 if config.is_shortened else ATTEMPTS)
     if run is None:
         measured = resolve_precision(
             context, lambda: training.measured_precision(config, data, context.seed, device)
@@ -97,12 +97,10 @@ def train(
             is_study=config.is_study,
             summary={**measured, "max_attempts": max_attempts},
         )
-    with recording(run), its_threads(run):
+    again = resume_command(context, TRAIN, run)
+    with recording(run, again), its_threads(run):
         context.note(f"{run.path}: {config.preset} {config.kind} on {data.name}, {device}")
         same_data(run, data.digests)
-        again = resume_command(context, TRAIN, run)
-        if max_attempts != default:
-            again += f" --max-attempts {max_attempts}"
         done = training.train(
             config,
             data,
@@ -142,14 +140,26 @@ def train(
     return Result(document=document, show=[summary, attempts_table(done.attempts)], run=run, problem=problem)
 
 
-def _resumed(context: Context, name: str) -> "Run":
-    """The interrupted run of that name; names are looked up among runs of --kind first."""
+def _resumed(context: Context, name: str, max_attempts: int | None) -> "Run":
+    """The interrupted run of that name, with a changed maximum of attempts if one is given.
+
+    Names are looked up among runs of --kind first.
+    """
     from ex3cli.cli.resume import reopen
 
     if "kind" in context.given:
         context.given["kind"] = context.config.kind  # wgan for wgan-gp
     found = context.store.open(name, ("gan", context.dataset, context.config.kind))
-    return reopen(context, str(found.path), command=TRAIN, feature="gan")
+    summary = {"max_attempts": max_attempts} if max_attempts else {}
+    return reopen(context, str(found.path), command=TRAIN, feature="gan", summary=summary)
+
+
+def _stored_attempts(run: "Run | None") -> int | None:
+    """The maximum of attempts of a resumed run; ex3 0.2.0 stored it in the command line alone."""
+    if run is None:
+        return None
+    stored = run.manifest.summary.get("max_attempts") or value_of("--max-attempts", run.manifest.argv)
+    return int(stored) if stored else None
 
 
 def classifier_for(context: Context, run: "Run | None") -> "Run | None":

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -78,22 +79,46 @@ def test_so_many_attempts_may_be_made(
     assert json.loads(Path("artifacts/convergence.json").read_text())["categories"] == {}
 
 
-def test_a_resumed_run_may_make_as_many_attempts_as_it_was_given(
-    ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    allowed = []
+@pytest.fixture
+def allowed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The maximum of attempts of each training, which stops at once with the command that resumes it."""
+    maxima = []
 
     def stops(config: Any, data: Any, run: Run, progress: Any, **given: Any) -> Trained:
-        allowed.append(given["max_attempts"])
+        maxima.append(given["max_attempts"])
         run._lock.release()
         raise InterruptedTrainingError("stopped", given["resume_command"], signal.SIGTERM)
 
     monkeypatch.setattr("ex3cli.gan.training.attempts.train", stops)
-    ex3(*TRAIN, "--max-attempts", "7")
+    return maxima
+
+
+def test_a_resumed_run_may_make_as_many_attempts_as_it_was_given_last(
+    ex3: Callable[..., Any], allowed: list[int]
+) -> None:
+    first = ex3(*TRAIN, "--max-attempts", "1")
+    assert "--max-attempts 1" in first.stderr
     resumed = ("gan", "train", "--dataset", "digits", "--resume", "0001-quick")
-    assert "--max-attempts 7" in ex3(*resumed).stderr
-    ex3(*resumed, "--max-attempts", "2")
-    assert allowed == [7, 7, 2]
+    ex3(*resumed)
+    raised = ex3(*resumed, "--max-attempts", "3")
+    assert "--max-attempts 3" in raised.stderr
+    assert json.loads(Path("artifacts/gan/digits/dcgan/0001-quick/run.json").read_text())["summary"] == {
+        "max_attempts": 3
+    }
+    (line,) = (line for line in raised.stderr.splitlines() if "--resume" in line)
+    ex3(*line.split()[line.split().index("gan") :])
+    ex3(*resumed)
+    assert allowed == [1, 1, 3, 3, 3]
+
+
+def test_a_run_of_an_older_version_keeps_the_attempts_of_its_command_line(
+    ex3: Callable[..., Any], allowed: list[int]
+) -> None:
+    ex3(*TRAIN, "--max-attempts", "7")
+    (run,) = Store(Path("artifacts")).runs(("gan",))
+    replace(run.manifest, summary={}).write(run.path)
+    ex3(*TRAIN, "--resume", "0001-quick")
+    assert allowed == [7, 7]
 
 
 @pytest.mark.parametrize(

@@ -393,6 +393,64 @@ def test_the_workers_of_a_dead_client_stop(tmp_path: Path) -> None:
     assert FolderChannel(tmp_path / "removed", os.getpid()).stop_requested
 
 
+CLIENT = """
+import os, sys, time
+from pathlib import Path
+from types import SimpleNamespace
+
+from ex3cli.cli.gan.sweep_jobs import SECONDS_BETWEEN_LOOKS
+from ex3cli.cli.gan.sweep_pools import on_this_machine
+from ex3cli.training.interruption import GracefulStop
+
+class Job:
+    def __init__(self, number):
+        self.number = number
+
+    def fingerprint(self, *_):
+        return str(self.number)
+
+class Channel:
+    client = os.getpid()
+
+    @property
+    def stop_requested(self):
+        print(f"begun {os.getpid()}", flush=True)
+        while os.getppid() == self.client:
+            time.sleep(0.05)
+        time.sleep(4 * SECONDS_BETWEEN_LOOKS)
+        print("saved", flush=True)
+        return True
+
+if __name__ == "__main__":
+    setup = SimpleNamespace(channel=Channel(), artifacts=Path("artifacts"), data={}, sources={})
+    list(on_this_machine(2, setup, GracefulStop())([Job(0), Job(1)]))
+"""
+"""A sweep of two jobs that end a while after the client is gone, as a training that saves its state does."""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process")
+def test_the_workers_of_a_killed_client_finish_their_jobs_and_end(tmp_path: Path) -> None:
+    (tmp_path / "client.py").write_text(CLIENT)
+    client = subprocess.Popen(
+        [sys.executable, str(tmp_path / "client.py")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert client.stdout is not None
+    workers = [int(client.stdout.readline().removeprefix("begun")) for _ in range(2)]
+    client.kill()
+    try:
+        # the pipe ends with the last process that holds it
+        assert client.communicate(timeout=100)[0].split() == ["saved", "saved"]
+    except subprocess.TimeoutExpired:
+        for worker in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        raise
+
+
 def test_an_error_of_one_training_is_told_and_the_others_are_made(
     ex3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
