@@ -97,6 +97,25 @@ def test_errors_stand_with_all_of_table_1_and_accuracies_apart(store: Store, eve
     assert len(accuracies.rows) == len(errors.rows) - len(TABLE_1)
 
 
+def test_the_figure_of_accuracies_has_the_names_of_its_legend_and_of_the_tables(
+    store: Store, everything: Path, make: Make
+) -> None:
+    def caption() -> str:
+        figures = [each for part in section(read(store), "few-labels") for each in part.figures]
+        return next(each.caption for each in figures if each.caption.startswith("Fashion-MNIST: accuracy"))
+
+    presets = f"In the tables preset paper is “{RECIPES['paper']}”", f"preset edges is “{RECIPES['edges']}”"
+    assert f"{' and '.join(presets)}." in caption()
+    run = next(run for run in ResultSource(store).of(("vae", "fashion-mnist"), "vae compare"))
+    document = run.read_json("comparison.json")
+    document["recipes"]["edges"]["transductive"] = document["recipes"]["edges"]["results"]
+    category = tuple(run.manifest.category)
+    make(category, "vae compare", files={"comparison.json": document}, figures=("accuracy",))
+    assert f"{', '.join(presets)} and transductive is “label spreading”." in caption()
+    names = [row[1] for row in table(read(store), "few-labels", "Test error").rows]
+    assert f"{RECIPES['edges']}, label spreading" in names
+
+
 def test_hog_is_computed_by_a_formula_and_not_by_a_person(store: Store, everything: Path) -> None:
     text = words(read(store), "few-labels")
     assert "HOG features are computed by a fixed formula from the image" in text

@@ -209,7 +209,10 @@ def curves(
     ]:
         first, last = results[0]["accuracy_mean"], results[-1]["accuracy_mean"]
         ends.append(f"{name} {percent(first, 1)} to {percent(last, 1)} %")
-    caption = f"{_title(document['dataset'])}: accuracy against the number of labels; bars: spread."
+    caption = (
+        f"{_title(document['dataset'])}: accuracy against the number of labels; bars: spread."
+        f"{_legend(document['recipes'])}"
+    )
     replaced = [f"“{row.name}”" for row in rows if row.evaluation and row.preset in document["recipes"]]
     if replaced:
         caption += f" The tables have the scores of another run for {listed(replaced)}."
@@ -222,6 +225,14 @@ def curves(
         caption=caption,
         folded=folded,
     )
+
+
+def _legend(recipes: dict[str, Any]) -> str:
+    """The end of a caption: the rows of the tables that the legend of the figure names otherwise."""
+    names = [f"preset {name} is “{RECIPES[name]}”" for name, _ in ordered(recipes) if name in RECIPES]
+    if any("transductive" in entry for entry in recipes.values()):
+        names.append("transductive is “label spreading”")
+    return f" In the tables {listed(names)}." if names else ""
 
 
 def _first_evaluation(archive: ResultSource) -> FewLabelEvaluation | None:
