@@ -14,7 +14,7 @@ from ex3cli.config import declared_options, option_name
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
 from ex3cli.runs.manifest import value_of
 from ex3cli.runs.run import Run
-from ex3cli.training.interruption import signal_of
+from ex3cli.training.interruption import resumable, signal_of
 
 if TYPE_CHECKING:
     import torch
@@ -183,8 +183,7 @@ def recording(run: Run, resume_command: str | None = None) -> Iterator[None]:
             ) from None
         if resume_command is None or not run.has_checkpoint:
             raise
-        cause = f"stopped by {number.name}; the last checkpoint is kept"
-        raise InterruptedTrainingError(cause, f"resume with: {resume_command}", number) from None
+        raise resumable(number, resume_command) from None
     except Exception as error:
         cause = error.cause if isinstance(error, Ex3Error) else f"{type(error).__name__}: {error}"
         with contextlib.suppress(ArtifactError):  # if the disk is full, report the first error

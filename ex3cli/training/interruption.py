@@ -35,6 +35,19 @@ def signal_of(error: KeyboardInterrupt) -> signal.Signals:
     return error.signal if isinstance(error, Terminated) else signal.SIGINT
 
 
+def resumable(
+    number: int, resume_command: str, left: str = "the last checkpoint is kept"
+) -> InterruptedTrainingError:
+    """The error of work that a signal stopped and that can go on, with exit code 128 + signal.
+
+    Parameters
+    ----------
+    left : what there is to go on with.
+    """
+    name = signal.Signals(number).name
+    return InterruptedTrainingError(f"stopped by {name}; {left}", f"go on with: {resume_command}", number)
+
+
 def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
 
@@ -62,12 +75,8 @@ class GracefulStop:
         self.signal_number = signal_number
 
     def error(self, resume_command: str) -> InterruptedTrainingError:
-        """The error to raise after saving, with exit code 128 + signal and the command that resumes."""
-        number = self.signal_number or signal.SIGINT
-        name = signal.Signals(number).name
-        return InterruptedTrainingError(
-            f"stopped by {name}; everything is saved", f"go on with: {resume_command}", number
-        )
+        """The error to raise after saving; see `resumable`."""
+        return resumable(self.signal_number or signal.SIGINT, resume_command)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

@@ -204,7 +204,7 @@ def test_a_source_that_is_not_as_it_was_is_refused(ex3: Ex3, theirs: Path) -> No
     assert str(theirs) in outcome.stderr
 
 
-def test_threads_seed_settings_and_precision_are_those_of_the_manifest(
+def test_threads_seed_settings_attempts_and_precision_are_those_of_the_manifest(
     store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Whatever today's defaults and the command line's spelling of them."""
@@ -216,7 +216,8 @@ def test_threads_seed_settings_and_precision_are_those_of_the_manifest(
         "width": 4,
         "precision": "auto",
     }
-    original = finished(store, config=config, threads=2, summary={"precision": "bfloat16"})
+    summary = {"precision": "bfloat16", "max_attempts": 7}  # raised when it was resumed
+    original = finished(store, config=config, threads=2, summary=summary)
     seen: dict[str, Any] = {}
 
     class Stop(Exception):  # noqa: N818
@@ -228,8 +229,8 @@ def test_threads_seed_settings_and_precision_are_those_of_the_manifest(
     plain = repeat.Repetition._prepare
 
     def prepare(self: Any, outer: Context, context: Context, kind: type[Config] | None) -> dict[str, Any]:
-        plain(self, outer, context, kind)
-        seen.update(vars(context), threads=torch.get_num_threads())
+        own = plain(self, outer, context, kind)
+        seen.update(vars(context), own=own, threads=torch.get_num_threads())
         raise Stop
 
     monkeypatch.setattr(repeat.Repetition, "_prepare", prepare)
@@ -241,6 +242,7 @@ def test_threads_seed_settings_and_precision_are_those_of_the_manifest(
     assert torch.get_num_threads() == before
     assert (seen["threads"], seen["seed"], seen["dataset"], seen["device"]) == (2, 3, "digits", "cpu")
     assert seen["artifacts"] == tmp_path / "into"
+    assert seen["own"] == {"max_attempts": 7}
     settings = seen["config"].to_dict()
     assert {
         name: settings[name] for name in ("learning_rate", "conditional", "width", "iterations", "precision")

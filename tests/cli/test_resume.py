@@ -17,7 +17,7 @@ from ex3cli.errors import InterruptedTrainingError, UsageError
 from ex3cli.runs.run import Run
 from ex3cli.runs.store import Store
 from ex3cli.training.checkpoint import Checkpointer
-from ex3cli.training.interruption import Terminated
+from ex3cli.training.interruption import Terminated, resumable
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ def test_stopped_after_its_last_checkpoint_a_run_names_how_to_go_on(
     with pytest.raises(InterruptedTrainingError) as stopped, recording(run, "ex3 again"):
         raise stop
     assert stopped.value.exit_code == code
-    assert stopped.value.remedy == "resume with: ex3 again"
+    expected = resumable(code - 128, "ex3 again")  # as when its loop is stopped
+    assert (stopped.value.cause, stopped.value.remedy) == (expected.cause, expected.remedy)
     assert Store(run.path.parents[2]).open(str(run.path)).manifest.state == "interrupted"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ex3cli.training.interruption import GracefulStop, Terminated, end_on_signals, signal_of
+from ex3cli.training.interruption import GracefulStop, Terminated, end_on_signals, resumable, signal_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -23,7 +23,8 @@ def test_a_signal_raises_the_flag_and_its_exit_code(number: int, code: int) -> N
         assert stop.requested
         error = stop.error("ex3 toy train --resume 0001")
     assert error.exit_code == code
-    assert "ex3 toy train --resume 0001" in error.remedy
+    assert str(error) == str(resumable(number, "ex3 toy train --resume 0001"))
+    assert error.remedy == "go on with: ex3 toy train --resume 0001"
     assert signal.getsignal(number) == previous
 
 

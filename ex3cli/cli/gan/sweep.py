@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from signal import Signals
+from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,11 +23,11 @@ from ex3cli.cli.output import Result
 from ex3cli.errors import ArtifactError, Ex3Error, InterruptedTrainingError, UsageError
 from ex3cli.gan.kinds import KINDS, PRIMARY_KINDS, canonical_kind
 from ex3cli.gan.sweep import Job, parse_seeds, plan
+from ex3cli.training.interruption import GracefulStop, resumable
 
 if TYPE_CHECKING:
     from ex3cli.runs.run import Run
     from ex3cli.runs.store import Store
-    from ex3cli.training.interruption import GracefulStop
 
 app = typer.Typer()
 
@@ -159,7 +159,6 @@ def _run_jobs(
 ) -> "tuple[dict[int, Run | Outcome], float]":
     """The finished run of each job, or the outcome of a job without one; and the total seconds."""
     from ex3cli.training.attempts import derive_convergence, describe_verdict
-    from ex3cli.training.interruption import GracefulStop
 
     store = context.store
     ended: dict[int, Run | Outcome] = {}
@@ -234,7 +233,7 @@ def _is_run(ended: "Run | Outcome") -> bool:
 
 
 def _interrupted(
-    context: Context, stop: "GracefulStop", left: int, *, begin_anew: bool
+    context: Context, stop: GracefulStop, left: int, *, begin_anew: bool
 ) -> InterruptedTrainingError:
     """The error of a stopped sweep, with the command that goes on.
 
@@ -243,12 +242,8 @@ def _interrupted(
     left : number of trainings without a finished run.
     begin_anew : whether interrupted trainings begin anew.
     """
-    error = stop.error(shlex.join(context.argv))
-    number = error.exit_code - 128
-    cause = f"{error.cause}; {left:,} trainings are left"
-    if begin_anew:
-        cause = f"stopped by {Signals(number).name}; {left:,} trainings are left, and begin anew"
-    return InterruptedTrainingError(cause, error.remedy, number)
+    trainings = f"{left:,} trainings are left" + (", and begin anew" if begin_anew else "")
+    return resumable(stop.signal_number or SIGINT, shlex.join(context.argv), trainings)
 
 
 def _result(

@@ -156,13 +156,17 @@ class Repetition:
                 context.config = replace(context.config, precision=measured)
         if manifest.command == "lab train" and (drawing := drawing_of(self.original)):
             return {"points": drawing}
+        # a resumed training may have had more attempts than its command line gives
+        stored = manifest.summary.get("max_attempts")
+        is_stored = manifest.command == "gan train" and isinstance(stored, int)
+        own = {"max_attempts": stored} if is_stored else {}
         begun = self._begun(context) if config is not None else None
         if begun is None:
-            return {}
+            return own
         if begun.manifest.state == "finished":
             raise _Found(begun)
         outer.note(f"resuming {begun.path}")
-        return {"resume": str(begun.path)}
+        return {"resume": str(begun.path), **own}
 
     def _begun(self, context: Context) -> Run | None:
         """A repetition of the same command line, settings, sources, threads and device, or None."""

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ex3cli.cli.context import Context
+from ex3cli.cli.gan.sweep import _interrupted
 from ex3cli.cli.gan.sweep_channels import DaskChannel, FolderChannel, Reporter
 from ex3cli.cli.gan.sweep_jobs import (
     Outcome,
@@ -364,6 +366,15 @@ def test_a_stop_of_the_only_job_at_a_time_ends_the_sweep(
     monkeypatch.setattr(sweep_pools, "run_here", lambda *_: stopped)
     assert list(with_new_workers(jobs, {}, execute, stop, pytest.fail)) == [stopped]
     assert stop.signal_number == signal.SIGTERM
+
+
+@pytest.mark.parametrize(("begin_anew", "end"), [(False, ""), (True, ", and begin anew")])
+def test_a_stopped_sweep_names_the_trainings_that_are_left(begin_anew: bool, end: str) -> None:
+    stop = GracefulStop()
+    stop.request(signal.SIGTERM)
+    error = _interrupted(Context(["ex3", "gan", "sweep"]), stop, 12, begin_anew=begin_anew)
+    assert (error.exit_code, error.cause) == (143, f"stopped by SIGTERM; 12 trainings are left{end}")
+    assert error.remedy == "go on with: ex3 gan sweep"
 
 
 def test_workers_that_die_without_end_are_given_up() -> None:
