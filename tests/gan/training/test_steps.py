@@ -1,6 +1,7 @@
 """What one update of each player does."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -112,12 +113,14 @@ def test_the_auxiliary_classifier_learns_the_labels_of_real_images() -> None:
 
 
 def test_the_generator_heeds_the_auxiliary_classifier_by_its_weight() -> None:
-    gradients = {}
+    gradients, losses = {}, {}
     for weight in (0.0, 1.0):
         networks = trainer("wgan-clip", aux_weight=0.05, aux_weight_g=weight).networks
-        update_generator(networks, NOISE.manual_seed(0))
+        losses[weight] = float(update_generator(networks, NOISE.manual_seed(0)))
         gradients[weight] = networks.generator.last.weight.grad.clone()  # type: ignore[union-attr, operator]
     assert not torch.allclose(gradients[0.0], gradients[1.0])
+    cross_entropy = losses[1.0] - losses[0.0]
+    assert 0.5 * math.log(10) < cross_entropy < 2 * math.log(10), "added, of an untrained classifier"
     assert trainer("wgan-clip", conditional=False).networks.critic.auxiliary is None
     assert trainer("wgan-clip", aux_weight=0.0).networks.critic.auxiliary is None
     assert trainer("dcgan").networks.critic.auxiliary is None
