@@ -384,6 +384,19 @@ def test_two_trainings_at_once_get_two_folders(start: Callable[..., int]) -> Non
     assert runs == {"vae/digits/0001-paper", "vae/digits/0002-paper"}
 
 
+def test_bundled_baselines_of_the_same_draws_are_not_fitted_again(
+    real_data: Path, ex3: Ex3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr("ex3cli.vae.few_labels.evaluate.baselines", fail)
+    words = ("vae", "eval", "--run", "paper", "--labels", 100, "--data", real_data, "--json")
+    row = ex3(*words).document["results"][0]
+    assert row["baselines"]["raw_pixels"]["source"] == "shipped"
+    assert "fitted again" in ex3(*words, "--draws", 2).stderr, "of other draws they are"
+
+
 @pytest.mark.parametrize(("run", "beside"), [("paper", False), ("reference", True)])
 def test_the_papers_network_is_bundled_and_stands_in_a_table_once(ex3: Ex3, run: str, beside: bool) -> None:
     document = ex3("vae", "eval", "--run", run, "--labels", 100, "--json").document

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ex3cli.training.threads import torch_threads
+from ex3cli.training.threads import thread_count, torch_threads
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,3 +60,16 @@ def test_every_library_computes_in_as_many_threads_in_every_environment() -> Non
         lines.add(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
     (line,) = lines
     assert line.startswith("{2} ")
+
+
+def test_without_torch_the_count_is_that_of_numpys_blas() -> None:
+    program = (
+        "import sys\nfrom ex3cli.training.threads import thread_count\n"
+        "print(thread_count(), 'torch' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["1", "False"]
+    with torch_threads(3):
+        assert thread_count() == 3

@@ -41,7 +41,7 @@ def untrained(archive: ResultSource, kind: str) -> MissingResult:
     """The missing result of a kind without a generator."""
     command = archive.command("ex3", "gan", "train", "--kind", kind)
     return MissingResult(
-        f"a trained {NAMES[kind]}", "there is none, not even a shipped one", command, quick=False
+        f"a trained {NAMES[kind]}", "there is none, not even a bundled one", command, quick=False
     )
 
 

@@ -161,7 +161,7 @@ def _features(run: Run, data: ImageDataset | None, names: Sequence[str]) -> tupl
             raise _needs_data(
                 "features that the run does not store are computed from the images", dataset_of(run)
             )
-        return load_features(run), f"as {'bundled, in 8 bits' if run.is_reference else 'stored in the run'}"
+        return load_features(run), "as bundled, in 8 bits" if run.is_reference else "as stored in the run"
     from ex3cli.vae.encoding import compute_features, compute_other_features
 
     if tuple(names) != config_of(run).features:
